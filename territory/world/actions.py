@@ -1,0 +1,74 @@
+"""The 90-action codec: direction x intensity x build, in one integer.
+
+``index = direction * 10 + intensity * 2 + build``. Nothing else in the package knows this order.
+"""
+
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+
+from territory.errors import BadInput
+
+
+class Direction(IntEnum):
+    """Compass directions, clockwise from north; ``WAIT`` orders no attack."""
+
+    N = 0
+    NE = 1
+    E = 2
+    SE = 3
+    S = 4
+    SW = 5
+    W = 6
+    NW = 7
+    WAIT = 8
+
+
+# Shares of the troops at home that an order commits. Never all of them: an empty home falls at once.
+INTENSITIES = (0.15, 0.30, 0.45, 0.60, 0.75)
+
+NUM_DIRECTIONS = 8  # those that attack; WAIT is not among them
+NUM_INTENSITIES = len(INTENSITIES)
+NUM_BUILDS = 2
+NUM_ACTIONS = len(Direction) * NUM_INTENSITIES * NUM_BUILDS
+
+# One step in each direction as (row, column): rows grow southwards, columns eastwards.
+OFFSETS = np.array(
+    [(-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1)], dtype=np.int64
+)
+
+
+class Action(NamedTuple):
+    """An action taken apart."""
+
+    direction: Direction
+    intensity: int  # index into INTENSITIES
+    build: bool
+
+
+def encode(direction: int, intensity: int = 0, build: bool = False) -> int:
+    """The index in ``[0, 90)`` of a direction (0 to 8), an intensity (0 to 4) and a build flag."""
+    if not 0 <= direction < len(Direction):
+        raise BadInput(f"direction must be 0 to {len(Direction) - 1} (a Direction), got {direction}")
+    if not 0 <= intensity < NUM_INTENSITIES:
+        raise BadInput(
+            f"intensity is an index 0 to {NUM_INTENSITIES - 1} into INTENSITIES {INTENSITIES}, got {intensity}"
+        )
+    return (int(direction) * NUM_INTENSITIES + int(intensity)) * NUM_BUILDS + int(bool(build))
+
+
+def decode(action: int) -> Action:
+    """The parts of an action index; the inverse of :func:`encode`."""
+    if not 0 <= action < NUM_ACTIONS:
+        raise BadInput(f"an action is an integer 0 to {NUM_ACTIONS - 1}, got {action}")
+    order, build = divmod(int(action), NUM_BUILDS)
+    direction, intensity = divmod(order, NUM_INTENSITIES)
+    return Action(Direction(direction), intensity, bool(build))
+
+
+def describe(action: int) -> str:
+    """An action in words, as the widgets and the terminal show it."""
+    direction, intensity, build = decode(action)
+    order = "wait" if direction is Direction.WAIT else f"{direction.name} {INTENSITIES[intensity]:.0%}"
+    return order + (" + city" if build else "")
