@@ -1,0 +1,129 @@
+"""The game itself: a tick, a step, a start. Reads like the rulebook; the rules are in `rules`, attacks in `combat`."""
+
+import numpy as np
+from numba import njit, prange
+
+from territory.world import bots, combat, rules
+from territory.world.frontier import change_owner, rebuild
+from territory.world.orders import order
+from territory.world.starts import start
+from territory.world.state import game_of
+
+SCRIPTED = -1  # in place of an action: the player's own script decides
+
+
+@njit(cache=True)
+def play_step(game, settings, actions, contact_index, rewards):
+    """One environment step: every order, then ten ticks. `actions` int (P+1,), `rewards` float64 (P+1,)."""
+    game.tiles_before[:] = game.tiles
+    was_alive = game.alive.copy()
+    for player in range(1, game.alive.size):
+        if game.alive[player] and actions[player] != SCRIPTED:
+            order(game, settings, player, actions[player])
+    for _ in range(settings.ticks_per_step):
+        play_tick(game, settings, actions, contact_index)
+    game.step[0] += 1
+    _reward(game, settings, was_alive, rewards)
+
+
+@njit(cache=True)
+def play_tick(game, settings, actions, contact_index):
+    """A tenth of a second: players grow, attacks move, small players collapse, scripted players think."""
+    game.tick[0] += 1
+    grow(game)
+    lost = combat.advance(game, settings, contact_index)
+    collapse(game, settings, lost)
+    for player in range(1, game.alive.size):
+        if game.alive[player] and actions[player] == SCRIPTED:
+            bots.think(game, settings, player)
+
+
+@njit(cache=True)
+def grow(game):
+    """Troops towards the cap, and gold."""
+    for player in range(1, game.alive.size):
+        if game.alive[player]:
+            kind = game.kind[player]
+            cap = rules.cap(float(game.tiles[player]), float(game.cities[player]), rules.CAP_FACTOR[kind])
+            gain = rules.growth(game.troops[player], cap, rules.GROWTH_FACTOR[kind])
+            game.troops[player] = max(0.0, min(cap, game.troops[player] + gain))
+            game.gold[player] += rules.GOLD_PER_TICK[kind]
+
+
+@njit(cache=True)
+def collapse(game, settings, lost):
+    """A player that lost cells and has too few left falls whole to whoever took most of them."""
+    for player in range(1, game.alive.size):
+        if not game.alive[player] or lost[player].sum() == 0:
+            continue
+        if game.tiles[player] > 0 and game.tiles[player] < settings.collapse_tiles:
+            conqueror = _conqueror(game, lost[player])
+            if conqueror:
+                _hand_over(game, settings.offsets, player, conqueror)
+        if game.tiles[player] == 0:
+            game.alive[player] = False
+            game.troops[player] = 0
+            game.gold[player] = 0
+            game.attacks[player] = 0
+
+
+@njit(cache=True)
+def _conqueror(game, taken_by):
+    best, conqueror = 0, 0
+    for other in range(1, taken_by.size):
+        if game.alive[other] and game.tiles[other] > 0 and taken_by[other] > best:
+            best, conqueror = taken_by[other], other
+    return conqueror
+
+
+@njit(cache=True)
+def _hand_over(game, offsets, player, conqueror):
+    game.gold[conqueror] += game.gold[player]
+    for cell in range(game.owner.size):
+        if game.owner[cell] == player:
+            change_owner(game, offsets, cell, conqueror)
+
+
+@njit(cache=True)
+def has_won(game, settings, player):
+    """Owns 80 % of the land, or is the last one."""
+    if not game.alive[player]:
+        return False
+    return game.tiles[player] >= settings.win_share * game.land[0] or game.alive.sum() == 1
+
+
+@njit(cache=True)
+def _reward(game, settings, was_alive, rewards):
+    land, win, speed, elimination = settings.rewards
+    time_left = 1 - game.step[0] / settings.max_steps
+    for player in range(1, game.alive.size):
+        change = (game.tiles[player] - game.tiles_before[player]) / game.land[0]
+        rewards[player] = land * change
+        if has_won(game, settings, player):
+            rewards[player] += win + speed * time_left
+        elif was_alive[player] and not game.alive[player]:
+            rewards[player] += elimination
+
+
+@njit(parallel=True, cache=True)
+def step_batch(state, settings, actions, rewards):
+    """`play_step` for every game of a batch, in parallel. `actions` int32 (N, P+1), `rewards` float64 (N, P+1)."""
+    players, lanes = state.attacks.shape[1], state.attacks.shape[2]
+    for n in prange(state.tick.size):
+        contact_index = np.full((players, lanes, players), -1, np.int16)
+        play_step(game_of(state, n), settings, actions[n], contact_index, rewards[n])
+
+
+@njit(parallel=True, cache=True)
+def start_batch(state, settings, kinds, seeds, which, fixed_map):
+    """`start` for the games listed in `which`, with `seeds` uint64 of the same length."""
+    for i in prange(which.size):
+        start(game_of(state, which[i]), settings, kinds, seeds[i], fixed_map)
+
+
+@njit(parallel=True, cache=True)
+def rebuild_batch(state, settings):
+    """List the takeable cells of every game anew, after a state was restored."""
+    stride = settings.width + 2
+    for n in prange(state.tick.size):
+        rebuild(game_of(state, n), settings.offsets, stride, state.owner.shape[1] - stride)

@@ -1,0 +1,175 @@
+"""What a player sees: the planes, the statistics and the mask of `layout`, written once, in place."""
+
+import numpy as np
+from numba import njit, prange
+
+from territory.world import cities, rules
+from territory.world.actions import NUM_ACTIONS, NUM_BUILDS, NUM_DIRECTIONS, NUM_INTENSITIES
+from territory.world.layout import CITY_ENEMY, CITY_OWN, LOG_DENSITY_SCALE, Plane, Stat
+from territory.world.orders import can_commit
+from territory.world.state import WHOLE_BORDER, game_of
+
+_OWN, _ENEMY, _UNCLAIMED, _TROOPS, _CITIES = (int(plane) for plane in Plane)
+_SHADE = 85  # of unclaimed land: (4 - terrain) of these, so that plains are the brightest
+
+(
+    _TROOPS_OVER_CAP,
+    _LOG_CAP,
+    _GROWTH,
+    _LAND_SHARE,
+    _LAND_SHARE_CHANGE,
+    _RANK,
+    _PLAYERS_ALIVE,
+    _TIME,
+    _GOLD_OVER_CITY_COST,
+    _NUM_CITIES,
+    _COMMITTED,
+    _LOG_DENSITY,
+    _BORDER_ENEMY_SHARE,
+    _STRONGEST_NEIGHBOUR,
+    _WEAKEST_NEIGHBOUR,
+    _ACTIVE_FRONTS,
+) = (int(stat) for stat in Stat)
+
+
+@njit(parallel=True, cache=True)
+def observe_batch(state, settings, players, which, planes, stats, masks):
+    """Fill row n of `planes` uint8 (N, 5, H, W), `stats` float32 (N, 16) and `masks` bool (N, 90), n in `which`.
+
+    `players` int (N,) says through whose eyes.
+    """
+    for i in prange(which.size):
+        n = which[i]
+        game = game_of(state, n)
+        write_planes(game, settings, players[n], planes[n])
+        enemy, unclaimed, neighbours, fronts = survey(game, settings.offsets, players[n])
+        write_stats(game, settings, players[n], enemy, unclaimed, neighbours, stats[n])
+        write_mask(game, settings, players[n], fronts, masks[n])
+
+
+@njit(cache=True)
+def write_planes(game, settings, player, planes):
+    """One pass over the map."""
+    density = np.zeros(game.alive.size, np.uint8)
+    for p in range(1, game.alive.size):
+        density[p] = _density_byte(game, p)
+    for r in range(settings.height):
+        first = (r + 1) * (settings.width + 2) + 1
+        for c in range(settings.width):
+            owner = game.owner[first + c]
+            land = game.terrain[first + c]
+            own, nobody = owner == player, owner == 0
+            planes[_OWN, r, c] = 255 if own else 0
+            planes[_ENEMY, r, c] = 0 if own or nobody else 255
+            planes[_UNCLAIMED, r, c] = (4 - land) * _SHADE if nobody and land else 0
+            planes[_TROOPS, r, c] = density[owner]
+            planes[_CITIES, r, c] = 0 if game.city[first + c] == 0 else (CITY_OWN if own else CITY_ENEMY)
+
+
+@njit(cache=True)
+def _log_density(game, player):
+    if game.tiles[player] == 0:
+        return 0.0
+    return min(1.0, np.log2(1 + game.troops[player] / game.tiles[player]) / LOG_DENSITY_SCALE)
+
+
+@njit(cache=True)
+def _density_byte(game, player):
+    return np.uint8(255 * _log_density(game, player) + 0.5)
+
+
+@njit(cache=True)
+def survey(game, offsets, player):
+    """Look along the player's border.
+
+    Returns how many enemy and unclaimed cells touch its land (4-connected), which players they belong to
+    (bool (P+1,)), and in which of the eight directions it has a front (bool (8,)).
+    """
+    neighbours = np.zeros(game.alive.size, np.bool_)
+    fronts = np.zeros(NUM_DIRECTIONS, np.bool_)
+    enemy, unclaimed = 0, 0
+    for i in range(game.takeable_count[0]):
+        cell = game.takeable[i]
+        owner = game.owner[cell]
+        if owner == player:
+            continue
+        beside = False
+        for d in range(NUM_DIRECTIONS):
+            if game.owner[cell - offsets[d]] == player:
+                fronts[d] = True
+                beside |= d % 2 == 0
+        if beside:
+            neighbours[owner] = True
+            unclaimed += owner == 0
+            enemy += owner != 0
+    return enemy, unclaimed, neighbours, fronts
+
+
+@njit(cache=True)
+def write_mask(game, settings, player, fronts, mask):
+    """True where an action has an effect: a direction with a front, WAIT once, a city that can be built."""
+    can_build = cities.can_build(game, settings, player)
+    has_troops = can_commit(game, player)
+    for action in range(NUM_ACTIONS):
+        direction = action // (NUM_INTENSITIES * NUM_BUILDS)
+        if direction < NUM_DIRECTIONS:
+            allowed = fronts[direction] and has_troops
+        else:
+            allowed = action // NUM_BUILDS % NUM_INTENSITIES == 0
+        mask[action] = allowed and (can_build or action % NUM_BUILDS == 0)
+
+
+@njit(cache=True)
+def write_stats(game, settings, player, enemy, unclaimed, neighbours, stats):
+    """The sixteen numbers, in the order and scale of `layout.Stat`."""
+    kind, tiles = game.kind[player], float(game.tiles[player])
+    troops, committed = game.troops[player], game.attacks[player].sum()
+    cap = rules.cap(tiles, float(game.cities[player]), rules.CAP_FACTOR[kind])
+    fastest = rules.growth(rules.BEST_FILL * cap, cap, 1.0)
+    strongest, weakest = _neighbour_strengths(game, player, neighbours)
+    stats[_TROOPS_OVER_CAP] = troops / cap
+    stats[_LOG_CAP] = np.log10(cap / 100_000) / 1.5
+    stats[_GROWTH] = rules.growth(troops, cap, 1.0) / fastest
+    stats[_LAND_SHARE] = tiles / game.land[0]
+    stats[_LAND_SHARE_CHANGE] = 20 * (game.tiles[player] - game.tiles_before[player]) / game.land[0]
+    stats[_RANK] = (rank_of(game, player) - 1) / (game.alive.size - 2)
+    stats[_PLAYERS_ALIVE] = game.alive.sum() / (game.alive.size - 1)
+    stats[_TIME] = game.step[0] / settings.max_steps
+    stats[_GOLD_OVER_CITY_COST] = game.gold[player] / cities.next_price(game, settings, player)
+    stats[_NUM_CITIES] = game.cities[player] / 8
+    stats[_COMMITTED] = committed / max(1.0, troops + committed)
+    stats[_LOG_DENSITY] = _log_density(game, player)
+    stats[_BORDER_ENEMY_SHARE] = enemy / max(1, enemy + unclaimed)
+    stats[_STRONGEST_NEIGHBOUR] = strongest
+    stats[_WEAKEST_NEIGHBOUR] = weakest
+    stats[_ACTIVE_FRONTS] = (game.attacks[player] >= 1).sum() / WHOLE_BORDER
+    for i in range(stats.size):
+        stats[i] = min(np.float32(1), max(np.float32(-1), stats[i]))
+
+
+@njit(cache=True)
+def _strength(game, player):
+    return 1 + game.troops[player] + game.attacks[player].sum()
+
+
+@njit(cache=True)
+def _neighbour_strengths(game, player, neighbours):
+    """log2 of strongest and weakest neighbour's troops over ours, / 4. Nobody there: nothing to fear, -1; nothing to take, 1."""
+    own = _strength(game, player)
+    strongest, weakest = -1.0, 1.0
+    for other in range(1, neighbours.size):
+        if neighbours[other]:
+            relative = np.log2(_strength(game, other) / own) / 4
+            strongest, weakest = max(strongest, relative), min(weakest, relative)
+    return strongest, weakest
+
+
+@njit(cache=True)
+def rank_of(game, player):
+    """1 for the player with the most tiles; a dead one ranks last (the ancestor gave it the first place)."""
+    if not game.alive[player]:
+        return game.alive.size - 1
+    rank = 1
+    for other in range(1, game.alive.size):
+        rank += game.tiles[other] > game.tiles[player]
+    return rank

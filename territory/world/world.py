@@ -1,0 +1,151 @@
+"""A batch of games behind a plain NumPy interface: what environments, replays and benchmarks are built on."""
+
+import numpy as np
+
+from territory.errors import BadInput
+from territory.world import rules
+from territory.world.actions import NUM_ACTIONS
+from territory.world.engine import SCRIPTED, rebuild_batch, start_batch, step_batch
+from territory.world.layout import NUM_PLANES, NUM_STATS
+from territory.world.observe import observe_batch
+from territory.world.params import WorldParams
+from territory.world.state import DERIVED, State, empty_state
+
+AGENT = 1  # the player that the environments' actions drive
+
+
+class World:
+    """`num_envs` games that run side by side, each with its own seed and its own random draws.
+
+    Args:
+        num_envs: how many games.
+        params: what they are played with.
+        terrain: uint8 (height, width) of 0 water, 1 plains, 2 highland, 3 mountain: one fixed map for all games
+            instead of a new map from each seed.
+    """
+
+    def __init__(self, num_envs: int, params: WorldParams | None = None, terrain: np.ndarray | None = None):
+        if num_envs < 1:
+            raise BadInput(f"num_envs must be at least 1, got {num_envs}")
+        self.params = params or WorldParams()
+        self.num_envs = num_envs
+        self.settings = self.params.settings()
+        self.state = empty_state(num_envs, self.params)
+        self._fixed_map = np.zeros(0, np.uint8) if terrain is None else _with_border(terrain, self.params)
+        self._kinds = _kinds(self.params)
+        self._everyone = np.arange(num_envs)
+
+    def reset(self, seeds: np.ndarray, which: np.ndarray | None = None) -> None:
+        """Start the games `which` (indices; all of them by default) anew, one uint64 seed for each."""
+        which = self._everyone if which is None else np.asarray(which, np.int64)
+        seeds = np.asarray(seeds, np.uint64)
+        if seeds.shape != which.shape:
+            raise BadInput(f"expected one seed for each of {which.size} games, got {seeds.shape}")
+        start_batch(self.state, self.settings, self._kinds, seeds, which, self._fixed_map)
+
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Play one step of every game.
+
+        Args:
+            actions: int (N,) for the agent, or (N, P+1) for every player; -1 leaves a player to its script
+                (column 0, nobody, is ignored). A masked action has no effect.
+
+        Returns:
+            rewards float64 (N, P+1) by player, terminated bool (N,), truncated bool (N,), both for the agent.
+        """
+        orders = self._orders(np.asarray(actions))
+        rewards = np.zeros((self.num_envs, self.params.num_players + 1))
+        step_batch(self.state, self.settings, orders, rewards)
+        terminated = ~self.state.alive[:, AGENT] | self.has_won()
+        truncated = ~terminated & (self.state.step >= self.params.max_steps)
+        return rewards, terminated, truncated
+
+    def _orders(self, actions: np.ndarray) -> np.ndarray:
+        orders = np.full((self.num_envs, self.params.num_players + 1), SCRIPTED, np.int32)
+        if actions.shape == (self.num_envs,):
+            actions, orders_seen = actions[:, None], orders[:, AGENT : AGENT + 1]
+        else:
+            orders_seen = orders
+        if actions.shape != orders_seen.shape or not np.issubdtype(actions.dtype, np.integer):
+            raise BadInput(
+                f"actions must be integers of shape ({self.num_envs},) or {orders.shape}, "
+                f"got {actions.dtype} of shape {actions.shape}"
+            )
+        if actions.min() < SCRIPTED or actions.max() >= NUM_ACTIONS:
+            raise BadInput(f"an action is 0 to {NUM_ACTIONS - 1}, got {actions.min()} to {actions.max()}")
+        orders_seen[:] = actions
+        return orders
+
+    def has_won(self, player: int = AGENT) -> np.ndarray:
+        """bool (N,): the player owns `win_share` of the land, or is the last one alive."""
+        last = self.state.alive.sum(axis=1) == 1
+        largest = self.state.tiles[:, player] >= self.params.win_share * self.state.land
+        return self.state.alive[:, player] & (last | largest)
+
+    def land_share(self, player: int = AGENT) -> np.ndarray:
+        """float64 (N,): the player's share of the land."""
+        return self.state.tiles[:, player] / self.state.land
+
+    def rank(self, player: int = AGENT) -> np.ndarray:
+        """int (N,): 1 for the player with the most tiles; a dead player ranks last."""
+        larger = (self.state.tiles[:, 1:] > self.state.tiles[:, player, None]).sum(axis=1) + 1
+        return np.where(self.state.alive[:, player], larger, self.params.num_players)
+
+    def new_observation(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Room for what `observe` writes: ``{"map": uint8 (N, 5, H, W), "global": float32 (N, 16)}``, bool (N, 90)."""
+        planes = np.zeros((self.num_envs, NUM_PLANES, self.params.height, self.params.width), np.uint8)
+        stats = np.zeros((self.num_envs, NUM_STATS), np.float32)
+        return {"map": planes, "global": stats}, np.zeros((self.num_envs, NUM_ACTIONS), np.bool_)
+
+    def observe(self, player: int = AGENT, out=None, which: np.ndarray | None = None):
+        """Observations and masks of the games `which` through one player's eyes, into `out` (see new_observation)."""
+        obs, masks = out or self.new_observation()
+        which = self._everyone if which is None else np.asarray(which, np.int64)
+        players = np.full(self.num_envs, player, np.int64)
+        observe_batch(self.state, self.settings, players, which, obs["map"], obs["global"], masks)
+        return obs, masks
+
+    def map_of(self, field: str) -> np.ndarray:
+        """`terrain`, `owner` or `city` as uint8 (N, H, W): a view without the border."""
+        shape = (self.num_envs, self.params.height + 2, self.params.width + 2)
+        return getattr(self.state, field).reshape(shape)[:, 1:-1, 1:-1]
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """A copy of everything the games are made of."""
+        return {name: value.copy() for name, value in self.state._asdict().items() if name not in DERIVED}
+
+    def load_state_dict(self, arrays: dict[str, np.ndarray]) -> None:
+        """Continue from a `state_dict`, exactly. Refuses one of other sizes, before anything is changed."""
+        for name in State._fields:
+            if name in DERIVED:
+                continue
+            own, given = getattr(self.state, name), arrays.get(name)
+            if given is None or given.shape != own.shape or given.dtype != own.dtype:
+                came = "nothing" if given is None else f"{given.dtype} {given.shape}"
+                raise BadInput(
+                    f"saved state of another world: {name} should be {own.dtype} {own.shape}, got {came}"
+                )
+        for name in State._fields:
+            if name not in DERIVED:
+                getattr(self.state, name)[...] = arrays[name]
+        rebuild_batch(self.state, self.settings)
+
+
+def _kinds(params: WorldParams) -> np.ndarray:
+    kinds = np.zeros(params.num_players + 1, np.uint8)
+    kinds[AGENT] = rules.HUMAN
+    kinds[AGENT + 1 :] = rules.NATION if params.opponents == "nation" else rules.BOT
+    if params.opponents == "mixed":
+        kinds[AGENT + 1 :: 2] = rules.NATION
+    return kinds
+
+
+def _with_border(terrain: np.ndarray, params: WorldParams) -> np.ndarray:
+    terrain = np.asarray(terrain)
+    if terrain.shape != (params.height, params.width) or terrain.min() < 0 or terrain.max() > rules.MOUNTAIN:
+        raise BadInput(
+            f"a map is an array ({params.height}, {params.width}) of 0 water, 1 plains, 2 highland, 3 mountain; "
+            f"got shape {terrain.shape} with values {terrain.min()} to {terrain.max()}"
+        )
+    params.check_room(np.count_nonzero(terrain))
+    return np.pad(terrain.astype(np.uint8), 1).reshape(-1)
