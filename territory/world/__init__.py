@@ -1,6 +1,21 @@
-"""The game: NumPy and Numba only, no torch, no gymnasium."""
+"""The game: NumPy and Numba only, no torch, no gymnasium.
 
-from territory.world.params import WorldParams
-from territory.world.world import AGENT, World
+`World` and `WorldParams` load on first use: who needs only names and sizes should not wait for Numba.
+"""
 
-__all__ = ["AGENT", "World", "WorldParams"]
+from importlib import import_module
+
+_HOMES = {
+    "AGENT": "territory.world.world",
+    "World": "territory.world.world",
+    "WorldParams": "territory.world.params",
+    "Replay": "territory.world.replay",
+    "Frame": "territory.world.replay",
+}
+__all__ = ["AGENT", "Frame", "Replay", "World", "WorldParams"]
+
+
+def __getattr__(name: str):
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,80 @@
+"""`Territory-v0`: one game as a gymnasium.Env."""
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from territory.envs.common import TRAINING_SEEDS, Episodes, action_space, observation_space, world_params
+from territory.errors import BadInput
+from territory.world.actions import NUM_ACTIONS
+from territory.world.world import AGENT, World
+
+
+class TerritoryEnv(gymnasium.Env):
+    """Conquer 80 % of the land, or outlive everyone.
+
+    Args:
+        render_mode: None or "rgb_array".
+        map: uint8 (height, width) of 0 water, 1 plains, 2 highland, 3 mountain; by default a new map from each seed.
+        **options: any field of `territory.world.WorldParams`: num_bots, opponents, height, width, max_steps, ...
+
+    ``reset(seed=s)`` plays the map of seed s; without a seed, a random one below 1,000,000.
+    ``info["action_mask"]`` (bool (90,)) says which actions have an effect.
+    """
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012 (gymnasium's own convention)
+
+    def __init__(self, render_mode: str | None = None, map: np.ndarray | None = None, **options):
+        if render_mode not in (None, *self.metadata["render_modes"]):
+            raise BadInput(f"render_mode must be None or one of {self.metadata['render_modes']}, got {render_mode!r}")
+        self.render_mode = render_mode
+        self.params = world_params(map, options)
+        self.world = World(1, self.params, map)
+        self.observation_space = observation_space(self.params)
+        self.action_space = action_space()
+        self._episodes = Episodes(1)
+        self._mask = np.zeros(NUM_ACTIONS, np.bool_)
+        self._running = False
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
+        """Start a game; returns the first observation and ``{"action_mask": ...}``."""
+        super().reset(seed=seed)
+        map_seed = seed if seed is not None else int(self.np_random.integers(TRAINING_SEEDS))
+        self.world.reset(np.array([map_seed]))
+        self._episodes.clear(np.array([0]))
+        self._running = True
+        return self._observe(), {"action_mask": self._mask.copy()}
+
+    def step(self, action: int):
+        """Play ten ticks. The last ``info`` of an episode also holds its summary (win, land_share, rank, ...)."""
+        if not self._running:
+            raise BadInput("the game is over or has not begun: call reset() before step()")
+        if np.ndim(action) != 0 or not self.action_space.contains(action):
+            raise BadInput(f"an action is an integer 0 to {NUM_ACTIONS - 1}, got {action!r}")
+        actions = np.array([int(action)])
+        rewards, terminated, truncated = self.world.step(actions)
+        self._episodes.add(rewards[:, AGENT], actions)
+        obs, info = self._observe(), {"action_mask": self._mask.copy()}
+        if terminated[0] or truncated[0]:
+            self._running = False
+            info |= {name: value[0].item() for name, value in self._episodes.summary(self.world).items()}
+        return obs, float(rewards[0, AGENT]), bool(terminated[0]), bool(truncated[0]), info
+
+    def _observe(self) -> dict[str, np.ndarray]:
+        obs, masks = self.world.observe()
+        self._mask = masks[0]
+        return {name: value[0] for name, value in obs.items()}
+
+    def action_masks(self) -> np.ndarray:
+        """bool (90,): which actions have an effect now."""
+        return self._mask.copy()
+
+    def render(self) -> np.ndarray | None:
+        """The map as uint8 (height, width, 3), where ``render_mode="rgb_array"``."""
+        if self.render_mode != "rgb_array":
+            return None
+        from territory.world import picture
+
+        owner, terrain, city = (self.world.map_of(field)[0] for field in ("owner", "terrain", "city"))
+        return picture.render_board(owner, terrain, city)
