@@ -1,0 +1,41 @@
+"""The networks, by name: ``names()`` lists them, ``build(name, **options)`` makes one.
+
+Every model takes ``obs_map`` uint8 ``(B, 5, H, W)`` and ``obs_global`` float32 ``(B, 16)``, gives ``logits``
+``(B, 90)`` and ``value`` ``(B,)``, and names its parts alike: ``map_branch``, ``global_branch``,
+(``cross_attention``,) ``fusion``, ``actor``, ``critic``. It remembers its ``name`` and its ``options``, so that
+``build(model.name, **model.options)`` makes a second one of the same shape.
+"""
+
+import inspect
+from typing import Any
+
+from torch import nn
+
+from territory.errors import BadInput
+from territory.models.attention import Attention
+from territory.models.baseline import Baseline
+
+_MODELS: dict[str, type[nn.Module]] = {model.name: model for model in (Baseline, Attention)}
+
+
+def names() -> tuple[str, ...]:
+    """The models that :func:`build` can make."""
+    return tuple(_MODELS)
+
+
+def build(name: str, **options: Any) -> nn.Module:
+    """A freshly initialised model in training mode, on the CPU; ``torch.manual_seed`` decides its weights.
+
+    Raises BadInput for a name, an option or an option's value that does not exist.
+    """
+    if name not in _MODELS:
+        raise BadInput(f"expected a model out of {', '.join(names())}; came {name!r}. Is the name misspelt?")
+    known = list(inspect.signature(_MODELS[name]).parameters)
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        listed = ", ".join(known) if known else "none"
+        raise BadInput(
+            f"model {name!r} has these options: {listed}; came {', '.join(unknown)}. "
+            "Is the option misspelt, or meant for another model?"
+        )
+    return _MODELS[name](**options)

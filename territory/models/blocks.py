@@ -1,0 +1,129 @@
+"""The pieces that the networks share: convolution stages, the gate of spatial attention, small linear stacks."""
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from territory.errors import BadInput
+from territory.world.actions import NUM_ACTIONS
+from territory.world.layout import NUM_PLANES, NUM_STATS
+
+NORMS = ("batch", "group")
+GROUPS = 8  # of group norm; any number of groups has the same 2 parameters per channel as batch norm
+STATS_FEATURES = 128  # what the global branch of every model gives
+FUSED_FEATURES = 256  # what the two heads of every model read
+
+
+def make_norm(kind: str, channels: int) -> nn.Module:
+    """A norm over ``(B, channels, H, W)`` with 2 parameters per channel.
+
+    ``"batch"`` measures each channel over the whole batch, so an example's output depends on its companions while
+    training; ``"group"`` measures each example alone. Raises BadInput for any other kind.
+    """
+    if kind not in NORMS:
+        raise BadInput(f"expected a norm out of {', '.join(NORMS)}; came {kind!r}. Is the name misspelt?")
+    return nn.BatchNorm2d(channels) if kind == "batch" else nn.GroupNorm(GROUPS, channels)
+
+
+class SpatialGate(nn.Module):
+    """Spatial attention as the design document has it: one gate in (0, 1) per cell, shared by all channels.
+
+    ``(B, C, H, W)`` to the same shape. The gates themselves, ``(B, 1, H, W)``, are the output of the submodule
+    ``gate``, where a forward hook finds them. C + 1 parameters.
+    """
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.score = nn.Conv2d(channels, 1, kernel_size=1)
+        self.gate = nn.Sigmoid()
+
+    def forward(self, features: Tensor) -> Tensor:
+        return features * self.gate(self.score(features))
+
+
+class ConvBlock(nn.Module):
+    """Convolution, norm, ReLU, gate: ``(B, C_in, H, W)`` to ``(B, C_out, H', W')``; norm and gate may be absent."""
+
+    def __init__(
+        self,
+        channels_in: int,
+        channels_out: int,
+        kernel: int,
+        stride: int,
+        padding: int = 0,
+        norm: nn.Module | None = None,
+        gated: bool = False,
+    ):
+        super().__init__()
+        self.conv = nn.Conv2d(channels_in, channels_out, kernel, stride, padding)
+        self.norm = nn.Identity() if norm is None else norm
+        self.relu = nn.ReLU()
+        self.attention = SpatialGate(channels_out) if gated else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.attention(self.relu(self.norm(self.conv(x))))
+
+
+def mlp(*sizes: int) -> nn.Sequential:
+    """Linear layers of the given sizes with ReLU between them, none after the last."""
+    layers: list[nn.Module] = []
+    for size_in, size_out in pairwise(sizes):
+        layers += [nn.Linear(size_in, size_out), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def make_global_branch() -> nn.Sequential:
+    """Statistics ``(B, 16)`` to features ``(B, 128)``."""
+    return nn.Sequential(*mlp(NUM_STATS, STATS_FEATURES, STATS_FEATURES), nn.ReLU())
+
+
+def make_actor() -> nn.Sequential:
+    """Fused features ``(B, 256)`` to logits ``(B, 90)``."""
+    return mlp(FUSED_FEATURES, 128, NUM_ACTIONS)
+
+
+def make_critic() -> nn.Sequential:
+    """Fused features ``(B, 256)`` to a value ``(B, 1)``."""
+    return mlp(FUSED_FEATURES, 128, 1)
+
+
+def initialise(model: nn.Module) -> None:
+    """Orthogonal weights and zero biases, the scheme of PPO's reference code (Engstrom et al. 2020, table 1).
+
+    The actor's last layer starts a hundred times smaller, so that the first policy is near uniform; the critic's
+    last layer at gain 1. ``model`` needs the parts ``actor`` and ``critic``.
+    """
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.orthogonal_(module.weight, gain=math.sqrt(2))
+            nn.init.zeros_(module.bias)
+    nn.init.orthogonal_(model.actor[-1].weight, gain=0.01)
+    nn.init.orthogonal_(model.critic[-1].weight, gain=1.0)
+
+
+def scale_planes(obs_map: Tensor) -> Tensor:
+    """A model's door: planes 0..255 to float32 in [0, 1], shape kept."""
+    return obs_map.to(torch.float32) / 255
+
+
+def check_observation(obs_map: Tensor, obs_global: Tensor) -> None:
+    """Raises BadInput unless the shapes are ``(B, 5, H, W)`` and ``(B, 16)``. Values are not looked at.
+
+    A float map is let in, for gradients by pixel; it must hold 0..255 like the uint8 one.
+    """
+    for name, value in (("map", obs_map), ("global", obs_global)):
+        if not isinstance(value, Tensor):
+            raise BadInput(f"{name}: expected a torch tensor; came {type(value).__name__}. Use torch.from_numpy.")
+    if obs_map.ndim != 4 or obs_map.shape[1] != NUM_PLANES:
+        raise BadInput(
+            f"map: expected (B, {NUM_PLANES}, H, W); came {tuple(obs_map.shape)}. "
+            "Is the batch dimension missing (obs['map'][None]), or are the planes last?"
+        )
+    batch = len(obs_map)
+    if obs_global.shape != (batch, NUM_STATS):
+        raise BadInput(
+            f"global: expected ({batch}, {NUM_STATS}) beside a map of batch {batch}; came {tuple(obs_global.shape)}. "
+            "Do the two come from the same observation?"
+        )

@@ -1,0 +1,52 @@
+"""Attention between two sets of vectors, from its parts (Vaswani et al. 2017, section 3.2)."""
+
+import math
+
+from torch import Tensor, nn
+
+from territory.errors import BadInput
+
+
+class AttentionWeights(nn.Module):
+    """softmax(q k^T / sqrt(width)): each query's shares over the keys.
+
+    Queries ``(B, heads, Tq, width)`` and keys ``(B, heads, Tk, width)`` to weights ``(B, heads, Tq, Tk)``, every row
+    summing to 1. A module of its own, so that a forward hook finds the weights.
+    """
+
+    def forward(self, q: Tensor, k: Tensor) -> Tensor:
+        scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+        return scores.softmax(dim=-1)
+
+
+class CrossAttention(nn.Module):
+    """Every query vector gathers from the context what it asks for.
+
+    Queries ``(B, Tq, query_size)`` and context ``(B, Tk, context_size)`` to ``(B, Tq, size)``. All four linear maps
+    have a bias. Raises BadInput unless ``heads`` divides ``size``.
+    """
+
+    def __init__(self, query_size: int, context_size: int, size: int, heads: int = 1):
+        super().__init__()
+        if not isinstance(heads, int) or heads < 1 or size % heads:
+            raise BadInput(
+                f"heads: expected a whole number that divides {size}; came {heads!r}. "
+                f"Each head gets an equal slice of the {size} features: try 1, 2, 4 or 8."
+            )
+        self.heads = heads
+        self.q = nn.Linear(query_size, size)
+        self.k = nn.Linear(context_size, size)
+        self.v = nn.Linear(context_size, size)
+        self.weights = AttentionWeights()
+        self.out = nn.Linear(size, size)
+
+    def forward(self, queries: Tensor, context: Tensor) -> Tensor:
+        q = self._split(self.q(queries))  # (B, heads, Tq, size / heads)
+        k = self._split(self.k(context))  # (B, heads, Tk, size / heads)
+        v = self._split(self.v(context))  # (B, heads, Tk, size / heads)
+        gathered = self.weights(q, k) @ v  # (B, heads, Tq, size / heads)
+        return self.out(gathered.transpose(1, 2).flatten(2))  # (B, Tq, size)
+
+    def _split(self, x: Tensor) -> Tensor:
+        """``(B, T, size)`` to ``(B, heads, T, size / heads)``."""
+        return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
