@@ -26,7 +26,9 @@ class TerritoryVectorEnv(VectorEnv):
 
     def __init__(self, num_envs: int = 1, map: np.ndarray | None = None, render_mode: None = None, **options):
         if render_mode is not None:
-            raise BadInput(f"the batch does not render (render_mode {render_mode!r}): make a single environment instead")
+            raise BadInput(
+                f"the batch does not render (render_mode {render_mode!r}): make a single environment instead"
+            )
         self.num_envs = num_envs
         self.params = world_params(map, options)
         self.world = World(num_envs, self.params, map)
@@ -50,7 +52,9 @@ class TerritoryVectorEnv(VectorEnv):
         else:
             seeds = np.array(seed)
         if seeds.shape != (self.num_envs,) or seeds.min() < 0:
-            raise BadInput(f"seed must be a number of 0 or more, or one for each of {self.num_envs} environments: {seed}")
+            raise BadInput(
+                f"seed must be a number of 0 or more, or one for each of {self.num_envs} environments: {seed}"
+            )
         self._seeds[:] = seeds
         self._games[:] = 1
         self.world.reset(self._seeds)

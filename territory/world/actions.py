@@ -34,9 +34,7 @@ NUM_BUILDS = 2
 NUM_ACTIONS = len(Direction) * NUM_INTENSITIES * NUM_BUILDS
 
 # One step in each direction as (row, column): rows grow southwards, columns eastwards.
-OFFSETS = np.array(
-    [(-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1)], dtype=np.int64
-)
+OFFSETS = np.array([(-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1)], dtype=np.int64)
 
 
 class Action(NamedTuple):

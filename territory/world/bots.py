@@ -7,9 +7,9 @@ dares, what it keeps) is drawn from the game's seed and its number, so nothing n
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from territory.world import cities, rng, rules
+from territory.world.compiled import kernel
 from territory.world.state import WHOLE_BORDER
 
 
@@ -23,7 +23,7 @@ class Character(NamedTuple):
     expand: float  # keeps this share when taking unclaimed land
 
 
-@njit(cache=True)
+@kernel
 def character(game, player):
     """The traits of a player in this game (openfront-rules: 40 to 79 ticks for a bot, 30 to 59 for a nation)."""
     key = rng.stream(game.seed[0], rng.TRAIT, player)
@@ -38,16 +38,14 @@ def character(game, player):
     )
 
 
-@njit(cache=True)
+@kernel
 def think(game, settings, player):
     """Let a scripted player act, if this is a tick on which it thinks."""
     traits = character(game, player)
     if game.tick[0] % traits.interval != traits.phase:
         return
     touching, threat = look_around(game, settings.offsets, player)
-    cap = rules.cap(
-        float(game.tiles[player]), float(game.cities[player]), rules.CAP_FACTOR[game.kind[player]]
-    )
+    cap = rules.cap(float(game.tiles[player]), float(game.cities[player]), rules.CAP_FACTOR[game.kind[player]])
     if game.kind[player] == rules.NATION and cities.can_build(game, settings, player):
         cities.build(game, settings, player)
     if touching[0]:
@@ -58,14 +56,14 @@ def think(game, settings, player):
             _commit(game, player, target, game.troops[player] - traits.reserve * cap)
 
 
-@njit(cache=True)
+@kernel
 def _commit(game, player, target, troops):
     if troops >= 1:
         game.troops[player] -= troops
         game.attacks[player, WHOLE_BORDER + target] += troops
 
 
-@njit(cache=True)
+@kernel
 def look_around(game, offsets, player):
     """How many takeable cells of each owner lie beside the player's, and the troops each player sends against it."""
     players = game.alive.size
@@ -92,13 +90,13 @@ def look_around(game, offsets, player):
     return touching, threat
 
 
-@njit(cache=True)
+@kernel
 def _must_answer(game, player, threat):
     """A nation strikes back below its trigger when an attack is larger than a fifth of its troops at home."""
     return game.kind[player] == rules.NATION and threat.max() > 0.2 * game.troops[player]
 
 
-@njit(cache=True)
+@kernel
 def _choose(game, player, touching, threat):
     attacker = np.argmax(threat)
     if threat[attacker] > 0 and touching[attacker]:
@@ -108,7 +106,7 @@ def _choose(game, player, touching, threat):
     return _any_neighbour(game, player, touching)
 
 
-@njit(cache=True)
+@kernel
 def _any_neighbour(game, player, touching):
     neighbours = np.flatnonzero(touching)
     if neighbours.size == 0:
@@ -117,7 +115,7 @@ def _any_neighbour(game, player, touching):
     return neighbours[rng.below(key, player, neighbours.size)]
 
 
-@njit(cache=True)
+@kernel
 def _weakest(game, touching):
     """A neighbouring bot before anyone else, and then the fewest troops per tile."""
     best, target = np.inf, 0

@@ -1,18 +1,18 @@
 """Cities: where one may stand, what it costs, and building it."""
 
 import numpy as np
-from numba import njit
 
 from territory.world import rules
+from territory.world.compiled import kernel
 
 
-@njit(cache=True)
+@kernel
 def next_price(game, settings, player):
     """Gold for this player's next city."""
     return rules.city_price(float(game.cities[player]), settings.city_price, settings.city_price_limit)
 
 
-@njit(cache=True)
+@kernel
 def can_build(game, settings, player):
     """Whether the player can pay for a city and has a cell for it."""
     if not game.alive[player] or game.gold[player] < next_price(game, settings, player):
@@ -24,7 +24,7 @@ def can_build(game, settings, player):
     return False
 
 
-@njit(cache=True)
+@kernel
 def build(game, settings, player):
     """Pay for a city and set it on the player's deepest free cell (the first of equals)."""
     site = _deepest(game, settings, player)
@@ -33,7 +33,7 @@ def build(game, settings, player):
     game.cities[player] += 1
 
 
-@njit(cache=True)
+@kernel
 def _standing(game):
     total = game.cities.sum()
     standing = np.empty(total, np.int32)
@@ -45,7 +45,7 @@ def _standing(game):
     return standing
 
 
-@njit(cache=True)
+@kernel
 def _far_enough(cell, standing, settings):
     stride = settings.width + 2
     row, column = cell // stride, cell % stride
@@ -56,7 +56,7 @@ def _far_enough(cell, standing, settings):
     return True
 
 
-@njit(cache=True)
+@kernel
 def _deepest(game, settings, player):
     standing = _standing(game)
     depth = _depths(game, settings, player)
@@ -67,7 +67,7 @@ def _deepest(game, settings, player):
     return site
 
 
-@njit(cache=True)
+@kernel
 def _depths(game, settings, player):
     """Steps (Manhattan) from each own cell to the nearest cell that is not the player's; two sweeps."""
     stride = settings.width + 2

@@ -11,14 +11,15 @@ mountains last), scaled so that the expected price of what falls is the budget.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from territory.world import rng, rules
+from territory.world.compiled import kernel
 from territory.world.frontier import change_owner
 from territory.world.state import WHOLE_BORDER
 
 _TERRAINS = 4
 _NEIGHBOURS = 5  # 0 to 4 own cells beside a cell; 0 only across a corner
+_EXTRA_FRONT = 2.0  # the real game adds 0 to 4 at random to a front; this is the mean
 _RANKS = 12  # see _rank: 1 .. 11
 
 
@@ -38,7 +39,7 @@ class Contacts(NamedTuple):
     pair_neighbours: np.ndarray  # int8 (M,)
 
 
-@njit(cache=True)
+@kernel
 def _no_contacts(game, index):
     pairs = 12 * game.takeable_count[0] + 1  # a cell has 8 directions and 4 sides to be taken from
     most = min(pairs, index.size)
@@ -57,7 +58,7 @@ def _no_contacts(game, index):
     )
 
 
-@njit(cache=True)
+@kernel
 def advance(game, settings, contact_index):
     """One tick of every attack. `contact_index` is scratch, -1 throughout before and after."""
     lanes, borders = _attacking(game)
@@ -76,7 +77,7 @@ def advance(game, settings, contact_index):
     return losers
 
 
-@njit(cache=True)
+@kernel
 def _attacking(game):
     """Per player: a bit for each direction with an attack, a bit for each player its whole border presses on."""
     players = game.alive.size
@@ -92,7 +93,7 @@ def _attacking(game):
     return lanes, borders
 
 
-@njit(cache=True)
+@kernel
 def _find_contacts(game, offsets, lanes, borders, index):
     contacts = _no_contacts(game, index)
     beside = np.empty(8, np.uint8)
@@ -112,7 +113,7 @@ def _find_contacts(game, offsets, lanes, borders, index):
     return contacts
 
 
-@njit(cache=True)
+@kernel
 def _seen_before(beside, d):
     for earlier in range(0, d, 2):
         if beside[earlier] == beside[d]:
@@ -120,7 +121,7 @@ def _seen_before(beside, d):
     return False
 
 
-@njit(cache=True)
+@kernel
 def _add_pair(game, contacts, attacker, lane, target, cell, beside):
     k = contacts.index[attacker, lane, target]
     if k < 0:
@@ -140,7 +141,7 @@ def _add_pair(game, contacts, attacker, lane, target, cell, beside):
     contacts.pair_neighbours[m] = neighbours
 
 
-@njit(cache=True)
+@kernel
 def _cancel_opposing(game, contacts, lanes, borders):
     """Attacks that meet cancel one for one: opposite directions in contact, or a whole border against either."""
     players = game.alive.size
@@ -156,13 +157,13 @@ def _cancel_opposing(game, contacts, lanes, borders):
                 _cancel(game, a, WHOLE_BORDER + b, b, WHOLE_BORDER + a)
 
 
-@njit(cache=True)
+@kernel
 def _presses(borders, a, b):
     """Whether the whole border of `a` attacks `b`."""
     return (borders[a] >> np.uint64(b)) & np.uint64(1) != 0
 
 
-@njit(cache=True)
+@kernel
 def _cancel(game, a, lane_a, b, lane_b):
     met = min(game.attacks[a, lane_a], game.attacks[b, lane_b])
     if met > 0:
@@ -170,7 +171,7 @@ def _cancel(game, a, lane_a, b, lane_b):
         game.attacks[b, lane_b] -= met
 
 
-@njit(cache=True)
+@kernel
 def _set_chances(game, contacts, k):
     """The chance of each kind of front cell, so that what falls costs the budget in the mean."""
     contacts.chance[k] = 0
@@ -186,12 +187,12 @@ def _set_chances(game, contacts, k):
             price[t] = rules.use_unclaimed(rules.SPEED[t], attack)
         else:
             price[t] = rules.use_player(rules.SPEED[t], attack, troops, tiles)
-    front = float(cells.sum())
+    front = cells.sum() + _EXTRA_FRONT
     budget = rules.budget_unclaimed(front) if target == 0 else rules.budget_player(front, attack, troops)
     _spread(budget, cells, price, contacts.chance[k])
 
 
-@njit(cache=True)
+@kernel
 def _spread(budget, cells, price, chance):
     """Chances proportional to 3^(rank / 2), none above 1, with an expected price of `budget`."""
     cost = np.zeros(_RANKS)
@@ -217,13 +218,13 @@ def _spread(budget, cells, price, chance):
             chance[n, t] = by_rank[_rank(n, t)]
 
 
-@njit(cache=True)
+@kernel
 def _rank(neighbours, terrain):
     """2 * (own neighbours - terrain) + 5: a step of terrain (1 / 1.5 / 2) weighs half a neighbour."""
     return 2 * neighbours + (4 - terrain)
 
 
-@njit(cache=True)
+@kernel
 def _draw(game, contacts):
     """Draw every pair; a cell that several attacks win goes to the lowest draw. Returns cells and their contacts."""
     fallen = np.empty(contacts.count[1], np.int32)
@@ -250,7 +251,7 @@ def _draw(game, contacts):
     return fallen[:count], by[:count]
 
 
-@njit(cache=True)
+@kernel
 def _pay(game, contacts, lanes, borders):
     """Take the price of every fallen cell from its attack and from its defender, at the tick's first prices."""
     defence = np.zeros(game.alive.size)
@@ -271,7 +272,7 @@ def _pay(game, contacts, lanes, borders):
             game.troops[b] -= game.troops[b] / game.tiles[b] * defence[b]
 
 
-@njit(cache=True)
+@kernel
 def _settle(game, contacts, spent, a, lane, target):
     k = contacts.index[a, lane, target]
     if k < 0:
@@ -280,7 +281,7 @@ def _settle(game, contacts, spent, a, lane, target):
     return contacts.taken[k].sum()
 
 
-@njit(cache=True)
+@kernel
 def _loss(game, contacts, k, terrain):
     attacker, target = contacts.attacker[k], contacts.target[k]
     kind = game.kind[attacker]
@@ -293,7 +294,7 @@ def _loss(game, contacts, k, terrain):
     return loss
 
 
-@njit(cache=True)
+@kernel
 def _send_home(game, contacts, lanes, borders):
     """An attack with nothing left to take goes home; one with less than one troop is over."""
     for a in range(1, game.alive.size):
@@ -307,7 +308,7 @@ def _send_home(game, contacts, lanes, borders):
                 game.attacks[a, lane] = 0
 
 
-@njit(cache=True)
+@kernel
 def _in_contact(contacts, a, lane):
     if lane >= WHOLE_BORDER:
         return contacts.index[a, lane, lane - WHOLE_BORDER] >= 0
@@ -317,7 +318,7 @@ def _in_contact(contacts, a, lane):
     return False
 
 
-@njit(cache=True)
+@kernel
 def _losses(contacts, players):
     """Cells that each player (row) lost to each player (column) this tick."""
     lost = np.zeros((players, players), np.int32)

@@ -1,9 +1,10 @@
 """The game itself: a tick, a step, a start. Reads like the rulebook; the rules are in `rules`, attacks in `combat`."""
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
 from territory.world import bots, combat, rules
+from territory.world.compiled import kernel
 from territory.world.frontier import change_owner, rebuild
 from territory.world.orders import order
 from territory.world.starts import start
@@ -12,7 +13,7 @@ from territory.world.state import game_of
 SCRIPTED = -1  # in place of an action: the player's own script decides
 
 
-@njit(cache=True)
+@kernel
 def play_step(game, settings, actions, contact_index, rewards):
     """One environment step: every order, then ten ticks. `actions` int (P+1,), `rewards` float64 (P+1,)."""
     game.tiles_before[:] = game.tiles
@@ -26,7 +27,7 @@ def play_step(game, settings, actions, contact_index, rewards):
     _reward(game, settings, was_alive, rewards)
 
 
-@njit(cache=True)
+@kernel
 def play_tick(game, settings, actions, contact_index):
     """A tenth of a second: players grow, attacks move, small players collapse, scripted players think."""
     game.tick[0] += 1
@@ -38,7 +39,7 @@ def play_tick(game, settings, actions, contact_index):
             bots.think(game, settings, player)
 
 
-@njit(cache=True)
+@kernel
 def grow(game):
     """Troops towards the cap, and gold."""
     for player in range(1, game.alive.size):
@@ -50,7 +51,7 @@ def grow(game):
             game.gold[player] += rules.GOLD_PER_TICK[kind]
 
 
-@njit(cache=True)
+@kernel
 def collapse(game, settings, lost):
     """A player that lost cells and has too few left falls whole to whoever took most of them."""
     for player in range(1, game.alive.size):
@@ -67,7 +68,7 @@ def collapse(game, settings, lost):
             game.attacks[player] = 0
 
 
-@njit(cache=True)
+@kernel
 def _conqueror(game, taken_by):
     best, conqueror = 0, 0
     for other in range(1, taken_by.size):
@@ -76,7 +77,7 @@ def _conqueror(game, taken_by):
     return conqueror
 
 
-@njit(cache=True)
+@kernel
 def _hand_over(game, offsets, player, conqueror):
     game.gold[conqueror] += game.gold[player]
     for cell in range(game.owner.size):
@@ -84,7 +85,7 @@ def _hand_over(game, offsets, player, conqueror):
             change_owner(game, offsets, cell, conqueror)
 
 
-@njit(cache=True)
+@kernel
 def has_won(game, settings, player):
     """Owns 80 % of the land, or is the last one."""
     if not game.alive[player]:
@@ -92,7 +93,7 @@ def has_won(game, settings, player):
     return game.tiles[player] >= settings.win_share * game.land[0] or game.alive.sum() == 1
 
 
-@njit(cache=True)
+@kernel
 def _reward(game, settings, was_alive, rewards):
     land, win, speed, elimination = settings.rewards
     time_left = 1 - game.step[0] / settings.max_steps
@@ -105,7 +106,7 @@ def _reward(game, settings, was_alive, rewards):
             rewards[player] += elimination
 
 
-@njit(parallel=True, cache=True)
+@kernel(parallel=True)
 def step_batch(state, settings, actions, rewards):
     """`play_step` for every game of a batch, in parallel. `actions` int32 (N, P+1), `rewards` float64 (N, P+1)."""
     players, lanes = state.attacks.shape[1], state.attacks.shape[2]
@@ -114,14 +115,14 @@ def step_batch(state, settings, actions, rewards):
         play_step(game_of(state, n), settings, actions[n], contact_index, rewards[n])
 
 
-@njit(parallel=True, cache=True)
+@kernel(parallel=True)
 def start_batch(state, settings, kinds, seeds, which, fixed_map):
     """`start` for the games listed in `which`, with `seeds` uint64 of the same length."""
     for i in prange(which.size):
         start(game_of(state, which[i]), settings, kinds, seeds[i], fixed_map)
 
 
-@njit(parallel=True, cache=True)
+@kernel(parallel=True)
 def rebuild_batch(state, settings):
     """List the takeable cells of every game anew, after a state was restored."""
     stride = settings.width + 2

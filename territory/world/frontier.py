@@ -4,10 +4,10 @@ Only these can change hands, so a tick looks at a few hundred cells instead of t
 to date whenever a cell changes owner; its order carries no meaning.
 """
 
-from numba import njit
+from territory.world.compiled import kernel
 
 
-@njit(cache=True)
+@kernel
 def is_takeable(game, offsets, cell):
     """Whether some player beside this cell could take it."""
     if game.terrain[cell] == 0:
@@ -20,7 +20,7 @@ def is_takeable(game, offsets, cell):
     return False
 
 
-@njit(cache=True)
+@kernel
 def _refresh(game, offsets, cell):
     position = game.takeable_at[cell]
     if is_takeable(game, offsets, cell):
@@ -36,7 +36,7 @@ def _refresh(game, offsets, cell):
         game.takeable_at[cell] = -1
 
 
-@njit(cache=True)
+@kernel
 def change_owner(game, offsets, cell, new_owner):
     """Give a cell, with the city on it, to a player; the only way a cell changes hands."""
     old_owner = game.owner[cell]
@@ -53,7 +53,7 @@ def change_owner(game, offsets, cell, new_owner):
             _refresh(game, offsets, neighbour)
 
 
-@njit(cache=True)
+@kernel
 def rebuild(game, offsets, first, last):
     """List the takeable cells from the owners alone, among cells `first` to `last` (the map without its border)."""
     game.takeable_at[:] = -1

@@ -1,10 +1,11 @@
 """What a player sees: the planes, the statistics and the mask of `layout`, written once, in place."""
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
 from territory.world import cities, rules
 from territory.world.actions import NUM_ACTIONS, NUM_BUILDS, NUM_DIRECTIONS, NUM_INTENSITIES
+from territory.world.compiled import kernel
 from territory.world.layout import CITY_ENEMY, CITY_OWN, LOG_DENSITY_SCALE, Plane, Stat
 from territory.world.orders import can_commit
 from territory.world.state import WHOLE_BORDER, game_of
@@ -32,7 +33,7 @@ _SHADE = 85  # of unclaimed land: (4 - terrain) of these, so that plains are the
 ) = (int(stat) for stat in Stat)
 
 
-@njit(parallel=True, cache=True)
+@kernel(parallel=True)
 def observe_batch(state, settings, players, which, planes, stats, masks):
     """Fill row n of `planes` uint8 (N, 5, H, W), `stats` float32 (N, 16) and `masks` bool (N, 90), n in `which`.
 
@@ -47,7 +48,7 @@ def observe_batch(state, settings, players, which, planes, stats, masks):
         write_mask(game, settings, players[n], fronts, masks[n])
 
 
-@njit(cache=True)
+@kernel
 def write_planes(game, settings, player, planes):
     """One pass over the map."""
     density = np.zeros(game.alive.size, np.uint8)
@@ -66,19 +67,19 @@ def write_planes(game, settings, player, planes):
             planes[_CITIES, r, c] = 0 if game.city[first + c] == 0 else (CITY_OWN if own else CITY_ENEMY)
 
 
-@njit(cache=True)
+@kernel
 def _log_density(game, player):
     if game.tiles[player] == 0:
         return 0.0
     return min(1.0, np.log2(1 + game.troops[player] / game.tiles[player]) / LOG_DENSITY_SCALE)
 
 
-@njit(cache=True)
+@kernel
 def _density_byte(game, player):
     return np.uint8(255 * _log_density(game, player) + 0.5)
 
 
-@njit(cache=True)
+@kernel
 def survey(game, offsets, player):
     """Look along the player's border.
 
@@ -105,7 +106,7 @@ def survey(game, offsets, player):
     return enemy, unclaimed, neighbours, fronts
 
 
-@njit(cache=True)
+@kernel
 def write_mask(game, settings, player, fronts, mask):
     """True where an action has an effect: a direction with a front, WAIT once, a city that can be built."""
     can_build = cities.can_build(game, settings, player)
@@ -119,7 +120,7 @@ def write_mask(game, settings, player, fronts, mask):
         mask[action] = allowed and (can_build or action % NUM_BUILDS == 0)
 
 
-@njit(cache=True)
+@kernel
 def write_stats(game, settings, player, enemy, unclaimed, neighbours, stats):
     """The sixteen numbers, in the order and scale of `layout.Stat`."""
     kind, tiles = game.kind[player], float(game.tiles[player])
@@ -147,12 +148,12 @@ def write_stats(game, settings, player, enemy, unclaimed, neighbours, stats):
         stats[i] = min(np.float32(1), max(np.float32(-1), stats[i]))
 
 
-@njit(cache=True)
+@kernel
 def _strength(game, player):
     return 1 + game.troops[player] + game.attacks[player].sum()
 
 
-@njit(cache=True)
+@kernel
 def _neighbour_strengths(game, player, neighbours):
     """log2 of strongest and weakest neighbour's troops over ours, / 4. Nobody there: nothing to fear, -1; nothing to take, 1."""
     own = _strength(game, player)
@@ -164,7 +165,7 @@ def _neighbour_strengths(game, player, neighbours):
     return strongest, weakest
 
 
-@njit(cache=True)
+@kernel
 def rank_of(game, player):
     """1 for the player with the most tiles; a dead one ranks last (the ancestor gave it the first place)."""
     if not game.alive[player]:

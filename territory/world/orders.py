@@ -1,22 +1,22 @@
 """An action becomes an order: what it needs, and what it does."""
 
 import numpy as np
-from numba import njit
 
 from territory.world import cities
 from territory.world.actions import INTENSITIES, NUM_BUILDS, NUM_INTENSITIES
+from territory.world.compiled import kernel
 
 _SHARES = np.array(INTENSITIES)
 _WAIT = 8
 
 
-@njit(cache=True)
+@kernel
 def can_commit(game, player):
     """Whether even the smallest order would send a whole troop."""
     return _SHARES[0] * game.troops[player] >= 1
 
 
-@njit(cache=True)
+@kernel
 def order(game, settings, player, action):
     """Carry out an action if the mask allows it; otherwise it has no effect."""
     build, intensity = action % NUM_BUILDS, action // NUM_BUILDS % NUM_INTENSITIES
@@ -36,7 +36,7 @@ def order(game, settings, player, action):
         game.attacks[player, direction] += troops
 
 
-@njit(cache=True)
+@kernel
 def has_front(game, offsets, player, direction):
     """Whether some cell one step in this direction from the player's land could be taken."""
     for i in range(game.takeable_count[0]):

@@ -59,9 +59,7 @@ def find_edges(owner: np.ndarray) -> np.ndarray:
     return differs & (owner > 0)
 
 
-def render_board(
-    owner: np.ndarray, terrain: np.ndarray, city: np.ndarray | None = None, scale: int = 1
-) -> np.ndarray:
+def render_board(owner: np.ndarray, terrain: np.ndarray, city: np.ndarray | None = None, scale: int = 1) -> np.ndarray:
     """Draw a board.
 
     Args:

@@ -1,13 +1,13 @@
 """How a game begins: the map, then a disc of land for everyone, spread out."""
 
 import numpy as np
-from numba import njit
 
 from territory.world import rng, rules, terrain
+from territory.world.compiled import kernel
 from territory.world.frontier import change_owner
 
 
-@njit(cache=True)
+@kernel
 def start(game, settings, kinds, seed, fixed_map):
     """A new game: its map from the seed (unless `fixed_map`, uint8 (C,), is given), then everyone's start."""
     game.seed[0] = seed
@@ -35,7 +35,7 @@ def start(game, settings, kinds, seed, fixed_map):
     game.tiles_before[:] = game.tiles
 
 
-@njit(cache=True)
+@kernel
 def _settle(game, settings):
     """Give every player its start, spread out as far as the map allows."""
     key = rng.stream(game.seed[0], rng.SPAWN, 0)
@@ -55,7 +55,7 @@ def _settle(game, settings):
             player += 1
 
 
-@njit(cache=True)
+@kernel
 def _is_free(game, stride, rows, columns, player, spacing, room):
     for other in range(1, player):
         if abs(rows[other] - rows[player]) + abs(columns[other] - columns[player]) < spacing:
@@ -68,13 +68,13 @@ def _is_free(game, stride, rows, columns, player, spacing, room):
     return free >= max(room, 1.0)
 
 
-@njit(cache=True)
+@kernel
 def _in_disc(down, across):
     """The 52 tiles within 4 of the corner between four tiles."""
     return (down - 0.5) ** 2 + (across - 0.5) ** 2 <= 16
 
 
-@njit(cache=True)
+@kernel
 def _claim_disc(game, settings, centre, player):
     stride = settings.width + 2
     row, column = centre // stride, centre % stride

@@ -1,9 +1,9 @@
 """Maps from a seed: smooth noise, a chosen share of water, one connected piece of land."""
 
 import numpy as np
-from numba import njit
 
 from territory.world import rng
+from territory.world.compiled import kernel
 from territory.world.rules import HIGHLAND, MOUNTAIN, PLAINS, WATER
 
 _LEVELS = 4096  # elevation steps: fine enough for shares within a tile or two
@@ -11,7 +11,7 @@ _COARSEST = 32  # tiles between lattice points of the first octave
 _OCTAVES = 4  # each half as wide and half as high as the one before
 
 
-@njit(cache=True)
+@kernel
 def generate(seed, settings, terrain):
     """Fill `terrain`, uint8 (C,) flat with its border, from a seed. Returns the number of land tiles."""
     height, width = settings.height, settings.width
@@ -24,7 +24,7 @@ def generate(seed, settings, terrain):
     return land
 
 
-@njit(cache=True)
+@kernel
 def _noise(seed, height, width):
     elevation = np.zeros((height, width), np.float32)
     key = rng.stream(seed, rng.MAP, 0)
@@ -35,7 +35,7 @@ def _noise(seed, height, width):
     return elevation
 
 
-@njit(cache=True)
+@kernel
 def _add_octave(elevation, key, octave, spacing, amplitude):
     """Value noise: random heights on a lattice, smoothly interpolated between."""
     height, width = elevation.shape
@@ -58,7 +58,7 @@ def _add_octave(elevation, key, octave, spacing, amplitude):
             elevation[r, c] += line[j] + (line[j + 1] - line[j]) * ease[c % spacing]
 
 
-@njit(cache=True)
+@kernel
 def _levels(elevation):
     low, high = elevation.min(), elevation.max()
     scale = np.float32((_LEVELS - 1) / max(high - low, np.float32(1e-6)))
@@ -69,7 +69,7 @@ def _levels(elevation):
     return levels
 
 
-@njit(cache=True)
+@kernel
 def _quantile(levels, share):
     """The lowest level with at least `share` of the cells below it."""
     counts = np.zeros(_LEVELS + 1, np.int64)
@@ -84,7 +84,7 @@ def _quantile(levels, share):
     return _LEVELS
 
 
-@njit(cache=True)
+@kernel
 def _paint(terrain, levels, width, shore, kind):
     terrain[:] = WATER
     for r in range(levels.shape[0]):
@@ -94,7 +94,7 @@ def _paint(terrain, levels, width, shore, kind):
                 terrain[row + c] = kind
 
 
-@njit(cache=True)
+@kernel
 def _keep_largest(terrain, settings):
     """Drown every piece of land (4-connected) but the largest; returns its size."""
     piece = np.zeros(terrain.size, np.int32)
@@ -113,7 +113,7 @@ def _keep_largest(terrain, settings):
     return best_size
 
 
-@njit(cache=True)
+@kernel
 def _flood(terrain, offsets, piece, queue, start, label):
     piece[start], queue[0] = label, start
     head, tail = 0, 1
@@ -129,7 +129,7 @@ def _flood(terrain, offsets, piece, queue, start, label):
     return tail
 
 
-@njit(cache=True)
+@kernel
 def _raise_land(terrain, levels, width, land, highland, mountain):
     """Turn the highest shares of the land into mountains and highland."""
     counts = np.zeros(_LEVELS, np.int64)
@@ -147,7 +147,7 @@ def _raise_land(terrain, levels, width, land, highland, mountain):
                 terrain[row + c] = MOUNTAIN if levels[r, c] >= mountain_from else HIGHLAND
 
 
-@njit(cache=True)
+@kernel
 def _top_share(counts, wanted):
     """The level from which up at most about `wanted` cells lie."""
     above, level = 0, _LEVELS

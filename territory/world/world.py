@@ -122,9 +122,7 @@ class World:
             own, given = getattr(self.state, name), arrays.get(name)
             if given is None or given.shape != own.shape or given.dtype != own.dtype:
                 came = "nothing" if given is None else f"{given.dtype} {given.shape}"
-                raise BadInput(
-                    f"saved state of another world: {name} should be {own.dtype} {own.shape}, got {came}"
-                )
+                raise BadInput(f"saved state of another world: {name} should be {own.dtype} {own.shape}, got {came}")
         for name in State._fields:
             if name not in DERIVED:
                 getattr(self.state, name)[...] = arrays[name]

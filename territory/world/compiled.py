@@ -1,0 +1,36 @@
+"""`kernel`: Numba's njit with a cache that notices a change in any file of the world.
+
+Numba's own cache looks only at the file a function is written in. Our kernels call each other across files, so a
+changed rule would go on being played by the old machine code. Here every state of the sources has a cache folder
+of its own.
+"""
+
+import hashlib
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import numba
+
+_HERE = Path(__file__).parent
+
+
+@cache
+def cache_folder() -> Path:
+    """Where the machine code of these very sources is kept. An unwritable folder makes Numba use the user's own."""
+    sources = hashlib.sha256()
+    for path in sorted(_HERE.glob("*.py")):
+        sources.update(path.read_bytes())
+    return _HERE / "__pycache__" / f"kernels-{sources.hexdigest()[:16]}"
+
+
+def kernel(function: Callable | None = None, *, parallel: bool = False):
+    """Compile a function on first use and keep the result on disk; a decorator with or without arguments."""
+    if function is None:
+        return lambda f: kernel(f, parallel=parallel)
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(cache_folder())  # read while decorating, so nobody else's caching changes
+    try:
+        return numba.njit(cache=True, parallel=parallel)(function)
+    finally:
+        numba.config.CACHE_DIR = before
