@@ -1,0 +1,113 @@
+"""Numbers that say where attention is: lift, entropy, and how sure we are.
+
+A gate grid of h x w cells covers a map of H x W tiles, so a cell stands for H/h x W/w tiles (4x4, 16x16 and 32x32
+for the three gates of a 128x128 map), and **the attention of a tile is that of its cell**. A lift is then an average
+over tiles, defined on coarse grids too, where nearly every cell holds a bit of border.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from territory.errors import BadInput
+from territory.world.layout import Plane
+
+
+def border_mask(planes: np.ndarray) -> np.ndarray:
+    """bool (..., H, W): own tiles that touch (4-connected) land that is not own. Water and the map's rim don't count.
+
+    Args:
+        planes: uint8 (..., 5, H, W), the map of an observation.
+    """
+    own = planes[..., Plane.OWN, :, :] > 0
+    foreign = (planes[..., Plane.ENEMY, :, :] > 0) | (planes[..., Plane.UNCLAIMED, :, :] > 0)
+    padded = np.pad(foreign, [(0, 0)] * (foreign.ndim - 2) + [(1, 1), (1, 1)])
+    beside = padded[..., :-2, 1:-1] | padded[..., 2:, 1:-1] | padded[..., 1:-1, :-2] | padded[..., 1:-1, 2:]
+    return own & beside
+
+
+def to_tiles(attention: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Attention by cell (..., h, w) to attention by tile (..., height, width): every tile gets its cell's."""
+    rows, columns = attention.shape[-2:]
+    if height % rows or width % columns:
+        raise BadInput(f"a grid of {rows}x{columns} cells does not divide a map of {height}x{width} tiles evenly")
+    return attention.repeat(height // rows, axis=-2).repeat(width // columns, axis=-1)
+
+
+def lift(attention: np.ndarray, on: np.ndarray) -> np.ndarray:
+    """Mean attention on the tiles of a mask over the mean on all others: 1 is chance, 2 twice as much.
+
+    Args:
+        attention: (B, h, w).
+        on: bool (B, H, W), H and W multiples of h and w.
+
+    Returns:
+        float64 (B,); nan where the mask holds no tile, or all of them, or attention elsewhere is 0.
+    """
+    if on.ndim != 3 or attention.ndim != 3 or len(on) != len(attention):
+        raise BadInput(f"expected attention (B, h, w) and a mask (B, H, W), got {attention.shape} and {on.shape}")
+    tiles = to_tiles(attention.astype(np.float64), *on.shape[1:])
+    inside = _mean_where(tiles, on)
+    outside = _mean_where(tiles, ~on)
+    return np.divide(inside, outside, out=np.full(len(on), np.nan), where=outside > 0)
+
+
+def _mean_where(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    count = mask.sum(axis=(1, 2))
+    total = (values * mask).sum(axis=(1, 2))
+    return np.divide(total, count, out=np.full(len(mask), np.nan), where=count > 0)
+
+
+def border_lift(attention: np.ndarray, planes: np.ndarray) -> np.ndarray:
+    """How much more attention the agent's border gets than the rest of the map: float64 (B,), see `lift`.
+
+    Args:
+        attention: (B, h, w), a gate of `capture`.
+        planes: uint8 (B, 5, H, W), the maps it belongs to.
+    """
+    return lift(attention, border_mask(planes))
+
+
+def entropy(weights: np.ndarray) -> np.ndarray:
+    """Shannon entropy in bits over the last axis: 0 when one key has all the weight, log2(K) when K share evenly.
+
+    Weights need not sum to 1 (gates do not): they are scaled to.
+    """
+    weights = np.asarray(weights, np.float64)
+    shares = weights / weights.sum(axis=-1, keepdims=True)
+    logs = np.log2(shares, out=np.zeros_like(shares), where=shares > 0)  # 0 log 0 = 0
+    return -(shares * logs).sum(axis=-1) + 0.0  # + 0.0: a plain zero instead of -0
+
+
+def total_variation(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+    """Distance of two distributions (..., K) in [0, 1]: the share of choices that would have to change."""
+    return 0.5 * np.abs(np.asarray(p, np.float64) - q).sum(axis=-1)
+
+
+class Interval(NamedTuple):
+    """A mean and where it would likely lie in other games."""
+
+    mean: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.mean:.2f} ({self.low:.2f} to {self.high:.2f})"
+
+
+def bootstrap_interval(by_game: np.ndarray, level: float = 0.95, resamples: int = 2000, seed: int = 0) -> Interval:
+    """The mean over games, with the percentile bootstrap interval (Efron 1979) from drawing games with replacement.
+
+    One number a game: frames of one game are alike, so it is games that are drawn, not frames. Games without a
+    number (nan) are left out.
+    """
+    values = np.asarray(by_game, np.float64)
+    values = values[~np.isnan(values)]
+    if values.ndim != 1 or values.size < 2:
+        raise BadInput(f"an interval needs one number from each of two games or more, got {values.size}")
+    if not 0 < level < 1:
+        raise BadInput(f"level is a share between 0 and 1 (0.95), got {level}")
+    draws = np.random.default_rng(seed).integers(values.size, size=(resamples, values.size))
+    means = values[draws].mean(axis=1)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(values.mean()), float(low), float(high))

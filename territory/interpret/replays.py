@@ -1,0 +1,62 @@
+"""What a network computed over a whole recorded game."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from territory.interpret.capture import capture, evaluating
+from territory.world.replay import Frame, Replay
+
+BATCH = 64  # frames that go through the network together
+
+
+@dataclass(frozen=True)
+class ReplayRecord:
+    """A whole game as a network saw it: T frames, and what it computed at each."""
+
+    frames: tuple[Frame, ...]
+    probabilities: np.ndarray  # float32 (T, 90), 0 where masked
+    values: np.ndarray  # float32 (T,)
+    attention: dict[str, np.ndarray]  # float32 (T, h, w) or (T, heads, Tq, Tk), by name
+
+    def planes(self) -> np.ndarray:
+        """uint8 (T, 5, H, W): the maps that the network was given."""
+        return np.stack([frame.obs["map"] for frame in self.frames])
+
+
+def capture_replay(model: nn.Module, replay: Replay) -> ReplayRecord:
+    """Play a replay again and run the network, in evaluation mode, on every frame of it."""
+    frames = tuple(replay.play())
+    chunks = [frames[start : start + BATCH] for start in range(0, len(frames), BATCH)]
+    with evaluating(model):
+        parts = [_run(model, chunk) for chunk in chunks]
+    probabilities, values, records = zip(*parts, strict=True)
+    attention = {name: np.concatenate([record[name] for record in records]) for name in records[0]}
+    return ReplayRecord(frames, np.concatenate(probabilities), np.concatenate(values), attention)
+
+
+def _run(model: nn.Module, frames: tuple[Frame, ...]) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    device = next(model.parameters()).device
+    maps, stats, masks = to_tensors(frames, device)
+    with capture(model) as record:
+        logits, values = model(maps, stats)
+    attention = {name: weights.float().cpu().numpy() for name, weights in record.items()}
+    return probabilities_of(logits, masks).cpu().numpy(), values.float().cpu().numpy(), attention
+
+
+def to_tensors(frames: tuple[Frame, ...], device: torch.device | str = "cpu") -> tuple[Tensor, Tensor, Tensor]:
+    """Maps uint8 (B, 5, H, W), statistics float32 (B, 16) and masks bool (B, 90) of some frames."""
+    arrays = (
+        np.stack([frame.obs["map"] for frame in frames]),
+        np.stack([frame.obs["global"] for frame in frames]),
+        np.stack([frame.mask for frame in frames]),
+    )
+    maps, stats, masks = (torch.from_numpy(array).to(device) for array in arrays)
+    return maps, stats, masks
+
+
+def probabilities_of(logits: Tensor, masks: Tensor) -> Tensor:
+    """Softmax over the allowed actions: logits (B, 90) and masks bool (B, 90) to float32 (B, 90)."""
+    return logits.float().masked_fill(~masks, -torch.inf).softmax(dim=-1)

@@ -1,0 +1,73 @@
+"""Changing attention changes what follows from it, and only inside the block."""
+
+import pytest
+import torch
+
+from territory import models
+from territory.errors import BadInput
+from territory.interpret import capture, frame_mean, intervene
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    return models.build("attention", norm="group").eval()
+
+
+@pytest.fixture
+def batch():
+    torch.manual_seed(1)
+    return torch.randint(0, 256, (2, 5, 64, 64), dtype=torch.uint8), torch.rand(2, 16)
+
+
+def test_a_constant_replaces_every_gate_and_capture_sees_it(model, batch):
+    with intervene(model, {"spatial.2": 0.5}), capture(model) as attention:
+        model(*batch)
+    assert (attention["spatial.2"] == 0.5).all()
+    assert attention["spatial.1"].std() > 0
+
+
+def test_closed_gates_leave_only_the_bias_of_the_map_branch(model, batch):
+    with intervene(model, {"spatial.3": 0.0}):
+        features = model.map_branch(batch[0] / 255)
+    expected = torch.relu(model.map_branch.to_features.bias).expand(2, -1)  # the mean of nothing, through one layer
+    torch.testing.assert_close(features, expected)
+
+
+def test_a_callable_gets_the_weights_and_the_rest_of_the_pass_uses_its_answer(model, batch):
+    with torch.no_grad():
+        plain, _ = model(*batch)
+        with intervene(model, {"spatial.1": lambda gates: gates}):
+            same, _ = model(*batch)
+        with intervene(model, {"spatial.1": lambda gates: 1 - gates}):
+            other, _ = model(*batch)
+    assert torch.equal(plain, same)
+    assert not torch.allclose(plain, other)
+
+
+def test_the_model_is_itself_again_after_the_block(model, batch):
+    plain, _ = model(*batch)
+    with intervene(model, {"spatial.1": 0.0, "spatial.2": 0.0}):
+        model(*batch)
+    assert torch.equal(model(*batch)[0], plain)
+
+
+def test_frame_mean_keeps_the_mean_and_drops_the_place():
+    gates = torch.tensor([[[[0.0, 1.0], [0.5, 0.5]]]])
+    assert frame_mean(gates).tolist() == [[[[0.5, 0.5], [0.5, 0.5]]]]
+
+
+def test_an_unknown_name_is_refused_with_those_there_are(model):
+    with (
+        pytest.raises(BadInput, match=r"no attention called spatial\.7; there is spatial\.1"),
+        intervene(model, {"spatial.7": 1}),
+    ):
+        pass
+
+
+def test_weights_of_another_shape_are_refused(model, batch):
+    with (
+        pytest.raises(BadInput, match=r"spatial\.1: expected weights"),
+        intervene(model, {"spatial.1": lambda g: g[..., 0]}),
+    ):
+        model(*batch)

@@ -1,0 +1,103 @@
+"""The measures, on numbers that can be checked by hand."""
+
+import numpy as np
+import pytest
+
+from territory.errors import BadInput
+from territory.interpret import bootstrap_interval, border_lift, border_mask, entropy, lift, to_tiles, total_variation
+from territory.world.layout import Plane
+
+
+def planes_of(drawing):
+    """Planes (5, H, W) of a drawing: # own, e enemy, . unclaimed, ~ water."""
+    cells = np.array([list(row) for row in drawing])
+    planes = np.zeros((5, *cells.shape), np.uint8)
+    planes[Plane.OWN][cells == "#"] = 255
+    planes[Plane.ENEMY][cells == "e"] = 255
+    planes[Plane.UNCLAIMED][cells == "."] = 85
+    return planes
+
+
+def test_the_border_is_own_land_that_touches_foreign_land():
+    mask = border_mask(planes_of(["###.", "###e", "##~~", "####"]))
+    #                             touches . / touches e / water does not count / nor does the rim
+    assert mask.astype(int).tolist() == [[0, 0, 1, 0], [0, 0, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
+
+
+def test_the_border_does_not_look_round_corners():
+    assert not border_mask(planes_of(["#~", "~e"])).any()
+
+
+def test_borders_of_a_batch_are_those_of_its_maps():
+    drawings = [planes_of(["#.", "##"]), planes_of(["..", ".#"])]
+    assert (border_mask(np.stack(drawings)) == np.stack([border_mask(drawing) for drawing in drawings])).all()
+
+
+def test_a_tile_has_the_attention_of_its_cell():
+    assert to_tiles(np.array([[1, 2]]), 2, 4).tolist() == [[1, 1, 2, 2], [1, 1, 2, 2]]
+
+
+def test_a_grid_that_does_not_divide_the_map_is_refused():
+    with pytest.raises(BadInput, match="3x3 cells does not divide"):
+        to_tiles(np.ones((3, 3)), 4, 4)
+
+
+def test_lift_is_the_mean_on_the_mask_over_the_mean_off_it():
+    attention = np.array([[[0.8, 0.2], [0.2, 0.2]]])
+    on = np.zeros((1, 4, 4), bool)
+    on[0, 0, 0] = on[0, 0, 1] = True  # two of the four tiles of the first cell
+    # on: 0.8; off: (2 * 0.8 + 12 * 0.2) / 14 = 4.0 / 14
+    assert lift(attention, on) == pytest.approx([0.8 / (4.0 / 14)])
+
+
+def test_even_attention_has_lift_one_and_an_empty_mask_has_none():
+    on = np.zeros((2, 4, 4), bool)
+    on[0, 1] = True
+    one, none = lift(np.full((2, 2, 2), 0.3), on)
+    assert one == pytest.approx(1)
+    assert np.isnan(none)
+
+
+def test_lift_refuses_a_mask_of_other_frames():
+    with pytest.raises(BadInput, match="expected attention"):
+        lift(np.ones((2, 2, 2)), np.ones((3, 4, 4), bool))
+
+
+def test_border_lift_of_attention_on_the_border_alone_and_of_its_opposite():
+    planes = planes_of(["##..", "##.."])
+    on_border = np.array([[0.1, 0.9, 0.1, 0.1]] * 2)
+    # border: column 1, 0.9; elsewhere: 0.1
+    assert border_lift(np.stack([on_border, 1 - on_border]), np.stack([planes, planes])) == pytest.approx([9, 1 / 9])
+
+
+def test_entropy_in_bits():
+    assert entropy([0.25, 0.25, 0.25, 0.25]) == pytest.approx(2)
+    assert entropy([1, 0, 0, 0]) == 0
+    assert entropy([[2, 2]]) == pytest.approx([1])  # scaled to 1/2, 1/2
+    assert entropy([1]) == 0  # the single key of a cross-attention has nothing to choose
+
+
+def test_total_variation_is_the_share_that_moved():
+    assert total_variation([0.5, 0.5, 0], [0.5, 0.2, 0.3]) == pytest.approx(0.3)
+    assert total_variation([[1, 0]], [[0, 1]]) == pytest.approx([1])
+
+
+def test_a_bootstrap_interval_of_equal_games_has_no_width():
+    assert bootstrap_interval(np.full(5, 1.5)) == (1.5, 1.5, 1.5)
+
+
+def test_a_bootstrap_interval_matches_the_normal_one_for_many_games():
+    games = np.random.default_rng(1).normal(2, 1, size=400)
+    mean, low, high = bootstrap_interval(games)
+    half = 1.96 * games.std() / 20  # 20 = sqrt(400)
+    assert mean == pytest.approx(games.mean())
+    assert (mean - low, high - mean) == (pytest.approx(half, rel=0.1), pytest.approx(half, rel=0.1))
+    assert str(bootstrap_interval([1, 1])) == "1.00 (1.00 to 1.00)"
+
+
+def test_games_without_a_number_are_left_out_and_one_game_is_too_few():
+    assert bootstrap_interval([1, np.nan, 1]).mean == 1
+    with pytest.raises(BadInput, match="two games or more, got 1"):
+        bootstrap_interval([1, np.nan])
+    with pytest.raises(BadInput, match=r"level is a share"):
+        bootstrap_interval([1, 2], level=95)
