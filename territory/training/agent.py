@@ -1,0 +1,127 @@
+"""A network that plays: from a shipped checkpoint, a run, or one that is being trained."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from territory.errors import BadInput
+from territory.training import checkpoint as files
+from territory.training.config import TrainConfig
+from territory.training.losses import masked_log_softmax
+from territory.training.policy import decide
+
+SHIPPED = Path(__file__).parent.parent / "checkpoints"
+RUNS = Path("runs")
+
+
+class Agent:
+    """Chooses actions for observations, one or a batch.
+
+    ``config`` says how the network was trained and ``results`` what was measured then; both may be empty.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        config: dict[str, Any] | None = None,
+        results: dict[str, Any] | None = None,
+        seed: int = 0,
+    ):
+        """``seed``: of the actions drawn by ``act(..., deterministic=False)``."""
+        self.model = model
+        self.config = dict(config or {})
+        self.results = dict(results or {})
+        self.device = next(model.parameters()).device
+        self.generator = torch.Generator(self.device).manual_seed(seed)
+
+    def act(
+        self, obs: dict[str, np.ndarray], mask: np.ndarray | None = None, deterministic: bool = True
+    ) -> int | np.ndarray:
+        """The likeliest allowed action, or one drawn from the policy.
+
+        ``obs``: ``map`` uint8 ``(5, H, W)`` and ``global`` float32 ``(16,)`` with ``mask`` bool ``(90,)`` give an
+        integer; each with a leading batch axis gives int64 ``(B,)``. Without a mask every action is allowed.
+        """
+        single, maps, global_stats = self._batch(obs)
+        masks = self._masks(mask, len(maps))
+        generator = None if deterministic else self.generator
+        with torch.inference_mode():
+            actions = decide(self.model.eval(), maps, global_stats, masks, generator).actions.cpu().numpy()
+        return int(actions[0]) if single else actions
+
+    def predict(self, obs: dict[str, np.ndarray], mask: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """The policy's probabilities ``(90,)`` and the critic's value ``()``; with a batch axis for a batch."""
+        single, maps, global_stats = self._batch(obs)
+        masks = self._masks(mask, len(maps))
+        with torch.inference_mode():
+            logits, values = self.model.eval()(maps, global_stats)
+            probabilities = masked_log_softmax(logits, masks).exp()
+        first = 0 if single else slice(None)
+        return probabilities.cpu().numpy()[first], values.cpu().numpy()[first]
+
+    def __call__(self, obs: dict[str, np.ndarray], mask: np.ndarray) -> int | np.ndarray:
+        """The deterministic choice: an agent is a policy like the scripted ones."""
+        return self.act(obs, mask)
+
+    def _batch(self, obs: dict[str, np.ndarray]) -> tuple[bool, Tensor, Tensor]:
+        if not isinstance(obs, dict) or not {"map", "global"} <= set(obs):
+            raise BadInput(f'an observation is a dictionary with "map" and "global", got {_describe(obs)}')
+        maps, global_stats = np.asarray(obs["map"]), np.asarray(obs["global"], dtype=np.float32)
+        if maps.ndim not in (3, 4) or global_stats.ndim != maps.ndim - 2 or maps.dtype != np.uint8:
+            raise BadInput(
+                'expected "map" uint8 (5, H, W) with "global" (16,), or both with one batch axis in front; '
+                f"got {maps.dtype} {maps.shape} with {global_stats.shape}"
+            )
+        single = maps.ndim == 3
+        if single:
+            maps, global_stats = maps[None], global_stats[None]
+        return single, torch.from_numpy(maps).to(self.device), torch.from_numpy(global_stats).to(self.device)
+
+    def _masks(self, mask: np.ndarray | None, batch: int) -> Tensor:
+        if mask is None:
+            return torch.ones(1, 1, dtype=torch.bool, device=self.device)  # broadcasts over actions
+        masks = np.atleast_2d(np.asarray(mask, dtype=bool))
+        if masks.ndim != 2 or len(masks) != batch or not masks.any(axis=1).all():
+            raise BadInput(
+                f"expected one mask per observation ({batch}), each allowing at least one action, got {masks.shape}"
+            )
+        return torch.from_numpy(masks).to(self.device)
+
+
+def load_agent(name_or_path: str | Path) -> Agent:
+    """The agent of a shipped checkpoint (``"attention"``), of a run (its name or folder) or of a file.
+
+    Raises:
+        BadInput: there is none of that name, or its file cannot be used.
+    """
+    content = files.read(find_checkpoint(name_or_path))
+    return Agent(files.build_model(content), content.config, content.results | {"progress": content.progress})
+
+
+def shipped() -> tuple[str, ...]:
+    """The names of the checkpoints that come with the package."""
+    return tuple(sorted(path.stem for path in SHIPPED.glob("*.safetensors")))
+
+
+def find_checkpoint(name_or_path: str | Path) -> Path:
+    """The file of a shipped name, a path, or the name of a run in ``runs``."""
+    for path in (SHIPPED / f"{name_or_path}.safetensors", Path(name_or_path), RUNS / name_or_path):
+        if path.is_file() or (path / files.FILE_NAME).is_file():
+            return path
+    runs = sorted(path.parent.name for path in RUNS.glob(f"*/{files.FILE_NAME}"))
+    raise BadInput(
+        f"no agent {str(name_or_path)!r}: expected a shipped one ({', '.join(shipped()) or 'none'}), "
+        f"a run in {RUNS}/ ({', '.join(runs) or 'none'}), or the path of a checkpoint file"
+    )
+
+
+def training_config(agent: Agent) -> TrainConfig | None:
+    """The configuration an agent was trained with, if it says so."""
+    return TrainConfig.from_dict(agent.config) if agent.config else None
+
+
+def _describe(obs: object) -> str:
+    return f"one with {', '.join(map(repr, obs))}" if isinstance(obs, dict) else type(obs).__name__

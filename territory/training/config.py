@@ -1,0 +1,166 @@
+"""What a run is trained with: every hyperparameter, its meaning under it, impossible combinations refused.
+
+Needs no torch, so that the command line can show its help at once.
+"""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from territory.errors import BadInput
+from territory.world.params import WorldParams
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+NORMS = ("group", "batch")
+FIXED_SIZE_MODEL, FIXED_SIZE = "baseline", (128, 128)  # the only network tied to one map size
+HELD_OUT_SEED = 1_000_000  # map seeds from here on are never trained on
+MAX_SEED = 900_000  # leaves room for the seeds of every environment below the held-out range
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Hyperparameters of one training run. The defaults win against five weak bots in about 100,000 steps."""
+
+    model: str = "attention"
+    """Which network: a name from ``territory.models.names()``."""
+    norm: Literal["group", "batch"] = "group"
+    """Normalisation inside the attention network. Batch norm makes PPO's first ratio differ from 1."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Where the network runs; auto takes a GPU if there is one."""
+    seed: int = 0
+    """Seeds the weights, the maps and the sampling of actions: same seed, same machine, same curve."""
+    total_timesteps: int = 200_000
+    """Environment steps to train for, over all games together; rounded up to whole updates."""
+
+    num_envs: Annotated[int, tyro.conf.arg(name="n-envs", aliases=["--num-envs"])] = 16
+    """Games played at once."""
+    num_bots: int = 5
+    """Opponents in each game, 1 to 50."""
+    opponents: str = "bot"
+    """Who they are: bot (weak), nation (strong) or mixed."""
+    height: int = 128
+    """Rows of the map, a multiple of 32."""
+    width: int = 128
+    """Columns of the map, a multiple of 32."""
+    max_steps: int = 500
+    """Steps until a game is cut off (truncated)."""
+
+    num_steps: int = 64
+    """Steps each game is played between two updates; longer sees further, shorter learns sooner."""
+    update_epochs: int = 3
+    """How often each update goes over what was collected."""
+    minibatch_size: int = 256
+    """Samples per gradient step; must divide n-envs * num-steps."""
+    learning_rate: float = 3e-4
+    """Step size of Adam."""
+    anneal_lr: bool = False
+    """Let the learning rate fall linearly to zero over the run."""
+    gamma: float = 0.995
+    """Discount: a reward 138 steps away counts half."""
+    gae_lambda: float = 0.95
+    """Bias against variance of the advantages: 0 trusts the critic, 1 trusts the returns."""
+    clip_coef: float = 0.2
+    """The ratio of new to old probability earns nothing beyond 1 +- this."""
+    normalize_advantages: bool = True
+    """Scale the advantages of each minibatch to mean 0 and deviation 1."""
+    ent_coef: float = 0.01
+    """Weight of the entropy bonus, which keeps the policy trying things."""
+    vf_coef: float = 0.5
+    """Weight of the critic's loss."""
+    max_grad_norm: float = 0.5
+    """Longer gradients are scaled down to this length."""
+    target_kl: float | None = None
+    """End an update early once the policy has moved this far (approximate KL); none: never."""
+
+    name: str | None = None
+    """Folder of the run inside runs-dir; by default made from the model, the opponents and the time."""
+    runs_dir: str = "runs"
+    """Where run folders are kept."""
+    checkpoint_every: int = 20
+    """Updates between two saved checkpoints; the end and Ctrl-C always save."""
+
+    def __post_init__(self):
+        _check_whole_numbers(self)
+        _check_ranges(self)
+        if self.device not in DEVICES:
+            raise BadInput(f"device must be one of {', '.join(DEVICES)}; got {self.device!r}")
+        if self.norm not in NORMS:
+            raise BadInput(f"norm must be one of {', '.join(NORMS)}; got {self.norm!r}")
+        if self.name is not None and (not self.name or set(self.name) & set("/\\") or self.name in (".", "..")):
+            raise BadInput(f"name is the name of one folder inside runs-dir, without slashes; got {self.name!r}")
+        if self.model == FIXED_SIZE_MODEL and (self.height, self.width) != FIXED_SIZE:
+            raise BadInput(
+                f"the {self.model} network flattens its map, so it takes maps of {FIXED_SIZE[0]}x{FIXED_SIZE[1]} only, "
+                f"not {self.height}x{self.width}: take another model, or leave height and width away"
+            )
+        WorldParams(**self.world())  # refuses maps and opponents that can't be played
+        if self.minibatch_size > self.batch_size or self.batch_size % self.minibatch_size:
+            raise BadInput(
+                f"minibatch_size {self.minibatch_size} must divide n_envs * num_steps = {self.num_envs} * "
+                f"{self.num_steps} = {self.batch_size}: try {_nearest_divisor(self.batch_size, self.minibatch_size)}"
+            )
+
+    @property
+    def batch_size(self) -> int:
+        """Environment steps collected for one update."""
+        return self.num_envs * self.num_steps
+
+    @property
+    def num_updates(self) -> int:
+        """Updates of the whole run: enough for ``total_timesteps``."""
+        return -(-self.total_timesteps // self.batch_size)
+
+    def world(self) -> dict[str, Any]:
+        """The part of the configuration that describes the game, as ``WorldParams`` and ``gymnasium.make`` take it."""
+        return {name: getattr(self, name) for name in ("height", "width", "num_bots", "opponents", "max_steps")}
+
+    def as_dict(self) -> dict[str, Any]:
+        """All fields, ready for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "TrainConfig":
+        """The configuration that `as_dict` wrote; refuses fields it does not know."""
+        unknown = sorted(set(values) - {field.name for field in fields(cls)})
+        if unknown:
+            raise BadInput(
+                f"a training configuration has no field {', '.join(unknown)}: "
+                "it was probably written by another version of territory"
+            )
+        return cls(**values)
+
+
+def _check_whole_numbers(config: TrainConfig) -> None:
+    positive = ("total_timesteps", "num_envs", "num_steps", "update_epochs", "minibatch_size", "checkpoint_every")
+    for name in positive:
+        value = getattr(config, name)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise BadInput(f"{name} must be a whole number of at least 1, got {value!r}")
+    if not isinstance(config.seed, int) or not 0 <= config.seed < MAX_SEED:
+        raise BadInput(
+            f"seed must be a whole number from 0 to {MAX_SEED - 1}, got {config.seed!r}: "
+            f"maps from seed {HELD_OUT_SEED:,} on are held out for evaluation"
+        )
+
+
+def _check_ranges(config: TrainConfig) -> None:
+    for name in ("gamma", "gae_lambda"):
+        _check(config, name, lambda value: 0 <= value <= 1, "a number from 0 to 1")
+    for name in ("learning_rate", "clip_coef", "max_grad_norm"):
+        _check(config, name, lambda value: 0 < value < float("inf"), "a number above 0")
+    for name in ("ent_coef", "vf_coef"):
+        _check(config, name, lambda value: 0 <= value < float("inf"), "a number of at least 0")
+    if config.target_kl is not None:
+        _check(config, "target_kl", lambda value: 0 < value < float("inf"), "none or a number above 0")
+
+
+def _check(config: TrainConfig, name: str, allowed, expected: str) -> None:
+    value = getattr(config, name)
+    if not isinstance(value, int | float) or isinstance(value, bool) or not allowed(value):
+        raise BadInput(f"{name} must be {expected}, got {value!r}")
+
+
+def _nearest_divisor(batch: int, wanted: int) -> int:
+    divisors = [number for number in range(1, batch + 1) if batch % number == 0]
+    return min(divisors, key=lambda number: abs(number - wanted))

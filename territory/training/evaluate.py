@@ -1,0 +1,187 @@
+"""How strong a policy is: games on maps that training never saw, with the uncertainty of the win rate."""
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from territory.errors import BadInput
+from territory.training.agent import Agent, load_agent
+from territory.training.config import HELD_OUT_SEED
+
+Observation = dict[str, np.ndarray]
+Policy = Callable[[Observation, np.ndarray], np.ndarray]  # batched observations and masks -> actions (B,)
+
+BATCH = 64  # games at once: enough for the network to work in bulk, few enough for a laptop's memory
+MEASURED = ("win", "rank", "land_share", "idle_share", "length", "return")  # what a finished game reports
+Z_95 = 1.959964  # standard normal quantile of a 95 % interval
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """What a policy reached, game by game; the means are properties."""
+
+    num_bots: int
+    opponents: str
+    seed: int  # game i was played on map seed + i
+    wins: tuple[bool, ...]
+    ranks: tuple[float, ...]  # by land at the end, 1 is best
+    land_shares: tuple[float, ...]  # of all land, at the end
+    idle_shares: tuple[float, ...]  # of the steps, those that ordered nothing
+    lengths: tuple[float, ...]  # steps
+    returns: tuple[float, ...]  # undiscounted
+
+    @property
+    def games(self) -> int:
+        """How many were played."""
+        return len(self.wins)
+
+    @property
+    def win_rate(self) -> float:
+        """Share of games won."""
+        return float(np.mean(self.wins))
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's 95 % interval of the win rate."""
+        return wilson(sum(self.wins), self.games)
+
+    @property
+    def mean_rank(self) -> float:
+        """1 is best."""
+        return float(np.mean(self.ranks))
+
+    @property
+    def land_share(self) -> float:
+        """Mean share of all land at the end."""
+        return float(np.mean(self.land_shares))
+
+    @property
+    def idle_share(self) -> float:
+        """Share of all steps, over all games together, that ordered nothing."""
+        return float(np.average(self.idle_shares, weights=self.lengths))
+
+    @property
+    def mean_length(self) -> float:
+        """Steps a game."""
+        return float(np.mean(self.lengths))
+
+    @property
+    def mean_return(self) -> float:
+        """Undiscounted reward a game."""
+        return float(np.mean(self.returns))
+
+    def summary(self) -> dict[str, Any]:
+        """The means and what was played, ready for JSON."""
+        low, high = self.interval
+        return {
+            "games": self.games,
+            "num_bots": self.num_bots,
+            "opponents": self.opponents,
+            "seed": self.seed,
+            "win_rate": self.win_rate,
+            "win_rate_low": low,
+            "win_rate_high": high,
+            "mean_rank": self.mean_rank,
+            "land_share": self.land_share,
+            "idle_share": self.idle_share,
+            "mean_length": self.mean_length,
+            "mean_return": self.mean_return,
+        }
+
+    def as_dict(self) -> dict[str, Any]:
+        """The summary and every game."""
+        return self.summary() | {"per_game": {k: v for k, v in asdict(self).items() if isinstance(v, tuple)}}
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        rows = (
+            ("games", f"{self.games} against {self.num_bots} x {self.opponents}, map seeds from {self.seed:,}"),
+            ("win rate", f"{self.win_rate:.1%} (95 % interval {low:.1%} to {high:.1%})"),
+            ("mean rank", f"{self.mean_rank:.2f} of {self.num_bots + 1}"),
+            ("land share", f"{self.land_share:.1%}"),
+            ("idle share", f"{self.idle_share:.1%}"),
+            ("mean length", f"{self.mean_length:.0f} steps"),
+            ("mean return", f"{self.mean_return:.2f}"),
+        )
+        return "\n".join(f"{name:<12} {value}" for name, value in rows)
+
+
+def evaluate(
+    policy: Agent | Policy | str,
+    num_bots: int = 5,
+    opponents: str = "bot",
+    games: int = 64,
+    seed: int = HELD_OUT_SEED,
+    *,
+    height: int | None = None,
+    width: int | None = None,
+    max_steps: int | None = None,
+) -> EvaluationResult:
+    """Play ``games`` games on the maps ``seed``, ``seed + 1``, … and count.
+
+    ``policy``: an agent (which plays deterministically), the name or path of one, or any function from batched
+    observations and masks to actions. Map size and length default to those the agent was trained with.
+    """
+    if isinstance(policy, str):
+        policy = load_agent(policy)
+    if games < 1 or seed < 0:
+        raise BadInput(f"games must be at least 1 and seed at least 0, got games={games}, seed={seed}")
+    trained = policy.config if isinstance(policy, Agent) else {}
+    given = {"height": height, "width": width, "max_steps": max_steps}
+    world = {name: trained.get(name) if value is None else value for name, value in given.items()}
+    world = {name: value for name, value in world.items() if value is not None}
+    played: list[dict[str, np.ndarray]] = []
+    for first in range(0, games, BATCH):
+        batch = min(BATCH, games - first)
+        envs = gymnasium.make_vec(
+            "Territory-v0", num_envs=batch, num_bots=num_bots, opponents=opponents, **world
+        )
+        played.append(play(envs, policy, seed + first))
+        envs.close()
+    columns = {name: np.concatenate([part[name] for part in played]).tolist() for name in MEASURED}
+    return EvaluationResult(
+        num_bots=num_bots,
+        opponents=opponents,
+        seed=seed,
+        wins=tuple(map(bool, columns["win"])),
+        ranks=tuple(columns["rank"]),
+        land_shares=tuple(columns["land_share"]),
+        idle_shares=tuple(columns["idle_share"]),
+        lengths=tuple(columns["length"]),
+        returns=tuple(columns["return"]),
+    )
+
+
+def play(envs: Any, policy: Policy, seed: int) -> dict[str, np.ndarray]:
+    """The ``final_info`` of one game in each environment, the first after ``reset(seed=seed)``; arrays ``(N,)``."""
+    obs, info = envs.reset(seed=seed)
+    running = np.ones(envs.num_envs, dtype=bool)
+    results = {name: np.zeros(envs.num_envs) for name in MEASURED}
+    while running.any():
+        actions = np.zeros(envs.num_envs, dtype=np.int64)
+        mask = info["action_mask"]
+        # Games that are over have been started anew by autoreset; whatever is done there is not counted.
+        actions[running] = policy({name: array[running] for name, array in obs.items()}, mask[running])
+        actions[~running] = mask[~running].argmax(axis=1)
+        obs, _, terminated, truncated, info = envs.step(actions)
+        ended = running & (terminated | truncated)
+        if ended.any():
+            for name in MEASURED:
+                results[name][ended] = info["final_info"][name][ended]
+        running &= ~ended
+    return results
+
+
+def wilson(successes: int, trials: int, z: float = Z_95) -> tuple[float, float]:
+    """Wilson's score interval of a proportion (Wilson 1927): honest near 0 and 1, where the usual one has width 0."""
+    if not 0 <= successes <= trials or trials < 1:
+        raise BadInput(f"expected 0 <= successes <= trials with at least one trial, got {successes} of {trials}")
+    share = successes / trials
+    centre = share + z * z / (2 * trials)
+    margin = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
+    scale = 1 + z * z / trials
+    return max(0.0, (centre - margin) / scale), min(1.0, (centre + margin) / scale)

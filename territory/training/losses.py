@@ -1,0 +1,55 @@
+"""The terms of PPO's loss as pure functions, named as in the paper (Schulman et al. 2017).
+
+Shapes: B samples, A actions. Masks are True where an action is allowed; every row must allow at least one.
+"""
+
+import torch
+from torch import Tensor
+
+
+def masked_log_softmax(logits: Tensor, mask: Tensor) -> Tensor:
+    """Log-probabilities ``(B, A)`` over the allowed actions; minus infinity, so probability exactly 0, elsewhere."""
+    return logits.masked_fill(~mask, -torch.inf).log_softmax(dim=-1)
+
+
+def entropy(log_probs: Tensor) -> Tensor:
+    """Entropy ``(B,)`` in nats of log-probabilities ``(B, A)``; impossible actions add nothing, nor any gradient."""
+    # 0 * log 0 is 0 in the limit but NaN in floats, so the infinities are replaced before the product.
+    return -(log_probs.exp() * log_probs.masked_fill(log_probs == -torch.inf, 0.0)).sum(dim=-1)
+
+
+def chosen(log_probs: Tensor, actions: Tensor) -> Tensor:
+    """Log-probability ``(B,)`` of each row's action ``(B,)`` int64."""
+    return log_probs.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
+
+
+def normalized(advantages: Tensor) -> Tensor:
+    """Advantages ``(B,)`` with mean 0 and standard deviation 1."""
+    return (advantages - advantages.mean()) / (advantages.std(correction=0) + 1e-8)
+
+
+def policy_loss(ratio: Tensor, advantages: Tensor, clip_coef: float) -> Tensor:
+    """The clipped surrogate (equation 7), negated to be minimised. ``ratio``: new over old probability ``(B,)``."""
+    clipped = ratio.clamp(1 - clip_coef, 1 + clip_coef)
+    return -torch.minimum(ratio * advantages, clipped * advantages).mean()
+
+
+def value_loss(values: Tensor, returns: Tensor) -> Tensor:
+    """Half the mean squared error of the critic; not clipped, since clipping was found to hurt (Andrychowicz 2021)."""
+    return 0.5 * (values - returns).square().mean()
+
+
+def approx_kl(log_ratio: Tensor) -> Tensor:
+    """How far the policy moved, in nats: Schulman's estimator (r - 1) - log r, never negative, low variance."""
+    return (log_ratio.exp() - 1 - log_ratio).mean()
+
+
+def clip_fraction(ratio: Tensor, clip_coef: float) -> Tensor:
+    """Share of samples whose ratio left the clip range."""
+    return ((ratio - 1).abs() > clip_coef).float().mean()
+
+
+def explained_variance(values: Tensor, returns: Tensor) -> Tensor:
+    """1: the critic predicts the returns; 0: no better than their mean; NaN where the returns do not vary."""
+    variance = returns.var(correction=0)
+    return torch.where(variance > 0, 1 - (returns - values).var(correction=0) / variance, torch.nan)

@@ -1,0 +1,224 @@
+"""Proximal policy optimisation (Schulman et al. 2017): collect, look back, improve; again.
+
+    for update in ppo.iterate(TrainConfig(height=64, width=64)):
+        print(update.step, update.win_rate)
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from territory import models
+from territory.errors import BadInput
+from territory.training import losses
+from territory.training.agent import Agent
+from territory.training.config import TrainConfig
+from territory.training.device import pick_device
+from territory.training.policy import decide
+from territory.training.progress import EpisodeWindow, Update
+from territory.training.rollout import Minibatch, Rollout
+
+ADAM_EPSILON = 1e-5  # as the first PPO had it (Huang et al. 2022, detail 3): torch's 1e-8 lets tiny gradients jump
+NORM_MODELS = ("attention",)  # those whose normalisation is a choice
+
+
+class PPO:
+    """A network, its games and its optimiser; `updates` trains."""
+
+    def __init__(self, config: TrainConfig, envs: Any = None, model: nn.Module | None = None):
+        """``envs``: a gymnasium vector environment that is used as it is; by default `make_envs` makes one."""
+        self.config = config
+        self.device = pick_device(config.device)
+        self.envs = make_envs(config) if envs is None else envs
+        self.model = (make_model(config) if model is None else model).to(self.device)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=config.learning_rate, eps=ADAM_EPSILON)
+        self.generator = torch.Generator(self.device).manual_seed(config.seed)
+        self.episodes = EpisodeWindow()
+        self.update = 0  # finished so far
+        self.last: Update | None = None
+        self.obs, info = self.envs.reset(seed=config.seed)
+        self.mask = info["action_mask"]
+        self.rollout = Rollout(config.num_steps, self.obs, self.mask, self.device)
+
+    @property
+    def step(self) -> int:
+        """Environment steps so far, over all games."""
+        return self.update * self.config.batch_size
+
+    def updates(self) -> Iterator[Update]:
+        """Train to the end of the run, handing out a record after each update."""
+        start = time.perf_counter()
+        while self.update < self.config.num_updates:
+            before = time.perf_counter()
+            self._set_learning_rate()
+            self.collect()
+            measured = self.improve()
+            self.update += 1
+            now = time.perf_counter()
+            self.last = self._record(measured, self.config.batch_size / (now - before), now - start)
+            yield self.last
+
+    @torch.inference_mode()
+    def collect(self) -> Rollout:
+        """Play ``num_steps`` steps of every game with the network as it is.
+
+        The network plays in evaluation mode: with batch norm that means its running averages, as Stable-Baselines3
+        does it too, and what an agent plays with later.
+        """
+        self.model.eval()
+        rollout, config = self.rollout, self.config
+        for step in range(config.num_steps):
+            seen = rollout.see(step, self.obs, self.mask)
+            decision = decide(self.model, *seen, generator=self.generator)
+            rollout.decide(step, decision)
+            self.obs, rewards, terminated, truncated, info = self.envs.step(decision.actions.cpu().numpy())
+            self.mask = info["action_mask"]
+            rollout.store(step, rewards, terminated, truncated)
+            self._value_cut_off(step, truncated & ~terminated, info)
+            self.episodes.add(info)
+        rollout.finish(self._values(self.obs), config.gamma, config.gae_lambda)
+        return rollout
+
+    def improve(self) -> dict[str, float]:
+        """Go over the rollout ``update_epochs`` times in shuffled minibatches; returns what was measured."""
+        self.model.train()
+        measured: list[dict[str, Tensor]] = []
+        for _ in range(self.config.update_epochs):
+            epoch = [self._gradient_step(self.rollout.rows(index)) for index in self._shuffled()]
+            measured += epoch
+            if self._moved_enough(epoch):
+                break
+        return self._summary(measured, epoch)
+
+    def loss(self, batch: Minibatch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of a minibatch and the terms it is made of."""
+        config = self.config
+        logits, values = self.model(batch.maps, batch.globals)
+        log_probs = losses.masked_log_softmax(logits, batch.masks)
+        log_ratio = losses.chosen(log_probs, batch.actions) - batch.log_probs
+        ratio = log_ratio.exp()
+        advantages = losses.normalized(batch.advantages) if config.normalize_advantages else batch.advantages
+        policy_loss = losses.policy_loss(ratio, advantages, config.clip_coef)
+        value_loss = losses.value_loss(values, batch.returns)
+        entropy = losses.entropy(log_probs).mean()
+        terms = {
+            "policy_loss": policy_loss,
+            "value_loss": value_loss,
+            "entropy": entropy,
+            "approx_kl": losses.approx_kl(log_ratio),
+            "clip_fraction": losses.clip_fraction(ratio, config.clip_coef),
+            "ratio_deviation": (ratio - 1).abs().max(),
+        }
+        total = policy_loss - config.ent_coef * entropy + config.vf_coef * value_loss
+        return total, {name: term.detach() for name, term in terms.items()}
+
+    def agent(self) -> Agent:
+        """The network as it is now, ready to play: shares its weights, so it goes on learning with the run."""
+        return Agent(self.model, config=self.config.as_dict())
+
+    def _gradient_step(self, batch: Minibatch) -> dict[str, Tensor]:
+        loss, terms = self.loss(batch)
+        self.optimizer.zero_grad()
+        loss.backward()
+        terms["grad_norm"] = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.max_grad_norm)
+        self.optimizer.step()
+        return terms
+
+    def _shuffled(self) -> tuple[Tensor, ...]:
+        order = torch.randperm(len(self.rollout), generator=self.generator, device=self.device)
+        return order.split(self.config.minibatch_size)
+
+    def _moved_enough(self, epoch: list[dict[str, Tensor]]) -> bool:
+        limit = self.config.target_kl
+        return limit is not None and np.mean([terms["approx_kl"].item() for terms in epoch]) > limit
+
+    def _values(self, obs: dict[str, np.ndarray]) -> Tensor:
+        maps, global_stats = (torch.from_numpy(obs[name]).to(self.device) for name in ("map", "global"))
+        return self.model(maps, global_stats)[1]
+
+    def _value_cut_off(self, step: int, cut_off: np.ndarray, info: dict[str, Any]) -> None:
+        """Ask the critic what truncated games would still have brought: from their final observations."""
+        if not cut_off.any():
+            return
+        last = info["final_obs"][cut_off]  # gymnasium's form: an object array with one observation a game
+        final = {name: np.stack([obs[name] for obs in last]) for name in last[0]}
+        self.rollout.final_values[step, torch.from_numpy(cut_off).to(self.device)] = self._values(final)
+
+    def _set_learning_rate(self) -> None:
+        left = 1 - self.update / self.config.num_updates if self.config.anneal_lr else 1.0
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.learning_rate * left
+
+    def _summary(self, measured: list[dict[str, Tensor]], last_epoch: list[dict[str, Tensor]]) -> dict[str, float]:
+        def mean(name: str, steps: list[dict[str, Tensor]]) -> float:
+            return torch.stack([terms[name] for terms in steps]).mean().item()
+
+        names = ("policy_loss", "value_loss", "entropy", "clip_fraction", "grad_norm")
+        summary = {name: mean(name, measured) for name in names}
+        if not all(map(math.isfinite, summary.values())):
+            raise BadInput(
+                f"training has diverged at update {self.update + 1}: {summary}. "
+                "A learning rate that is too high is the usual cause; the last checkpoint is from before."
+            )
+        explained = losses.explained_variance(self.rollout.values, self.rollout.returns)
+        return summary | {
+            "approx_kl": mean("approx_kl", last_epoch),
+            "ratio_deviation": measured[0]["ratio_deviation"].item(),
+            "explained_variance": explained.item(),
+            "learning_rate": self.optimizer.param_groups[0]["lr"],
+        }
+
+    def _record(self, measured: dict[str, float], rate: float, seconds: float) -> Update:
+        means = self.episodes.means()
+        return Update(
+            update=self.update,
+            updates=self.config.num_updates,
+            step=self.step,
+            total_steps=self.config.num_updates * self.config.batch_size,
+            episodes=self.episodes.count,
+            win_rate=means["win"],
+            mean_return=means["return"],
+            mean_length=means["length"],
+            land_share=means["land_share"],
+            idle_share=means["idle_share"],
+            steps_per_second=rate,
+            seconds=seconds,
+            **measured,
+        )
+
+
+def make_envs(config: TrainConfig) -> Any:
+    """The training games of a configuration, as one vector environment."""
+    return gymnasium.make_vec("Territory-v0", num_envs=config.num_envs, **config.world())
+
+
+def model_options(config: TrainConfig) -> dict[str, Any]:
+    """What the configuration's network is built with."""
+    return {"norm": config.norm} if config.model in NORM_MODELS else {}
+
+
+def make_model(config: TrainConfig) -> nn.Module:
+    """The configuration's network with its seeded first weights; leaves torch's own random state alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        return models.build(config.model, **model_options(config))
+
+
+def iterate(config: TrainConfig, envs: Any = None) -> Iterator[Update]:
+    """Train, handing out a record after each update; the network stays inside. For it, use `PPO` itself."""
+    yield from PPO(config, envs).updates()
+
+
+def train(config: TrainConfig, envs: Any = None, callback: Callable[[Update], object] | None = None) -> PPO:
+    """Train to the end in memory, calling ``callback`` after each update; files are `territory.training.run`'s."""
+    ppo = PPO(config, envs)
+    for update in ppo.updates():
+        if callback is not None:
+            callback(update)
+    return ppo

@@ -1,0 +1,174 @@
+"""A run's folder: what it was trained with, how it went, and a checkpoint from which it goes on exactly.
+
+    runs/NAME/config.json             the TrainConfig
+    runs/NAME/log.jsonl               one Update per line
+    runs/NAME/events.out.tfevents.*   the same for TensorBoard
+    runs/NAME/checkpoint.safetensors  network, optimiser, games and random state
+"""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from territory.errors import BadInput
+from territory.training import checkpoint as files
+from territory.training.checkpoint import Checkpoint
+from territory.training.config import TrainConfig
+from territory.training.ppo import PPO
+from territory.training.progress import Update
+
+# What a continued run may change: neither alters what the next update computes.
+CHANGEABLE = ("total_timesteps", "device", "checkpoint_every", "name", "runs_dir")
+SCALARS = {  # Update field -> TensorBoard tag
+    "win_rate": "games/win_rate",
+    "mean_return": "games/return",
+    "mean_length": "games/length",
+    "land_share": "games/land_share",
+    "idle_share": "games/idle_share",
+    "policy_loss": "loss/policy",
+    "value_loss": "loss/value",
+    "entropy": "loss/entropy",
+    "approx_kl": "update/approx_kl",
+    "clip_fraction": "update/clip_fraction",
+    "explained_variance": "update/explained_variance",
+    "ratio_deviation": "update/first_ratio_deviation",
+    "grad_norm": "update/grad_norm",
+    "learning_rate": "update/learning_rate",
+    "steps_per_second": "time/steps_per_second",
+}
+
+
+class Run:
+    """A folder and the training that fills it. Make one with `start` or `resume`."""
+
+    def __init__(self, folder: Path, ppo: PPO):
+        self.folder = folder
+        self.ppo = ppo
+
+    @property
+    def checkpoint(self) -> Path:
+        """The file that `resume` reads."""
+        return self.folder / files.FILE_NAME
+
+    def train(
+        self, callback: Callable[[Update], object] | None = None, stop: Callable[[], bool] = lambda: False
+    ) -> bool:
+        """Train to the end or until ``stop()``, logging each update; True if the end was reached.
+
+        A checkpoint is written every ``checkpoint_every`` updates and at the end, stopped or not.
+        """
+        from torch.utils.tensorboard import SummaryWriter  # slow to import, and only training needs it
+
+        with SummaryWriter(str(self.folder), purge_step=self.ppo.step) as board:
+            for update in self.ppo.updates():
+                self._log(board, update)
+                ending = stop() or update.update == update.updates
+                if ending or update.update % self.ppo.config.checkpoint_every == 0:
+                    self.save()
+                if callback is not None:
+                    callback(update)
+                if ending:
+                    break
+        return self.ppo.update == self.ppo.config.num_updates
+
+    def save(self) -> None:
+        """Write the checkpoint: whole or not at all."""
+        files.write(self.checkpoint, snapshot(self.ppo))
+
+    def _log(self, board: Any, update: Update) -> None:
+        values = {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in update.as_dict().items()}
+        with open(self.folder / "log.jsonl", "a", encoding="utf-8") as file:
+            file.write(json.dumps(values) + "\n")
+        for name, tag in SCALARS.items():
+            if values[name] is not None:
+                board.add_scalar(tag, values[name], update.step)
+
+
+def start(config: TrainConfig, envs: Any = None) -> Run:
+    """A new run in its own folder, with a first checkpoint before the first step."""
+    name = config.name or f"{config.model}-{config.num_bots}-{config.opponents}-{datetime.now():%Y%m%d-%H%M%S}"
+    folder = Path(config.runs_dir) / name
+    if folder.exists():
+        raise BadInput(f"the run {folder} exists: continue it with --resume {name}, or choose another --name")
+    run = Run(folder, PPO(replace(config, name=name), envs))
+    folder.mkdir(parents=True)
+    files.write_atomically(folder / "config.json", json.dumps(run.ppo.config.as_dict(), indent=1).encode())
+    run.save()
+    return run
+
+
+def resume(folder: str | Path, config: TrainConfig | None = None, envs: Any = None) -> Run:
+    """The run of a folder, ready to go on exactly as if it had never stopped.
+
+    ``config``: its own with other `CHANGEABLE` fields; anything else would make it another run and is refused.
+    """
+    content = files.read(folder)
+    saved = TrainConfig.from_dict(content.config)
+    config = config or saved
+    for name, before in saved.as_dict().items():
+        if name not in CHANGEABLE and getattr(config, name) != before:
+            raise BadInput(
+                f"the run {folder} has {name}={before!r}, which can't become {getattr(config, name)!r} on the way: "
+                f"start a new run for that. A continued run may change {', '.join(CHANGEABLE[:3])}."
+            )
+    run = Run(Path(folder), PPO(config, envs))
+    restore(run.ppo, content)
+    _forget_after(run.folder / "log.jsonl", run.ppo.update)
+    return run
+
+
+def snapshot(ppo: PPO) -> Checkpoint:
+    """Everything that decides how training goes on, taken between two updates."""
+    content = Checkpoint(
+        model=ppo.model.name,
+        options=ppo.model.options,
+        config=ppo.config.as_dict(),
+        progress=ppo.last.as_dict() if ppo.last else {},
+    )
+    content.add_group(files.MODEL, files.model_arrays(ppo.model))
+    for index, state in ppo.optimizer.state_dict()["state"].items():
+        content.add_group(f"optimizer.{index}", {name: value.cpu().numpy() for name, value in state.items()})
+    content.add_group("envs", ppo.envs.state_dict())
+    content.add_group("obs", ppo.obs)
+    content.add_group("episodes", ppo.episodes.state_dict())
+    content.arrays["mask"] = ppo.mask
+    content.arrays["update"] = np.array([ppo.update])
+    content.arrays["generator"] = ppo.generator.get_state().numpy()
+    return content
+
+
+def restore(ppo: PPO, content: Checkpoint) -> None:
+    """Put a `snapshot` back into a PPO of the same configuration.
+
+    Raises:
+        BadInput: the checkpoint is of another network, or holds only weights, as the shipped ones do.
+    """
+    if "update" not in content.arrays:
+        raise BadInput("this checkpoint holds an agent but no training state, so no run can go on from it")
+    files.load_weights(ppo.model, content)
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for name, array in content.group("optimizer").items():
+        index, entry = name.split(".")
+        state.setdefault(int(index), {})[entry] = torch.from_numpy(array)
+    ppo.optimizer.load_state_dict({"state": state, "param_groups": ppo.optimizer.state_dict()["param_groups"]})
+    ppo.envs.load_state_dict(content.group("envs"))
+    ppo.obs, ppo.mask = content.group("obs"), content.arrays["mask"]
+    ppo.episodes.load_state_dict(content.group("episodes"))
+    ppo.generator.set_state(torch.from_numpy(content.arrays["generator"]))
+    ppo.update = int(content.arrays["update"][0])
+    ppo.last = Update(**content.progress) if content.progress else None
+
+
+def _forget_after(log: Path, update: int) -> None:
+    """Drop the lines of updates that came after the checkpoint: they will be made again."""
+    if log.exists():
+        lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
+        # A line that was cut off by a kill is among the last ones, so counting is enough.
+        files.write_atomically(log, "".join(lines[:update]).encode())
