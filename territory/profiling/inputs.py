@@ -1,0 +1,85 @@
+"""What the profilers share: inputs to run a model on, running it with clear errors, and names for its layers."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from territory.errors import BadInput
+from territory.world.layout import NUM_PLANES, NUM_STATS
+
+Inputs = Tensor | Sequence[Tensor] | None
+
+
+def example_inputs(
+    batch: int = 1, height: int = 128, width: int = 128, device: str | torch.device = "cpu"
+) -> tuple[Tensor, Tensor]:
+    """A blank observation: map uint8 ``(batch, 5, height, width)`` and statistics float32 ``(batch, 16)``."""
+    if min(batch, height, width) < 1:
+        raise BadInput(f"expected batch, height and width of at least 1; came {batch}, {height}, {width}.")
+    planes = torch.zeros(batch, NUM_PLANES, height, width, dtype=torch.uint8, device=device)
+    return planes, torch.zeros(batch, NUM_STATS, device=device)
+
+
+def check_model(model: nn.Module) -> None:
+    """Raises BadInput unless ``model`` is a torch module (an instance, not its class)."""
+    if not isinstance(model, nn.Module):
+        came = f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__
+        raise BadInput(f"expected a torch module; came {came}. Is it a class not yet built, or a state_dict?")
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Where the model's first parameter lives; the CPU for a model without any."""
+    return next((tensor.device for tensor in model.parameters()), torch.device("cpu"))
+
+
+def prepare(model: nn.Module, inputs: Inputs) -> tuple[Tensor, ...]:
+    """The model's positional inputs as a tuple of tensors on its device: those given, or a blank observation."""
+    check_model(model)
+    if inputs is None:
+        return example_inputs(device=device_of(model))
+    listed = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    for value in listed:
+        if not isinstance(value, Tensor):
+            raise BadInput(f"inputs: expected tensors; came {type(value).__name__}. Use torch.from_numpy.")
+        if value.device != device_of(model):
+            raise BadInput(f"inputs: expected tensors on {device_of(model)} like the model; came {value.device}.")
+    return listed
+
+
+def run(model: nn.Module, inputs: tuple[Tensor, ...]) -> Any:
+    """``model(*inputs)``; what the model cannot take becomes a BadInput that names the shapes."""
+    try:
+        return model(*inputs)
+    except BadInput:
+        raise
+    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        shapes = ", ".join(str(tuple(tensor.shape)) for tensor in inputs)
+        raise BadInput(
+            f"{type(model).__name__} cannot take inputs of shapes {shapes}: {error}. "
+            "Pass inputs=(...) as its forward expects them; without inputs a game observation is used."
+        ) from error
+
+
+@contextmanager
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """No gradients and no statistics updated inside; every submodule's own mode is restored after."""
+    modes = {module: module.training for module in model.modules()}
+    try:
+        with torch.no_grad():
+            model.eval()
+            yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+def split_path(path: str) -> tuple[str, str]:
+    """``"map_branch.blocks.0.conv"`` as part ``"map_branch"`` and layer ``"blocks.0.conv"``.
+
+    A part that is itself a layer bears its name twice; a model that is itself a layer is called ``"model"``.
+    """
+    part, _, layer = path.partition(".")
+    return part or "model", layer or part or "model"

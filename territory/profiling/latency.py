@@ -1,0 +1,112 @@
+"""How long a network takes: warmed up, synchronised, as median and spread. Quote ratios, not milliseconds."""
+
+import copy
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from territory.errors import BadInput
+from territory.profiling.inputs import Inputs, device_of, evaluation_mode, prepare, run
+
+MODES = ("forward", "train")
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True)
+class LatencyRecord:
+    """Wall-clock times of one call, in seconds, over ``repeats`` calls."""
+
+    name: str
+    median: float
+    low: float  # first quartile
+    high: float  # third quartile: half of all calls took between low and high
+    repeats: int
+
+
+def latency(
+    model: nn.Module,
+    inputs: Inputs = None,
+    mode: str = "forward",
+    repeats: int = 30,
+    warmup: int = 5,
+    clock: Clock = time.perf_counter,
+) -> LatencyRecord:
+    """Times one model; see :func:`compare_latency`, which is the better choice for two."""
+    name = getattr(model, "name", type(model).__name__)
+    return compare_latency({name: model}, inputs, mode, repeats, warmup, clock)[0]
+
+
+def compare_latency(
+    models: Mapping[str, nn.Module],
+    inputs: Inputs = None,
+    mode: str = "forward",
+    repeats: int = 30,
+    warmup: int = 5,
+    clock: Clock = time.perf_counter,
+) -> list[LatencyRecord]:
+    """Times several models on the same inputs, taking turns, so that a busy moment of the machine hits them all.
+
+    ``"forward"`` is one call in evaluation mode without gradients; ``"train"`` is forward, backward and an Adam step
+    on a copy of the model. The first ``warmup`` rounds are not counted: they pay for caches and kernel choice.
+    Raises BadInput for another mode, no models, fewer than 1 repeat or a negative warm-up.
+    """
+    if mode not in MODES:
+        raise BadInput(f"expected a mode out of {', '.join(MODES)}; came {mode!r}.")
+    if not models or repeats < 1 or warmup < 0:
+        raise BadInput(
+            f"expected at least one model, repeats >= 1 and warmup >= 0; came {len(models)}, {repeats}, {warmup}."
+        )
+    make = _forward_call if mode == "forward" else _train_call
+    calls = [make(model, prepare(model, inputs)) for model in models.values()]
+    synchronise = [_synchroniser(device_of(model)) for model in models.values()]
+    times = np.empty((warmup + repeats, len(calls)))
+    for row in times:
+        for column, (call, wait) in enumerate(zip(calls, synchronise, strict=True)):
+            wait()
+            start = clock()
+            call()
+            wait()
+            row[column] = clock() - start
+    low, median, high = np.quantile(times[warmup:], [0.25, 0.5, 0.75], axis=0)
+    return [
+        LatencyRecord(name, float(median[i]), float(low[i]), float(high[i]), repeats) for i, name in enumerate(models)
+    ]
+
+
+def _forward_call(model: nn.Module, inputs: tuple[Tensor, ...]) -> Callable[[], None]:
+    def call() -> None:
+        with evaluation_mode(model):
+            run(model, inputs)
+
+    return call
+
+
+def _train_call(model: nn.Module, inputs: tuple[Tensor, ...]) -> Callable[[], None]:
+    """One optimiser step on a copy; the loss is the sum of all outputs, for its value does not change the work."""
+    model = copy.deepcopy(model).train()
+    optimiser = torch.optim.Adam(model.parameters(), lr=1e-6)
+
+    def call() -> None:
+        optimiser.zero_grad()
+        _total(run(model, inputs)).backward()
+        optimiser.step()
+
+    return call
+
+
+def _total(outputs: Any) -> Tensor:
+    """The sum of a tensor, or of all tensors in a tuple, list or dict."""
+    if isinstance(outputs, Tensor):
+        return outputs.sum()
+    values = outputs.values() if isinstance(outputs, Mapping) else outputs
+    return sum(_total(value) for value in values)
+
+
+def _synchroniser(device: torch.device) -> Callable[[], None]:
+    """An accelerator works on after Python has moved on; its clock must wait for it."""
+    return (lambda: None) if device.type == "cpu" else (lambda: torch.accelerator.synchronize(device))

@@ -1,0 +1,50 @@
+"""Records as a table of plain text."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+
+def format_table(records: Sequence[Any], total: bool = False) -> str:
+    """Dataclass records of one kind as aligned columns under their field names.
+
+    Shares become percent, shapes 3x4x5, whole numbers get thousands separators. ``total`` adds a line with the sums
+    of all whole numbers and shares.
+    """
+    if not records:
+        return "(no records)"
+    names = [field.name for field in fields(records[0])]
+    values = [[getattr(record, name) for name in names] for record in records]
+    if total:
+        values.append(_sums(names, values))
+    rows = [names] + [[_text(name, value) for name, value in zip(names, row, strict=True)] for row in values]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(names))]
+    numeric = [isinstance(value, int | float) for value in values[0]]
+    rows.insert(1, ["-" * width for width in widths])
+    return "\n".join(_line(row, widths, numeric) for row in rows)
+
+
+def _sums(names: list[str], values: list[list[Any]]) -> list[Any]:
+    summed = [
+        sum(column) if isinstance(column[0], int) or name == "share" else ""
+        for name, column in zip(names, zip(*values, strict=True), strict=True)
+    ]
+    return ["total", *summed[1:]]
+
+
+def _text(name: str, value: Any) -> str:
+    if name == "share" and value != "":
+        return f"{value:.1%}"
+    if isinstance(value, tuple):
+        return "x".join(map(str, value))
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _line(cells: list[str], widths: list[int], numeric: list[bool]) -> str:
+    padded = [
+        cell.rjust(width) if right else cell.ljust(width)
+        for cell, width, right in zip(cells, widths, numeric, strict=True)
+    ]
+    return "  ".join(padded).rstrip()

@@ -1,0 +1,96 @@
+"""Bytes against sums by hand, against a real optimiser, and against what autograd must keep."""
+
+from functools import cache
+
+import pytest
+import torch
+from torch import nn
+
+from territory import models, profiling
+from territory.errors import BadInput
+
+build = cache(models.build)
+MLP = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+
+
+def bytes_of(model, inputs=None):
+    return {(r.what, r.layer): r.bytes for r in profiling.memory_table(model, inputs)}
+
+
+def test_a_small_network_by_hand():
+    table = bytes_of(MLP, torch.zeros(3, 4))
+    parameters = (4 * 8 + 8 + 8 * 2 + 2) * 4
+    assert table == {
+        ("parameters", "all"): parameters,
+        ("buffers", "all"): 0,
+        ("gradients", "all"): parameters,
+        ("adam", "all"): 2 * parameters,
+        ("activations", "0"): 3 * 4 * 4,  # the first layer keeps its input for its weight's gradient
+        ("activations", "1"): 3 * 8 * 4,  # ReLU keeps its output, and the last layer the same tensor: once
+    }
+
+
+def test_frozen_parameters_have_no_gradient_and_no_adam_state():
+    model = nn.Linear(4, 8).requires_grad_(False)
+    table = bytes_of(model, torch.zeros(3, 4))
+    assert table[("parameters", "all")] == 160
+    assert table[("gradients", "all")] == table[("adam", "all")] == 0
+    assert not [key for key in table if key[0] == "activations"]
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_adam_state_is_what_adam_really_keeps(name):
+    model = models.build(name)
+    optimiser = torch.optim.Adam(model.parameters())
+    logits, value = model(*profiling.example_inputs(2))
+    (logits.sum() + value.sum()).backward()
+    optimiser.step()
+    kept = sum(s["exp_avg"].nbytes + s["exp_avg_sq"].nbytes for s in optimiser.state.values())
+    table = bytes_of(model)
+    assert table[("adam", "all")] == kept
+    assert table[("gradients", "all")] == sum(p.grad.nbytes for p in model.parameters())
+    assert table[("buffers", "all")] == sum(b.nbytes for b in model.buffers())
+
+
+def test_activations_of_the_baseline_by_formula():
+    batch = 3
+    table = bytes_of(build("baseline"), profiling.example_inputs(batch))
+    expected = {  # float32 numbers each stage keeps per example
+        "map_branch.blocks.0.conv": 5 * 128 * 128,  # the scaled map
+        "map_branch.blocks.0.relu": 32 * 32 * 32,
+        "map_branch.blocks.1.relu": 64 * 16 * 16,
+        "map_branch.blocks.2.relu": 64 * 14 * 14,
+        "map_branch": 512,
+        "global_branch.0": 16,
+        "fusion": 640,
+        "model": 256,
+    }
+    assert {key: table[("activations", key)] for key in expected} == {k: 4 * batch * n for k, n in expected.items()}
+
+
+@pytest.mark.parametrize("name, options", [("baseline", {}), ("attention", {"norm": "group"})])
+def test_only_activations_grow_and_they_grow_with_the_batch(name, options):
+    one, four = (bytes_of(build(name, **options), profiling.example_inputs(batch)) for batch in (1, 4))
+    assert four == {key: size * (4 if key[0] == "activations" else 1) for key, size in one.items()}
+
+
+def test_the_model_is_left_as_it_was():
+    model = models.build("attention", norm="batch").eval()
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    profiling.memory_table(model, profiling.example_inputs(2))
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+    assert not any(module.training or module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_meta_tensors_have_no_bytes_to_count():
+    with torch.device("meta"):
+        model = models.build("attention")
+    with pytest.raises(BadInput, match="needs real tensors; came meta"):
+        profiling.memory_table(model)
+
+
+def test_wrong_inputs_are_named_and_the_model_is_released():
+    with pytest.raises(BadInput, match=r"cannot take inputs of shapes \(2, 5\)"):
+        profiling.memory_table(MLP, torch.zeros(2, 5))
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in MLP.modules())
