@@ -1,0 +1,52 @@
+# `make lab` and `make test` need nothing but Python 3.11 or newer and make.
+PYTHON ?= python3
+TEST_WORKERS ?= 2
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+
+.PHONY: help setup lab test course bench lint format clean
+
+help:
+	@echo 'make lab     open the course in JupyterLab'
+	@echo 'make test    run every test and every notebook'
+	@echo 'make course  run every notebook and write it as HTML into course/'
+	@echo 'make bench   run the benchmarks, as ratios'
+	@echo 'make setup   only make $(VENV)        PYTHON=python3.12 picks another Python'
+	@echo 'make lint    check style and layers   make format  repair style'
+	@echo 'make clean   remove what was made, $(VENV) included'
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Territory needs Python 3.11 or newer as $(PYTHON); name another: make setup PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { \
+	  echo "$(PYTHON) could not make a virtual environment; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[lab,test]'
+	@touch $@
+
+lab: setup
+	$(BIN)/jupyter lab notebooks
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: lint
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
+
+course: setup
+	$(BIN)/python tools/course.py notebooks course
+
+bench: setup
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) course build *.egg-info .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
