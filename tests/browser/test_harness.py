@@ -1,0 +1,42 @@
+"""The browser harness itself, on a notebook of one slider: it must see what a learner would."""
+
+import nbformat
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+SLIDER = """
+import ipywidgets
+slider = ipywidgets.IntSlider(value=3, min=0, max=10)
+text = ipywidgets.Label(f"cube {slider.value ** 3}")
+slider.observe(lambda change: setattr(text, "value", f"cube {change['new'] ** 3}"), "value")
+ipywidgets.VBox([slider, text])
+"""
+
+
+def write(folder, *sources):
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), folder / "tiny.ipynb")
+
+
+def test_a_moved_slider_reaches_python_and_changes_the_picture(lab, tmp_path):
+    write(tmp_path, "1 + 1", SLIDER)
+    lab.open("tiny.ipynb")
+    lab.run_all()
+    lab.output(1).get_by_text("cube 27").wait_for()
+    before = lab.output(1).screenshot()
+    lab.press(lab.output(1).locator(".noUi-handle"), "ArrowRight", times=2)
+    lab.output(1).get_by_text("cube 125").wait_for()
+    assert lab.wait_for_change(lab.output(1), before) != before
+    assert lab.errors == []
+    assert lab.outside == []
+
+
+def test_a_failing_cell_and_an_outside_address_are_noticed(lab, tmp_path):
+    picture = "from IPython.display import HTML\nHTML('<img src=\"https://example.org/a.png\">')"
+    write(tmp_path, picture, "1 / 0")
+    lab.open("tiny.ipynb")
+    with pytest.raises(AssertionError, match="ZeroDivisionError"):
+        lab.run_all()
+    assert lab.outside == ["https://example.org/a.png"]

@@ -1,0 +1,175 @@
+"""A notebook in a real JupyterLab, in a real headless browser: what nbval cannot see, this can.
+
+    with lab_server(folder) as address, browser_page() as page:
+        lab = Lab(page, address)
+        lab.open("a.ipynb")
+        lab.run_all()
+
+`tests/conftest.py` turns this into the fixture `lab`.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Locator, Page, sync_playwright
+
+PATIENCE = 120.0  # seconds; a loaded machine with two cores starts a kernel slowly
+
+# Every cell is in the page at once: a cell outside the window would have no widgets to find.
+_NOTEBOOK_SETTINGS = {"windowingMode": "none"}
+
+_FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+    " --disable-component-update --disable-sync"
+).split()
+
+
+def find_chromium() -> str | None:
+    """The browser to drive: $TERRITORY_CHROMIUM, or a Chromium or Chrome on the path."""
+    names = (os.environ.get("TERRITORY_CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome")
+    return next((found for name in names if name and (found := shutil.which(name))), None)
+
+
+@contextmanager
+def lab_server(folder: Path) -> Iterator[str]:
+    """Serve `folder` with JupyterLab on a free loopback port; gives its address, with a token.
+
+    Settings, workspaces and runtime files go to `folder/.jupyter`, so nothing of the user's Jupyter takes part.
+    """
+    home = folder / ".jupyter"
+    settings = home / "settings" / "@jupyterlab" / "notebook-extension" / "tracker.jupyterlab-settings"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(json.dumps(_NOTEBOOK_SETTINGS))
+    token = secrets.token_hex(16)
+    with open(home / "server.log", "wb") as log:
+        server = subprocess.Popen(_command(folder, token), env=_environment(home), stdout=log, stderr=log)
+        try:
+            yield f"{_wait_for_address(server, home)}lab/tree/{{}}?token={token}&reset"
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+def _command(folder: Path, token: str) -> list[str]:
+    flags = {
+        "ip": "127.0.0.1",
+        "port": "0",
+        "ServerApp.root_dir": str(folder),
+        "IdentityProvider.token": token,
+        "LabApp.expose_app_in_browser": "True",
+        "LabApp.news_url": "None",
+        "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+    }
+    run = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
+    return run + [f"--{name}={value}" for name, value in flags.items()]
+
+
+def _environment(home: Path) -> dict[str, str]:
+    folders = {
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_DATA_DIR": "data",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+    }
+    return os.environ | {name: str(home / folder) for name, folder in folders.items()}
+
+
+def _wait_for_address(server: subprocess.Popen, home: Path) -> str:
+    deadline = time.monotonic() + PATIENCE
+    while server.poll() is None and time.monotonic() < deadline:
+        for file in home.glob(f"runtime/jpserver-{server.pid}.json"):
+            if text := file.read_text():
+                return json.loads(text)["url"]
+        time.sleep(0.1)
+    raise AssertionError("JupyterLab did not start:\n" + (home / "server.log").read_text()[-3000:])
+
+
+@contextmanager
+def browser_page() -> Iterator[Page]:
+    """A fresh page of a headless browser that reaches this machine only."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=_FLAGS)
+        try:
+            page = browser.new_page(viewport={"width": 1280, "height": 900})
+            page.set_default_timeout(PATIENCE * 1000)
+            yield page
+        finally:
+            browser.close()
+
+
+class Lab:
+    """One notebook open in JupyterLab.
+
+    `errors` collects what the browser's console calls an error, `outside` the addresses beyond this machine that
+    the page asked for (refused here: the course must work offline).
+    """
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.page = page
+        self.errors: list[str] = []
+        self.outside: list[str] = []
+        self._address = address
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", self._listen)
+        page.route(lambda url: urlsplit(url).hostname not in (None, "", "127.0.0.1", "localhost"), self._refuse)
+
+    def _listen(self, message) -> None:
+        if message.type == "error":
+            self.errors.append(message.text)
+
+    def _refuse(self, route) -> None:
+        self.outside.append(route.request.url)
+        route.abort()
+
+    def open(self, name: str) -> None:
+        """Open a notebook of the served folder and wait for its kernel."""
+        self.page.goto(self._address.format(name))
+        self.page.wait_for_selector(".jp-NotebookPanel .jp-Cell")
+        self.wait_idle()
+
+    def wait_idle(self) -> None:
+        """Wait until the kernel has nothing left to do."""
+        self.page.wait_for_function(
+            "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
+        )
+
+    def run_all(self) -> None:
+        """Run every cell; fails with the traceback of a cell that failed."""
+        self.page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+        self.wait_idle()
+        failed = self.page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr'] .ansi-red-fg")
+        assert failed.count() == 0, "a cell failed:\n" + "\n".join(failed.all_inner_texts())
+
+    def cell(self, number: int) -> Locator:
+        """A cell by its place in the notebook, markdown cells counted, from 0."""
+        return self.page.locator(".jp-Notebook .jp-Cell").nth(number)
+
+    def output(self, number: int) -> Locator:
+        """What that cell shows."""
+        return self.cell(number).locator(".jp-Cell-outputArea")
+
+    def press(self, control: Locator, key: str, times: int = 1) -> None:
+        """Give a control (a slider's handle, say) the focus and press a key: 'ArrowRight', 'End', ..."""
+        control.focus()
+        for _ in range(times):
+            control.press(key)
+        self.wait_idle()
+
+    def wait_for_change(self, part: Locator, before: bytes) -> bytes:
+        """Wait until `part` no longer looks as `before` (a PNG screenshot); gives the new picture."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            if (now := part.screenshot()) != before:
+                return now
+            self.page.wait_for_timeout(100)
+        raise AssertionError(f"the picture did not change within {PATIENCE:g} s")
