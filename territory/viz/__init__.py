@@ -1,0 +1,35 @@
+"""Pictures: pure functions ``plot_x(record, ax=None) -> Axes``. The only part that imports matplotlib."""
+
+from territory.viz.board import attention_picture, board_picture, player_name, plot_attention, plot_board, plot_planes
+from territory.viz.compass import Compass, by_part, plot_action_compass
+from territory.viz.curves import plot_intervals, plot_learning_curve, plot_value
+from territory.viz.moment import moment_figure, scale_of
+from territory.viz.panel import DecisionPanel
+from territory.viz.parameters import plot_parameter_shares, plot_parameters_against_macs
+from territory.viz.png import figure_png, to_png
+from territory.viz.stats import plot_stats
+from territory.viz.style import colour_bar_css
+
+__all__ = [
+    "Compass",
+    "DecisionPanel",
+    "attention_picture",
+    "board_picture",
+    "by_part",
+    "colour_bar_css",
+    "figure_png",
+    "moment_figure",
+    "player_name",
+    "plot_action_compass",
+    "plot_attention",
+    "plot_board",
+    "plot_intervals",
+    "plot_learning_curve",
+    "plot_parameter_shares",
+    "plot_parameters_against_macs",
+    "plot_planes",
+    "plot_stats",
+    "plot_value",
+    "scale_of",
+    "to_png",
+]

@@ -1,0 +1,120 @@
+"""The board, the planes that a network is given of it, and attention laid over it."""
+
+from functools import cache
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.patches import Patch
+
+from territory.interpret import to_tiles
+from territory.viz import style
+from territory.world.layout import NUM_PLANES, Plane
+from territory.world.picture import find_edges, player_colours, render_board
+from territory.world.replay import Frame
+
+PLANE_NAMES = {
+    Plane.OWN: "own land",
+    Plane.ENEMY: "enemy land",
+    Plane.UNCLAIMED: "unclaimed land\n(brighter: cheaper)",
+    Plane.TROOPS: "troop density\n(log scale)",
+    Plane.CITIES: "cities\n(own 255, enemy 128)",
+}
+
+
+def board_picture(frame: Frame, scale: int = 1) -> np.ndarray:
+    """A frame's board, uint8 (H * scale, W * scale, 3)."""
+    return render_board(frame.owner, frame.terrain, frame.city, scale)
+
+
+def plot_board(frame: Frame, ax: Axes | None = None, legend: bool = True) -> Axes:
+    """The board of a frame, with each living player's share of the land beside it."""
+    ax = style.axes(ax, 6.2, 4.6)
+    ax.imshow(board_picture(frame, 4), interpolation="nearest")
+    if legend:
+        _add_legend(ax, frame)
+    return style.bare(ax, f"step {frame.step}")
+
+
+def _add_legend(ax: Axes, frame: Frame) -> None:
+    colours, land = player_colours() / 255, np.count_nonzero(frame.terrain)
+    alive = [player for player in range(1, len(frame.tiles)) if frame.tiles[player]]
+    patches = [
+        Patch(color=colours[player], label=f"{player_name(player)}  {frame.tiles[player] / land:.0%}")
+        for player in sorted(alive, key=lambda player: -frame.tiles[player])[:12]
+    ]
+    ax.legend(handles=patches, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=style.SMALL_SIZE)
+
+
+def player_name(player: int) -> str:
+    """ "agent" for 1, "bot 1" for 2, ..."""
+    return "agent" if player == 1 else f"bot {player - 1}"
+
+
+def plot_planes(obs_map: np.ndarray, ax: Axes | None = None) -> Axes:
+    """The five planes uint8 (5, H, W) of an observation side by side, black 0 to white 255."""
+    ax = style.axes(ax, 10, 2.7)
+    style.bare(ax)
+    for plane in Plane:
+        inset = ax.inset_axes((plane / NUM_PLANES, 0, 0.96 / NUM_PLANES, 1))
+        inset.imshow(obs_map[plane], cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        style.bare(inset)
+        inset.set_title(PLANE_NAMES[plane], fontsize=style.SMALL_SIZE, color=style.TEXT)
+    return ax
+
+
+def attention_picture(
+    frame: Frame, attention: np.ndarray, low: float, high: float, strength: float, scale: int = 1
+) -> np.ndarray:
+    """A frame's board under its attention. Borders and cities stay on top, so the map is never lost.
+
+    Args:
+        frame: the board (H, W).
+        attention: (h, w), its cells dividing the board evenly.
+        low, high: the attention that is shown darkest and brightest.
+        strength: 0 the board alone, 1 the exact colours of the scale.
+        scale: pixels per side of a tile.
+
+    Returns:
+        uint8 (H * scale, W * scale, 3).
+    """
+    board = board_picture(frame)
+    share = (attention - low) / (high - low) if high > low else np.zeros_like(attention)
+    levels = (np.clip(share, 0, 1) * 255).astype(np.uint8)
+    heat = _attention_colours()[to_tiles(levels, *board.shape[:2])]
+    weight = min(1.0, max(0.0, strength))
+    mixed = ((1 - weight) * board + weight * heat).round().astype(np.uint8)
+    on_top = find_edges(frame.owner) | (frame.city != 0)
+    mixed[on_top] = board[on_top]
+    return mixed.repeat(scale, axis=0).repeat(scale, axis=1)
+
+
+@cache
+def _attention_colours() -> np.ndarray:
+    return style.colour_table(style.ATTENTION_MAP)
+
+
+def plot_attention(
+    frame: Frame,
+    attention: np.ndarray,
+    ax: Axes | None = None,
+    strength: float = 0.85,
+    low: float | None = None,
+    high: float | None = None,
+    title: str = "",
+) -> Axes:
+    """A gate (h, w) laid over the frame's board, with its scale beside it.
+
+    ``low`` and ``high`` are the ends of the scale; give them to compare frames, or each picture has its own.
+    """
+    ax = style.axes(ax, 5.4, 4.6)
+    low = float(attention.min()) if low is None else low
+    high = float(attention.max()) if high is None else high
+    picture = attention_picture(frame, attention, low, high, strength, scale=4)
+    ax.imshow(picture, interpolation="nearest")
+    scale = ScalarMappable(Normalize(low, high), style.ATTENTION_MAP)
+    bar = ax.figure.colorbar(scale, ax=ax, fraction=0.045, pad=0.02)
+    bar.ax.tick_params(labelsize=style.SMALL_SIZE, colors=style.TEXT)
+    bar.outline.set_visible(False)
+    return style.bare(ax, title or f"step {frame.step}")

@@ -1,0 +1,99 @@
+"""The 90-action distribution as a compass: eight directions, five rings of intensity, waiting in the middle."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import PatchCollection
+from matplotlib.colors import PowerNorm
+from matplotlib.patches import Circle, Wedge
+
+from territory.errors import BadInput
+from territory.viz import style
+from territory.world.actions import (
+    INTENSITIES,
+    NUM_ACTIONS,
+    NUM_BUILDS,
+    NUM_DIRECTIONS,
+    NUM_INTENSITIES,
+    Direction,
+    decode,
+)
+
+_CENTRE, _RING = 0.9, 0.45  # radius of the middle, width of a ring
+_RIM = _CENTRE + NUM_INTENSITIES * _RING
+_SLICE = 360 / NUM_DIRECTIONS
+
+
+class Compass:
+    """A compass on axes, whose numbers can be changed without drawing the rest again.
+
+    Sectors: direction (north up, clockwise) by intensity (weakest order inside); building or not is summed over and
+    written below. Colour is on a square-root scale from 0 to 1, the same for every distribution.
+    """
+
+    def __init__(self, ax: Axes, animated: bool = False):
+        self.ax = style.bare(ax)
+        ax.set_aspect("equal")
+        ax.set_xlim(-_RIM - 1.15, _RIM + 1.15)
+        ax.set_ylim(-_RIM - 1.25, _RIM + 0.75)
+        self._sectors = PatchCollection(
+            _shapes(), cmap=style.SHARE_MAP, norm=PowerNorm(0.5, 0, 1), edgecolor=style.FAINT, linewidth=0.5
+        )
+        self._choice = PatchCollection([], facecolor="none", edgecolor=style.LINE_COLOURS[1], linewidth=2.2)
+        ax.add_collection(self._sectors)
+        ax.add_collection(self._choice)
+        self._shares = [_rim_text(ax, direction) for direction in range(NUM_DIRECTIONS)]
+        self._shares.append(ax.text(0, 0, "", ha="center", va="center", fontsize=style.SMALL_SIZE))
+        below = {"ha": "center", "va": "center", "fontsize": style.SMALL_SIZE, "color": style.TEXT}
+        self._build = ax.text(0, -_RIM - 1.0, "", **below)
+        self.artists = [self._sectors, self._choice, *self._shares, self._build]
+        for artist in self.artists:
+            artist.set_animated(animated)
+
+    def update(self, probabilities: np.ndarray, chosen: int | None = None) -> None:
+        """Show a distribution (90,), and an action outlined (None or -1: none)."""
+        table = by_part(probabilities)
+        orders = table.sum(axis=2)  # (9, 5)
+        wait = orders[Direction.WAIT].sum()
+        self._sectors.set_array(np.append(orders[:NUM_DIRECTIONS].reshape(-1), wait))
+        for text, direction in zip(self._shares, Direction, strict=True):
+            text.set_text(f"{direction.name}\n{orders[direction].sum():.0%}")
+        self._shares[-1].set_color("white" if wait > 0.35 else style.TEXT)
+        self._build.set_text(f"builds a city: {table[:, :, 1].sum():.0%}")
+        self._choice.set_paths([] if chosen is None or chosen < 0 else [_shape_of(chosen)])
+
+
+def by_part(probabilities: np.ndarray) -> np.ndarray:
+    """A distribution (90,) as (9 directions, 5 intensities, 2 builds)."""
+    if np.shape(probabilities) != (NUM_ACTIONS,):
+        raise BadInput(f"expected the probabilities of one state, ({NUM_ACTIONS},), got {np.shape(probabilities)}")
+    return np.asarray(probabilities, np.float64).reshape(len(Direction), NUM_INTENSITIES, NUM_BUILDS)
+
+
+def plot_action_compass(probabilities: np.ndarray, ax: Axes | None = None, chosen: int | None = None) -> Axes:
+    """Where the policy would go: probabilities (90,) as a compass; ``chosen`` outlines an action."""
+    ax = style.axes(ax, 4.2, 4.2)
+    Compass(ax).update(probabilities, chosen)
+    rings = " ".join(f"{share:.0%}" for share in INTENSITIES)
+    return style.titled(ax, f"policy (rings: {rings} of troops)")
+
+
+def _shapes() -> list:
+    sectors = [_sector(direction, ring) for direction in range(NUM_DIRECTIONS) for ring in range(NUM_INTENSITIES)]
+    return [*sectors, Circle((0, 0), _CENTRE)]
+
+
+def _sector(direction: int, ring: int) -> Wedge:
+    middle = 90 - direction * _SLICE  # degrees counterclockwise from east, as matplotlib counts
+    radius = _CENTRE + (ring + 1) * _RING
+    return Wedge((0, 0), radius, middle - _SLICE / 2, middle + _SLICE / 2, width=_RING)
+
+
+def _shape_of(action: int):
+    direction, ring, _ = decode(action)
+    return Circle((0, 0), _CENTRE) if direction is Direction.WAIT else _sector(direction, ring)
+
+
+def _rim_text(ax: Axes, direction: int):
+    angle = np.deg2rad(90 - direction * _SLICE)
+    x, y = (_RIM + 0.55) * np.cos(angle), (_RIM + 0.45) * np.sin(angle)
+    return ax.text(x, y, "", ha="center", va="center", fontsize=style.SMALL_SIZE, color=style.TEXT)

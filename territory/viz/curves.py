@@ -1,0 +1,64 @@
+"""Numbers over time, and numbers beside each other with their uncertainty."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from territory.errors import BadInput
+from territory.viz import style
+
+
+def plot_value(values: np.ndarray, ax: Axes | None = None, step: int | None = None) -> Axes:
+    """The critic's value (T,) at each step of a game, with a line at ``step``."""
+    ax = style.axes(ax, 6, 2.4)
+    ax.plot(values, color=style.LINE_COLOURS[0], linewidth=1.6)
+    ax.set_xlim(0, max(1, len(values) - 1))
+    if step is not None:
+        ax.axvline(step, color=style.LINE_COLOURS[1], linewidth=1.2)
+        ax.plot([step], [values[step]], "o", color=style.LINE_COLOURS[1], markersize=5)
+    return style.tidy(ax, "value: expected return from here", "step")
+
+
+def plot_learning_curve(
+    records: Sequence[Any], fields: Sequence[str] = ("win_rate", "land_share"), ax: Axes | None = None
+) -> Axes:
+    """Fields of training records (objects, or dicts, with ``step``) over environment steps."""
+    if not records:
+        raise BadInput("no training records to draw: the run has not finished an update")
+    ax = style.axes(ax)
+    steps = [_field(record, "step") for record in records]
+    for index, name in enumerate(fields):
+        colour = style.LINE_COLOURS[index % len(style.LINE_COLOURS)]
+        values = [_field(record, name) for record in records]
+        ax.plot(steps, values, color=colour, linewidth=1.8, label=name.replace("_", " "))
+    ax.legend(frameon=False, fontsize=style.SMALL_SIZE)
+    return style.tidy(ax, "learning", "environment steps")
+
+
+def _field(record: Any, name: str) -> float:
+    return record[name] if isinstance(record, Mapping) else getattr(record, name)
+
+
+def plot_intervals(
+    rows: Mapping[str, Mapping[str, tuple[float, float, float]]], ax: Axes | None = None, chance: float | None = None
+) -> Axes:
+    """Means with intervals, in groups: ``{"spatial.1": {"trained": (mean, low, high), "untrained": ...}, ...}``.
+
+    ``chance`` draws a dashed line where nothing but chance would put them.
+    """
+    ax = style.axes(ax)
+    names = list(dict.fromkeys(name for group in rows.values() for name in group))
+    for index, name in enumerate(names):
+        at = [place for place, group in enumerate(rows.values()) if name in group]
+        mean, low, high = np.array([group[name] for group in rows.values() if name in group]).T
+        x = np.array(at) + 0.14 * (index - (len(names) - 1) / 2)
+        errors = np.stack([mean - low, high - mean]).clip(min=0)
+        ax.errorbar(x, mean, errors, fmt="os^Dv"[index % 5], color=style.LINE_COLOURS[index % 5], capsize=3, label=name)
+    if chance is not None:
+        ax.axhline(chance, color=style.FAINT, linestyle="--", linewidth=1)
+    ax.set_xticks(range(len(rows)), list(rows))
+    ax.set_xlim(-0.5, len(rows) - 0.5)
+    ax.legend(frameon=False, fontsize=style.SMALL_SIZE)
+    return style.tidy(ax)

@@ -1,0 +1,69 @@
+"""One visual language for every figure: paper, ink, two colour maps, and axes without junk.
+
+Figures have their own light paper, so they read the same on a light and on a dark page. Colour maps are those that
+keep their order in grey and with every common kind of colour blindness.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+
+from territory.world.picture import AGENT_COLOUR, BOT_COLOURS, INK
+
+PAPER = "#ffffff"
+TEXT = "#20262c"
+FAINT = "#9aa3ab"  # grid, ticks, what is masked
+ATTENTION_MAP = "inferno"  # dark to bright: how strongly a place is attended to
+SHARE_MAP = "PuBu"  # white to blue: a share of probability
+TITLE_SIZE, LABEL_SIZE, SMALL_SIZE = 11, 9.5, 8.5
+
+# For curves and bars, in this order: blue, vermilion, green, purple, ink.
+_LINES = (AGENT_COLOUR, BOT_COLOURS[4], BOT_COLOURS[2], BOT_COLOURS[1], INK)
+LINE_COLOURS = tuple("#{:02x}{:02x}{:02x}".format(*colour) for colour in _LINES)
+
+
+def axes(ax: Axes | None, width: float = 6.0, height: float = 3.4) -> Axes:
+    """The axes that were given, or those of a new figure of the given size in inches."""
+    if ax is None:
+        figure = plt.figure(figsize=(width, height), facecolor=PAPER, layout="constrained")
+        ax = figure.add_subplot()
+    ax.set_facecolor(PAPER)
+    return ax
+
+
+def tidy(ax: Axes, title: str = "", x: str = "", y: str = "") -> Axes:
+    """Axes of a chart: two spines, a faint grid, names in one size."""
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.spines[["left", "bottom"]].set_color(FAINT)
+    ax.tick_params(colors=TEXT, labelsize=SMALL_SIZE, length=3, color=FAINT)
+    ax.grid(True, axis="y", color=FAINT, alpha=0.25, linewidth=0.8)
+    ax.set_axisbelow(True)
+    ax.set_xlabel(x, fontsize=LABEL_SIZE, color=TEXT)
+    ax.set_ylabel(y, fontsize=LABEL_SIZE, color=TEXT)
+    return titled(ax, title)
+
+
+def bare(ax: Axes, title: str = "") -> Axes:
+    """Axes of a picture: nothing but a title."""
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.spines[:].set_visible(False)
+    return titled(ax, title)
+
+
+def titled(ax: Axes, title: str) -> Axes:
+    """The title in the house's size, to the left."""
+    ax.set_title(title, fontsize=TITLE_SIZE, color=TEXT, loc="left")
+    return ax
+
+
+def colour_table(name: str) -> np.ndarray:
+    """uint8 (256, 3): a colour map as red green blue."""
+    return (colormaps[name](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
+
+
+def colour_bar_css(name: str = ATTENTION_MAP) -> str:
+    """A colour map as a CSS gradient from left to right."""
+    stops = colour_table(name)[np.linspace(0, 255, 9).astype(int)]
+    return f"linear-gradient(to right, {', '.join('rgb({}, {}, {})'.format(*stop) for stop in stops)})"

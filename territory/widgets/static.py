@@ -1,0 +1,15 @@
+"""What a widget leaves behind where no kernel runs: a picture of itself."""
+
+import base64
+
+
+class LeavesPicture:
+    """Mixed into a widget: its output also carries ``image/png``.
+
+    A live notebook shows the widget; an exported page, from which the widget's own output is stripped, the picture.
+    The widget says which by a method ``static_png() -> bytes``: its view as it is now.
+    """
+
+    def _repr_mimebundle_(self, **kwargs) -> dict:
+        data = super()._repr_mimebundle_(**kwargs)
+        return data | {"image/png": base64.b64encode(self.static_png()).decode("ascii")}
