@@ -26,9 +26,7 @@ class TerritoryVectorEnv(VectorEnv):
 
     def __init__(self, num_envs: int = 1, map: np.ndarray | None = None, render_mode: None = None, **options):
         if render_mode is not None:
-            raise BadInput(
-                f"the batch does not render (render_mode {render_mode!r}): make a single environment instead"
-            )
+            raise BadInput(f"the batch does not render (got render_mode {render_mode!r}): make a single environment")
         self.num_envs = num_envs
         self.params = world_params(map, options)
         self.world = World(num_envs, self.params, map)

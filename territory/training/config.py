@@ -28,6 +28,8 @@ class TrainConfig:
     """Normalisation inside the attention network. Batch norm makes PPO's first ratio differ from 1."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where the network runs; auto takes a GPU if there is one."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """Arithmetic inside the network: bf16 (autocast) is faster where the processor has it, and rounds more."""
     seed: int = 0
     """Seeds the weights, the maps and the sampling of actions: same seed, same machine, same curve."""
     total_timesteps: int = 200_000

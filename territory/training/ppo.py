@@ -75,7 +75,7 @@ class PPO:
         rollout, config = self.rollout, self.config
         for step in range(config.num_steps):
             seen = rollout.see(step, self.obs, self.mask)
-            decision = decide(self.model, *seen, generator=self.generator)
+            decision = decide(self.forward, *seen, generator=self.generator)
             rollout.decide(step, decision)
             self.obs, rewards, terminated, truncated, info = self.envs.step(decision.actions.cpu().numpy())
             self.mask = info["action_mask"]
@@ -99,7 +99,7 @@ class PPO:
     def loss(self, batch: Minibatch) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a minibatch and the terms it is made of."""
         config = self.config
-        logits, values = self.model(batch.maps, batch.globals)
+        logits, values = self.forward(batch.maps, batch.globals)
         log_probs = losses.masked_log_softmax(logits, batch.masks)
         log_ratio = losses.chosen(log_probs, batch.actions) - batch.log_probs
         ratio = log_ratio.exp()
@@ -117,6 +117,12 @@ class PPO:
         }
         total = policy_loss - config.ent_coef * entropy + config.vf_coef * value_loss
         return total, {name: term.detach() for name, term in terms.items()}
+
+    def forward(self, maps: Tensor, global_stats: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits ``(B, actions)`` and values ``(B,)`` in float32, whatever precision they were computed in."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
+            logits, values = self.model(maps, global_stats)
+        return logits.float(), values.float()
 
     def agent(self) -> Agent:
         """The network as it is now, ready to play: shares its weights, so it goes on learning with the run."""
@@ -140,7 +146,7 @@ class PPO:
 
     def _values(self, obs: dict[str, np.ndarray]) -> Tensor:
         maps, global_stats = (torch.from_numpy(obs[name]).to(self.device) for name in ("map", "global"))
-        return self.model(maps, global_stats)[1]
+        return self.forward(maps, global_stats)[1]
 
     def _value_cut_off(self, step: int, cut_off: np.ndarray, info: dict[str, Any]) -> None:
         """Ask the critic what truncated games would still have brought: from their final observations."""

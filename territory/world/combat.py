@@ -79,7 +79,10 @@ def advance(game, settings, contact_index):
 
 @kernel
 def _attacking(game):
-    """Per player: a bit for each direction with an attack, a bit for each player its whole border presses on."""
+    """Per player: a bit for each direction with an attack, a bit for each player its whole border presses on.
+
+    Attacks with less than one troop are over.
+    """
     players = game.alive.size
     lanes = np.zeros(players, np.uint8)
     borders = np.zeros(players, np.uint64)
@@ -90,6 +93,8 @@ def _attacking(game):
                     lanes[a] |= np.uint8(1 << lane)
                 else:
                     borders[a] |= np.uint64(1) << np.uint64(lane - WHOLE_BORDER)
+            else:
+                game.attacks[a, lane] = 0
     return lanes, borders
 
 
@@ -179,17 +184,19 @@ def _set_chances(game, contacts, k):
     if attack < 1:
         return
     target = contacts.target[k]
-    troops, tiles = game.troops[target], float(game.tiles[target])
+    troops, held = game.troops[target], float(game.tiles[target])
     cells = contacts.cells[k]
     price = np.zeros(_TERRAINS)
     for t in range(1, _TERRAINS):
         if target == 0:
             price[t] = rules.use_unclaimed(rules.SPEED[t], attack)
         else:
-            price[t] = rules.use_player(rules.SPEED[t], attack, troops, tiles)
+            price[t] = rules.use_player(rules.SPEED[t], attack, troops, held)
     front = cells.sum() + _EXTRA_FRONT
     budget = rules.budget_unclaimed(front) if target == 0 else rules.budget_player(front, attack, troops)
-    _spread(budget, cells, price, contacts.chance[k])
+    mean_price = (cells * price).sum() / cells.sum()
+    tiles = np.ceil(budget / mean_price)  # the tile that spends the last of the budget still falls
+    _spread(tiles * mean_price, cells, price, contacts.chance[k])
 
 
 @kernel
@@ -296,14 +303,12 @@ def _loss(game, contacts, k, terrain):
 
 @kernel
 def _send_home(game, contacts, lanes, borders):
-    """An attack with nothing left to take goes home; one with less than one troop is over."""
+    """An attack with nothing left to take goes home."""
     for a in range(1, game.alive.size):
         if not lanes[a] and not borders[a]:
             continue
         for lane in range(game.attacks.shape[1]):
-            if game.attacks[a, lane] < 1:
-                game.attacks[a, lane] = 0
-            elif not _in_contact(contacts, a, lane):
+            if game.attacks[a, lane] > 0 and not _in_contact(contacts, a, lane):
                 game.troops[a] += game.attacks[a, lane]
                 game.attacks[a, lane] = 0
 

@@ -155,7 +155,10 @@ def _strength(game, player):
 
 @kernel
 def _neighbour_strengths(game, player, neighbours):
-    """log2 of strongest and weakest neighbour's troops over ours, / 4. Nobody there: nothing to fear, -1; nothing to take, 1."""
+    """log2 of the strongest and the weakest neighbour's troops over ours, / 4.
+
+    With nobody there, nothing to fear (-1) and nothing to take (1).
+    """
     own = _strength(game, player)
     strongest, weakest = -1.0, 1.0
     for other in range(1, neighbours.size):

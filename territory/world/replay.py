@@ -79,7 +79,7 @@ class Replay:
                 header = json.loads(str(arrays["header"]))
                 if header.get("format") != _FORMAT:
                     raise BadInput(f"{path} has format {header.get('format')!r}, expected {_FORMAT!r}")
-                terrain = arrays["terrain"] if "terrain" in arrays else None
+                terrain = arrays.get("terrain")
                 return cls(
                     WorldParams(**header["params"]), header["seed"], arrays["actions"], terrain, header["digest"]
                 )

@@ -1,4 +1,4 @@
-"""The real game's formulas, one small function a rule. Source: docs/rules.md, checked against the values its engine printed.
+"""The real game's formulas, one small function a rule, checked in the tests against values that its engine printed.
 
 The first half is what the kernels compile; it works on NumPy arrays as well as on scalars. The second half is
 the same rulebook for people: kinds and terrains by name, unclaimed land as ``None``.

@@ -1,0 +1,134 @@
+"""Same seed, same game, bit for bit: whatever the threads, the neighbours in the batch, or a save in between."""
+
+import numba
+import numpy as np
+import pytest
+from builders import random_actions
+
+from territory.errors import BadInput
+from territory.world import World, WorldParams
+from territory.world.replay import Replay, digest_of, record
+
+PARAMS = WorldParams(height=64, width=64, num_bots=8, opponents="mixed")
+
+
+def _play(world, steps, seed=0):
+    generators = [np.random.default_rng((seed, n)) for n in range(world.num_envs)]
+    for _ in range(steps):
+        _, masks = world.observe()
+        actions = [random_actions(masks[n : n + 1], g)[0] for n, g in enumerate(generators)]
+        world.step(np.array(actions))
+    return world.state_dict()
+
+
+def _fresh(games=4, params=PARAMS):
+    world = World(games, params)
+    world.reset(100 + np.arange(games))
+    return world
+
+
+def _same(left, right):
+    return all(np.array_equal(left[name], right[name]) for name in left)
+
+
+def test_any_number_of_threads():
+    threads = numba.get_num_threads()
+    try:
+        numba.set_num_threads(1)
+        alone = _play(_fresh(), 60)
+    finally:
+        numba.set_num_threads(threads)
+    assert _same(alone, _play(_fresh(), 60))
+
+
+def test_any_neighbours_in_the_batch():
+    together, alone = _play(_fresh(4), 60), _play(_fresh(1), 60)
+    assert all(np.array_equal(alone[name][0], together[name][0]) for name in alone)
+
+
+def test_saved_and_restored_in_the_middle():
+    straight = _fresh()
+    _play(straight, 30)
+    restored = World(4, PARAMS)
+    restored.load_state_dict(straight.state_dict())
+    assert _same(_play(straight, 30, seed=1), _play(restored, 30, seed=1))
+
+
+def test_other_seeds_give_other_games():
+    assert not np.array_equal(_fresh().state.terrain[0], _fresh().state.terrain[1])
+
+
+def test_a_state_of_another_world_is_refused_whole():
+    world, other = _fresh(), _fresh(params=WorldParams(height=96, width=64))
+    before = world.state_dict()
+    with pytest.raises(BadInput, match="saved state of another world"):
+        world.load_state_dict(other.state_dict())
+    assert _same(before, world.state_dict())
+
+
+def test_what_always_holds():
+    world = _fresh()
+    for _ in range(20):
+        _play(world, 5)
+        state, owner, terrain = world.state, world.map_of("owner"), world.map_of("terrain")
+        for n in range(4):
+            counted = np.bincount(owner[n][terrain[n] > 0], minlength=PARAMS.num_players + 1)
+            assert np.array_equal(counted, state.tiles[n])
+            cities = np.bincount(owner[n][world.map_of("city")[n] > 0], minlength=PARAMS.num_players + 1)
+            assert np.array_equal(cities, state.cities[n])
+        assert (owner[terrain == 0] == 0).all()
+        assert state.tiles.sum(axis=1).tolist() == state.land.tolist()
+        assert (state.troops >= 0).all() and (state.attacks >= 0).all()
+        assert (state.troops[~state.alive] == 0).all() and (state.attacks[~state.alive] == 0).all()
+        assert np.array_equal(state.alive[:, 1:], state.tiles[:, 1:] > 0)
+
+
+def test_the_takeable_list_is_what_a_search_of_the_whole_map_finds():
+    world = _fresh()
+    _play(world, 40)
+    state, stride = world.state, PARAMS.width + 2
+    for n in range(4):
+        listed = np.sort(state.takeable[n, : state.takeable_count[n]])
+        owner = state.owner[n].reshape(-1, stride)
+        found = np.zeros(owner.shape, bool)
+        for down in (-1, 0, 1):
+            for across in (-1, 0, 1):
+                beside = np.roll(owner, (down, across), (0, 1))
+                found |= (beside != 0) & (beside != owner)
+        found &= state.terrain[n].reshape(-1, stride) > 0
+        assert np.array_equal(listed, np.flatnonzero(found))
+
+
+def test_a_replay_plays_again_and_survives_its_file(tmp_path):
+    generator = np.random.default_rng(0)
+    params = WorldParams(height=64, width=64, num_bots=3, max_steps=40)
+    replay = record(lambda obs, mask: random_actions(mask[None], generator)[0], params, seed=5)
+    replay.save(tmp_path / "game.npz")
+    loaded = Replay.load(tmp_path / "game.npz")
+    frames = list(loaded.play())  # raises if it ends otherwise than recorded
+    assert len(frames) == len(replay.actions) + 1
+    assert loaded.digest == replay.digest and frames[-1].action == -1
+    assert loaded.params == params
+
+
+def test_a_replay_that_went_another_way_is_noticed():
+    params = WorldParams(height=64, width=64, num_bots=3, max_steps=10)
+    replay = record(lambda obs, mask: int(np.flatnonzero(mask)[0]), params, seed=5)
+    changed = Replay(params, replay.seed + 1, replay.actions, None, replay.digest)
+    with pytest.raises(BadInput, match="another state than was recorded"):
+        list(changed.play())
+
+
+def test_a_file_that_is_no_replay_is_refused(tmp_path):
+    (tmp_path / "text.npz").write_text("not a game")
+    with pytest.raises(BadInput, match="not a replay, or a damaged one"):
+        Replay.load(tmp_path / "text.npz")
+    with pytest.raises(BadInput, match="no replay at"):
+        Replay.load(tmp_path / "missing.npz")
+
+
+def test_the_digest_notices_one_tile():
+    world = _fresh(1)
+    before = digest_of(world)
+    world.state.owner[0, np.flatnonzero(world.state.owner[0])[0]] = 0
+    assert digest_of(world) != before
