@@ -1,4 +1,7 @@
-"""Where the network runs."""
+"""Where the network runs, and on how many threads."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -23,3 +26,15 @@ def pick_device(name: str) -> torch.device:
             "A torch built without GPU support is the usual cause."
         )
     return torch.device(name)
+
+
+@contextmanager
+def keep_threads() -> Iterator[None]:
+    """Leave torch's number of threads as it was.
+
+    The world's kernels and torch share one OpenMP library. When Numba first starts its threads it sets that
+    library's default to all cores, and so undoes ``torch.set_num_threads`` and ``OMP_NUM_THREADS``.
+    """
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)

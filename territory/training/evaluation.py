@@ -11,6 +11,7 @@ import numpy as np
 from territory.errors import BadInput
 from territory.training.agent import Agent, load_agent
 from territory.training.config import HELD_OUT_SEED
+from territory.training.device import keep_threads
 
 Observation = dict[str, np.ndarray]
 Policy = Callable[[Observation, np.ndarray], np.ndarray]  # batched observations and masks -> actions (B,)
@@ -137,9 +138,7 @@ def evaluate(
     played: list[dict[str, np.ndarray]] = []
     for first in range(0, games, BATCH):
         batch = min(BATCH, games - first)
-        envs = gymnasium.make_vec(
-            "Territory-v0", num_envs=batch, num_bots=num_bots, opponents=opponents, **world
-        )
+        envs = gymnasium.make_vec("Territory-v0", num_envs=batch, num_bots=num_bots, opponents=opponents, **world)
         played.append(play(envs, policy, seed + first))
         envs.close()
     columns = {name: np.concatenate([part[name] for part in played]).tolist() for name in MEASURED}
@@ -158,7 +157,8 @@ def evaluate(
 
 def play(envs: Any, policy: Policy, seed: int) -> dict[str, np.ndarray]:
     """The ``final_info`` of one game in each environment, the first after ``reset(seed=seed)``; arrays ``(N,)``."""
-    obs, info = envs.reset(seed=seed)
+    with keep_threads():
+        obs, info = envs.reset(seed=seed)
     running = np.ones(envs.num_envs, dtype=bool)
     results = {name: np.zeros(envs.num_envs) for name in MEASURED}
     while running.any():

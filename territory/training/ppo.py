@@ -1,5 +1,7 @@
 """Proximal policy optimisation (Schulman et al. 2017): collect, look back, improve; again.
 
+In short:
+
     for update in ppo.iterate(TrainConfig(height=64, width=64)):
         print(update.step, update.win_rate)
 """
@@ -19,7 +21,7 @@ from territory.errors import BadInput
 from territory.training import losses
 from territory.training.agent import Agent
 from territory.training.config import TrainConfig
-from territory.training.device import pick_device
+from territory.training.device import keep_threads, pick_device
 from territory.training.policy import decide
 from territory.training.progress import EpisodeWindow, Update
 from territory.training.rollout import Minibatch, Rollout
@@ -35,15 +37,16 @@ class PPO:
         """``envs``: a gymnasium vector environment that is used as it is; by default `make_envs` makes one."""
         self.config = config
         self.device = pick_device(config.device)
-        self.envs = make_envs(config) if envs is None else envs
+        with keep_threads():
+            self.envs = make_envs(config) if envs is None else envs
+            self.obs, info = self.envs.reset(seed=config.seed)
+        self.mask = info["action_mask"]
         self.model = (make_model(config) if model is None else model).to(self.device)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=config.learning_rate, eps=ADAM_EPSILON)
         self.generator = torch.Generator(self.device).manual_seed(config.seed)
         self.episodes = EpisodeWindow()
         self.update = 0  # finished so far
         self.last: Update | None = None
-        self.obs, info = self.envs.reset(seed=config.seed)
-        self.mask = info["action_mask"]
         self.rollout = Rollout(config.num_steps, self.obs, self.mask, self.device)
 
     @property

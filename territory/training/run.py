@@ -1,9 +1,11 @@
 """A run's folder: what it was trained with, how it went, and a checkpoint from which it goes on exactly.
 
-    runs/NAME/config.json             the TrainConfig
-    runs/NAME/log.jsonl               one Update per line
-    runs/NAME/events.out.tfevents.*   the same for TensorBoard
-    runs/NAME/checkpoint.safetensors  network, optimiser, games and random state
+In ``runs-dir``:
+
+    NAME/config.json             the TrainConfig
+    NAME/log.jsonl               one Update per line
+    NAME/events.out.tfevents.*   the same for TensorBoard
+    NAME/checkpoint.safetensors  network, optimiser, games and random state
 """
 
 import json

@@ -1,0 +1,160 @@
+"""The command line: ``territory train | evaluate | play | bench | lab``.
+
+torch and Numba are imported inside the commands, so that help and mistakes in flags answer at once.
+"""
+
+import argparse
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+import tyro
+
+from territory.errors import BadInput
+from territory.training.config import HELD_OUT_SEED, TrainConfig
+
+INTERRUPTED = 128 + signal.SIGINT  # the exit status of a program that Ctrl-C ended
+
+Whole = tyro.conf.arg(name="")  # the fields of a dataclass as flags without a prefix
+Flag = tyro.conf.FlagCreatePairsOff[bool]  # --json without a --no-json
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0, 2 for bad input, 130 after Ctrl-C."""
+    args = sys.argv[1:] if args is None else list(args)
+    try:
+        status = tyro.extras.subcommand_cli_from_dict(
+            _commands(args), prog="territory", description="A territory game and agents that learn it.", args=args
+        )
+        sys.stdout.flush()  # so that a closed pipe shows itself here
+        return status or 0
+    except BadInput as error:
+        print(f"territory: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of a pipe left, as in `| head`; nothing more can be printed
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _commands(args: list[str]) -> dict[str, Callable[..., Any]]:
+    return {
+        "train": _train_command(args),
+        "evaluate": evaluate,
+        "play": play,
+        "bench": bench,
+        "lab": lab,
+    }
+
+
+def _train_command(args: list[str]) -> Callable[..., int]:
+    """`train` with the right defaults: a run that is continued brings its own, so flags left away keep its values."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--resume", nargs="?")
+    known = parser.parse_known_args(args[1:])[0] if args[:1] == ["train"] else argparse.Namespace(resume=None)
+    defaults = TrainConfig() if known.resume is None else _config_of(known.resume)
+
+    def train(config: Annotated[TrainConfig, Whole] = defaults, resume: str | None = None) -> int:
+        """Train an agent. Ctrl-C saves and stops; --resume goes on.
+
+        Args:
+            resume: Go on with this run (its name or folder); other flags may only change how long, and where.
+        """
+        from territory.cli.train import train
+
+        return train(config, resume)
+
+    return train
+
+
+def _config_of(run: str) -> TrainConfig:
+    from territory.training import checkpoint
+    from territory.training.agent import find_checkpoint
+
+    return TrainConfig.from_dict(checkpoint.read(find_checkpoint(run)).config)
+
+
+def evaluate(
+    agent: tyro.conf.Positional[str],
+    num_bots: int = 5,
+    opponents: str = "bot",
+    games: int = 64,
+    seed: int = HELD_OUT_SEED,
+    height: int | None = None,
+    width: int | None = None,
+    max_steps: int | None = None,
+    as_json: Annotated[Flag, tyro.conf.arg(name="json")] = False,
+) -> int:
+    """Win rate and more of an agent, on maps that training never saw.
+
+    Args:
+        agent: A shipped agent, a run, a checkpoint file, or the scripted "random" and "idle".
+        num_bots: Opponents, 1 to 50.
+        opponents: Who they are: bot, nation or mixed.
+        games: How many to play.
+        seed: Of the first map; the next ones follow.
+        height: Rows of the map; by default as the agent was trained.
+        width: Columns of the map; likewise.
+        max_steps: Steps until a game is cut off; likewise.
+        as_json: Print the means and every single game as JSON.
+    """
+    from territory.training import evaluation
+
+    policy = _policy(agent)
+    size = {"height": height, "width": width, "max_steps": max_steps}
+    if not as_json:
+        print(f"{agent}: playing {games} games …", file=sys.stderr)
+    result = evaluation.evaluate(policy, num_bots, opponents, games, seed, **size)
+    print(json.dumps({"agent": agent} | result.as_dict(), indent=1) if as_json else result)
+    return 0
+
+
+def play(
+    agent: tyro.conf.Positional[str],
+    num_bots: int = 5,
+    opponents: str = "bot",
+    seed: int = HELD_OUT_SEED,
+    fps: float = 10.0,
+    max_steps: int | None = None,
+) -> int:
+    """Watch an agent play one game in the terminal.
+
+    Args:
+        agent: A shipped agent, a run, a checkpoint file, or the scripted "random" and "idle".
+        num_bots: Opponents, 1 to 50.
+        opponents: Who they are: bot, nation or mixed.
+        seed: Of the map.
+        fps: Steps shown a second.
+        max_steps: Steps until the game is cut off; by default as the agent was trained.
+    """
+    if not 0 < fps <= 1000:
+        raise BadInput(f"fps must be above 0 and at most 1000, got {fps}")
+    from territory.cli.watch import watch
+
+    watch(_policy(agent), seed, fps, num_bots=num_bots, opponents=opponents, max_steps=max_steps)
+    return 0
+
+
+def bench() -> int:
+    """Run the benchmarks, as ratios against a named peer (needs a clone of the repository)."""
+    from territory.cli.clone import run_in_clone
+
+    return run_in_clone("benchmarks", "benchmarks")
+
+
+def lab() -> int:
+    """Open the course in JupyterLab (needs a clone of the repository)."""
+    from territory.cli.clone import run_in_clone
+
+    return run_in_clone("notebooks", "jupyterlab", "notebooks")
+
+
+def _policy(name: str) -> Any:
+    from territory.training.agent import load_agent
+    from territory.training.policies import SCRIPTED
+
+    return SCRIPTED[name]() if name in SCRIPTED else load_agent(name)

@@ -1,0 +1,81 @@
+"""``territory train``: a run with a progress bar, which Ctrl-C ends without losing anything."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tqdm import tqdm
+
+from territory.training import run as runs
+from territory.training.agent import find_checkpoint
+from territory.training.config import TrainConfig
+from territory.training.progress import Update
+from territory.training.run import Run
+
+
+class StopRequest:
+    """Set by the first Ctrl-C (or polite kill), heeded between two updates; a second Ctrl-C stops at once."""
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+
+    def __call__(self) -> bool:
+        return self.signal is not None
+
+    def handle(self, number: int, frame: Any) -> None:
+        """The signal handler."""
+        if self.signal is not None:
+            raise KeyboardInterrupt
+        self.signal = number
+        tqdm.write("finishing this update and saving … (again: stop now, back to the last checkpoint)", sys.stderr)
+
+
+def train(config: TrainConfig, resume: str | None) -> int:
+    """Start a run, or go on with one, and follow it to the end; returns the exit status."""
+    run = runs.start(config) if resume is None else runs.resume(_folder(resume), config)
+    _announce(run)
+    with stop_on_signals() as stop, _bar(run) as bar:
+        done = run.train(callback=lambda update: _show(bar, update), stop=stop)
+    if done:
+        print(f"done: {run.folder}. See how strong it is: territory evaluate {run.folder}")
+        return 0
+    print(f"stopped after {run.ppo.step:,} steps, saved. Go on: territory train --resume {run.folder}")
+    return 128 + (stop.signal or signal.SIGINT)
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[StopRequest]:
+    """Within it, Ctrl-C and a polite kill only ask to stop."""
+    stop = StopRequest()
+    before = {number: signal.signal(number, stop.handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _folder(resume: str):
+    found = find_checkpoint(resume)
+    return found if found.is_dir() else found.parent
+
+
+def _announce(run: Run) -> None:
+    config = run.ppo.config
+    print(
+        f"{run.folder}: {config.model}, {config.num_envs} games at once against {config.num_bots} x "
+        f"{config.opponents} on {run.ppo.device.type}. Curves: tensorboard --logdir {config.runs_dir}"
+    )
+
+
+def _bar(run: Run) -> tqdm:
+    total = run.ppo.config.num_updates * run.ppo.config.batch_size
+    return tqdm(total=total, initial=run.ppo.step, unit=" steps", unit_scale=True, dynamic_ncols=True, smoothing=0.1)
+
+
+def _show(bar: tqdm, update: Update) -> None:
+    if update.episodes:
+        bar.set_postfix_str(f"wins {update.win_rate:.0%}, return {update.mean_return:.2f}", refresh=False)
+    bar.update(update.step - bar.n)
