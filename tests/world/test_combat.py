@@ -74,10 +74,10 @@ def test_a_war_costs_both_sides_what_the_formulas_say():
 
 def test_terrain_slows_and_costs():
     def expand(terrain):
-        world = board(disc(), uniform(128, terrain), games=8, ticks_per_step=10)
-        state = _one_tick(world, {Direction.N: 5000.0})
-        taken = state.tiles[:, 1].mean() - 52
-        return taken, (5000 - state.attacks[:, 1, Direction.N].mean()) / taken
+        world = board((two_halves() == 1).astype(np.uint8), uniform(32, terrain), games=8, ticks_per_step=5)
+        state = _one_tick(world, {Direction.E: 5000.0})
+        taken = state.tiles[:, 1].mean() - 512
+        return taken, (5000 - state.attacks[:, 1, Direction.E].mean()) / taken
 
     (plains, plains_cost), (highland, highland_cost), (mountain, mountain_cost) = map(expand, (1, 2, 3))
     assert plains > highland > mountain
