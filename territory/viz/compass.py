@@ -34,7 +34,7 @@ class Compass:
         self.ax = style.bare(ax)
         ax.set_aspect("equal")
         ax.set_xlim(-_RIM - 1.15, _RIM + 1.15)
-        ax.set_ylim(-_RIM - 1.25, _RIM + 0.75)
+        ax.set_ylim(-_RIM - 1.75, _RIM + 0.75)
         self._sectors = PatchCollection(
             _shapes(), cmap=style.SHARE_MAP, norm=PowerNorm(0.5, 0, 1), edgecolor=style.FAINT, linewidth=0.5
         )
@@ -44,6 +44,8 @@ class Compass:
         self._shares = [_rim_text(ax, direction) for direction in range(NUM_DIRECTIONS)]
         self._shares.append(ax.text(0, 0, "", ha="center", va="center", fontsize=style.SMALL_SIZE))
         below = {"ha": "center", "va": "center", "fontsize": style.SMALL_SIZE, "color": style.TEXT}
+        rings = " ".join(f"{100 * share:.0f}" for share in INTENSITIES)
+        ax.text(0, -_RIM - 1.5, f"rings: {rings} % of the troops", **below | {"color": style.FAINT})
         self._build = ax.text(0, -_RIM - 1.0, "", **below)
         self.artists = [self._sectors, self._choice, *self._shares, self._build]
         for artist in self.artists:
@@ -73,8 +75,7 @@ def plot_action_compass(probabilities: np.ndarray, ax: Axes | None = None, chose
     """Where the policy would go: probabilities (90,) as a compass; ``chosen`` outlines an action."""
     ax = style.axes(ax, 4.2, 4.2)
     Compass(ax).update(probabilities, chosen)
-    rings = " ".join(f"{share:.0%}" for share in INTENSITIES)
-    return style.titled(ax, f"policy (rings: {rings} of troops)")
+    return style.titled(ax, "policy")
 
 
 def _shapes() -> list:

@@ -13,7 +13,7 @@ from territory.world.picture import AGENT_COLOUR, BOT_COLOURS, INK
 
 PAPER = "#ffffff"
 TEXT = "#20262c"
-FAINT = "#9aa3ab"  # grid, ticks, what is masked
+FAINT = "#7d868e"  # grid, ticks, what is masked
 ATTENTION_MAP = "inferno"  # dark to bright: how strongly a place is attended to
 SHARE_MAP = "PuBu"  # white to blue: a share of probability
 TITLE_SIZE, LABEL_SIZE, SMALL_SIZE = 11, 9.5, 8.5

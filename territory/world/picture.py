@@ -31,7 +31,7 @@ def player_colours() -> np.ndarray:
     for player in range(2, NUM_OWNERS):
         turn, index = divmod(player - 2, len(BOT_COLOURS))
         towards = np.array(WHITE if turn % 2 else INK)
-        share = min(0.6, 0.25 * ((turn + 1) // 2))
+        share = min(0.8, 0.15 * ((turn + 1) // 2))
         colours[player] = (1 - share) * np.array(BOT_COLOURS[index]) + share * towards
     return colours.round().astype(np.uint8)
 
@@ -44,6 +44,7 @@ def _tile_colours() -> np.ndarray:
     table[_EDGE] = 0.62 * table[_INNER]
     table[_EDGE, 1] = 0.25 * table[_INNER, 1] + 0.75 * np.array(WHITE)
     table[:, 0] = TERRAIN_COLOURS
+    table[:, :, 0] = TERRAIN_COLOURS[0]  # water is nobody's
     return table.round().astype(np.uint8)
 
 

@@ -22,7 +22,7 @@ def _num_hooks(model):
     return sum(len(module._forward_hooks) for module in model.modules())
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def model():
     torch.manual_seed(0)
     return models.build("attention", norm="group")

@@ -8,7 +8,7 @@ from territory.errors import BadInput
 from territory.interpret import capture, frame_mean, intervene
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def model():
     torch.manual_seed(0)
     return models.build("attention", norm="group").eval()

@@ -1,0 +1,41 @@
+"""Curves hold the numbers they were given."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from territory import viz
+from territory.errors import BadInput
+
+
+def test_the_value_curve_has_a_cursor_at_its_step():
+    ax = viz.plot_value(np.array([0.0, 0.5, 2.0]), step=2)
+    curve, cursor, dot = ax.lines
+    assert curve.get_ydata().tolist() == [0, 0.5, 2]
+    assert cursor.get_xdata() == [2, 2]
+    assert (dot.get_xdata()[0], dot.get_ydata()[0]) == (2, 2.0)
+
+
+def test_learning_curves_from_objects_and_from_dicts():
+    numbers = [{"step": 100, "win_rate": 0.1}, {"step": 200, "win_rate": 0.6}]
+    for records in (numbers, [SimpleNamespace(**row) for row in numbers]):
+        (curve,) = viz.plot_learning_curve(records, ["win_rate"]).lines
+        assert curve.get_xydata().tolist() == [[100, 0.1], [200, 0.6]]
+
+
+def test_a_run_without_records_is_refused():
+    with pytest.raises(BadInput, match="no training records"):
+        viz.plot_learning_curve([])
+
+
+def test_intervals_stand_in_groups_around_chance():
+    rows = {"a": {"trained": (2, 1.5, 2.6), "untrained": (1, 0.9, 1.1)}, "b": {"trained": (3, 2, 4)}}
+    ax = viz.plot_intervals(rows, chance=1)
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["a", "b"]
+    trained, untrained = ax.containers
+    assert trained.lines[0].get_ydata().tolist() == [2, 3]
+    lower, upper = trained.lines[2][0].get_segments()[0][:, 1]
+    assert (lower, upper) == (1.5, 2.6)
+    assert untrained.lines[0].get_ydata().tolist() == [1]
+    assert ax.lines[-1].get_ydata() == [1, 1]

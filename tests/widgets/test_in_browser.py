@@ -1,0 +1,77 @@
+"""The widgets in a real JupyterLab: controls are moved as a learner moves them, and pictures must follow."""
+
+import nbformat
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+EXPLORER = """
+import numpy as np
+import torch
+from territory import models, widgets
+from territory.world import WorldParams
+from territory.world.replay import record
+
+rng, params = np.random.default_rng(0), WorldParams(height=64, width=64, num_bots=2, max_steps=30)
+replay = record(lambda obs, mask: rng.choice(np.flatnonzero(mask)), params, seed=3)
+torch.manual_seed(0)
+explorer = widgets.AttentionExplorer(replay, models.build("attention", norm="group"), step=2)
+explorer
+"""
+
+GAME = """
+import gymnasium
+import territory
+territory.widgets.GamePlayer(gymnasium.make("Territory-v0", height=64, width=64, num_bots=2), seed=3)
+"""
+
+
+def open_notebook(lab, folder, source):
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)], metadata=metadata)
+    nbformat.write(notebook, folder / "widget.ipynb")
+    lab.open("widget.ipynb")
+    lab.run_all()
+    view = lab.output(0)
+    view.locator("img").first.wait_for()
+    return view
+
+
+def assert_clean(lab):
+    assert lab.errors == []
+    assert lab.outside == []
+
+
+def test_the_explorer_follows_every_one_of_its_controls(lab, tmp_path):
+    view = open_notebook(lab, tmp_path, EXPLORER)
+    board, panel = view.locator("img").nth(0), view.locator("img").nth(1)
+    time, strength = view.locator(".noUi-handle").nth(0), view.locator(".noUi-handle").nth(1)
+    view.get_by_text("step 2", exact=True).wait_for()
+    seen, seen_panel = board.screenshot(), panel.screenshot()
+
+    lab.press(time, "ArrowRight", times=6)
+    view.get_by_text("step 8", exact=True).wait_for()
+    seen = lab.wait_for_change(board, seen)
+    seen_panel = lab.wait_for_change(panel, seen_panel)
+
+    view.locator("select").select_option(label="spatial.3 · 2×2 cells")
+    seen = lab.wait_for_change(board, seen)
+    lab.press(strength, "Home")
+    seen = lab.wait_for_change(board, seen)
+
+    view.locator(".jupyter-widget-play button, .widget-play button").first.click()
+    view.get_by_text("step 30", exact=True).wait_for()  # played to the end
+    lab.wait_for_change(board, seen)
+    lab.wait_for_change(panel, seen_panel)
+    assert_clean(lab)
+
+
+def test_the_game_is_played_by_clicking(lab, tmp_path):
+    view = open_notebook(lab, tmp_path, GAME)
+    seen = view.locator("img").nth(0).screenshot()
+    view.locator("button:not([disabled])", has_text="E").first.click()
+    view.get_by_text("step 1", exact=True).wait_for()
+    lab.wait_for_change(view.locator("img").nth(0), seen)
+    view.get_by_role("button", name="new game").click()
+    view.get_by_text("step 0", exact=True).wait_for()
+    assert_clean(lab)
