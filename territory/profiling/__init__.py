@@ -4,6 +4,7 @@ Each function takes any ``torch.nn.Module`` and gives plain frozen records; ``fo
 ``inputs`` they use a blank observation of the game.
 """
 
+from territory.profiling.design import NetworkDesign, draft
 from territory.profiling.inputs import example_inputs
 from territory.profiling.latency import LatencyRecord, compare_latency, latency
 from territory.profiling.macs import MacsRecord, macs_table
@@ -15,9 +16,11 @@ __all__ = [
     "LatencyRecord",
     "MacsRecord",
     "MemoryRecord",
+    "NetworkDesign",
     "ParameterRecord",
     "PartRecord",
     "compare_latency",
+    "draft",
     "example_inputs",
     "format_table",
     "latency",

@@ -5,7 +5,7 @@ from territory.viz.compass import Compass, by_part, plot_action_compass
 from territory.viz.curves import plot_intervals, plot_learning_curve, plot_value
 from territory.viz.moment import moment_figure, scale_of
 from territory.viz.panel import DecisionPanel
-from territory.viz.parameters import plot_parameter_shares, plot_parameters_against_macs
+from territory.viz.parameters import parameter_figure, plot_parameter_shares, plot_parameters_against_macs
 from territory.viz.png import figure_png, to_png
 from territory.viz.stats import plot_stats
 from territory.viz.style import colour_bar_css
@@ -19,6 +19,7 @@ __all__ = [
     "colour_bar_css",
     "figure_png",
     "moment_figure",
+    "parameter_figure",
     "player_name",
     "plot_action_compass",
     "plot_attention",

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from territory.errors import BadInput
 from territory.profiling import MacsRecord, ParameterRecord, PartRecord
@@ -50,6 +51,13 @@ def plot_parameters_against_macs(
     _leave_room(ax, 1.15)
     ax.legend(frameon=False, fontsize=style.SMALL_SIZE, loc="lower right")
     return _rows(ax, list(shown), "what a layer weighs, and what it works", "share of the network (%)")
+
+
+def parameter_figure(parameters: Sequence[ParameterRecord], macs: Sequence[MacsRecord]) -> Figure:
+    """The picture of `plot_parameters_against_macs` at one size, outside pyplot: for widgets, which redraw it."""
+    figure = Figure(figsize=(7.2, 4.2), facecolor=style.PAPER, layout="constrained")
+    plot_parameters_against_macs(parameters, macs, figure.add_subplot())
+    return figure
 
 
 def _shares(parameters: Sequence[ParameterRecord], macs: Sequence[MacsRecord]) -> dict[str, tuple[float, float]]:

@@ -1,6 +1,7 @@
-"""Front ends for notebooks: no computation of their own, they call `interpret` and `viz`."""
+"""Front ends for notebooks: no computation of their own, they call `interpret`, `profiling` and `viz`."""
 
+from territory.widgets.budget import NetworkBudget
 from territory.widgets.explorer import AttentionExplorer
 from territory.widgets.game import GamePlayer
 
-__all__ = ["AttentionExplorer", "GamePlayer"]
+__all__ = ["AttentionExplorer", "GamePlayer", "NetworkBudget"]
