@@ -22,8 +22,8 @@ def gae(
     - A truncated game was only cut off: the critic says what would have come (``gamma * next_values``).
     - Neither lets the advantage of the next game flow back into it.
     """
-    deltas = rewards + gamma * next_values * ~terminated - values
-    carried = gamma * gae_lambda * ~(terminated | truncated)
+    deltas = rewards + gamma * (next_values * ~terminated) - values
+    carried = gamma * gae_lambda * (~(terminated | truncated)).to(deltas.dtype)
     advantages = torch.empty_like(deltas)
     following = torch.zeros_like(deltas[0])
     for step in reversed(range(len(deltas))):

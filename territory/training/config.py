@@ -4,15 +4,16 @@ Needs no torch, so that the command line can show its help at once.
 """
 
 from dataclasses import asdict, dataclass, fields
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import tyro
 
 from territory.errors import BadInput
 from territory.world.params import WorldParams
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
-NORMS = ("group", "batch")
+Norm = Literal["group", "batch"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["fp32", "bf16"]
 FIXED_SIZE_MODEL, FIXED_SIZE = "baseline", (128, 128)  # the only network tied to one map size
 HELD_OUT_SEED = 1_000_000  # map seeds from here on are never trained on
 MAX_SEED = 900_000  # leaves room for the seeds of every environment below the held-out range
@@ -24,11 +25,11 @@ class TrainConfig:
 
     model: str = "attention"
     """Which network: a name from ``territory.models.names()``."""
-    norm: Literal["group", "batch"] = "group"
+    norm: Norm = "group"
     """Normalisation inside the attention network. Batch norm makes PPO's first ratio differ from 1."""
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    device: Device = "auto"
     """Where the network runs; auto takes a GPU if there is one."""
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Precision = "fp32"
     """Arithmetic inside the network: bf16 (autocast) is faster where the processor has it, and rounds more."""
     seed: int = 0
     """Seeds the weights, the maps and the sampling of actions: same seed, same machine, same curve."""
@@ -85,10 +86,7 @@ class TrainConfig:
     def __post_init__(self):
         _check_whole_numbers(self)
         _check_ranges(self)
-        if self.device not in DEVICES:
-            raise BadInput(f"device must be one of {', '.join(DEVICES)}; got {self.device!r}")
-        if self.norm not in NORMS:
-            raise BadInput(f"norm must be one of {', '.join(NORMS)}; got {self.norm!r}")
+        _check_choices(self)
         if self.name is not None and (not self.name or set(self.name) & set("/\\") or self.name in (".", "..")):
             raise BadInput(f"name is the name of one folder inside runs-dir, without slashes; got {self.name!r}")
         if self.model == FIXED_SIZE_MODEL and (self.height, self.width) != FIXED_SIZE:
@@ -97,10 +95,11 @@ class TrainConfig:
                 f"not {self.height}x{self.width}: take another model, or leave height and width away"
             )
         WorldParams(**self.world())  # refuses maps and opponents that can't be played
-        if self.minibatch_size > self.batch_size or self.batch_size % self.minibatch_size:
+        if self.batch_size % self.minibatch_size:
+            divisor = _nearest_divisor(self.batch_size, self.minibatch_size)
             raise BadInput(
                 f"minibatch_size {self.minibatch_size} must divide n_envs * num_steps = {self.num_envs} * "
-                f"{self.num_steps} = {self.batch_size}: try {_nearest_divisor(self.batch_size, self.minibatch_size)}"
+                f"{self.num_steps} = {self.batch_size}: a minibatch_size of {divisor} does"
             )
 
     @property
@@ -155,6 +154,12 @@ def _check_ranges(config: TrainConfig) -> None:
         _check(config, name, lambda value: 0 <= value < float("inf"), "a number of at least 0")
     if config.target_kl is not None:
         _check(config, "target_kl", lambda value: 0 < value < float("inf"), "none or a number above 0")
+
+
+def _check_choices(config: TrainConfig) -> None:
+    for name, kind in (("norm", Norm), ("device", Device), ("precision", Precision)):
+        if getattr(config, name) not in get_args(kind):
+            raise BadInput(f"{name} must be one of {', '.join(get_args(kind))}; got {getattr(config, name)!r}")
 
 
 def _check(config: TrainConfig, name: str, allowed, expected: str) -> None:

@@ -98,7 +98,7 @@ def start(config: TrainConfig, envs: Any = None) -> Run:
     name = config.name or f"{config.model}-{config.num_bots}-{config.opponents}-{datetime.now():%Y%m%d-%H%M%S}"
     folder = Path(config.runs_dir) / name
     if folder.exists():
-        raise BadInput(f"the run {folder} exists: continue it with --resume {name}, or choose another --name")
+        raise BadInput(f"the run {folder} exists: continue it with --resume {folder}, or choose another --name")
     run = Run(folder, PPO(replace(config, name=name), envs))
     folder.mkdir(parents=True)
     files.write_atomically(folder / "config.json", json.dumps(run.ppo.config.as_dict(), indent=1).encode())

@@ -1,0 +1,123 @@
+"""Agents: one observation or many, likeliest or drawn, found by name or path."""
+
+import numpy as np
+import pytest
+import torch
+
+from territory import models
+from territory.errors import BadInput
+from territory.training import Agent, IdlePolicy, RandomPolicy, load_agent
+from territory.training import agent as agents
+from territory.training import checkpoint as files
+from territory.training.checkpoint import Checkpoint
+
+
+@pytest.fixture
+def agent() -> Agent:
+    torch.manual_seed(0)
+    return Agent(models.build("attention", norm="group"))
+
+
+@pytest.fixture
+def batch():
+    random = np.random.default_rng(0)
+    obs = {
+        "map": random.integers(0, 256, (6, 5, 64, 64), dtype=np.uint8),
+        "global": random.normal(size=(6, 16)).astype(np.float32),
+    }
+    masks = random.random((6, 90)) < 0.3
+    masks[:, 80] = True
+    return obs, masks
+
+
+def one(obs, game=0):
+    return {name: array[game] for name, array in obs.items()}
+
+
+def test_one_observation_gives_an_integer_and_a_batch_an_array(agent, batch):
+    obs, masks = batch
+    actions = agent.act(obs, masks)
+    assert actions.shape == (6,)
+    assert actions.dtype == np.int64
+    assert [agent.act(one(obs, game), masks[game]) for game in range(6)] == actions.tolist()
+    assert isinstance(agent.act(one(obs), masks[0]), int)
+
+
+def test_the_deterministic_action_is_the_likeliest_allowed_one(agent, batch):
+    obs, masks = batch
+    probabilities, values = agent.predict(obs, masks)
+    np.testing.assert_array_equal(agent.act(obs, masks), probabilities.argmax(axis=1))
+    np.testing.assert_array_equal(agent(obs, masks), agent.act(obs, masks))
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+    assert (probabilities[~masks] == 0).all()
+    assert values.shape == (6,)
+    single, value = agent.predict(one(obs), masks[0])
+    assert single.shape == (90,)
+    assert value.shape == ()
+
+
+def test_drawn_actions_are_allowed_vary_and_repeat_with_the_seed(agent, batch):
+    obs, masks = batch
+    draws = np.stack([agent.act(obs, masks, deterministic=False) for _ in range(50)])
+    assert masks[np.arange(6), draws].all()
+    assert (draws != draws[0]).any()
+    again = Agent(agent.model)
+    np.testing.assert_array_equal(draws[0], again.act(obs, masks, deterministic=False))
+
+
+def test_without_a_mask_every_action_is_allowed(agent, batch):
+    obs, _ = batch
+    np.testing.assert_array_equal(agent.act(obs), agent.act(obs, np.ones((6, 90), dtype=bool)))
+
+
+def test_wrong_observations_and_masks_are_refused(agent, batch):
+    obs, masks = batch
+    with pytest.raises(BadInput, match='"map" and "global"'):
+        agent.act(obs["map"], masks)
+    with pytest.raises(BadInput, match=r"got float32 \(6, 5, 64, 64\)"):
+        agent.act({**obs, "map": obs["map"].astype(np.float32)}, masks)
+    with pytest.raises(BadInput, match="one batch axis"):
+        agent.act({**obs, "global": obs["global"][0]}, masks)
+    with pytest.raises(BadInput, match=r"one mask per observation \(6\)"):
+        agent.act(obs, masks[:2])
+    with pytest.raises(BadInput, match="at least one action"):
+        agent.act(one(obs), np.zeros(90, dtype=bool))
+
+
+def saved(path, agent: Agent):
+    content = Checkpoint("attention", agent.model.options, {"height": 64}, {"step": 7}, {"win_rate": 1.0})
+    content.add_group(files.MODEL, files.model_arrays(agent.model))
+    files.write(path, content)
+    return path
+
+
+def test_an_agent_is_found_by_path_run_name_and_shipped_name(agent, batch, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(agents, "SHIPPED", tmp_path / "shipped")
+    saved(tmp_path / "runs" / "mine" / files.FILE_NAME, agent)
+    saved(tmp_path / "shipped" / "star.safetensors", agent)
+    obs, masks = batch
+    for name in ("star", "mine", "runs/mine", tmp_path / "runs" / "mine" / files.FILE_NAME):
+        found = load_agent(name)
+        np.testing.assert_array_equal(found.act(obs, masks), agent.act(obs, masks))
+        assert found.config == {"height": 64}
+        assert found.results == {"win_rate": 1.0, "progress": {"step": 7}}
+    assert agents.shipped() == ("star",)
+
+
+def test_an_unknown_agent_names_those_there_are(agent, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(agents, "SHIPPED", tmp_path / "shipped")
+    saved(tmp_path / "runs" / "mine" / files.FILE_NAME, agent)
+    with pytest.raises(BadInput, match=r"'yours': expected a shipped one \(none\), a run in runs/ \(mine\)"):
+        load_agent("yours")
+
+
+def test_scripted_policies_keep_to_the_mask():
+    masks = np.zeros((1000, 90), dtype=bool)
+    masks[:, [3, 80]] = True
+    drawn = RandomPolicy(seed=1)({}, masks)
+    assert set(drawn) == {3, 80}
+    assert 400 < (drawn == 3).sum() < 600
+    np.testing.assert_array_equal(drawn, RandomPolicy(seed=1)({}, masks))
+    assert set(IdlePolicy()({}, masks)) == {80}

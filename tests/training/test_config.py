@@ -1,0 +1,72 @@
+"""Configurations: what is refused, and why; what survives the way through JSON."""
+
+import json
+
+import pytest
+
+from territory.errors import BadInput
+from territory.training import TrainConfig
+from territory.training.device import pick_device
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"num_envs": 10}, "a minibatch_size of 320 does"),
+        ({"minibatch_size": 4096}, "must divide n_envs"),
+        ({"num_envs": 0}, "at least 1, got 0"),
+        ({"num_steps": 2.5}, "whole number"),
+        ({"gamma": 1.5}, "from 0 to 1, got 1.5"),
+        ({"gae_lambda": float("nan")}, "gae_lambda"),
+        ({"learning_rate": 0}, "above 0"),
+        ({"learning_rate": "fast"}, "above 0, got 'fast'"),
+        ({"ent_coef": -0.1}, "at least 0"),
+        ({"target_kl": 0}, "none or a number above 0"),
+        ({"seed": 1_000_000}, "held out for evaluation"),
+        ({"device": "tpu"}, "auto, cpu, cuda, mps"),
+        ({"norm": "layer"}, "group, batch"),
+        ({"precision": "int8"}, "fp32, bf16"),
+        ({"num_bots": 51}, "1 to 50"),
+        ({"opponents": "friends"}, "bot, nation, mixed"),
+        ({"height": 100}, "multiple of 32"),
+        ({"model": "baseline", "height": 64}, "128x128 only"),
+        ({"name": "a/b"}, "without slashes"),
+        ({"name": ".."}, "without slashes"),
+    ],
+)
+def test_impossible_combinations_are_refused_with_the_reason(changes, message):
+    with pytest.raises(BadInput, match=message):
+        TrainConfig(**changes)
+
+
+def test_the_documents_own_flags_make_a_configuration():
+    config = TrainConfig(model="attention", device="cpu", num_envs=12, num_bots=5)
+    assert config.batch_size == 12 * 64
+    assert config.num_updates == 261  # 200,000 / 768 = 260.4, rounded up
+
+
+def test_a_configuration_survives_json():
+    config = TrainConfig(seed=3, target_kl=0.02)
+    assert TrainConfig.from_dict(json.loads(json.dumps(config.as_dict()))) == config
+
+
+def test_a_configuration_of_another_version_is_refused():
+    with pytest.raises(BadInput, match="no field warp_speed"):
+        TrainConfig.from_dict({"warp_speed": 9})
+
+
+def test_a_device_that_is_not_there_is_a_clear_error():
+    import torch
+
+    absent = [
+        name
+        for name, there in (("cuda", torch.cuda.is_available()), ("mps", torch.backends.mps.is_available()))
+        if not there
+    ]
+    assert absent, "no machine has both"
+    with pytest.raises(BadInput, match=rf"{absent[0]} was asked for.*Usable: .*cpu"):
+        pick_device(absent[0])
+    assert pick_device("cpu").type == "cpu"
+    assert pick_device("auto").type in ("cpu", "cuda", "mps")
+    with pytest.raises(BadInput, match="got 'abacus'"):
+        pick_device("abacus")

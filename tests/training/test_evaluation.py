@@ -1,0 +1,102 @@
+"""Evaluation: the right maps, every game counted once, an interval that covers."""
+
+import json
+
+import gymnasium
+import numpy as np
+import pytest
+
+from territory.errors import BadInput
+from territory.training import IdlePolicy, RandomPolicy, TrainConfig, evaluate, train, wilson
+from territory.training import evaluation as module
+
+TINY = {"height": 64, "width": 64, "max_steps": 40}
+
+
+def test_every_game_is_the_first_on_its_held_out_map(monkeypatch):
+    monkeypatch.setattr(module, "BATCH", 4)
+    result = evaluate(RandomPolicy(3), num_bots=2, games=6, seed=1_000_000, **TINY)
+    assert result.games == 6
+    # the idle policy draws nothing, so its games can be played again one by one
+    idle = evaluate(IdlePolicy(), num_bots=2, games=6, seed=1_000_000, **TINY)
+    for game in range(6):
+        env = gymnasium.make("Territory-v0", num_bots=2, **TINY)
+        env.reset(seed=1_000_000 + game)
+        over, length = False, 0
+        while not over:
+            _, _, terminated, truncated, info = env.step(80)
+            over, length = terminated or truncated, length + 1
+        assert idle.lengths[game] == length
+        assert idle.land_shares[game] == pytest.approx(info["land_share"])
+        assert idle.ranks[game] == info["rank"]
+
+
+def test_waiting_is_idle_and_acting_at_random_takes_more_land():
+    idle = evaluate(IdlePolicy(), num_bots=2, games=8, **TINY)
+    random = evaluate(RandomPolicy(), num_bots=2, games=8, **TINY)
+    assert idle.idle_share == 1
+    assert random.idle_share < 0.5
+    assert random.land_share > 2 * idle.land_share
+    assert random.mean_return > idle.mean_return
+
+
+def test_the_same_seed_gives_the_same_result():
+    one, other = (evaluate(RandomPolicy(1), num_bots=2, games=4, **TINY) for _ in range(2))
+    assert one == other
+
+
+def test_an_agent_plays_on_maps_of_the_size_it_was_trained_on():
+    config = TrainConfig(
+        height=32, width=64, num_bots=1, max_steps=9, num_envs=2, num_steps=4, minibatch_size=8, total_timesteps=8,
+        device="cpu",
+    )  # fmt: skip
+    seen = []
+    agent = train(config).agent()
+    act = agent.act
+    agent.act = lambda obs, mask: seen.append(obs["map"].shape[1:]) or act(obs, mask)
+    result = evaluate(agent, num_bots=1, games=2)
+    assert set(seen) == {(5, 32, 64)}
+    assert max(result.lengths) <= 9
+
+
+def test_the_result_reads_well_and_survives_json():
+    result = evaluate(IdlePolicy(), num_bots=2, games=3, **TINY)
+    values = json.loads(json.dumps(result.as_dict()))
+    assert values["games"] == 3
+    assert len(values["per_game"]["land_shares"]) == 3
+    assert values["win_rate_low"] <= values["win_rate"] <= values["win_rate_high"]
+    assert "win rate     0.0% (95 % interval 0.0% to 56.1%)" in str(result)  # 3.84 / (3 + 3.84)
+
+
+def test_the_idle_share_counts_steps_not_games():
+    games = {"wins": (False, False), "ranks": (1.0, 1.0), "land_shares": (0.0, 0.0), "returns": (0.0, 0.0)}
+    result = module.EvaluationResult(5, "bot", 0, idle_shares=(1.0, 0.0), lengths=(300.0, 100.0), **games)
+    assert result.idle_share == 0.75
+
+
+def test_no_games_and_negative_seeds_are_refused():
+    with pytest.raises(BadInput, match="games=0"):
+        evaluate(IdlePolicy(), games=0)
+    with pytest.raises(BadInput, match="seed=-1"):
+        evaluate(IdlePolicy(), seed=-1)
+
+
+def test_wilsons_interval_against_published_values():
+    # Newcombe (1998), table I: 81 of 263, 15 of 148, 0 of 20, 1 of 29
+    for successes, trials, low, high in ((81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0, 0.1611)):
+        assert wilson(successes, trials) == pytest.approx((low, high), abs=5e-5)
+    assert wilson(1, 29) == pytest.approx((0.0061, 0.1718), abs=5e-5)
+    assert wilson(20, 20)[1] == 1
+
+
+def test_wilsons_interval_covers_the_truth_about_as_often_as_it_says():
+    random = np.random.default_rng(0)
+    for share in (0.5, 0.9, 0.97):
+        intervals = [wilson(int(successes), 64) for successes in random.binomial(64, share, size=4000)]
+        covered = np.mean([low <= share <= high for low, high in intervals])
+        assert 0.92 < covered < 0.98
+
+
+def test_impossible_counts_are_refused():
+    with pytest.raises(BadInput, match="5 of 4"):
+        wilson(5, 4)

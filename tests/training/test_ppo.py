@@ -1,0 +1,191 @@
+"""The loop: what it stores, what it starts from, what it repeats."""
+
+import dataclasses
+from itertools import islice
+
+import numpy as np
+import probes
+import pytest
+import torch
+
+from territory import models
+from territory.errors import BadInput
+from territory.training import PPO, TrainConfig, iterate, train
+from territory.training.ppo import make_model
+
+SMALL = TrainConfig(
+    height=32, width=32, num_bots=2, max_steps=20, num_envs=4, num_steps=16, minibatch_size=32, device="cpu",
+    total_timesteps=4 * 16 * 3,
+)  # fmt: skip
+
+
+def first_deviation(**changes) -> float:
+    """The largest |ratio - 1| before the network has changed at all."""
+    ppo = PPO(dataclasses.replace(SMALL, **changes))
+    ppo.collect()
+    return ppo.improve()["ratio_deviation"]
+
+
+def test_the_ratio_is_exactly_one_before_the_first_update():
+    # Minibatches as large as the number of games: the same sizes, so the same order of additions inside the network.
+    assert first_deviation(norm="group", minibatch_size=SMALL.num_envs) == 0
+
+
+def test_other_batch_sizes_change_the_ratio_by_rounding_only():
+    # Matrix products of another size may add in another order: a few units in the last place of a float32 (1.2e-7).
+    assert first_deviation(norm="group") < 3e-6
+
+
+def test_batch_norm_breaks_the_ratio():
+    # The network played with running averages and is corrected with those of its minibatch: another network.
+    assert first_deviation(norm="batch") > 1e-3
+
+
+def test_the_gradient_is_that_of_a_plain_reimplementation():
+    ppo = PPO(SMALL)
+    ppo.collect()
+    batch = ppo.rollout.rows(torch.arange(32))
+    batch.log_probs += torch.linspace(-0.5, 0.5, 32)  # as if the policy had moved: some ratios leave the clip range
+    ppo.model.train()
+    ppo.loss(batch)[0].backward()
+    ours = [weight.grad.clone() for weight in ppo.model.parameters() if weight.grad is not None]
+    ppo.model.zero_grad()
+    plain_loss(ppo, batch).backward()
+    plain = [weight.grad for weight in ppo.model.parameters() if weight.grad is not None]
+    for one, other in zip(ours, plain, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-6)
+
+
+def plain_loss(ppo: PPO, batch) -> torch.Tensor:
+    """PPO's loss sample by sample, with torch's own distribution over the allowed actions alone."""
+    logits, values = ppo.model(batch.maps, batch.globals)
+    mean, deviation = batch.advantages.mean(), batch.advantages.std(correction=0)
+    total = 0
+    for row in range(len(values)):
+        allowed = batch.masks[row].nonzero().flatten()
+        choice = (allowed == batch.actions[row]).nonzero().item()
+        policy = torch.distributions.Categorical(logits=logits[row, allowed])
+        ratio = (policy.log_prob(torch.tensor(choice)) - batch.log_probs[row]).exp()
+        advantage = (batch.advantages[row] - mean) / (deviation + 1e-8)
+        gain = min(ratio * advantage, ratio.clamp(0.8, 1.2) * advantage)
+        error = 0.5 * (values[row] - batch.returns[row]) ** 2
+        total = total - gain - 0.01 * policy.entropy() + 0.5 * error
+    return total / len(values)
+
+
+def test_the_rollout_holds_what_was_seen_and_done():
+    ppo = PPO(SMALL)
+    first, mask = ppo.obs["map"].copy(), ppo.mask.copy()
+    rollout = ppo.collect()
+    np.testing.assert_array_equal(rollout.maps[0], first)
+    np.testing.assert_array_equal(rollout.masks[0], mask)
+    assert rollout.maps.dtype == torch.uint8
+    assert rollout.masks.gather(-1, rollout.actions.unsqueeze(-1)).all()  # only allowed actions were played
+    torch.testing.assert_close(rollout.returns, rollout.advantages + rollout.values)
+
+
+def test_a_truncated_games_value_is_that_of_its_final_observation_not_of_the_next_game():
+    ppo = PPO(dataclasses.replace(SMALL, height=64, width=64, max_steps=5))
+    infos, step = [], ppo.envs.step
+
+    def watched(actions):
+        out = step(actions)
+        infos.append(out[4])
+        return out
+
+    ppo.envs.step = watched
+    rollout = ppo.collect()
+    cut_off = rollout.truncated.nonzero().tolist()
+    assert len(cut_off) >= 6  # four games of at most five steps, sixteen steps long
+    for when, game in cut_off:
+        final = infos[when]["final_obs"][game]
+        with torch.no_grad():
+            value = ppo.model(torch.from_numpy(final["map"])[None], torch.from_numpy(final["global"])[None])[1]
+        assert rollout.final_values[when, game].item() == pytest.approx(value.item(), abs=1e-5)
+
+
+def test_rows_are_numbered_by_step_then_game():
+    ppo = PPO(SMALL)
+    rollout = ppo.collect()
+    batch = rollout.rows(torch.tensor([2 * SMALL.num_envs + 3]))
+    assert torch.equal(batch.maps[0], rollout.maps[2, 3])
+    assert batch.log_probs[0] == rollout.log_probs[2, 3]
+
+
+def test_the_same_seed_gives_the_same_curve_bit_for_bit():
+    curves = [[volatile_removed(update) for update in iterate(SMALL)] for _ in range(2)]
+    assert curves[0] == curves[1]
+    assert len(curves[0]) == SMALL.num_updates
+
+
+def volatile_removed(update) -> dict:
+    values = update.as_dict()
+    del values["seconds"], values["steps_per_second"]
+    return {name: str(value) for name, value in values.items()}  # NaN equals NaN only as text
+
+
+def test_another_seed_gives_another_curve():
+    one, other = (next(iterate(dataclasses.replace(SMALL, seed=seed))) for seed in (0, 1))
+    assert one.value_loss != other.value_loss
+
+
+def test_making_a_model_leaves_torchs_random_state_alone():
+    before = torch.get_rng_state()
+    make_model(SMALL)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_making_the_games_leaves_torchs_threads_alone():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    PPO(SMALL)
+    assert torch.get_num_threads() == 1
+    torch.set_num_threads(before)
+
+
+def test_train_calls_back_after_each_update_and_returns_a_playing_agent():
+    seen = []
+    ppo = train(SMALL, callback=seen.append)
+    assert [update.update for update in seen] == [1, 2, 3]
+    assert seen[-1].step == SMALL.total_timesteps
+    assert seen[-1].episodes >= 4
+    obs, mask = {name: array[0] for name, array in ppo.obs.items()}, ppo.mask[0]
+    assert mask[ppo.agent().act(obs, mask)]
+
+
+def test_the_learning_rate_falls_to_zero_only_if_asked():
+    assert {update.learning_rate for update in iterate(SMALL)} == {SMALL.learning_rate}
+    falling = [update.learning_rate for update in iterate(dataclasses.replace(SMALL, anneal_lr=True))]
+    assert falling == pytest.approx([3e-4, 2e-4, 1e-4])
+
+
+def test_a_target_kl_ends_an_update_early():
+    ppo = PPO(dataclasses.replace(SMALL, target_kl=1e-12, update_epochs=5))
+    ppo.collect()
+    steps = []
+    ppo.optimizer.register_step_post_hook(lambda *_: steps.append(1))
+    ppo.improve()
+    assert len(steps) == SMALL.batch_size // SMALL.minibatch_size  # one epoch of five
+
+
+def test_a_diverged_training_says_so():
+    ppo = PPO(SMALL)
+    ppo.collect()
+    with torch.no_grad():
+        next(ppo.model.parameters()).fill_(torch.nan)
+    with pytest.raises(BadInput, match="diverged at update 1"):
+        ppo.improve()
+
+
+def test_every_model_can_be_trained():
+    for name in models.names():
+        size = 128 if name == "baseline" else 32
+        config = dataclasses.replace(SMALL, model=name, height=size, width=size, num_envs=2, total_timesteps=1)
+        assert np.isfinite(next(iterate(config)).policy_loss)
+
+
+def test_a_batch_norm_probe_reports_its_deviation():
+    config = TrainConfig(num_envs=16, num_steps=8, minibatch_size=64, learning_rate=0.01, device="cpu", gamma=0.5)
+    ppo = PPO(config, envs=probes.ActionReward(), model=probes.TinyModel(norm=True))
+    deviations = [update.ratio_deviation for update in islice(ppo.updates(), 20)]
+    assert max(deviations) > 1e-3

@@ -1,0 +1,156 @@
+"""Runs that stop, and go on as if they never had."""
+
+import dataclasses
+import json
+from collections import deque
+from itertools import islice
+
+import numpy as np
+import probes
+import pytest
+import torch
+
+from territory.errors import BadInput
+from territory.training import PPO, TrainConfig, run
+from territory.training import checkpoint as files
+from territory.training.progress import EpisodeWindow
+
+SMALL = TrainConfig(
+    height=32, width=32, num_bots=2, max_steps=20, num_envs=4, num_steps=16, minibatch_size=32, device="cpu",
+    total_timesteps=1024, checkpoint_every=4, name="run",
+)  # fmt: skip
+
+
+@pytest.fixture
+def config(tmp_path) -> TrainConfig:
+    return dataclasses.replace(SMALL, runs_dir=str(tmp_path))
+
+
+def assert_same_state(one: PPO, other: PPO) -> None:
+    """Every array that decides how training goes on is equal, bit for bit."""
+    left, right = run.snapshot(one), run.snapshot(other)
+    assert set(left.arrays) == set(right.arrays)
+    for name, array in left.arrays.items():
+        np.testing.assert_array_equal(array, right.arrays[name], err_msg=name)
+
+
+def read_log(made: run.Run) -> list[dict]:
+    return [json.loads(line) for line in (made.folder / "log.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize(("norm", "steps"), [("group", 2048), ("batch", 1024)])
+def test_a_resumed_run_ends_bit_for_bit_like_one_that_never_stopped(config, norm, steps):
+    config = dataclasses.replace(config, norm=norm, total_timesteps=steps, anneal_lr=True)
+    straight = run.start(config)
+    assert straight.train()
+    cut = run.start(dataclasses.replace(config, name="cut"))
+    assert not cut.train(stop=lambda: cut.ppo.update == 11)
+    resumed = run.resume(cut.folder)
+    assert resumed.ppo.update == 11
+    assert resumed.train()
+    assert_same_state(straight.ppo, resumed.ppo)
+
+
+def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint(config):
+    straight = run.start(config)
+    straight.train()
+    killed = run.start(dataclasses.replace(config, name="killed"))
+    with pytest.raises(ZeroDivisionError):
+        killed.train(callback=lambda update: 1 / (update.update - 7))
+    resumed = run.resume(killed.folder)
+    assert resumed.ppo.update == 4  # saved every four updates
+    resumed.train()
+    assert_same_state(straight.ppo, resumed.ppo)
+    log = read_log(resumed)
+    assert [line["update"] for line in log] == list(range(1, 17))  # updates 5 to 7 are not there twice
+    assert [line["value_loss"] for line in log] == [line["value_loss"] for line in read_log(straight)]
+
+
+def test_a_run_that_is_over_can_be_made_longer(config):
+    short = run.start(dataclasses.replace(config, total_timesteps=512))
+    short.train()
+    longer = run.resume(short.folder, dataclasses.replace(short.ppo.config, total_timesteps=1024))
+    longer.train()
+    straight = run.start(dataclasses.replace(config, name="straight"))
+    straight.train()
+    assert_same_state(straight.ppo, longer.ppo)
+
+
+def test_the_folder_holds_configuration_log_curves_and_checkpoint(config):
+    made = run.start(config)
+    made.train(stop=lambda: made.ppo.update == 2)
+    assert TrainConfig.from_dict(json.loads((made.folder / "config.json").read_text())) == made.ppo.config
+    names = sorted(path.name.split(".")[0] for path in made.folder.iterdir())
+    assert names == ["checkpoint", "config", "events", "log"]
+    assert [line["step"] for line in read_log(made)] == [64, 128]
+    assert files.read(made.folder).progress["update"] == 2
+
+
+def test_tensorboard_gets_every_curve(config):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    made = run.start(config)
+    made.train()
+    board = EventAccumulator(str(made.folder)).Reload()
+    assert set(board.Tags()["scalars"]) == set(run.SCALARS.values())
+    assert [event.step for event in board.Scalars("update/approx_kl")] == list(range(64, 1025, 64))
+
+
+def test_a_name_that_is_taken_is_refused(config):
+    run.start(config)
+    with pytest.raises(BadInput, match="exists: continue it with --resume"):
+        run.start(config)
+
+
+def test_a_resumed_run_can_not_become_another_one(config):
+    made = run.start(config)
+    with pytest.raises(BadInput, match=r"gamma=0\.995, which can't become 0\.9"):
+        run.resume(made.folder, dataclasses.replace(made.ppo.config, gamma=0.9))
+
+
+def test_an_agent_without_training_state_can_not_be_resumed(config):
+    made = run.start(config)
+    content = files.read(made.folder)
+    content.arrays = {name: array for name, array in content.arrays.items() if name.startswith("model.")}
+    files.write(made.checkpoint, content)
+    with pytest.raises(BadInput, match="no training state"):
+        run.resume(made.folder)
+
+
+def test_a_checkpoint_whose_games_are_others_is_refused(config):
+    made = run.start(config)
+    content = files.read(made.folder)
+    del content.arrays[next(name for name in content.arrays if name.startswith("envs."))]
+    files.write(made.checkpoint, content)
+    with pytest.raises(BadInput, match="another environment"):
+        run.resume(made.folder)
+
+
+def test_resume_takes_any_environment_that_can_save_itself(tmp_path):
+    config = TrainConfig(num_envs=16, num_steps=8, minibatch_size=64, device="cpu")
+
+    def fresh() -> PPO:
+        torch.manual_seed(0)
+        return PPO(config, probes.Matching(), probes.TinyModel())
+
+    straight, stopped, resumed = fresh(), fresh(), fresh()
+    deque(islice(straight.updates(), 6), maxlen=0)
+    deque(islice(stopped.updates(), 3), maxlen=0)
+    path = tmp_path / "probe.safetensors"
+    files.write(path, run.snapshot(stopped))
+    run.restore(resumed, files.read(path))
+    deque(islice(resumed.updates(), 3), maxlen=0)
+    assert_same_state(straight, resumed)
+
+
+def test_the_window_forgets_old_games_and_survives_saving():
+    window = EpisodeWindow(size=2)
+    assert np.isnan(window.means()["win"])
+    for won in (True, False, False):
+        fields = {name: np.array([1.0, 9.0]) for name in ("return", "length", "land_share", "idle_share")}
+        info = {"win": np.array([won, True])} | fields
+        window.add({"final_info": info, "_final_info": np.array([True, False])})
+    again = EpisodeWindow(size=2)
+    again.load_state_dict(window.state_dict())
+    assert again.means() == window.means() == {"win": 0, "return": 1, "length": 1, "land_share": 1, "idle_share": 1}
+    assert again.count == 3
