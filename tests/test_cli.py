@@ -1,0 +1,174 @@
+"""The command line as its users meet it: what it prints, how it exits, what is left when it is stopped."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from territory.cli import main
+from territory.training import TrainConfig, run
+from territory.training import checkpoint as files
+
+ROOT = Path(__file__).resolve().parents[1]
+SMALL = ["--height", "32", "--width", "32", "--num-bots", "2", "--max-steps", "20", "--num-steps", "16"]
+SMALL += ["--n-envs", "4", "--minibatch-size", "32", "--device", "cpu"]
+
+
+def call(command: str) -> int:
+    """The exit status of ``territory COMMAND``."""
+    return main(command.split())
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_train_evaluate_resume(folder, capsys):
+    assert main(["train", *SMALL, "--total-timesteps", "256", "--name", "mine"]) == 0
+    printed = capsys.readouterr()
+    assert "runs/mine: attention, 4 games at once against 2 x bot on cpu" in printed.out
+    assert "territory evaluate runs/mine" in printed.out
+    assert "256/256" in printed.err  # the bar
+    assert main(["evaluate", "mine", "--games", "4", "--num-bots", "2", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["agent"], result["games"], len(result["per_game"]["wins"])) == ("mine", 4, 4)
+    assert main(["train", "--resume", "mine", "--total-timesteps", "512"]) == 0
+    assert files.read("runs/mine").progress["step"] == 512
+    assert "512/512" in capsys.readouterr().err
+
+
+def test_the_documents_own_command_is_understood(folder, monkeypatch):
+    started = []
+    monkeypatch.setattr("territory.cli.train.train", lambda config, resume: started.append(config) or 0)
+    assert call("train --model attention --device cpu --n-envs 12 --num-bots 5") == 0
+    assert call("train --model baseline --num-envs 12") == 0
+    assert started[0] == TrainConfig(model="attention", device="cpu", num_envs=12, num_bots=5)
+    assert started[1] == TrainConfig(model="baseline", num_envs=12)
+
+
+def test_evaluate_prints_a_table(folder, capsys):
+    assert call("evaluate random --games 2 --num-bots 1 --height 32 --width 32 --max-steps 5") == 0
+    assert "win rate" in capsys.readouterr().out
+
+
+def test_play_shows_the_end_of_a_game(folder, capsys):
+    assert call("play idle --num-bots 1 --max-steps 5") == 0
+    printed = capsys.readouterr().out
+    assert "▀" in printed
+    assert "time is up after 5 steps" in printed
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("train --n-envs 10", "must divide"),
+        ("train --gamma 2", "gamma must be a number from 0 to 1"),
+        ("train --height 60", "multiple of 32"),
+        ("train --num-bots 0", "1 to 50"),
+        ("train --opponents friends", "bot, nation, mixed"),
+        ("train --model nope", "'nope'"),
+        ("train --model baseline --height 64", "128x128 only"),
+        ("train --resume nothing", "no agent 'nothing'"),
+        ("evaluate nobody", "no agent 'nobody'"),
+        ("evaluate notes.txt", "not a safetensors file"),
+        ("evaluate random --games 0", "games=0"),
+        ("evaluate random --num-bots 99", "1 to 50"),
+        ("play random --fps 0", "fps"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_status_2(folder, capsys, command, message):
+    (folder / "notes.txt").write_text("what I wanted to remember about the network")
+    assert call(command) == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if "playing" not in line]
+    assert len(lines) == 1
+    assert lines[0].startswith("territory: ")
+    assert message in lines[0]
+
+
+@pytest.mark.parametrize("command", ["", "fly", "train --speed 9", "train --gamma high", "train --device tpu"])
+def test_bad_flags_exit_with_status_2_without_a_traceback(folder, capsys, command):
+    with pytest.raises(SystemExit) as stopped:
+        call(command)
+    assert stopped.value.code == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_resumed_run_keeps_its_own_settings_and_refuses_others(folder, capsys):
+    assert main(["train", *SMALL, "--total-timesteps", "64", "--name", "mine"]) == 0
+    assert main(["train", "--resume", "mine", "--gamma", "0.9"]) == 2
+    assert "gamma=0.995, which can't become 0.9" in capsys.readouterr().err
+
+
+def test_resume_refuses_a_file_that_is_cut_off(folder, capsys):
+    assert main(["train", *SMALL, "--total-timesteps", "64", "--name", "mine"]) == 0
+    file = folder / "runs" / "mine" / files.FILE_NAME
+    file.write_bytes(file.read_bytes()[:5000])
+    assert main(["train", "--resume", "mine"]) == 2
+    assert "cut off" in capsys.readouterr().err
+
+
+def test_help_does_not_wait_for_torch_or_numba():
+    code = (
+        "import sys; from territory.cli import main\n"
+        "try: main(['train', '--help'])\n"
+        "except SystemExit: pass\n"
+        "print([name for name in ('torch', 'numba', 'matplotlib') if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "--n-envs" in done.stdout
+    assert "Let the learning rate fall linearly" in done.stdout
+    assert done.stderr.strip() == "[]"
+
+
+def start_training(folder: Path, *more: str) -> subprocess.Popen:
+    command = [sys.executable, "-m", "territory", "train", *SMALL, "--name", "mine", "--runs-dir", str(folder), *more]
+    return subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "COLUMNS": "80"},
+    )
+
+
+def wait_for_updates(folder: Path, process: subprocess.Popen, updates: int) -> None:
+    log = folder / "mine" / "log.jsonl"
+    deadline = time.monotonic() + 300
+    while not log.exists() or len(log.read_text().splitlines()) < updates:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_ctrl_c_saves_says_how_to_go_on_and_exits_130(tmp_path):
+    process = start_training(tmp_path, "--total-timesteps", "10_000_000", "--checkpoint-every", "1_000_000")
+    wait_for_updates(tmp_path, process, 3)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert f"Go on: territory train --resume {tmp_path / 'mine'}" in out
+    resumed = run.resume(tmp_path / "mine")
+    assert resumed.ppo.update == len((tmp_path / "mine" / "log.jsonl").read_text().splitlines()) >= 3
+
+
+def test_a_run_killed_at_any_moment_goes_on_exactly(tmp_path):
+    process = start_training(tmp_path, "--total-timesteps", "10_000_000", "--checkpoint-every", "1")
+    wait_for_updates(tmp_path, process, 3)
+    process.kill()
+    process.communicate()
+    resumed = run.resume(tmp_path / "mine")
+    reached = resumed.ppo.update
+    assert reached >= 2  # at most the update under way is lost
+    straight = run.start(TrainConfig.from_dict(files.read(tmp_path / "mine").config | {"name": "straight"}))
+    straight.train(stop=lambda: straight.ppo.update == reached + 1)
+    resumed.train(stop=lambda: True)
+    left, right = run.snapshot(straight.ppo), run.snapshot(resumed.ppo)
+    assert all((array == right.arrays[name]).all() for name, array in left.arrays.items())
