@@ -29,7 +29,8 @@ class GamePlayer(LeavesPicture, widgets.HBox):
     def __init__(self, env: gymnasium.Env, seed: int = 7):
         self.env = env
         self._pixels = max(1, BOARD_PIXELS // max(env.observation_space["map"].shape[1:]))
-        self.board, self.planes = widgets.Image(format="png"), widgets.Image(format="png")
+        self.board = widgets.Image(format="png")
+        self.planes = widgets.Image(format="png", layout=widgets.Layout(width="420px"))
         self.status = widgets.HTML()
         self._make_controls(seed)
         caption = widgets.HTML("what the agent is given: own, enemy, unclaimed, troops, cities")
