@@ -128,14 +128,7 @@ def test_help_does_not_wait_for_torch_or_numba():
 
 def start_training(folder: Path, *more: str) -> subprocess.Popen:
     command = [sys.executable, "-m", "territory", "train", *SMALL, "--name", "mine", "--runs-dir", str(folder), *more]
-    return subprocess.Popen(
-        command,
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "COLUMNS": "80"},
-    )
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def wait_for_updates(folder: Path, process: subprocess.Popen, updates: int) -> None:
