@@ -19,7 +19,8 @@ def agent_file(tmp_path, network):
 def test_it_draws_a_game_of_the_agent_it_is_given(agent_file, tmp_path, monkeypatch):
     monkeypatch.setattr(picture, "WorldParams", lambda: WorldParams(height=64, width=64, num_bots=2, max_steps=6))
     assert picture.main([str(tmp_path / "explorer.png"), "--agent", str(agent_file), "--seed", "3"]) == 0
-    assert Image.open(tmp_path / "explorer.png").size == (1200, 460)
+    with Image.open(tmp_path / "explorer.png") as drawn:
+        assert drawn.size == (1200, 460)
 
 
 @pytest.mark.parametrize(
