@@ -54,9 +54,11 @@ def plot_parameters_against_macs(
 
 
 def parameter_figure(parameters: Sequence[ParameterRecord], macs: Sequence[MacsRecord]) -> Figure:
-    """The picture of `plot_parameters_against_macs` at one size, outside pyplot: for widgets, which redraw it."""
+    """`plot_parameters_against_macs` under both totals, one size, outside pyplot: for widgets, which redraw it."""
     figure = Figure(figsize=(7.2, 4.2), facecolor=style.PAPER, layout="constrained")
-    plot_parameters_against_macs(parameters, macs, figure.add_subplot())
+    ax = plot_parameters_against_macs(parameters, macs, figure.add_subplot())
+    weight, work = sum(record.parameters for record in parameters), sum(record.macs for record in macs)
+    style.titled(ax, f"{weight:,} parameters, {work:,} multiply-accumulates")
     return figure
 
 

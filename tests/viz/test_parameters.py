@@ -43,6 +43,11 @@ def test_parameters_and_macs_stand_side_by_side_and_small_layers_together():
     assert widths(macs) == [20, 80, 0]
 
 
+def test_the_widgets_figure_names_both_totals():
+    figure = viz.parameter_figure(RECORDS, MACS)
+    assert figure.axes[0].get_title(loc="left") == "100 parameters, 100 multiply-accumulates"
+
+
 def test_a_given_axes_is_drawn_on():
     own = matplotlib.figure.Figure().add_subplot()
     assert viz.plot_parameter_shares(RECORDS, ax=own) is own
