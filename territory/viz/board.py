@@ -65,9 +65,15 @@ def plot_planes(obs_map: np.ndarray, ax: Axes | None = None) -> Axes:
 
 
 def attention_picture(
-    frame: Frame, attention: np.ndarray, low: float, high: float, strength: float, scale: int = 1
+    frame: Frame,
+    attention: np.ndarray,
+    low: float,
+    high: float,
+    strength: float,
+    scale: int = 1,
+    borders: bool = True,
 ) -> np.ndarray:
-    """A frame's board under its attention. Borders and cities stay on top, so the map is never lost.
+    """A frame's board under its attention.
 
     Args:
         frame: the board (H, W).
@@ -75,6 +81,7 @@ def attention_picture(
         low, high: the attention that is shown darkest and brightest.
         strength: 0 the board alone, 1 the exact colours of the scale.
         scale: pixels per side of a tile.
+        borders: keep borders and cities on top, so that the map is never lost.
 
     Returns:
         uint8 (H * scale, W * scale, 3).
@@ -85,8 +92,9 @@ def attention_picture(
     heat = _attention_colours()[to_tiles(levels, *board.shape[:2])]
     weight = min(1.0, max(0.0, strength))
     mixed = ((1 - weight) * board + weight * heat).round().astype(np.uint8)
-    on_top = find_edges(frame.owner) | (frame.city != 0)
-    mixed[on_top] = board[on_top]
+    if borders:
+        on_top = find_edges(frame.owner) | (frame.city != 0)
+        mixed[on_top] = board[on_top]
     return mixed.repeat(scale, axis=0).repeat(scale, axis=1)
 
 
@@ -103,15 +111,17 @@ def plot_attention(
     low: float | None = None,
     high: float | None = None,
     title: str = "",
+    borders: bool = True,
 ) -> Axes:
     """A gate (h, w) laid over the frame's board, with its scale beside it.
 
     ``low`` and ``high`` are the ends of the scale; give them to compare frames, or each picture has its own.
+    Borders and cities are kept on top unless ``borders`` is False.
     """
     ax = style.axes(ax, 5.4, 4.6)
     low = float(attention.min()) if low is None else low
     high = float(attention.max()) if high is None else high
-    picture = attention_picture(frame, attention, low, high, strength, scale=4)
+    picture = attention_picture(frame, attention, low, high, strength, scale=4, borders=borders)
     ax.imshow(picture, interpolation="nearest")
     scale = ScalarMappable(Normalize(low, high), style.ATTENTION_MAP)
     bar = ax.figure.colorbar(scale, ax=ax, fraction=0.045, pad=0.02)

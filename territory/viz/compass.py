@@ -34,7 +34,7 @@ class Compass:
         self.ax = style.bare(ax)
         ax.set_aspect("equal")
         ax.set_xlim(-_RIM - 1.15, _RIM + 1.15)
-        ax.set_ylim(-_RIM - 1.75, _RIM + 0.75)
+        ax.set_ylim(-_RIM - 2.0, _RIM + 0.75)
         self._sectors = PatchCollection(
             _shapes(), cmap=style.SHARE_MAP, norm=PowerNorm(0.5, 0, 1), edgecolor=style.FAINT, linewidth=0.5
         )
@@ -45,8 +45,8 @@ class Compass:
         self._shares.append(ax.text(0, 0, "", ha="center", va="center", fontsize=style.SMALL_SIZE))
         below = {"ha": "center", "va": "center", "fontsize": style.SMALL_SIZE, "color": style.TEXT}
         rings = " ".join(f"{100 * share:.0f}" for share in INTENSITIES)
-        ax.text(0, -_RIM - 1.5, f"rings: {rings} % of the troops", **below | {"color": style.FAINT})
-        self._build = ax.text(0, -_RIM - 1.0, "", **below)
+        ax.text(0, -_RIM - 1.75, f"rings: {rings} % of the troops", **below | {"color": style.FAINT})
+        self._build = ax.text(0, -_RIM - 1.2, "", **below)
         self.artists = [self._sectors, self._choice, *self._shares, self._build]
         for artist in self.artists:
             artist.set_animated(animated)

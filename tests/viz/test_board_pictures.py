@@ -52,12 +52,14 @@ def test_half_strength_lies_half_way():
         assert np.abs(pixel - (np.array(colour) + heat) / 2).max() <= 1
 
 
-def test_borders_and_cities_stay_on_top():
+def test_borders_and_cities_stay_on_top_unless_asked_away():
     now = frame(city_at=(2, 1))
     board = render_board(now.owner, now.terrain, now.city)
     picture = viz.attention_picture(now, np.zeros((2, 2)), 0, 1, strength=1)
     assert (picture[:, 3:5] == board[:, 3:5]).all()  # the two columns along the border
     assert tuple(picture[2, 1]) == WHITE
+    without = viz.attention_picture(now, np.zeros((2, 2)), 0, 1, strength=1, borders=False)
+    assert (without == INFERNO[0]).all()
 
 
 def test_attention_outside_the_scale_and_a_scale_of_one_value_are_drawn():
