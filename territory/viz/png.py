@@ -1,4 +1,4 @@
-"""Pictures as PNG bytes, quickly: widgets send one for every frame."""
+"""Pictures as PNG bytes, quickly: widgets send one for every frame. Pillow comes with matplotlib, which needs it."""
 
 import io
 
