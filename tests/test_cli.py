@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from territory.cli import main
-from territory.training import TrainConfig, run
+from territory.errors import BadInput
+from territory.training import TrainConfig, load_agent, run
 from territory.training import checkpoint as files
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -64,6 +65,18 @@ def test_play_shows_the_end_of_a_game(folder, capsys):
     assert "time is up after 5 steps" in printed
 
 
+def test_evaluate_exports_an_agent_with_its_results(folder, capsys):
+    assert main(["train", *SMALL, "--total-timesteps", "64", "--name", "mine"]) == 0
+    assert call("evaluate mine --games 2 --num-bots 2 --export shipped/star.safetensors --half") == 0
+    star, mine = load_agent("shipped/star.safetensors"), load_agent("mine")
+    assert star.results["2 x bot"]["games"] == 2
+    assert star.progress["step"] == 64
+    assert star.config == mine.config
+    assert 3 * Path("shipped/star.safetensors").stat().st_size < Path("runs/mine", files.FILE_NAME).stat().st_size
+    with pytest.raises(BadInput, match="no training state"):
+        run.resume("shipped/star.safetensors")
+
+
 @pytest.mark.parametrize(
     ("command", "message"),
     [
@@ -79,6 +92,7 @@ def test_play_shows_the_end_of_a_game(folder, capsys):
         ("evaluate notes.txt", "not a safetensors file"),
         ("evaluate random --games 0", "games=0"),
         ("evaluate random --num-bots 99", "1 to 50"),
+        ("evaluate idle --export star.safetensors", "only a network"),
         ("play random --fps 0", "fps"),
     ],
 )

@@ -88,6 +88,8 @@ def evaluate(
     width: int | None = None,
     max_steps: int | None = None,
     as_json: Annotated[Flag, tyro.conf.arg(name="json")] = False,
+    export: str | None = None,
+    half: Flag = False,
 ) -> int:
     """Win rate and more of an agent, on maps that training never saw.
 
@@ -101,15 +103,23 @@ def evaluate(
         width: Columns of the map; likewise.
         max_steps: Steps until a game is cut off; likewise.
         as_json: Print the means and every single game as JSON.
+        export: Write the agent to this file, without training state, with the means among its results.
+        half: Export the weights in 16 bits.
     """
+    from territory.training import agent as agents
     from territory.training import evaluation
 
     policy = _policy(agent)
+    if export is not None and not isinstance(policy, agents.Agent):
+        raise BadInput(f"only a network can be exported, and {agent!r} is scripted")
     size = {"height": height, "width": width, "max_steps": max_steps}
     if not as_json:
         print(f"{agent}: playing {games} games …", file=sys.stderr)
     result = evaluation.evaluate(policy, num_bots, opponents, games, seed, **size)
     print(json.dumps({"agent": agent} | result.as_dict(), indent=1) if as_json else result)
+    if export is not None:
+        policy.results[f"{num_bots} x {opponents}"] = result.summary()
+        agents.save_agent(policy, export, half)
     return 0
 
 

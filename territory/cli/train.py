@@ -34,7 +34,7 @@ class StopRequest:
 
 def train(config: TrainConfig, resume: str | None) -> int:
     """Start a run, or go on with one, and follow it to the end; returns the exit status."""
-    run = runs.start(config) if resume is None else runs.resume(_folder(resume), config)
+    run = runs.start(config) if resume is None else runs.resume(find_checkpoint(resume), config)
     _announce(run)
     with stop_on_signals() as stop, _bar(run) as bar:
         done = run.train(callback=lambda update: _show(bar, update), stop=stop)
@@ -55,11 +55,6 @@ def stop_on_signals() -> Iterator[StopRequest]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _folder(resume: str):
-    found = find_checkpoint(resume)
-    return found if found.is_dir() else found.parent
 
 
 def _announce(run: Run) -> None:

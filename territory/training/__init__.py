@@ -19,6 +19,7 @@ _NAMES = {
     "evaluate": "evaluation",
     "iterate": "ppo",
     "load_agent": "agent",
+    "save_agent": "agent",
     "train": "ppo",
     "wilson": "evaluation",
 }

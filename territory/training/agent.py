@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from territory.errors import BadInput
 from territory.training import checkpoint as files
-from territory.training.config import TrainConfig
 from territory.training.losses import masked_log_softmax
 from territory.training.policy import decide
 
@@ -20,19 +19,22 @@ RUNS = Path("runs")
 class Agent:
     """Chooses actions for observations, one or a batch.
 
-    ``config`` says how the network was trained and ``results`` what was measured then; both may be empty.
+    What its checkpoint tells, each empty where there is none: ``config``, the `TrainConfig` it was trained with;
+    ``progress``, its last `Update`; ``results``, what `evaluate` measured, by opponents.
     """
 
     def __init__(
         self,
         model: nn.Module,
         config: dict[str, Any] | None = None,
+        progress: dict[str, Any] | None = None,
         results: dict[str, Any] | None = None,
         seed: int = 0,
     ):
         """``seed``: of the actions drawn by ``act(..., deterministic=False)``."""
         self.model = model
         self.config = dict(config or {})
+        self.progress = dict(progress or {})
         self.results = dict(results or {})
         self.device = next(model.parameters()).device
         self.generator = torch.Generator(self.device).manual_seed(seed)
@@ -98,7 +100,14 @@ def load_agent(name_or_path: str | Path) -> Agent:
         BadInput: there is none of that name, or its file cannot be used.
     """
     content = files.read(find_checkpoint(name_or_path))
-    return Agent(files.build_model(content), content.config, content.results | {"progress": content.progress})
+    return Agent(files.build_model(content), content.config, content.progress, content.results)
+
+
+def save_agent(agent: Agent, path: str | Path, half: bool = False) -> None:
+    """Write an agent without its training state, to be shipped; ``half`` stores its weights in 16 bits."""
+    content = files.Checkpoint(agent.model.name, agent.model.options, agent.config, agent.progress, agent.results)
+    content.add_group(files.MODEL, files.model_arrays(agent.model, half))
+    files.write(path, content)
 
 
 def shipped() -> tuple[str, ...]:
@@ -116,11 +125,6 @@ def find_checkpoint(name_or_path: str | Path) -> Path:
         f"no agent {str(name_or_path)!r}: expected a shipped one ({', '.join(shipped()) or 'none'}), "
         f"a run in {RUNS}/ ({', '.join(runs) or 'none'}), or the path of a checkpoint file"
     )
-
-
-def training_config(agent: Agent) -> TrainConfig | None:
-    """The configuration an agent was trained with, if it says so."""
-    return TrainConfig.from_dict(agent.config) if agent.config else None
 
 
 def _describe(obs: object) -> str:

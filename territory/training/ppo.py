@@ -11,15 +11,14 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import gymnasium
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from territory import models
 from territory.errors import BadInput
 from territory.training import losses
 from territory.training.agent import Agent
+from territory.training.build import make_envs, make_model, memory_layout
 from territory.training.config import TrainConfig
 from territory.training.device import keep_threads, pick_device
 from territory.training.policy import decide
@@ -27,7 +26,6 @@ from territory.training.progress import EpisodeWindow, Update
 from territory.training.rollout import Minibatch, Rollout
 
 ADAM_EPSILON = 1e-5  # as the first PPO had it (Huang et al. 2022, detail 3): torch's 1e-8 lets tiny gradients jump
-NORM_MODELS = ("attention",)  # those whose normalisation is a choice
 
 
 class PPO:
@@ -131,7 +129,7 @@ class PPO:
 
     def agent(self) -> Agent:
         """The network as it is now, ready to play: shares its weights, so it goes on learning with the run."""
-        return Agent(self.model, config=self.config.as_dict())
+        return Agent(self.model, self.config.as_dict(), self.last.as_dict() if self.last else {})
 
     def _gradient_step(self, batch: Minibatch) -> dict[str, Tensor]:
         loss, terms = self.loss(batch)
@@ -202,33 +200,6 @@ class PPO:
             seconds=seconds,
             **measured,
         )
-
-
-def make_envs(config: TrainConfig) -> Any:
-    """The training games of a configuration, as one vector environment."""
-    return gymnasium.make_vec("Territory-v0", num_envs=config.num_envs, **config.world())
-
-
-def memory_layout(device: torch.device, config: TrainConfig) -> torch.memory_format:
-    """How maps and convolution weights lie in memory: the same numbers, another speed.
-
-    With the channels of a tile side by side a training step in fp32 took 0.7 of the time on a processor; in bf16,
-    1.15 of it (attention, minibatches of 128, medians of interleaved steps).
-    """
-    side_by_side = device.type == "cpu" and config.precision == "fp32"
-    return torch.channels_last if side_by_side else torch.contiguous_format
-
-
-def model_options(config: TrainConfig) -> dict[str, Any]:
-    """What the configuration's network is built with."""
-    return {"norm": config.norm} if config.model in NORM_MODELS else {}
-
-
-def make_model(config: TrainConfig) -> nn.Module:
-    """The configuration's network with its seeded first weights; leaves torch's own random state alone."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        return models.build(config.model, **model_options(config))
 
 
 def iterate(config: TrainConfig, envs: Any = None) -> Iterator[Update]:

@@ -107,11 +107,12 @@ def start(config: TrainConfig, envs: Any = None) -> Run:
 
 
 def resume(folder: str | Path, config: TrainConfig | None = None, envs: Any = None) -> Run:
-    """The run of a folder, ready to go on exactly as if it had never stopped.
+    """The run of a folder (or of the checkpoint inside), ready to go on exactly as if it had never stopped.
 
     ``config``: its own with other `CHANGEABLE` fields; anything else would make it another run and is refused.
     """
     content = files.read(folder)
+    folder = Path(folder) if Path(folder).is_dir() else Path(folder).parent
     saved = TrainConfig.from_dict(content.config)
     config = config or saved
     for name, before in saved.as_dict().items():
@@ -120,7 +121,7 @@ def resume(folder: str | Path, config: TrainConfig | None = None, envs: Any = No
                 f"the run {folder} has {name}={before!r}, which can't become {getattr(config, name)!r} on the way: "
                 f"start a new run for that. A continued run may change {', '.join(CHANGEABLE[:3])}."
             )
-    run = Run(Path(folder), PPO(config, envs))
+    run = Run(folder, PPO(config, envs))
     restore(run.ppo, content)
     _forget_after(run.folder / "log.jsonl", run.ppo.update)
     return run

@@ -6,10 +6,9 @@ import torch
 
 from territory import models
 from territory.errors import BadInput
-from territory.training import Agent, IdlePolicy, RandomPolicy, load_agent
+from territory.training import Agent, IdlePolicy, RandomPolicy, load_agent, save_agent
 from territory.training import agent as agents
 from territory.training import checkpoint as files
-from territory.training.checkpoint import Checkpoint
 
 
 @pytest.fixture
@@ -85,10 +84,7 @@ def test_wrong_observations_and_masks_are_refused(agent, batch):
 
 
 def saved(path, agent: Agent):
-    content = Checkpoint("attention", agent.model.options, {"height": 64}, {"step": 7}, {"win_rate": 1.0})
-    content.add_group(files.MODEL, files.model_arrays(agent.model))
-    files.write(path, content)
-    return path
+    save_agent(Agent(agent.model, {"height": 64}, {"step": 7}, {"5 x bot": {"win_rate": 1.0}}), path)
 
 
 def test_an_agent_is_found_by_path_run_name_and_shipped_name(agent, batch, tmp_path, monkeypatch):
@@ -100,8 +96,8 @@ def test_an_agent_is_found_by_path_run_name_and_shipped_name(agent, batch, tmp_p
     for name in ("star", "mine", "runs/mine", tmp_path / "runs" / "mine" / files.FILE_NAME):
         found = load_agent(name)
         np.testing.assert_array_equal(found.act(obs, masks), agent.act(obs, masks))
-        assert found.config == {"height": 64}
-        assert found.results == {"win_rate": 1.0, "progress": {"step": 7}}
+        assert (found.config, found.progress) == ({"height": 64}, {"step": 7})
+        assert found.results == {"5 x bot": {"win_rate": 1.0}}
     assert agents.shipped() == ("star",)
 
 

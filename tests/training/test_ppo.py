@@ -11,7 +11,7 @@ import torch
 from territory import models
 from territory.errors import BadInput
 from territory.training import PPO, TrainConfig, iterate, train
-from territory.training.ppo import make_model
+from territory.training.build import make_model
 
 SMALL = TrainConfig(
     height=32, width=32, num_bots=2, max_steps=20, num_envs=4, num_steps=16, minibatch_size=32, device="cpu",

@@ -1,0 +1,39 @@
+"""What a configuration stands for: its games, its network with the first weights, their layout in memory."""
+
+from typing import Any
+
+import gymnasium
+import torch
+from torch import nn
+
+from territory import models
+from territory.training.config import TrainConfig
+
+NORM_MODELS = ("attention",)  # those whose normalisation is a choice
+
+
+def make_envs(config: TrainConfig) -> Any:
+    """The training games of a configuration, as one vector environment."""
+    return gymnasium.make_vec("Territory-v0", num_envs=config.num_envs, **config.world())
+
+
+def memory_layout(device: torch.device, config: TrainConfig) -> torch.memory_format:
+    """How maps and convolution weights lie in memory: the same numbers, another speed.
+
+    With the channels of a tile side by side a training step in fp32 took 0.7 of the time on a processor; in bf16,
+    1.15 of it (attention, minibatches of 128, medians of interleaved steps).
+    """
+    side_by_side = device.type == "cpu" and config.precision == "fp32"
+    return torch.channels_last if side_by_side else torch.contiguous_format
+
+
+def model_options(config: TrainConfig) -> dict[str, Any]:
+    """What the configuration's network is built with."""
+    return {"norm": config.norm} if config.model in NORM_MODELS else {}
+
+
+def make_model(config: TrainConfig) -> nn.Module:
+    """The configuration's network with its seeded first weights; leaves torch's own random state alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        return models.build(config.model, **model_options(config))
