@@ -30,7 +30,7 @@ class Update:
     approx_kl: float  # nats, of the last epoch
     clip_fraction: float
     explained_variance: float
-    ratio_deviation: float  # largest |ratio - 1| of the first minibatch: 0 unless something is wrong, or batch norm
+    ratio_deviation: float  # largest |ratio - 1| of the first minibatch: rounding alone, unless there is batch norm
     grad_norm: float  # before clipping
     learning_rate: float
     steps_per_second: float  # of this update

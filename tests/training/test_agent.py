@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+import territory
 from territory import models
 from territory.errors import BadInput
 from territory.training import Agent, IdlePolicy, RandomPolicy, load_agent, save_agent
@@ -117,3 +118,11 @@ def test_scripted_policies_keep_to_the_mask():
     assert 400 < (drawn == 3).sum() < 600
     np.testing.assert_array_equal(drawn, RandomPolicy(seed=1)({}, masks))
     assert set(IdlePolicy()({}, masks)) == {80}
+
+
+def test_the_public_names_are_functions_even_after_their_modules_are_loaded():
+    from territory.training import agent, evaluation
+
+    assert territory.load_agent is agent.load_agent
+    assert territory.evaluate is evaluation.evaluate
+    assert all(getattr(territory.training, name) for name in territory.training.__all__)
