@@ -61,7 +61,7 @@ class Rollout:
 
     def store(self, step: int, rewards: np.ndarray, terminated: np.ndarray, truncated: np.ndarray) -> None:
         """Store what step ``step`` brought, arrays ``(N,)``."""
-        self.rewards[step].copy_(torch.from_numpy(rewards))
+        self.rewards[step].copy_(torch.from_numpy(rewards.astype(np.float32)))  # Apple's GPUs have no float64
         self.terminated[step].copy_(torch.from_numpy(terminated))
         self.truncated[step].copy_(torch.from_numpy(truncated))
 
