@@ -4,6 +4,7 @@ A notebook's exercise is a cell with a blank answer, then a cell whose last line
 hidden solution: a ``<details>`` block whose first Python block is what a learner would type instead.
 """
 
+import ast
 import contextlib
 import io
 import json
@@ -20,7 +21,15 @@ PASSED = ("Right", "Fits")
 
 
 def cells_of(path):
-    return [(cell["cell_type"], "".join(cell["source"])) for cell in json.loads(path.read_text("utf-8"))["cells"]]
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    return [(cell["cell_type"], "".join(cell["source"])) for cell in cells if not only_shows(cell)]
+
+
+def only_shows(cell):
+    """Timings and pictures: volatile cells that define nothing are of no use to a solution."""
+    if "nbval-ignore-output" not in cell["metadata"].get("tags", []):
+        return False
+    return all(isinstance(statement, ast.Expr) for statement in ast.parse("".join(cell["source"])).body)
 
 
 def last_solution(path):
