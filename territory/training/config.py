@@ -33,7 +33,7 @@ class TrainConfig:
     """Arithmetic inside the network: bf16 (autocast) is faster where the processor has it, and rounds more."""
     seed: int = 0
     """Seeds the weights, the maps and the sampling of actions: same seed, same machine, same curve."""
-    total_timesteps: int = 200_000
+    total_timesteps: int = 100_000
     """Environment steps to train for, over all games together; rounded up to whole updates."""
 
     num_envs: Annotated[int, tyro.conf.arg(name="n-envs", aliases=["--num-envs"])] = 16

@@ -6,6 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from territory.training.losses import chosen, masked_log_softmax
+from territory.world.actions import NUM_BUILDS, NUM_INTENSITIES, Direction
+
+FIRST_WAIT = Direction.WAIT * NUM_INTENSITIES * NUM_BUILDS  # attacks have lower indices, kinds of waiting this and up
 
 
 class Decision(NamedTuple):
@@ -19,11 +22,23 @@ class Decision(NamedTuple):
 def decide(
     model: nn.Module, maps: Tensor, global_stats: Tensor, masks: Tensor, generator: torch.Generator | None = None
 ) -> Decision:
-    """Allowed actions for observations on the model's device: drawn with ``generator``, the likeliest without one."""
+    """Allowed actions for observations on the model's device: drawn with ``generator``, the `greedy` without one."""
     logits, values = model(maps, global_stats)
     log_probs = masked_log_softmax(logits, masks)
     if generator is None:
-        actions = log_probs.argmax(dim=-1)
+        actions = greedy(log_probs)
     else:
         actions = torch.multinomial(log_probs.exp(), 1, generator=generator).squeeze(-1)
     return Decision(actions, chosen(log_probs, actions), values)
+
+
+def greedy(log_probs: Tensor) -> Tensor:
+    """The choice without dice, int64 ``(B,)``: first attack or wait, by their whole probability, then the likeliest.
+
+    A flat argmax pits the one WAIT against each of up to 80 attacks, so a network that attacks nine times in ten, in
+    ways that are nearly alike, would wait for ever: the agent of notebook 04 wins all of 64 games when its actions
+    are drawn, 77 % of them by argmax, and all again by this rule.
+    """
+    attacks, waits = log_probs[:, :FIRST_WAIT], log_probs[:, FIRST_WAIT:]
+    waiting = waits.logsumexp(-1) > attacks.logsumexp(-1)
+    return torch.where(waiting, FIRST_WAIT + waits.argmax(-1), attacks.argmax(-1))

@@ -10,6 +10,7 @@ from territory.errors import BadInput
 from territory.training import Agent, IdlePolicy, RandomPolicy, load_agent, save_agent
 from territory.training import agent as agents
 from territory.training import checkpoint as files
+from territory.training.policy import greedy
 
 
 @pytest.fixture
@@ -43,10 +44,12 @@ def test_one_observation_gives_an_integer_and_a_batch_an_array(agent, batch):
     assert isinstance(agent.act(one(obs), masks[0]), int)
 
 
-def test_the_deterministic_action_is_the_likeliest_allowed_one(agent, batch):
+def test_the_deterministic_action_is_the_likeliest_of_the_likelier_kind(agent, batch):
     obs, masks = batch
     probabilities, values = agent.predict(obs, masks)
-    np.testing.assert_array_equal(agent.act(obs, masks), probabilities.argmax(axis=1))
+    attacks, waits = probabilities[:, :80], probabilities[:, 80:]
+    likeliest = np.where(waits.sum(1) > attacks.sum(1), 80 + waits.argmax(1), attacks.argmax(1))
+    np.testing.assert_array_equal(agent.act(obs, masks), likeliest)
     np.testing.assert_array_equal(agent(obs, masks), agent.act(obs, masks))
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
     assert (probabilities[~masks] == 0).all()
@@ -54,6 +57,15 @@ def test_the_deterministic_action_is_the_likeliest_allowed_one(agent, batch):
     single, value = agent.predict(one(obs), masks[0])
     assert single.shape == (90,)
     assert value.shape == ()
+
+
+def test_many_attacks_alike_outweigh_the_one_wait():
+    probabilities = torch.zeros(3, 90)
+    probabilities[0, :80], probabilities[0, 80] = 0.9 / 80, 0.1  # the argmax is WAIT, but nine times in ten it attacks
+    probabilities[1, 3], probabilities[1, 80], probabilities[1, 81] = 0.4, 0.35, 0.25  # waits, building or not: 60 %
+    probabilities[2, 81] = 1.0  # nothing but WAIT with a city is allowed
+    probabilities[0, 7] += 1e-3
+    assert greedy(probabilities.log()).tolist() == [7, 80, 81]
 
 
 def test_drawn_actions_are_allowed_vary_and_repeat_with_the_seed(agent, batch):
