@@ -42,7 +42,7 @@ def test_impossible_combinations_are_refused_with_the_reason(changes, message):
 def test_the_documents_own_flags_make_a_configuration():
     config = TrainConfig(model="attention", device="cpu", num_envs=12, num_bots=5)
     assert config.batch_size == 12 * 64
-    assert config.num_updates == 261  # 200,000 / 768 = 260.4, rounded up
+    assert config.num_updates == 131  # 100,000 / 768 = 130.2, rounded up
 
 
 def test_a_configuration_survives_json():
