@@ -27,10 +27,15 @@ PATIENCE = 120.0  # seconds; a loaded machine with two cores starts a kernel slo
 # Every cell is in the page at once: a cell outside the window would have no widgets to find.
 _NOTEBOOK_SETTINGS = {"windowingMode": "none"}
 
-_FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-    " --disable-component-update --disable-sync"
-).split()
+_FLAGS = [
+    "--no-sandbox",  # Chromium refuses to sandbox for root, as in a container
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 def find_chromium() -> str | None:
