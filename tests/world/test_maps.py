@@ -82,7 +82,7 @@ def test_a_game_that_cannot_be_played_is_refused(arguments, said):
 
 @pytest.mark.parametrize("terrain", [np.ones((32, 64)), np.full((32, 32), 4), np.zeros((32, 32))])
 def test_a_map_that_cannot_be_played_is_refused(terrain):
-    with pytest.raises(BadInput, match="a map is an array|this map has about"):
+    with pytest.raises(BadInput, match=r"a map is an array|this map has about"):
         World(1, WorldParams(height=32, width=32, num_bots=2), terrain)
 
 
@@ -90,6 +90,6 @@ def test_a_map_that_cannot_be_played_is_refused(terrain):
 def test_a_wrong_action_is_refused_before_anything_moves(actions):
     world = World(1, WorldParams())
     world.reset([0])
-    with pytest.raises(BadInput, match="an action is 0 to 89|actions must be integers"):
+    with pytest.raises(BadInput, match=r"an action is 0 to 89|actions must be integers"):
         world.step(actions)
     assert world.state.tick[0] == 0

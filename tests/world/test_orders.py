@@ -101,7 +101,7 @@ def test_idling_never_pays():
         world.reset(np.arange(8))
         total = np.zeros(8)
         for _ in range(100):
-            rewards, terminated, _ = world.step(np.full(8, action))
+            rewards, _, _ = world.step(np.full(8, action))
             total += rewards[:, 1]
         return total.mean()
 
