@@ -13,6 +13,7 @@ from pathlib import Path
 import numba
 
 _HERE = Path(__file__).parent
+_PLAIN = ("__init__.py", "picture.py", "replay.py", "world.py")  # Python around the kernels: no machine code of theirs
 
 
 @cache
@@ -20,7 +21,8 @@ def cache_folder() -> Path:
     """Where the machine code of these very sources is kept. An unwritable folder makes Numba use the user's own."""
     sources = hashlib.sha256()
     for path in sorted(_HERE.glob("*.py")):
-        sources.update(path.read_bytes())
+        if path.name not in _PLAIN:
+            sources.update(path.read_bytes())
     return _HERE / "__pycache__" / f"kernels-{sources.hexdigest()[:16]}"
 
 

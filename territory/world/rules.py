@@ -71,7 +71,7 @@ def use_unclaimed(speed, attack_troops):
 
 @register_jitable
 def large_defender(defender_tiles):
-    """Defenders of 150,000 tiles and more lose tiles faster: 0.7 for the largest, 0.97 to 1 on our maps."""
+    """Defenders of 150,000 tiles and more lose tiles faster: 0.7 for the largest, 0.96 to 0.97 on our maps."""
     sigmoid = 1 / (1 + np.exp(-(defender_tiles - 150_000) * (math.log(2) / 50_000)))
     return 0.7 + 0.3 * (1 - sigmoid)
 

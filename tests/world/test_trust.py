@@ -1,12 +1,14 @@
 """Same seed, same game, bit for bit: whatever the threads, the neighbours in the batch, or a save in between."""
 
+from pathlib import Path
+
 import numba
 import numpy as np
 import pytest
 from builders import random_actions
 
 from territory.errors import BadInput
-from territory.world import World, WorldParams
+from territory.world import World, WorldParams, compiled
 from territory.world.replay import Replay, digest_of, record
 
 PARAMS = WorldParams(height=64, width=64, num_bots=8, opponents="mixed")
@@ -132,3 +134,9 @@ def test_the_digest_notices_one_tile():
     before = digest_of(world)
     world.state.owner[0, np.flatnonzero(world.state.owner[0])[0]] = 0
     assert digest_of(world) != before
+
+
+def test_no_file_outside_the_cache_key_holds_a_kernel():
+    for name in compiled._PLAIN:
+        source = (Path(compiled.__file__).parent / name).read_text()
+        assert "njit" not in source and "import kernel" not in source and "register_jitable" not in source, name
