@@ -4,6 +4,7 @@ import os
 
 # Before anything imports torch or NumPy: the workers of pytest and the notebooks' kernels share the cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads sleep instead of spinning
 os.environ.setdefault("NUMBA_NUM_THREADS", "2")
 
 from pathlib import Path
