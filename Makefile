@@ -4,6 +4,8 @@ TEST_WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+# In a container one is often root, and Jupyter wants to be told that this is meant. It listens on this machine only.
+AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .PHONY: help setup lab test course bench lint format clean
 
@@ -27,7 +29,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 lab: setup
-	$(BIN)/jupyter lab notebooks
+	$(BIN)/jupyter lab $(AS_ROOT) notebooks
 
 lint: setup
 	$(BIN)/ruff check .
