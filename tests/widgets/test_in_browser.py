@@ -37,6 +37,22 @@ def open_notebook(lab, folder, source):
     return view
 
 
+def test_the_explorer_of_notebook_05_follows_its_slider(lab, tmp_path, root):
+    notebook = nbformat.read(root / "notebooks" / "05_seeing_attention.ipynb", as_version=4)
+    shown = next(place for place, cell in enumerate(notebook.cells) if cell.source == "explorer")
+    notebook.cells = notebook.cells[: shown + 1]  # what follows does not touch the widget
+    nbformat.write(notebook, tmp_path / "05.ipynb")
+    lab.open("05.ipynb")
+    lab.run_all()
+    view = lab.output(shown)
+    board, handle = view.locator("img").nth(0), view.locator(".noUi-handle").nth(0)
+    handle.wait_for()
+    seen = board.screenshot()
+    lab.press(handle, "ArrowRight", times=5)
+    lab.wait_for_change(board, seen)
+    assert_clean(lab)
+
+
 def assert_clean(lab):
     assert lab.errors == []
     assert lab.outside == []
