@@ -94,7 +94,7 @@ def evaluate(
     """Win rate and more of an agent, on maps that training never saw.
 
     Args:
-        agent: A shipped agent, a run, a checkpoint file, or the scripted "random" and "idle".
+        agent: A shipped agent, a run, a checkpoint file, or the scripted "random", "idle" and "steady".
         num_bots: Opponents, 1 to 50.
         opponents: Who they are: bot, nation or mixed.
         games: How many to play.
@@ -134,7 +134,7 @@ def play(
     """Watch an agent play one game in the terminal.
 
     Args:
-        agent: A shipped agent, a run, a checkpoint file, or the scripted "random" and "idle".
+        agent: A shipped agent, a run, a checkpoint file, or the scripted "random", "idle" and "steady".
         num_bots: Opponents, 1 to 50.
         opponents: Who they are: bot, nation or mixed.
         seed: Of the map.

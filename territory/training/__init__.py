@@ -12,6 +12,7 @@ _NAMES = {
     "Agent": "agent",
     "EvaluationResult": "evaluation",
     "IdlePolicy": "policies",
+    "SteadyPolicy": "policies",
     "PPO": "ppo",
     "RandomPolicy": "policies",
     "TrainConfig": "config",

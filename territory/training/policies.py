@@ -27,4 +27,15 @@ class RandomPolicy:
         return np.where(mask, self.random.random(mask.shape), -1.0).argmax(axis=1)
 
 
-SCRIPTED = {"random": RandomPolicy, "idle": IdlePolicy}  # as the command line names them
+class SteadyPolicy:
+    """Attacks at every step with the smallest share, in the first direction that is open; looks at nothing else.
+
+    Weak bots lose to it: a yardstick that says how little a win against them takes.
+    """
+
+    def __call__(self, obs: dict[str, np.ndarray], mask: np.ndarray) -> np.ndarray:
+        """The first allowed action of each of the B games; ``mask`` ``(B, 90)`` gives actions ``(B,)``."""
+        return np.asarray(mask).argmax(axis=1)
+
+
+SCRIPTED = {"random": RandomPolicy, "idle": IdlePolicy, "steady": SteadyPolicy}  # as the command line names them

@@ -7,7 +7,7 @@ import torch
 import territory
 from territory import models
 from territory.errors import BadInput
-from territory.training import Agent, IdlePolicy, RandomPolicy, load_agent, save_agent
+from territory.training import Agent, IdlePolicy, RandomPolicy, SteadyPolicy, load_agent, save_agent
 from territory.training import agent as agents
 from territory.training import checkpoint as files
 from territory.training.policy import greedy
@@ -130,6 +130,8 @@ def test_scripted_policies_keep_to_the_mask():
     assert 400 < (drawn == 3).sum() < 600
     np.testing.assert_array_equal(drawn, RandomPolicy(seed=1)({}, masks))
     assert set(IdlePolicy()({}, masks)) == {80}
+    first = SteadyPolicy()({}, masks)
+    assert masks[np.arange(len(masks)), first].all() and (first == [row.argmax() for row in masks]).all()
 
 
 def test_the_public_names_are_functions_even_after_their_modules_are_loaded():
