@@ -4,6 +4,7 @@ TEST_WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+KERNELS := $(VENV)/kernels
 # In a container one is often root, and Jupyter wants to be told that this is meant. It listens on this machine only.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 # Kernels of several notebooks share the cores: OpenMP threads that wait should sleep, not spin (9 times faster when crowded).
@@ -20,7 +21,7 @@ help:
 	@echo 'make lint    check style and layers   make format  repair style'
 	@echo 'make clean   remove what was made, $(VENV) included'
 
-setup: $(READY)
+setup: $(KERNELS)
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -28,6 +29,11 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -m venv $(VENV) || { \
 	  echo "$(PYTHON) could not make a virtual environment; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[lab,test]'
+	@touch $@
+
+# The game's machine code, made beforehand so that no first cell of a notebook has to wait for it.
+$(KERNELS): $(READY) $(wildcard territory/world/*.py)
+	$(BIN)/python -m territory.world.warm
 	@touch $@
 
 lab: setup

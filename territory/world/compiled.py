@@ -13,7 +13,13 @@ from pathlib import Path
 import numba
 
 _HERE = Path(__file__).parent
-_PLAIN = ("__init__.py", "picture.py", "replay.py", "world.py")  # Python around the kernels: no machine code of theirs
+_PLAIN = (
+    "__init__.py",
+    "picture.py",
+    "replay.py",
+    "warm.py",
+    "world.py",
+)  # Python around the kernels: no machine code of theirs
 
 
 @cache

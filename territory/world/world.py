@@ -14,6 +14,7 @@ from territory.world.layout import NUM_PLANES, NUM_STATS
 from territory.world.observe import observe_batch
 from territory.world.params import WorldParams
 from territory.world.state import DERIVED, State, empty_state
+from territory.world.warm import announce
 
 AGENT = 1  # the player that the environments' actions drive
 
@@ -32,6 +33,7 @@ class World:
         if num_envs < 1:
             raise BadInput(f"num_envs must be at least 1, got {num_envs}")
         self.params = params or WorldParams()
+        announce()
         self.num_envs = num_envs
         self.settings = self.params.settings()
         self.state = empty_state(num_envs, self.params)

@@ -8,7 +8,7 @@ import pytest
 from builders import random_actions
 
 from territory.errors import BadInput
-from territory.world import World, WorldParams, compiled
+from territory.world import World, WorldParams, compiled, warm
 from territory.world.replay import Replay, digest_of, record
 
 PARAMS = WorldParams(height=64, width=64, num_bots=8, opponents="mixed")
@@ -140,3 +140,12 @@ def test_no_file_outside_the_cache_key_holds_a_kernel():
     for name in compiled._PLAIN:
         source = (Path(compiled.__file__).parent / name).read_text()
         assert "njit" not in source and "import kernel" not in source and "register_jitable" not in source, name
+
+
+def test_the_first_game_says_that_it_compiles(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(warm, "cache_folder", lambda: tmp_path / "kernels-none")
+    World(1, PARAMS)
+    assert "compiling the game for this machine, once" in capsys.readouterr().err
+    monkeypatch.setattr(warm, "cache_folder", lambda: tmp_path)
+    World(1, PARAMS)
+    assert capsys.readouterr().err == ""

@@ -1,0 +1,28 @@
+"""Compile the game for this machine, once: ``python -m territory.world.warm``. `make setup` does it beforehand."""
+
+import sys
+
+import numpy as np
+
+from territory.world.compiled import cache_folder
+
+
+def announce() -> None:
+    """Say why the first game takes a while, unless its kernels are compiled already."""
+    if not cache_folder().exists():
+        print("territory: compiling the game for this machine, once; this takes about a minute …", file=sys.stderr)
+
+
+def warm_up() -> None:
+    """Run every kernel once, on the smallest of maps."""
+    from territory.world.world import World, WorldParams  # which announces, and so imports this module
+
+    world = World(1, WorldParams(height=32, width=32, num_bots=1))
+    world.reset(np.zeros(1, np.uint64))
+    world.step(np.array([80]))
+    world.observe()
+    world.load_state_dict(world.state_dict())
+
+
+if __name__ == "__main__":
+    warm_up()
