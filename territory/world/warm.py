@@ -1,5 +1,6 @@
 """Compile the game for this machine, once: ``python -m territory.world.warm``. `make setup` does it beforehand."""
 
+import shutil
 import sys
 
 import numpy as np
@@ -9,12 +10,15 @@ from territory.world.compiled import cache_folder
 
 def announce() -> None:
     """Say why the first game takes a while, unless its kernels are compiled already."""
-    if not cache_folder().exists():
+    if not any(cache_folder().glob("engine.step_batch*")):
         print("territory: compiling the game for this machine, once; this takes about a minute …", file=sys.stderr)
 
 
 def warm_up() -> None:
-    """Run every kernel once, on the smallest of maps."""
+    """Run every kernel once, on the smallest of maps, and drop the machine code of earlier sources."""
+    for folder in cache_folder().parent.glob("kernels-*"):
+        if folder != cache_folder():
+            shutil.rmtree(folder)
     from territory.world.world import World, WorldParams  # which announces, and so imports this module
 
     world = World(1, WorldParams(height=32, width=32, num_bots=1))
