@@ -21,17 +21,26 @@ def root() -> Path:
 
 
 @pytest.fixture
-def lab(tmp_path):
-    """JupyterLab over `tmp_path` in a headless browser: put a notebook there, then `lab.open(name)`.
+def page():
+    """A page of a headless browser.
 
     Skips where there is no browser, unless TERRITORY_REQUIRE_BROWSER is set (as in CI): then it fails.
     """
-    from lab_browser import Lab, browser_page, find_chromium, lab_server
+    from lab_browser import browser_page, find_chromium
 
     if find_chromium() is None:
         reason = "no Chromium or Chrome found: install one, or name it in TERRITORY_CHROMIUM"
         if os.environ.get("TERRITORY_REQUIRE_BROWSER"):
             pytest.fail(reason)
         pytest.skip(reason)
-    with lab_server(tmp_path) as address, browser_page() as page:
+    with browser_page() as page:
+        yield page
+
+
+@pytest.fixture
+def lab(tmp_path, page):
+    """JupyterLab over `tmp_path` in a headless browser: put a notebook there, then `lab.open(name)`."""
+    from lab_browser import Lab, lab_server
+
+    with lab_server(tmp_path) as address:
         yield Lab(page, address)
