@@ -6,7 +6,7 @@ Each function takes any ``torch.nn.Module`` and gives plain frozen records; ``fo
 
 from territory.profiling.design import NetworkDesign, draft
 from territory.profiling.inputs import example_inputs
-from territory.profiling.latency import LatencyRecord, compare_latency, latency
+from territory.profiling.latency import LatencyRecord, compare_calls, compare_latency, latency
 from territory.profiling.macs import MacsRecord, macs_table
 from territory.profiling.memory import MemoryRecord, memory_table
 from territory.profiling.parameters import ParameterRecord, PartRecord, parameter_table, part_table
@@ -19,6 +19,7 @@ __all__ = [
     "NetworkDesign",
     "ParameterRecord",
     "PartRecord",
+    "compare_calls",
     "compare_latency",
     "draft",
     "example_inputs",

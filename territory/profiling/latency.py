@@ -62,19 +62,23 @@ def compare_latency(
             f"expected at least one model, repeats >= 1 and warmup >= 0; came {len(models)}, {repeats}, {warmup}."
         )
     make = _forward_call if mode == "forward" else _train_call
-    calls = [make(model, prepare(model, inputs)) for model in models.values()]
-    synchronise = [_synchroniser(device_of(model)) for model in models.values()]
+    calls = {name: _waiting(make(model, prepare(model, inputs)), device_of(model)) for name, model in models.items()}
+    return compare_calls(calls, repeats, warmup, clock)
+
+
+def compare_calls(
+    calls: Mapping[str, Callable[[], object]], repeats: int = 30, warmup: int = 5, clock: Clock = time.perf_counter
+) -> list[LatencyRecord]:
+    """Times anything that can be called, taking turns; a call must not return before its work is done."""
     times = np.empty((warmup + repeats, len(calls)))
     for row in times:
-        for column, (call, wait) in enumerate(zip(calls, synchronise, strict=True)):
-            wait()
+        for column, call in enumerate(calls.values()):
             start = clock()
             call()
-            wait()
             row[column] = clock() - start
     low, median, high = np.quantile(times[warmup:], [0.25, 0.5, 0.75], axis=0)
     return [
-        LatencyRecord(name, float(median[i]), float(low[i]), float(high[i]), repeats) for i, name in enumerate(models)
+        LatencyRecord(name, float(median[i]), float(low[i]), float(high[i]), repeats) for i, name in enumerate(calls)
     ]
 
 
@@ -107,6 +111,14 @@ def _total(outputs: Any) -> Tensor:
     return sum(_total(value) for value in values)
 
 
-def _synchroniser(device: torch.device) -> Callable[[], None]:
-    """An accelerator works on after Python has moved on; its clock must wait for it."""
-    return (lambda: None) if device.type == "cpu" else (lambda: torch.accelerator.synchronize(device))
+def _waiting(call: Callable[[], None], device: torch.device) -> Callable[[], None]:
+    """An accelerator works on after Python has moved on; its clock must wait for it, before and after."""
+    if device.type == "cpu":
+        return call
+    torch.accelerator.synchronize(device)
+
+    def call_and_wait() -> None:
+        call()
+        torch.accelerator.synchronize(device)
+
+    return call_and_wait

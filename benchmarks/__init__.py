@@ -1,0 +1,1 @@
+"""What is timed: always as a ratio against a named peer, measured by turns in the same run."""

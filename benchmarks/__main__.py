@@ -1,0 +1,31 @@
+"""``python -m benchmarks [world] [models] [training] [--small]``: prints one table of ratios for each."""
+
+import argparse
+import importlib
+
+import torch
+
+from territory.profiling import format_table
+from territory.training.device import keep_threads
+
+NAMES = ("world", "models", "training")
+
+
+def main() -> None:
+    """Run the benchmarks that were named; all of them by default."""
+    parser = argparse.ArgumentParser(prog="benchmarks", description="Ratios of times, measured by turns in one run.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which to run: {', '.join(NAMES)}; by default all")
+    parser.add_argument("--small", action="store_true", help="tiny sizes: shows that everything runs, measures nothing")
+    arguments = parser.parse_args()
+    unknown = sorted(set(arguments.names) - set(NAMES))
+    if unknown:
+        parser.error(f"no benchmark is called {', '.join(unknown)}: there are {', '.join(NAMES)}")
+    print(f"`what` takes `ratio` times as long as `against`. torch uses {torch.get_num_threads()} threads.")
+    for name in arguments.names or NAMES:
+        benchmark = importlib.import_module(f"benchmarks.{name}")
+        with keep_threads():
+            print(f"\n{name}: {benchmark.__doc__}\n\n{format_table(benchmark.run(arguments.small))}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""The networks: parameters, multiply-accumulates and time, each network against the attention network, in fp32."""
+
+from dataclasses import replace
+
+from torch import nn
+
+from benchmarks.timing import Ratio, time_ratio
+from territory import models
+from territory.profiling import compare_latency, example_inputs, macs_table, parameter_table
+from territory.training.build import make_model
+from territory.training.config import TrainConfig
+
+PEER = "attention"
+
+
+def run(small: bool) -> list[Ratio]:
+    """Costs that do not depend on the machine first, then those that do."""
+    networks = {name: make_model(TrainConfig(model=name)) for name in models.names()}
+    counts = {
+        "parameters": {name: sum(r.parameters for r in parameter_table(net)) for name, net in networks.items()},
+        "MACs": {name: sum(r.macs for r in macs_table(net)) for name, net in networks.items()},
+    }
+    ratios = [ratio for what, values in counts.items() for ratio in _counted(what, values)]
+    for batch in (1, 2) if small else (1, 12, 256):
+        for mode in ("forward", "train"):
+            ratios += _timed(networks, batch, mode, small)
+    return ratios
+
+
+def _counted(what: str, counts: dict[str, int]) -> list[Ratio]:
+    """Exact, so without spread."""
+    return [
+        Ratio(f"{name}, {what}", PEER, *[count / counts[PEER]] * 3, f"{count:,} against {counts[PEER]:,}")
+        for name, count in counts.items()
+        if name != PEER
+    ]
+
+
+def _timed(networks: dict[str, nn.Module], batch: int, mode: str, small: bool) -> list[Ratio]:
+    label = {"forward": "forward", "train": "training step"}[mode]
+    repeats, warmup = (2, 1) if small else (6, 2) if batch > 100 else (25, 5)
+    records = compare_latency(networks, example_inputs(batch), mode, repeats, warmup)
+    peer = next(record for record in records if record.name == PEER)
+    ratios = [time_ratio(record, peer) for record in records if record is not peer]
+    return [replace(ratio, what=f"{ratio.what}, {label}, batch {batch}") for ratio in ratios]

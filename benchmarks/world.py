@@ -1,0 +1,81 @@
+"""The game: environment steps with observation and mask, under random allowed actions."""
+
+import numpy as np
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+
+from benchmarks.naive import NaiveWorld
+from benchmarks.timing import Ratio, time_ratio
+from territory.envs import TerritoryEnv, TerritoryVectorEnv
+from territory.profiling import LatencyRecord, compare_calls
+from territory.training.policies import RandomPolicy
+from territory.world import World
+
+FEW, MANY = 5, 50  # bots
+
+
+class Games:
+    """A vector environment and someone who plays it: each call plays a few steps on from where the last one ended."""
+
+    def __init__(self, envs, steps: int):
+        self.envs, self.steps = envs, steps
+        self.policy = RandomPolicy(seed=0)
+        self.obs, info = envs.reset(seed=0)
+        self.mask = info["action_mask"]
+
+    def __call__(self) -> None:
+        for _ in range(self.steps):
+            self.obs, _, _, _, info = self.envs.step(self.policy(self.obs, self.mask))
+            self.mask = info["action_mask"]
+
+
+def run(small: bool) -> list[Ratio]:
+    """Naive engine, number of bots, single environments, and the price of a new game."""
+    side, games, steps, repeats = (64, 2, 2, 2) if small else (128, 16, 10, 25)
+    warmup = 1 if small else 3
+    sizes = {"height": side, "width": side}
+    native = {bots: Games(TerritoryVectorEnv(games, num_bots=bots, **sizes), steps) for bots in (FEW, MANY)}
+    naive = {bots: Games(_naive(games, num_bots=bots, **sizes), steps) for bots in (FEW, MANY)}
+    singles = Games(_singles(games, num_bots=FEW, **sizes), steps)
+    resets = World(games, native[FEW].envs.params)
+    seeds = np.random.default_rng(0)
+    calls = {
+        f"{games} games, {FEW} bots": native[FEW],
+        f"{games} games, {MANY} bots": native[MANY],
+        f"naive engine, {FEW} bots": naive[FEW],
+        f"naive engine, {MANY} bots": naive[MANY],
+        f"SyncVectorEnv of {games}": singles,
+        f"{games} new games": lambda: resets.reset(seeds.integers(1_000_000, size=games)),
+    }
+    few, many, naive_few, naive_many, single, new = compare_calls(calls, repeats, warmup)
+    for bots in (FEW, MANY):
+        _check_same_game(native[bots].envs.world, naive[bots].envs.world)
+    pairs = [(naive_few, few), (naive_many, many), (many, few), (single, few)]
+    ratios = [time_ratio(what, peer, _rates(games * steps, what, peer)) for what, peer in pairs]
+    return [*ratios, time_ratio(new, _one_step(few, steps))]
+
+
+def _naive(games: int, **options) -> TerritoryVectorEnv:
+    envs = TerritoryVectorEnv(games, **options)
+    envs.world = NaiveWorld(games, envs.params)
+    return envs
+
+
+def _singles(games: int, **options) -> SyncVectorEnv:
+    return SyncVectorEnv([lambda: TerritoryEnv(**options)] * games, autoreset_mode=AutoresetMode.SAME_STEP)
+
+
+def _check_same_game(world: World, yardstick: World) -> None:
+    """A ratio between two different games would mean nothing."""
+    other = yardstick.state_dict()
+    differing = [name for name, value in world.state_dict().items() if not np.array_equal(value, other[name])]
+    if differing:
+        raise AssertionError(f"the naive engine played another game: {', '.join(differing)} differ")
+
+
+def _one_step(record: LatencyRecord, steps: int) -> LatencyRecord:
+    times = (record.median / steps, record.low / steps, record.high / steps)
+    return LatencyRecord(f"a step of {record.name}", *times, record.repeats)
+
+
+def _rates(steps: int, what: LatencyRecord, against: LatencyRecord) -> str:
+    return f"{steps / what.median:,.0f} against {steps / against.median:,.0f} steps/s"

@@ -1,0 +1,56 @@
+"""The benchmarks run, at tiny sizes, and print sound ratios; how large they are is no test's business."""
+
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from territory.profiling import compare_calls
+
+ROWS = {
+    "world": ["naive engine, 5 bots", "naive engine, 50 bots", "2 games, 50 bots", "SyncVectorEnv of 2", "2 new games"],
+    "models": [
+        "baseline, parameters",
+        "baseline, MACs",
+        *[f"baseline, {mode}, batch {batch}" for batch in (1, 2) for mode in ("forward", "training step")],
+    ],
+    "training": ["a PPO update", "a training pass in bf16"],
+}
+
+
+def _benchmarks(root, *arguments):
+    command = [sys.executable, "-m", "benchmarks", *arguments]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_benchmark_prints_finite_positive_ratios(name, root):
+    done = _benchmarks(root, name, "--small")
+    assert done.returncode == 0, done.stderr
+    _, table = done.stdout.split("-  -", 1)  # rows stand below the rule
+    rows = [re.split(r"\s{2,}", line) for line in table.splitlines()[1:]]
+    assert set(ROWS[name]) <= {row[0] for row in rows}
+    ratios = np.array([row[2:5] for row in rows], float)  # the median, and its spread
+    assert np.isfinite(ratios).all() and (ratios > 0).all()
+    assert (ratios[:, 1] <= ratios[:, 0]).all() and (ratios[:, 0] <= ratios[:, 2]).all()
+
+
+def test_an_unknown_benchmark_is_named_with_those_that_exist(root):
+    done = _benchmarks(root, "wrold")
+    assert done.returncode == 2
+    assert "wrold" in done.stderr and "world, models, training" in done.stderr
+
+
+def test_calls_take_turns_and_the_warm_up_is_not_counted():
+    now, played = [0.0], []
+
+    def call(name, seconds):
+        played.append(name)
+        now[0] += seconds if len(played) > 2 else 100.0
+
+    calls = {"quick": lambda: call("quick", 1.0), "slow": lambda: call("slow", 3.0)}
+    quick, slow = compare_calls(calls, repeats=4, warmup=1, clock=lambda: now[0])
+    assert played == ["quick", "slow"] * 5
+    assert (quick.median, slow.median, slow.low, slow.high) == (1.0, 3.0, 3.0, 3.0)
