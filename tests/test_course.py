@@ -18,7 +18,24 @@ Look at $x^2$, then
 
 $$\\frac{q\\,k^\\top}{\\sqrt{d}}$$
 
-and `$5`; [a link](https://example.org) may lead elsewhere."""
+and `$5`; [a link](https://example.org) may lead elsewhere.
+
+![a dot](dot.png)
+
+<details>
+<summary>Solution</summary>
+
+It is *hidden* until asked for.
+
+```python
+x = 1
+```
+</details>
+
+After it."""
+DOT = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+)  # a picture of one pixel
 PLOT = "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2]);"
 WIDGET = """
 import io
@@ -58,6 +75,7 @@ def made(tmp_path_factory):
         "from ipywidgets import IntSlider\nIntSlider()",
     )
     write(folder / "notebooks", "00_first.ipynb", TEXT, PLOT, WIDGET)
+    (folder / "notebooks" / "dot.png").write_bytes(DOT)
     done = course(folder)
     assert done.returncode == 0, done.stderr
     return folder / "pages", done
@@ -69,7 +87,8 @@ def pictures(page):
 
 
 def test_plots_and_widgets_are_pictures_in_the_page(made):
-    plot, dial = pictures(made[0] / "00_first.html")
+    dot, plot, dial = pictures(made[0] / "00_first.html")
+    assert dot == DOT
     assert plot.startswith(b"\x89PNG") and dial.startswith(b"\x89PNG")
     width, height = (int.from_bytes(dial[start : start + 4], "big") for start in (16, 20))
     assert (width, height) == (123, 45)
@@ -107,10 +126,14 @@ def test_a_browser_shows_pictures_and_formulas_without_complaint(made, page):
     page.get_by_role("link").first.click()
     page.get_by_role("heading", name="Are both shown?").wait_for()
     widths = page.locator("img").evaluate_all("images => images.map(image => image.naturalWidth)")
-    assert len(widths) == 2 and widths[1] == 123 and widths[0] > 123
+    assert widths[0] == 1 and widths[1] > 123 and widths[2:] == [123]
     formulas = [formula.bounding_box() for formula in page.locator("math").all()]
     assert len(formulas) == 2 and all(box["width"] > 5 and box["height"] > 5 for box in formulas)
     assert page.locator("math mfrac").count() == 1
+    hidden, after = page.get_by_text("until asked for"), page.get_by_text("After it.")
+    assert not hidden.is_visible() and not page.get_by_text("x = 1").is_visible() and after.is_visible()
+    page.get_by_text("Solution").click()
+    assert hidden.is_visible()
     assert lab.errors == []
     assert lab.outside == []
 
@@ -125,10 +148,10 @@ def test_a_failing_cell_stops_the_course_and_is_named(tmp_path):
 
 def test_a_page_that_would_fetch_is_refused(tmp_path):
     fetching = "from IPython.display import HTML\nHTML('<script src=\"https://example.org/a.js\"></script>')"
-    write(tmp_path / "notebooks", "00_out.ipynb", "# Out?", fetching)
+    write(tmp_path / "notebooks", "00_out.ipynb", '# Out?\n\n<img src="lost.png">', fetching)
     done = course(tmp_path)
     assert done.returncode == 1
-    assert "00_out.ipynb" in done.stderr and "https://example.org/a.js" in done.stderr
+    assert "00_out.ipynb" in done.stderr and "lost.png, https://example.org/a.js" in done.stderr
 
 
 def test_no_notebooks_is_said(tmp_path):

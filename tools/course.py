@@ -35,9 +35,9 @@ INDEX = """<!DOCTYPE html>
 <head><meta charset="utf-8"><title>Territory</title></head>
 <body style="font-family: sans-serif; max-width: 40em; margin: 3em auto; line-height: 1.6">
 <h1>Territory</h1>
-<ol start="0">
+<ul style="list-style: none">
 {items}
-</ol>
+</ul>
 </body>
 </html>
 """
@@ -49,6 +49,12 @@ class PageError(Exception):
 
 class MathRenderer(IPythonRenderer):
     """Markdown to HTML with formulas as MathML, which browsers draw themselves."""
+
+    def block_html(self, html: str) -> str:
+        """As written. nbconvert parses each block on its own to embed images, and so closes <details> too early."""
+        return html
+
+    inline_html = block_html
 
     def block_math(self, body: str) -> str:
         """A formula of its own, from LaTeX."""
@@ -107,10 +113,10 @@ def title_of(notebook: nbformat.NotebookNode, path: Path) -> str:
 
 
 def fetched(page: str) -> list[str]:
-    """What a browser would get from a network to show the page: scripts, styles, pictures, frames."""
+    """What a browser would get from elsewhere to show the page: scripts, styles, pictures, frames not inside it."""
     parts = BeautifulSoup(page, "html.parser").select("script, link, img, iframe, source, video, audio")
     addresses = [part.get("src") or part.get("href") or "" for part in parts]
-    return [address for address in addresses if address.startswith(("http:", "https:", "//"))]
+    return [address for address in addresses if address and not address.startswith("data:")]
 
 
 def make_page(path: Path) -> tuple[str, str]:
@@ -122,7 +128,7 @@ def make_page(path: Path) -> tuple[str, str]:
     resources = {"metadata": {"name": path.stem, "path": str(path.parent)}}
     page, _ = CourseExporter().from_notebook_node(notebook, resources)
     if outside := fetched(page):
-        raise PageError(f"{path.name}: the page would need a network for {', '.join(outside)}")
+        raise PageError(f"{path.name}: the page would need more than itself: {', '.join(outside)}")
     return title, page
 
 
