@@ -10,7 +10,7 @@ from territory.world.compiled import cache_folder
 
 def announce() -> None:
     """Say why the first game takes a while, unless its kernels are compiled already."""
-    if not any(cache_folder().glob("engine.step_batch*")):
+    if not any(cache_folder().rglob("engine.step_batch*.nbi")):
         print("territory: compiling the game for this machine, once; this takes about a minute …", file=sys.stderr)
 
 
