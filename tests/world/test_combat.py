@@ -6,7 +6,7 @@ from builders import board, disc, everyone, two_halves, uniform
 
 from territory.world import rules
 from territory.world.actions import Direction, encode
-from territory.world.combat import _spread
+from territory.world.chances import spread
 from territory.world.state import WHOLE_BORDER
 
 E, W = Direction.E, Direction.W
@@ -98,7 +98,7 @@ def test_the_expected_price_of_what_falls_is_the_budget(budget):
     cells = np.zeros((5, 4), np.int32)
     cells[1, 1], cells[2, 2], cells[4, 3] = 30, 6, 1
     price, chance = np.array([0.0, 5.0, 6.0, 7.0]), np.zeros((5, 4))
-    _spread(budget, cells, price, chance)
+    spread(budget, cells, price, chance)
     everything = (cells * price).sum()  # 30*5 + 6*6 + 1*7 = 193
     assert (cells * price * chance).sum() == pytest.approx(min(budget, everything))
     assert chance.max() <= 1 and (chance[4, 3] >= chance[2, 2]) and (chance[2, 2] >= chance[1, 1])
