@@ -36,8 +36,8 @@ def greedy(log_probs: Tensor) -> Tensor:
     """The choice without dice, int64 ``(B,)``: first attack or wait, by their whole probability, then the likeliest.
 
     A flat argmax pits the one WAIT against each of up to 80 attacks, so a network that attacks nine times in ten, in
-    ways that are nearly alike, would wait for ever: the agent of notebook 04 wins all of 64 games when its actions
-    are drawn, 77 % of them by argmax, and all again by this rule.
+    ways that are nearly alike, would wait for ever. The shipped agent loses games that way which it wins when its
+    actions are drawn, and wins again by this rule (tests/training/test_shipped.py).
     """
     attacks, waits = log_probs[:, :FIRST_WAIT], log_probs[:, FIRST_WAIT:]
     waiting = waits.logsumexp(-1) > attacks.logsumexp(-1)

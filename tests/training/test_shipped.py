@@ -1,0 +1,40 @@
+"""The agent that comes with the package, in a few of the games that the README reports on."""
+
+import numpy as np
+import pytest
+
+import territory
+from territory.training.agent import shipped
+
+
+@pytest.fixture(scope="module")
+def agent():
+    return territory.load_agent("attention")
+
+
+@pytest.fixture(scope="module")
+def played(agent):
+    """16 held-out games by the agent's deterministic choice."""
+    return territory.evaluate(agent, games=16)
+
+
+def test_it_says_how_it_was_trained_and_what_it_reached(agent):
+    assert shipped() == ("attention",)
+    assert agent.config["num_bots"] == 5 and agent.config["norm"] == "group"
+    assert agent.progress["step"] == 102_144
+    (reached,) = agent.results.values()
+    assert reached["games"] == 64 and reached["win_rate"] >= 0.95
+
+
+def test_it_wins_on_maps_that_training_never_saw(played):
+    assert played.win_rate == 1
+    assert played.idle_share < 0.5
+
+
+def test_a_flat_argmax_waits_where_the_policy_would_rather_attack(agent, played):
+    def argmax(obs, mask):
+        return np.argmax(agent.predict(obs, mask)[0], axis=1)
+
+    flat = territory.evaluate(argmax, games=16)
+    assert sum(flat.wins) < sum(played.wins)
+    assert flat.idle_share > 2 * played.idle_share
