@@ -6,6 +6,7 @@ of its own.
 """
 
 import hashlib
+import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -30,6 +31,12 @@ def cache_folder() -> Path:
         if path.name not in _PLAIN:
             sources.update(path.read_bytes())
     return _HERE / "__pycache__" / f"kernels-{sources.hexdigest()[:16]}"
+
+
+def announce() -> None:
+    """Say why the first game takes a while, unless its kernels are compiled already."""
+    if not any(cache_folder().rglob("engine.step_batch*.nbi")):
+        print("territory: compiling the game for this machine, once; this takes about a minute …", file=sys.stderr)
 
 
 def kernel(function: Callable | None = None, *, parallel: bool = False):

@@ -1,17 +1,11 @@
 """Compile the game for this machine, once: ``python -m territory.world.warm``. `make setup` does it beforehand."""
 
 import shutil
-import sys
 
 import numpy as np
 
 from territory.world.compiled import cache_folder
-
-
-def announce() -> None:
-    """Say why the first game takes a while, unless its kernels are compiled already."""
-    if not any(cache_folder().rglob("engine.step_batch*.nbi")):
-        print("territory: compiling the game for this machine, once; this takes about a minute …", file=sys.stderr)
+from territory.world.world import World, WorldParams
 
 
 def warm_up() -> None:
@@ -19,8 +13,6 @@ def warm_up() -> None:
     for folder in cache_folder().parent.glob("kernels-*"):
         if folder != cache_folder():
             shutil.rmtree(folder)
-    from territory.world.world import World, WorldParams  # which announces, and so imports this module
-
     world = World(1, WorldParams(height=32, width=32, num_bots=1))
     world.reset(np.zeros(1, np.uint64))
     world.step(np.array([80]))

@@ -9,12 +9,12 @@ import numpy as np
 from territory.errors import BadInput
 from territory.world import rules
 from territory.world.actions import NUM_ACTIONS
+from territory.world.compiled import announce
 from territory.world.engine import SCRIPTED, rebuild_batch, start_batch, step_batch
 from territory.world.layout import NUM_PLANES, NUM_STATS
 from territory.world.observe import observe_batch
 from territory.world.params import WorldParams
 from territory.world.state import DERIVED, State, empty_state
-from territory.world.warm import announce
 
 AGENT = 1  # the player that the environments' actions drive
 

@@ -8,7 +8,7 @@ import pytest
 from builders import random_actions
 
 from territory.errors import BadInput
-from territory.world import World, WorldParams, compiled, warm
+from territory.world import World, WorldParams, compiled
 from territory.world.replay import Replay, digest_of, record
 
 PARAMS = WorldParams(height=64, width=64, num_bots=8, opponents="mixed")
@@ -143,7 +143,7 @@ def test_no_file_outside_the_cache_key_holds_a_kernel():
 
 
 def test_the_first_game_says_that_it_compiles(monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(warm, "cache_folder", lambda: tmp_path / "kernels-none")
+    monkeypatch.setattr(compiled, "cache_folder", lambda: tmp_path / "kernels-none")
     World(1, PARAMS)
     assert "compiling the game for this machine, once" in capsys.readouterr().err
     monkeypatch.undo()
