@@ -9,29 +9,34 @@ from typing import NamedTuple
 import numpy as np
 
 from territory.world import cities, rng, rules
+from territory.world.boards import list_cells, meets, press_front
 from territory.world.compiled import kernel
+from territory.world.contacts import note
 from territory.world.state import WHOLE_BORDER
 
 
 class Character(NamedTuple):
-    """What a scripted player is like. Shares are of its troop cap."""
+    """What a scripted player is like, in shares of its troop cap."""
 
-    interval: int  # ticks between thoughts
-    phase: int  # tick of the first thought
     trigger: float  # attacks players above this share
     reserve: float  # keeps this share when attacking a player
     expand: float  # keeps this share when taking unclaimed land
 
 
 @kernel
-def character(game, player):
-    """The traits of a player in this game (openfront-rules: 40 to 79 ticks for a bot, 30 to 59 for a nation)."""
+def thinks_now(game, player):
+    """Whether this is its tick: one in 40 to 79 for a bot, in 30 to 59 for a nation (openfront-rules)."""
     key = rng.stream(game.seed[0], rng.TRAIT, player)
-    slowest, span = (40, 40) if game.kind[player] == rules.BOT else (30, 30)
-    interval = slowest + rng.below(key, 0, span)
+    span = 40 if game.kind[player] == rules.BOT else 30
+    interval = span + rng.below(key, 0, span)
+    return game.tick[0] % interval == rng.below(key, 1, interval)
+
+
+@kernel
+def character(game, player):
+    """The traits of a player in this game."""
+    key = rng.stream(game.seed[0], rng.TRAIT, player)
     return Character(
-        interval,
-        rng.below(key, 1, interval),
         0.50 + 0.01 * rng.below(key, 2, 10),
         0.30 + 0.01 * rng.below(key, 3, 10),
         0.10 + 0.01 * rng.below(key, 4, 10),
@@ -39,53 +44,50 @@ def character(game, player):
 
 
 @kernel
-def think(game, settings, player):
+def think(game, settings, books, player):
     """Let a scripted player act, if this is a tick on which it thinks."""
-    traits = character(game, player)
-    if game.tick[0] % traits.interval != traits.phase:
+    if not thinks_now(game, player):
         return
-    touching, threat = look_around(game, settings.offsets, player)
+    traits = character(game, player)
+    touching, threat = look_around(game, settings, books, player)
     cap = rules.cap(float(game.tiles[player]), float(game.cities[player]), rules.CAP_FACTOR[game.kind[player]])
-    if game.kind[player] == rules.NATION and cities.can_build(game, settings, player):
-        cities.build(game, settings, player)
+    if game.kind[player] == rules.NATION and cities.can_pay(game, settings, player):
+        _build(game, settings, player)
     if touching[0]:
-        _commit(game, player, 0, game.troops[player] - traits.expand * cap)
+        _commit(game, books, player, 0, game.troops[player] - traits.expand * cap)
     elif game.troops[player] >= traits.trigger * cap or _must_answer(game, player, threat):
         target = _choose(game, player, touching, threat)
         if target:
-            _commit(game, player, target, game.troops[player] - traits.reserve * cap)
+            _commit(game, books, player, target, game.troops[player] - traits.reserve * cap)
 
 
 @kernel
-def _commit(game, player, target, troops):
+def _build(game, settings, player):
+    site = cities.site(game, settings, player)
+    if site >= 0:
+        cities.build(game, settings, player, site)
+
+
+@kernel
+def _commit(game, books, player, target, troops):
     if troops >= 1:
         game.troops[player] -= troops
         game.attacks[player, WHOLE_BORDER + target] += troops
+        note(books, player, WHOLE_BORDER + target)
 
 
 @kernel
-def look_around(game, offsets, player):
-    """How many takeable cells of each owner lie beside the player's, and the troops each player sends against it."""
-    players = game.alive.size
-    touching = np.zeros(players, np.int32)
-    pushes = np.zeros(players, np.uint8)  # a bit for each direction in which that player's push meets us
-    for i in range(game.takeable_count[0]):
-        cell = game.takeable[i]
-        owner = game.owner[cell]
-        if owner == player:
-            for d in range(8):
-                pushes[game.owner[cell - offsets[d]]] |= np.uint8(1 << d)
-        else:
-            for d in range(0, 8, 2):
-                if game.owner[cell - offsets[d]] == player:
-                    touching[owner] += 1
-                    break
-    threat = np.zeros(players)
-    for other in range(1, players):
+def look_around(game, settings, books, player):
+    """How many cells of each owner lie beside the player's, and the troops each player sends against it."""
+    touching, threat = np.zeros(game.alive.size, np.int64), np.zeros(game.alive.size)
+    press_front(game, settings, player, game.ground, books.front)
+    for i in range(list_cells(books.front, settings, books.front_cells)):
+        touching[game.owner[books.front_cells[i]]] += 1
+    for other in range(1, game.alive.size):
         if other != player:
             threat[other] = game.attacks[other, WHOLE_BORDER + player]
             for d in range(WHOLE_BORDER):
-                if (pushes[other] >> np.uint8(d)) & 1:
+                if game.attacks[other, d] > 0 and meets(game, settings, other, d, player):
                     threat[other] += game.attacks[other, d]
     return touching, threat
 

@@ -13,9 +13,15 @@ def next_price(game, settings, player):
 
 
 @kernel
+def can_pay(game, settings, player):
+    """Whether the player is alive and has the gold for its next city."""
+    return game.alive[player] and game.gold[player] >= next_price(game, settings, player)
+
+
+@kernel
 def can_build(game, settings, player):
     """Whether the player can pay for a city and has a cell for it."""
-    if not game.alive[player] or game.gold[player] < next_price(game, settings, player):
+    if not can_pay(game, settings, player):
         return False
     standing = _standing(game)
     for cell in range(game.owner.size):
@@ -25,9 +31,22 @@ def can_build(game, settings, player):
 
 
 @kernel
-def build(game, settings, player):
-    """Pay for a city and set it on the player's deepest free cell (the first of equals)."""
-    site = _deepest(game, settings, player)
+def site(game, settings, player):
+    """Where the player would build now: its deepest cell far enough from any city (the first of equals), or -1."""
+    if not can_pay(game, settings, player):
+        return -1
+    standing = _standing(game)
+    depth = _depths(game, settings, player)
+    best, deepest = 0, -1
+    for cell in range(depth.size):
+        if depth[cell] > best and _far_enough(cell, standing, settings):
+            best, deepest = depth[cell], cell
+    return deepest
+
+
+@kernel
+def build(game, settings, player, site):
+    """Pay for a city and set it on its site."""
     game.gold[player] -= next_price(game, settings, player)
     game.city[site] = 1
     game.cities[player] += 1
@@ -54,17 +73,6 @@ def _far_enough(cell, standing, settings):
         if down * down + across * across < settings.city_spacing**2:
             return False
     return True
-
-
-@kernel
-def _deepest(game, settings, player):
-    standing = _standing(game)
-    depth = _depths(game, settings, player)
-    best, site = 0, -1
-    for cell in range(depth.size):
-        if depth[cell] > best and _far_enough(cell, standing, settings):
-            best, site = depth[cell], cell
-    return site
 
 
 @kernel

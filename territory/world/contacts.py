@@ -1,125 +1,120 @@
-"""Where attacks meet land they could take.
+"""Where attacks meet land they could take: the contacts of a tick, found on the state it began with.
 
-An attack's front may touch several owners; each (attack, owner of the cells) pair is a `contact`. All contacts of a
-tick are found on the state the tick began with.
+Contacts stand in the order of attacker, lane, and cell; pairs likewise.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 
+from territory.world.bits import trailing_zeros
+from territory.world.boards import list_cells, press_front, push_front
 from territory.world.compiled import kernel
 from territory.world.state import WHOLE_BORDER
+from territory.world.workspace import CONTACTS, HOMEWARD, PAIRS
 
-TERRAINS = 4
-NEIGHBOURS = 5  # 0 to 4 own cells beside a cell; 0 only across a corner
-
-
-class Contacts(NamedTuple):
-    """The fronts of one tick, for K contacts and M (contact, cell) pairs; the first `count` entries are in use."""
-
-    count: np.ndarray  # int64 (2,): K and M
-    index: np.ndarray  # int16 (P+1, 9+P, P+1): the contact of attacker, lane and owner; -1 if none
-    attacker: np.ndarray  # int32 (K,)
-    lane: np.ndarray  # int32 (K,)
-    target: np.ndarray  # int32 (K,)
-    cells: np.ndarray  # int32 (K, 5, 4): front cells by own neighbours and terrain
-    chance: np.ndarray  # float64 (K, 5, 4): that such a cell falls this tick
-    taken: np.ndarray  # int32 (K, 4): cells that fell, by terrain
-    pair_contact: np.ndarray  # int32 (M,)
-    pair_cell: np.ndarray  # int32 (M,): pairs with the same cell stand together
-    pair_neighbours: np.ndarray  # int8 (M,)
+_ONE = np.uint64(1)
 
 
 @kernel
-def attacking(game):
-    """Per player: a bit for each direction with an attack, a bit for each player its whole border presses on.
-
-    Attacks with less than one troop are over.
-    """
-    players = game.alive.size
-    lanes = np.zeros(players, np.uint8)
-    borders = np.zeros(players, np.uint64)
-    for a in range(1, players):
+def note_attacks(game, books):
+    """Note who pushes where and who presses on whom. Within a step, `note` and `end_spent` keep it true."""
+    for a in range(game.alive.size):
+        books.lanes[a], books.borders[a] = np.uint8(0), np.uint64(0)
         for lane in range(game.attacks.shape[1]):
-            if game.attacks[a, lane] >= 1:
-                if lane < WHOLE_BORDER:
-                    lanes[a] |= np.uint8(1 << lane)
-                else:
-                    borders[a] |= np.uint64(1) << np.uint64(lane - WHOLE_BORDER)
-            else:
-                game.attacks[a, lane] = 0
-    return lanes, borders
+            if game.attacks[a, lane] > 0:
+                note(books, a, lane)
 
 
 @kernel
-def find_contacts(game, offsets, lanes, borders, index):
-    contacts = _no_contacts(game, index)
-    beside = np.empty(8, np.uint8)
-    for i in range(game.takeable_count[0]):
-        cell = game.takeable[i]
+def note(books, a, lane):
+    """An attack has begun."""
+    if lane < WHOLE_BORDER:
+        books.lanes[a] |= np.uint8(1 << lane)
+    else:
+        books.borders[a] |= _ONE << np.uint64(lane - WHOLE_BORDER)
+
+
+@kernel
+def find_contacts(game, settings, books):
+    """List every (attack, owner) contact and every (contact, cell) pair, and the attacks that have none."""
+    books.count[:] = 0
+    for a in range(1, game.alive.size):
+        if books.lanes[a]:
+            for d in range(WHOLE_BORDER):
+                if (books.lanes[a] >> np.uint8(d)) & 1:
+                    _meet_push(game, settings, books, a, d)
+        pressed = books.borders[a]
+        while pressed:
+            _meet_press(game, settings, books, a, np.int64(trailing_zeros(pressed)))
+            pressed &= pressed - _ONE
+
+
+@kernel
+def _meet_push(game, settings, books, a, d):
+    if _is_over(game, books, a, d):
+        return
+    if not push_front(game, settings, a, d, books.front):
+        return _go_home(books, a, d)
+    first = books.count[CONTACTS]
+    for i in range(list_cells(books.front, settings, books.front_cells)):
+        cell = books.front_cells[i]
         target = game.owner[cell]
-        for d in range(8):
-            beside[d] = game.owner[cell - offsets[d]]
-        for d in range(8):
-            a = beside[d]
-            if a != 0 and a != target and (lanes[a] >> np.uint8(d)) & 1:
-                _add_pair(game, contacts, a, d, target, cell, beside)
-        for d in range(0, 8, 2):
-            a = beside[d]
-            if a != 0 and a != target and presses(borders, a, target) and not _seen_before(beside, d):
-                _add_pair(game, contacts, a, WHOLE_BORDER + target, target, cell, beside)
-    return contacts
+        k = np.int64(books.contact_of[target])
+        if k < 0:
+            k = _new_contact(books, a, d, target)
+            books.contact_of[target] = k
+        _add_pair(game, settings.offsets, books, k, a, cell)
+    for k in range(first, books.count[CONTACTS]):
+        books.contact_of[books.target[k]] = -1
 
 
 @kernel
-def _no_contacts(game, index):
-    pairs = 12 * game.takeable_count[0] + 1  # a cell has 8 directions and 4 sides to be taken from
-    most = min(pairs, index.size)
-    return Contacts(
-        np.zeros(2, np.int64),
-        index,
-        np.empty(most, np.int32),
-        np.empty(most, np.int32),
-        np.empty(most, np.int32),
-        np.empty((most, NEIGHBOURS, TERRAINS), np.int32),
-        np.empty((most, NEIGHBOURS, TERRAINS), np.float64),
-        np.empty((most, TERRAINS), np.int32),
-        np.empty(pairs, np.int32),
-        np.empty(pairs, np.int32),
-        np.empty(pairs, np.int8),
-    )
+def _meet_press(game, settings, books, a, target):
+    lane = WHOLE_BORDER + target
+    if _is_over(game, books, a, lane):
+        return
+    if not press_front(game, settings, a, game.boards[target], books.front):
+        return _go_home(books, a, lane)
+    k = _new_contact(books, a, lane, target)
+    for i in range(list_cells(books.front, settings, books.front_cells)):
+        _add_pair(game, settings.offsets, books, k, a, books.front_cells[i])
 
 
 @kernel
-def _seen_before(beside, d):
-    for earlier in range(0, d, 2):
-        if beside[earlier] == beside[d]:
-            return True
-    return False
+def _is_over(game, books, a, lane):
+    """An attack with less than one troop is over."""
+    if game.attacks[a, lane] >= 1:
+        return False
+    game.attacks[a, lane] = 0
+    if lane < WHOLE_BORDER:
+        books.lanes[a] &= ~np.uint8(1 << lane)
+    else:
+        books.borders[a] &= ~(_ONE << np.uint64(lane - WHOLE_BORDER))
+    return True
 
 
 @kernel
-def _add_pair(game, contacts, attacker, lane, target, cell, beside):
-    k = contacts.index[attacker, lane, target]
-    if k < 0:
-        k = contacts.count[0]
-        contacts.count[0] += 1
-        contacts.index[attacker, lane, target] = k
-        contacts.attacker[k], contacts.lane[k], contacts.target[k] = attacker, lane, target
-        contacts.cells[k] = 0
-        contacts.taken[k] = 0
+def _go_home(books, a, lane):
+    i = books.count[HOMEWARD]
+    books.count[HOMEWARD] += 1
+    books.home_player[i], books.home_lane[i] = a, lane
+
+
+@kernel
+def _new_contact(books, attacker, lane, target):
+    k = books.count[CONTACTS]
+    books.count[CONTACTS] += 1
+    books.attacker[k], books.lane[k], books.target[k] = attacker, lane, target
+    books.cells[k] = 0
+    books.taken[k] = 0
+    return k
+
+
+@kernel
+def _add_pair(game, offsets, books, k, attacker, cell):
     neighbours = 0
-    for d in range(0, 8, 2):
-        neighbours += beside[d] == attacker
-    contacts.cells[k, neighbours, game.terrain[cell]] += 1
-    m = contacts.count[1]
-    contacts.count[1] += 1
-    contacts.pair_contact[m], contacts.pair_cell[m] = k, cell
-    contacts.pair_neighbours[m] = neighbours
-
-
-@kernel
-def presses(borders, a, b):
-    """Whether the whole border of `a` attacks `b`."""
-    return (borders[a] >> np.uint64(b)) & np.uint64(1) != 0
+    for d in range(0, WHOLE_BORDER, 2):
+        neighbours += game.owner[cell + offsets[d]] == attacker
+    books.cells[k, neighbours, game.terrain[cell]] += 1
+    m = books.count[PAIRS]
+    books.count[PAIRS] += 1
+    books.pair_contact[m], books.pair_cell[m], books.pair_neighbours[m] = k, cell, neighbours

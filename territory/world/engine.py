@@ -1,66 +1,65 @@
 """The game itself: a tick, a step, a start. Reads like the rulebook; the rules are in `rules`, attacks in `combat`."""
 
 import numpy as np
-from numba import prange
+from numba import get_thread_id, prange
 
 from territory.world import bots, combat, rules
+from territory.world.boards import change_owner, list_cells, rebuild
 from territory.world.compiled import kernel
-from territory.world.frontier import change_owner, rebuild
-from territory.world.orders import order
+from territory.world.contacts import note_attacks
+from territory.world.orders import SCRIPTED, carry_out
 from territory.world.starts import start
 from territory.world.state import game_of
-
-SCRIPTED = -1  # in place of an action: the player's own script decides
+from territory.world.workspace import FALLEN, workspace_of
 
 
 @kernel
-def play_step(game, settings, actions, contact_index, rewards):
+def play_step(game, settings, actions, books, rewards):
     """One environment step: every order, then ten ticks. `actions` int (P+1,), `rewards` float64 (P+1,)."""
     game.tiles_before[:] = game.tiles
     was_alive = game.alive.copy()
-    for player in range(1, game.alive.size):
-        if game.alive[player] and actions[player] != SCRIPTED:
-            order(game, settings, player, actions[player])
+    carry_out(game, settings, actions, books.front)
+    note_attacks(game, books)
     for _ in range(settings.ticks_per_step):
-        play_tick(game, settings, actions, contact_index)
+        play_tick(game, settings, actions, books)
     game.step[0] += 1
     _reward(game, settings, was_alive, rewards)
 
 
 @kernel
-def play_tick(game, settings, actions, contact_index):
+def play_tick(game, settings, actions, books):
     """A tenth of a second: players grow, attacks move, small players collapse, scripted players think."""
     game.tick[0] += 1
-    grow(game)
-    lost = combat.advance(game, settings, contact_index)
-    collapse(game, settings, lost)
+    grow(game, settings)
+    combat.advance(game, settings, books)
+    collapse(game, settings, books)
     for player in range(1, game.alive.size):
         if game.alive[player] and actions[player] == SCRIPTED:
-            bots.think(game, settings, player)
+            bots.think(game, settings, books, player)
 
 
 @kernel
-def grow(game):
+def grow(game, settings):
     """Troops towards the cap, and gold."""
     for player in range(1, game.alive.size):
         if game.alive[player]:
-            kind = game.kind[player]
-            cap = rules.cap(float(game.tiles[player]), float(game.cities[player]), rules.CAP_FACTOR[kind])
+            kind, power = game.kind[player], settings.land_power[game.tiles[player]]
+            cap = rules.cap_fed(power, float(game.cities[player]), rules.CAP_FACTOR[kind])
             gain = rules.growth(game.troops[player], cap, rules.GROWTH_FACTOR[kind])
             game.troops[player] = max(0.0, min(cap, game.troops[player] + gain))
             game.gold[player] += rules.GOLD_PER_TICK[kind]
 
 
 @kernel
-def collapse(game, settings, lost):
+def collapse(game, settings, books):
     """A player that lost cells and has too few left falls whole to whoever took most of them."""
     for player in range(1, game.alive.size):
-        if not game.alive[player] or lost[player].sum() == 0:
+        if not game.alive[player] or books.losses[player] == 0:
             continue
         if game.tiles[player] > 0 and game.tiles[player] < settings.collapse_tiles:
-            conqueror = _conqueror(game, lost[player])
+            conqueror = _conqueror(game, books, player)
             if conqueror:
-                _hand_over(game, settings.offsets, player, conqueror)
+                _hand_over(game, settings, books, player, conqueror)
         if game.tiles[player] == 0:
             game.alive[player] = False
             game.troops[player] = 0
@@ -69,7 +68,12 @@ def collapse(game, settings, lost):
 
 
 @kernel
-def _conqueror(game, taken_by):
+def _conqueror(game, books, player):
+    taken_by = np.zeros(game.alive.size, np.int64)
+    for i in range(books.count[FALLEN]):
+        k = books.by[i]
+        if books.target[k] == player:
+            taken_by[books.attacker[k]] += 1
     best, conqueror = 0, 0
     for other in range(1, taken_by.size):
         if game.alive[other] and game.tiles[other] > 0 and taken_by[other] > best:
@@ -78,11 +82,10 @@ def _conqueror(game, taken_by):
 
 
 @kernel
-def _hand_over(game, offsets, player, conqueror):
+def _hand_over(game, settings, books, player, conqueror):
     game.gold[conqueror] += game.gold[player]
-    for cell in range(game.owner.size):
-        if game.owner[cell] == player:
-            change_owner(game, offsets, cell, conqueror)
+    for i in range(list_cells(game.boards[player], settings, books.front_cells)):
+        change_owner(game, settings, books.front_cells[i], conqueror)
 
 
 @kernel
@@ -107,12 +110,10 @@ def _reward(game, settings, was_alive, rewards):
 
 
 @kernel(parallel=True)
-def step_batch(state, settings, actions, rewards):
+def step_batch(state, settings, actions, workspace, rewards):
     """`play_step` for every game of a batch, in parallel. `actions` int32 (N, P+1), `rewards` float64 (N, P+1)."""
-    players, lanes = state.attacks.shape[1], state.attacks.shape[2]
     for n in prange(state.tick.size):
-        contact_index = np.full((players, lanes, players), -1, np.int16)
-        play_step(game_of(state, n), settings, actions[n], contact_index, rewards[n])
+        play_step(game_of(state, n), settings, actions[n], workspace_of(workspace, get_thread_id()), rewards[n])
 
 
 @kernel(parallel=True)
@@ -124,7 +125,6 @@ def start_batch(state, settings, kinds, seeds, which, fixed_map):
 
 @kernel(parallel=True)
 def rebuild_batch(state, settings):
-    """List the takeable cells of every game anew, after a state was restored."""
-    stride = settings.width + 2
+    """Draw the boards of every game anew, after a state was restored or painted."""
     for n in prange(state.tick.size):
-        rebuild(game_of(state, n), settings.offsets, stride, state.owner.shape[1] - stride)
+        rebuild(game_of(state, n), settings)

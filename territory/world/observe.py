@@ -1,17 +1,22 @@
 """What a player sees: the planes, the statistics and the mask of `layout`, written once, in place."""
 
 import numpy as np
-from numba import prange
+from numba import get_thread_id, prange
 
 from territory.world import cities, rules
 from territory.world.actions import NUM_ACTIONS, NUM_BUILDS, NUM_DIRECTIONS, NUM_INTENSITIES
+from territory.world.boards import count, list_cells, press_front, push_front
 from territory.world.compiled import kernel
 from territory.world.layout import CITY_ENEMY, CITY_OWN, LOG_DENSITY_SCALE, Plane, Stat
 from territory.world.orders import can_commit
 from territory.world.state import WHOLE_BORDER, game_of
+from territory.world.workspace import workspace_of
 
 _OWN, _ENEMY, _UNCLAIMED, _TROOPS, _CITIES = (int(plane) for plane in Plane)
-_SHADE = 85  # of unclaimed land: (4 - terrain) of these, so that plains are the brightest
+# As bytes, so that the loops over cells stay in bytes.
+_NONE, _FULL, _CITY_OWN, _CITY_ENEMY = (np.uint8(level) for level in (0, 255, CITY_OWN, CITY_ENEMY))
+_SHADE, _WATER_SHADES = np.uint8(85), np.uint8(4)  # unclaimed land: 4 - terrain shades, so that plains are the brightest
+_OWNERS = 256  # any byte may be looked up
 
 (
     _TROOPS_OVER_CAP,
@@ -34,37 +39,54 @@ _SHADE = 85  # of unclaimed land: (4 - terrain) of these, so that plains are the
 
 
 @kernel(parallel=True)
-def observe_batch(state, settings, players, which, planes, stats, masks):
+def observe_batch(state, settings, players, which, workspace, planes, stats, masks):
     """Fill row n of `planes` uint8 (N, 5, H, W), `stats` float32 (N, 16) and `masks` bool (N, 90), n in `which`.
 
     `players` int (N,) says through whose eyes.
     """
     for i in prange(which.size):
         n = which[i]
-        game = game_of(state, n)
+        game, books = game_of(state, n), workspace_of(workspace, get_thread_id())
         write_planes(game, settings, players[n], planes[n])
-        enemy, unclaimed, neighbours, fronts = survey(game, settings.offsets, players[n])
+        enemy, unclaimed, neighbours, fronts = survey(game, settings, players[n], books)
         write_stats(game, settings, players[n], enemy, unclaimed, neighbours, stats[n])
         write_mask(game, settings, players[n], fronts, masks[n])
 
 
 @kernel
 def write_planes(game, settings, player, planes):
-    """One pass over the map."""
-    density = np.zeros(game.alive.size, np.uint8)
+    """Each plane row by row, in loops simple enough for the compiler to do 16 cells and more at a time."""
+    density = np.zeros(_OWNERS, np.uint8)
     for p in range(1, game.alive.size):
         density[p] = _density_byte(game, p)
+    own = np.uint8(player)
     for r in range(settings.height):
         first = (r + 1) * (settings.width + 2) + 1
+        owner = game.owner[first : first + settings.width]
+        terrain = game.terrain[first : first + settings.width]
+        city = game.city[first : first + settings.width]
+        _write_owners(owner, terrain, own, planes[_OWN, r], planes[_ENEMY, r], planes[_UNCLAIMED, r])
+        _write_cities(owner, city, own, planes[_CITIES, r])
         for c in range(settings.width):
-            owner = game.owner[first + c]
-            land = game.terrain[first + c]
-            own, nobody = owner == player, owner == 0
-            planes[_OWN, r, c] = 255 if own else 0
-            planes[_ENEMY, r, c] = 0 if own or nobody else 255
-            planes[_UNCLAIMED, r, c] = (4 - land) * _SHADE if nobody and land else 0
-            planes[_TROOPS, r, c] = density[owner]
-            planes[_CITIES, r, c] = 0 if game.city[first + c] == 0 else (CITY_OWN if own else CITY_ENEMY)
+            planes[_TROOPS, r, c] = density[owner[c]]
+
+
+@kernel
+def _write_owners(owner, terrain, player, own, enemy, unclaimed):
+    for c in range(owner.size):
+        own[c] = _FULL if owner[c] == player else _NONE
+    for c in range(owner.size):
+        enemy[c] = _NONE if owner[c] == player or owner[c] == _NONE else _FULL
+    for c in range(owner.size):
+        shade = (_WATER_SHADES - terrain[c]) * _SHADE
+        unclaimed[c] = shade if owner[c] == _NONE and terrain[c] != _NONE else _NONE
+
+
+@kernel
+def _write_cities(owner, city, player, cities):
+    for c in range(owner.size):
+        level = _CITY_OWN if owner[c] == player else _CITY_ENEMY
+        cities[c] = level if city[c] != _NONE else _NONE
 
 
 @kernel
@@ -80,7 +102,7 @@ def _density_byte(game, player):
 
 
 @kernel
-def survey(game, offsets, player):
+def survey(game, settings, player, books):
     """Look along the player's border.
 
     Returns how many enemy and unclaimed cells touch its land (4-connected), which players they belong to
@@ -88,22 +110,15 @@ def survey(game, offsets, player):
     """
     neighbours = np.zeros(game.alive.size, np.bool_)
     fronts = np.zeros(NUM_DIRECTIONS, np.bool_)
-    enemy, unclaimed = 0, 0
-    for i in range(game.takeable_count[0]):
-        cell = game.takeable[i]
-        owner = game.owner[cell]
-        if owner == player:
-            continue
-        beside = False
-        for d in range(NUM_DIRECTIONS):
-            if game.owner[cell - offsets[d]] == player:
-                fronts[d] = True
-                beside |= d % 2 == 0
-        if beside:
-            neighbours[owner] = True
-            unclaimed += owner == 0
-            enemy += owner != 0
-    return enemy, unclaimed, neighbours, fronts
+    for d in range(NUM_DIRECTIONS):
+        fronts[d] = push_front(game, settings, player, d, books.front)
+    press_front(game, settings, player, game.boards[0], books.front)
+    unclaimed = count(books.front, settings)
+    press_front(game, settings, player, game.ground, books.front)
+    beside = list_cells(books.front, settings, books.front_cells)
+    for i in range(beside):
+        neighbours[game.owner[books.front_cells[i]]] = True
+    return beside - unclaimed, unclaimed, neighbours, fronts
 
 
 @kernel

@@ -4,32 +4,44 @@ import numpy as np
 
 from territory.world import cities
 from territory.world.actions import INTENSITIES, NUM_BUILDS, NUM_INTENSITIES
+from territory.world.boards import push_front
 from territory.world.compiled import kernel
+
+SCRIPTED = -1  # in place of an action: the player's own script decides
 
 _SHARES = np.array(INTENSITIES)
 _WAIT = 8
+_NO_SITE = -1
 
 
 @kernel
-def can_commit(game, player):
-    """Whether even the smallest order would send a whole troop."""
-    return _SHARES[0] * game.troops[player] >= 1
+def carry_out(game, settings, actions, front):
+    """Carry out the orders of a step, `actions` int (P+1,), with a board to draw on. What the mask forbids has no effect.
+
+    Sites are chosen before any city is built, so that nobody's order can spoil another's: each player's mask stays true.
+    """
+    sites = np.full(game.alive.size, _NO_SITE, np.int64)
+    for player in range(1, game.alive.size):
+        if game.alive[player] and actions[player] != SCRIPTED and actions[player] % NUM_BUILDS:
+            sites[player] = cities.site(game, settings, player)
+    for player in range(1, game.alive.size):
+        if game.alive[player] and actions[player] != SCRIPTED:
+            _order(game, settings, player, actions[player], sites[player], front)
 
 
 @kernel
-def order(game, settings, player, action):
-    """Carry out an action if the mask allows it; otherwise it has no effect."""
+def _order(game, settings, player, action, site, front):
     build, intensity = action % NUM_BUILDS, action // NUM_BUILDS % NUM_INTENSITIES
     direction = action // (NUM_BUILDS * NUM_INTENSITIES)
-    if build and not cities.can_build(game, settings, player):
+    if build and site == _NO_SITE:
         return
     if direction == _WAIT:
         if intensity:
             return
-    elif not has_front(game, settings.offsets, player, direction) or not can_commit(game, player):
+    elif not can_commit(game, player) or not push_front(game, settings, player, direction, front):
         return
     if build:
-        cities.build(game, settings, player)
+        cities.build(game, settings, player, site)
     if direction != _WAIT:
         troops = _SHARES[intensity] * game.troops[player]
         game.troops[player] -= troops
@@ -37,10 +49,6 @@ def order(game, settings, player, action):
 
 
 @kernel
-def has_front(game, offsets, player, direction):
-    """Whether some cell one step in this direction from the player's land could be taken."""
-    for i in range(game.takeable_count[0]):
-        cell = game.takeable[i]
-        if game.owner[cell] != player and game.owner[cell - offsets[direction]] == player:
-            return True
-    return False
+def can_commit(game, player):
+    """Whether even the smallest order would send a whole troop."""
+    return _SHARES[0] * game.troops[player] >= 1

@@ -7,6 +7,7 @@ import numpy as np
 
 from territory.errors import BadInput
 from territory.world.actions import OFFSETS
+from territory.world.rules import LAND_POWER
 
 OPPONENTS = ("bot", "nation", "mixed")
 MAX_BOTS = 50
@@ -68,6 +69,11 @@ class WorldParams:
         """The agent and its opponents."""
         return 1 + self.num_bots
 
+    @property
+    def board_margin(self) -> int:
+        """Empty words at each end of a board of bits: more than the longest step, a row and a cell."""
+        return (self.width + 3) // 64 + 2
+
     def as_dict(self) -> dict:
         """All fields, ready for JSON."""
         return asdict(self)
@@ -78,6 +84,7 @@ class WorldParams:
         return Settings(
             height=int(self.height),
             width=int(self.width),
+            margin=self.board_margin,
             offsets=offsets,
             ticks_per_step=int(self.ticks_per_step),
             max_steps=int(self.max_steps),
@@ -89,6 +96,7 @@ class WorldParams:
             city_spacing=int(self.city_spacing),
             rewards=np.array([self.land_reward, self.win_reward, self.speed_reward, self.elimination_reward]),
             shares=np.array([self.water_share, self.highland_share, self.mountain_share]),
+            land_power=np.array([tiles**LAND_POWER for tiles in range(self.height * self.width + 1)]),
         )
 
 
@@ -97,6 +105,7 @@ class Settings(NamedTuple):
 
     height: int
     width: int
+    margin: int  # empty words at each end of a board
     offsets: np.ndarray  # int64 (8,): what to add to a flat tile index to go one step in each direction
     ticks_per_step: int
     max_steps: int
@@ -108,6 +117,7 @@ class Settings(NamedTuple):
     city_spacing: int
     rewards: np.ndarray  # float64 (4,): land, win, speed, elimination
     shares: np.ndarray  # float64 (3,): water, highland, mountain
+    land_power: np.ndarray  # float64 (H*W+1,): tiles^0.6, which a tick needs of every player, by tiles
 
 
 def _check_side(name: str, value: int) -> None:

@@ -3,8 +3,8 @@
 import numpy as np
 
 from territory.world import rng, rules, terrain
+from territory.world.boards import change_owner, rebuild
 from territory.world.compiled import kernel
-from territory.world.frontier import change_owner
 
 
 @kernel
@@ -21,8 +21,7 @@ def start(game, settings, kinds, seed, fixed_map):
         game.land[0] = (fixed_map > 0).sum()
     else:
         game.land[0] = terrain.generate(seed, settings, game.terrain)
-    game.takeable_at[:] = -1
-    game.takeable_count[0] = 0
+    rebuild(game, settings)
     game.tiles[:] = 0
     game.tiles[0] = game.land[0]
     game.cities[:] = 0
@@ -82,4 +81,4 @@ def _claim_disc(game, settings, centre, player):
         for c in range(max(1, column - 3), min(settings.width + 1, column + 5)):
             cell = r * stride + c
             if _in_disc(r - row, c - column) and game.terrain[cell] > 0 and game.owner[cell] == 0:
-                change_owner(game, settings.offsets, cell, player)
+                change_owner(game, settings, cell, player)

@@ -1,6 +1,6 @@
 """What a batch of games is made of: arrays with their shape and dtype beside them.
 
-N games, P players and nobody (index 0), C cells. Cells are the map with a border of water one tile wide,
+N games, P players and nobody (index 0), C cells, B words of 64 bits. Cells are the map with a border of water one tile wide,
 flattened, so that a neighbour is one addition away and never off the map.
 """
 
@@ -34,18 +34,24 @@ class State(NamedTuple):
     cities: np.ndarray  # int32   (N, P+1)
     tiles_before: np.ndarray  # int32   (N, P+1)   tiles at the start of the latest step
     attacks: np.ndarray  # float64 (N, P+1, 9+P)   troops under way, by lane
-    takeable: np.ndarray  # int32   (N, C)     cells that some neighbour could take: the first `takeable_count`
-    takeable_at: np.ndarray  # int32   (N, C)     where a cell stands in `takeable`, -1 if nowhere
-    takeable_count: np.ndarray  # int32   (N,)
+    boards: np.ndarray  # uint64  (N, P+1, B) by owner, a bit for each passable cell: see `boards`
+    ground: np.ndarray  # uint64  (N, B)     a bit for each passable cell
 
 
-DERIVED = ("takeable", "takeable_at", "takeable_count")  # rebuilt from the rest, so not saved
+DERIVED = ("boards", "ground")  # rebuilt from the rest, so not saved
+
+
+def board_words(params: WorldParams) -> int:
+    """Words of 64 cells that make a board."""
+    cells = (params.height + 2) * (params.width + 2)
+    return -(-cells // 64) + 2 * params.board_margin
 
 
 def empty_state(num_envs: int, params: WorldParams) -> State:
     """Room for `num_envs` games, all zero."""
     cells = (params.height + 2) * (params.width + 2)
     players = params.num_players + 1
+    words = board_words(params)
     shapes = {"cells": (num_envs, cells), "players": (num_envs, players), "games": (num_envs,)}
 
     def zeros(of: str, dtype) -> np.ndarray:
@@ -67,9 +73,8 @@ def empty_state(num_envs: int, params: WorldParams) -> State:
         cities=zeros("players", np.int32),
         tiles_before=zeros("players", np.int32),
         attacks=np.zeros((num_envs, players, WHOLE_BORDER + players)),
-        takeable=zeros("cells", np.int32),
-        takeable_at=zeros("cells", np.int32),
-        takeable_count=zeros("games", np.int32),
+        boards=np.zeros((num_envs, players, words), np.uint64),
+        ground=np.zeros((num_envs, words), np.uint64),
     )
 
 
@@ -92,7 +97,6 @@ def game_of(state, n):
         state.cities[n],
         state.tiles_before[n],
         state.attacks[n],
-        state.takeable[n],
-        state.takeable_at[n],
-        state.takeable_count[n : n + 1],
+        state.boards[n],
+        state.ground[n],
     )

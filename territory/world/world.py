@@ -10,11 +10,13 @@ from territory.errors import BadInput
 from territory.world import rules
 from territory.world.actions import NUM_ACTIONS
 from territory.world.compiled import announce
-from territory.world.engine import SCRIPTED, rebuild_batch, start_batch, step_batch
+from territory.world.engine import rebuild_batch, start_batch, step_batch
 from territory.world.layout import NUM_PLANES, NUM_STATS
 from territory.world.observe import observe_batch
+from territory.world.orders import SCRIPTED
 from territory.world.params import WorldParams
 from territory.world.state import DERIVED, State, empty_state
+from territory.world.workspace import new_workspace
 
 AGENT = 1  # the player that the environments' actions drive
 
@@ -40,6 +42,7 @@ class World:
         self._fixed_map = np.zeros(0, np.uint8) if terrain is None else _with_border(terrain, self.params)
         self._kinds = _kinds(self.params)
         self._everyone = np.arange(num_envs)
+        self._workspace = new_workspace(numba.config.NUMBA_NUM_THREADS, self.params)
 
     def reset(self, seeds: np.ndarray, which: np.ndarray | None = None) -> None:
         """Start the games `which` (indices; all of them by default) anew, one uint64 seed for each."""
@@ -63,7 +66,7 @@ class World:
         orders = self._orders(np.asarray(actions))
         rewards = np.zeros((self.num_envs, self.params.num_players + 1))
         with _threads_for(self.num_envs):
-            step_batch(self.state, self.settings, orders, rewards)
+            step_batch(self.state, self.settings, orders, self._workspace, rewards)
         terminated = ~self.state.alive[:, AGENT] | self.has_won()
         truncated = ~terminated & (self.state.step >= self.params.max_steps)
         return rewards, terminated, truncated
@@ -101,9 +104,9 @@ class World:
 
     def new_observation(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Room for what `observe` writes: ``{"map": uint8 (N, 5, H, W), "global": float32 (N, 16)}``, bool (N, 90)."""
-        planes = np.zeros((self.num_envs, NUM_PLANES, self.params.height, self.params.width), np.uint8)
-        stats = np.zeros((self.num_envs, NUM_STATS), np.float32)
-        return {"map": planes, "global": stats}, np.zeros((self.num_envs, NUM_ACTIONS), np.bool_)
+        planes = np.empty((self.num_envs, NUM_PLANES, self.params.height, self.params.width), np.uint8)
+        stats = np.empty((self.num_envs, NUM_STATS), np.float32)
+        return {"map": planes, "global": stats}, np.empty((self.num_envs, NUM_ACTIONS), np.bool_)
 
     def observe(self, player: int = AGENT, out=None, which: np.ndarray | None = None):
         """Observations and masks of the games `which` through one player's eyes, into `out` (see new_observation)."""
@@ -111,7 +114,7 @@ class World:
         which = self._everyone if which is None else np.asarray(which, np.int64)
         players = np.full(self.num_envs, player, np.int64)
         with _threads_for(which.size):
-            observe_batch(self.state, self.settings, players, which, obs["map"], obs["global"], masks)
+            observe_batch(self.state, self.settings, players, which, self._workspace, obs["map"], obs["global"], masks)
         return obs, masks
 
     def map_of(self, field: str) -> np.ndarray:
