@@ -18,19 +18,22 @@ def rebuild(game, settings):
     """Draw the boards from terrain and owners alone."""
     game.ground[:] = 0
     game.boards[:] = 0
+    game.spans[:, 0], game.spans[:, 1] = game.ground.size, 0
     for cell in range(game.terrain.size):
         if game.terrain[cell]:
             _flip(game.ground, settings, cell)
             _flip(game.boards[game.owner[cell]], settings, cell)
+            _widen(game.spans[game.owner[cell]], settings, cell)
 
 
-@kernel
+@kernel(inline=True)
 def change_owner(game, settings, cell, new_owner):
     """Give a cell, with the city on it, to a player; the only way a cell changes hands."""
     old_owner = game.owner[cell]
     game.owner[cell] = new_owner
     _flip(game.boards[old_owner], settings, cell)
     _flip(game.boards[new_owner], settings, cell)
+    _widen(game.spans[new_owner], settings, cell)
     game.tiles[old_owner] -= 1
     game.tiles[new_owner] += 1
     if game.city[cell]:
@@ -38,75 +41,105 @@ def change_owner(game, settings, cell, new_owner):
         game.cities[new_owner] += 1
 
 
-@kernel
+@kernel(inline=True)
 def _flip(board, settings, cell):
     bit = 64 * settings.margin + cell
     board[bit >> 6] ^= _ONE << np.uint64(bit & 63)
 
 
-@kernel
-def _moved(board, i, by):
-    """Word `i` of a board whose bits all moved up by `by` places."""
-    words, bits = by >> 6, np.uint64(by & 63)
-    return (board[i - words] << bits) | (board[i - words - 1] >> _ONE >> (np.uint64(63) - bits))
+@kernel(inline=True)
+def _widen(span, settings, cell):
+    """Spans only ever widen: a word too many costs a little time, a word too few would lose land."""
+    word = settings.margin + (cell >> 6)
+    span[0], span[1] = min(span[0], word), max(span[1], word + 1)
 
 
-@kernel
+@kernel(inline=True)
+def reach(game, settings, player):
+    """The words (first, end) in which a front of the player can lie; empty if it never had land."""
+    first, end = game.spans[player]
+    if first >= end:
+        return 0, 0
+    step = (settings.width + 3) // 64 + 1
+    inside = game.ground.size - settings.margin
+    return max(settings.margin, first - step), min(inside, end + step)
+
+
+@kernel(inline=True)
+def _moved(board, by, first, end):
+    """The two stretches of words of which a board moved up by `by` places is made, and how far each is shifted.
+
+    Cut to size here, so that the loops below have nothing to check and run several words at a time.
+    """
+    words, up = by >> 6, np.uint64(by & 63)
+    return board[first - words : end - words], board[first - words - 1 : end - words - 1], up, np.uint64(63) - up
+
+
+@kernel(inline=True)
 def push_front(game, settings, player, direction, front):
-    """Write the cells one step in a direction from the player's land that it could take; false if there are none."""
-    own, by = game.boards[player], settings.offsets[direction]
+    """Write the cells one step in a direction from the player's land that it could take.
+
+    Returns the words (first, end) written, empty if there are no such cells.
+    """
+    first, end = reach(game, settings, player)
+    own, ground, out = game.boards[player, first:end], game.ground[first:end], front[first:end]
+    high, low, up, down = _moved(game.boards[player], settings.offsets[direction], first, end)
     found = np.uint64(0)
-    for i in range(settings.margin, front.size - settings.margin):
-        front[i] = _moved(own, i, by) & game.ground[i] & ~own[i]
-        found |= front[i]
-    return found != 0
+    for i in range(out.size):
+        out[i] = ((high[i] << up) | (low[i] >> _ONE >> down)) & ground[i] & ~own[i]
+        found |= out[i]
+    return first, end if found else first
 
 
-@kernel
+@kernel(inline=True)
+def press_front(game, settings, player, among, front):
+    """Write the cells of the board `among` that lie beside (N, E, S, W) the player's land and are not its own.
+
+    Returns the words (first, end) written, empty if there are no such cells.
+    """
+    first, end = reach(game, settings, player)
+    own, board, out = game.boards[player, first:end], among[first:end], front[first:end]
+    out[:] = 0
+    for d in range(0, 8, 2):
+        high, low, up, down = _moved(game.boards[player], settings.offsets[d], first, end)
+        for i in range(out.size):
+            out[i] |= (high[i] << up) | (low[i] >> _ONE >> down)
+    found = np.uint64(0)
+    for i in range(out.size):
+        out[i] &= board[i] & ~own[i]
+        found |= out[i]
+    return first, end if found else first
+
+
+@kernel(inline=True)
 def meets(game, settings, attacker, direction, player):
     """Whether a push of the attacker in this direction would meet the player's land."""
-    own, other, by = game.boards[attacker], game.boards[player], settings.offsets[direction]
+    first, end = reach(game, settings, attacker)
+    land = game.boards[player, first:end]
+    high, low, up, down = _moved(game.boards[attacker], settings.offsets[direction], first, end)
     found = np.uint64(0)
-    for i in range(settings.margin, own.size - settings.margin):
-        found |= _moved(own, i, by) & other[i]
+    for i in range(land.size):
+        found |= ((high[i] << up) | (low[i] >> _ONE >> down)) & land[i]
     return found != 0
 
 
-@kernel
-def press_front(game, settings, player, among, front):
-    """Write the cells of a board that lie beside (N, E, S, W) the player's land; false if there are none."""
-    own = game.boards[player]
-    north, east, south, west = (
-        settings.offsets[0],
-        settings.offsets[2],
-        settings.offsets[4],
-        settings.offsets[6],
-    )
-    found = np.uint64(0)
-    for i in range(settings.margin, front.size - settings.margin):
-        beside = _moved(own, i, north) | _moved(own, i, east) | _moved(own, i, south) | _moved(own, i, west)
-        front[i] = beside & among[i] & ~own[i]
-        found |= front[i]
-    return found != 0
-
-
-@kernel
-def count(front, settings):
-    """How many cells a front has."""
+@kernel(inline=True)
+def count(board, first, end):
+    """How many cells the words from `first` to `end` hold."""
     total = np.uint64(0)
-    for i in range(settings.margin, front.size - settings.margin):
-        total += popcount(front[i])
+    for word in board[first:end]:
+        total += popcount(word)
     return np.int64(total)
 
 
-@kernel
-def list_cells(front, settings, cells):
-    """Write the cells of a front into `cells`, in the map's order; returns how many."""
+@kernel(inline=True)
+def list_cells(board, settings, first, end, cells):
+    """Write the cells that the words from `first` to `end` hold into `cells`, in the map's order; returns how many."""
     found = 0
-    for i in range(settings.margin, front.size - settings.margin):
-        word = front[i]
+    for i in range(first, end):
+        word, start = board[i], 64 * (i - settings.margin)
         while word:
-            cells[found] = 64 * (i - settings.margin) + np.int64(trailing_zeros(word))
+            cells[found] = start + np.int64(trailing_zeros(word))
             found += 1
             word &= word - _ONE
     return found

@@ -23,13 +23,13 @@ class Character(NamedTuple):
     expand: float  # keeps this share when taking unclaimed land
 
 
-@kernel
-def thinks_now(game, player):
+@kernel(inline=True)
+def thinks(seed, kind, player, tick):
     """Whether this is its tick: one in 40 to 79 for a bot, in 30 to 59 for a nation (openfront-rules)."""
-    key = rng.stream(game.seed[0], rng.TRAIT, player)
-    span = 40 if game.kind[player] == rules.BOT else 30
+    key = rng.stream(seed, rng.TRAIT, player)
+    span = 40 if kind == rules.BOT else 30
     interval = span + rng.below(key, 0, span)
-    return game.tick[0] % interval == rng.below(key, 1, interval)
+    return tick % interval == rng.below(key, 1, interval)
 
 
 @kernel
@@ -45,9 +45,7 @@ def character(game, player):
 
 @kernel
 def think(game, settings, books, player):
-    """Let a scripted player act, if this is a tick on which it thinks."""
-    if not thinks_now(game, player):
-        return
+    """Let a scripted player act."""
     traits = character(game, player)
     touching, threat = look_around(game, settings, books, player)
     cap = rules.cap(float(game.tiles[player]), float(game.cities[player]), rules.CAP_FACTOR[game.kind[player]])
@@ -80,8 +78,8 @@ def _commit(game, books, player, target, troops):
 def look_around(game, settings, books, player):
     """How many cells of each owner lie beside the player's, and the troops each player sends against it."""
     touching, threat = np.zeros(game.alive.size, np.int64), np.zeros(game.alive.size)
-    press_front(game, settings, player, game.ground, books.front)
-    for i in range(list_cells(books.front, settings, books.front_cells)):
+    first, end = press_front(game, settings, player, game.ground, books.front)
+    for i in range(list_cells(books.front, settings, first, end, books.front_cells)):
         touching[game.owner[books.front_cells[i]]] += 1
     for other in range(1, game.alive.size):
         if other != player:

@@ -22,13 +22,13 @@ _CHOICE, _LEAST_CHOICE, _MOST_CHOICE = 0.9, 2.0, 9.0
 _RANKS = 12  # see _rank: 1 .. 11
 
 
-@kernel
+@kernel(inline=True)
 def set_chances(game, books, k):
     """The chance of each kind of front cell, so that what falls costs the budget in the mean."""
     cells, chance, target = books.cells[k], books.chance[k], books.target[k]
     attack = game.attacks[books.attacker[k], books.lane[k]]
-    chance[:] = 0
     if attack < 1:
+        chance[:] = 0
         return
     troops, held = game.troops[target], float(game.tiles[target])
     front, cost = 0, 0.0
@@ -51,7 +51,23 @@ def set_chances(game, books, k):
     spread(tiles * mean_price, choice, cells, price, chance)
 
 
-@kernel
+@kernel(inline=True)
+def set_losses(game, books, k):
+    """What a cell of each terrain costs the attack, at the tick's first prices."""
+    attacker, target = books.attacker[k], books.target[k]
+    kind, attack = game.kind[attacker], game.attacks[attacker, books.lane[k]]
+    troops, held = game.troops[target], float(game.tiles[target])
+    share = rules.LOSS_AGAINST_BOT if game.kind[target] == rules.BOT and kind != rules.BOT else 1.0
+    for t in range(1, TERRAINS):
+        if target == 0:
+            books.loss[k, t] = rules.MAGNITUDE[t] * rules.EXPANSION_LOSS_FACTOR[kind]
+        elif attack >= 1:
+            books.loss[k, t] = rules.loss_player(rules.MAGNITUDE[t], attack, troops, held) * share
+        else:
+            books.loss[k, t] = 0.0
+
+
+@kernel(inline=True)
 def spread(budget, choice, cells, price, chance):
     """Fill in chances proportional to choice^(rank / 2), none above 1, with an expected price of `budget`."""
     weight, cost = np.empty(_RANKS), np.zeros(_RANKS)
@@ -80,7 +96,7 @@ def spread(budget, choice, cells, price, chance):
             chance[n, t] = by_rank[_rank(n, t)]
 
 
-@kernel
+@kernel(inline=True)
 def _rank(neighbours, terrain):
     """2 * (own neighbours - terrain) + 5: a step of terrain (1 / 1.5 / 2) weighs half a neighbour."""
     return 2 * neighbours + (4 - terrain)

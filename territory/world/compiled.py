@@ -39,13 +39,17 @@ def announce() -> None:
         print("territory: compiling the game for this machine, once; this takes about a minute …", file=sys.stderr)
 
 
-def kernel(function: Callable | None = None, *, parallel: bool = False):
-    """Compile a function on first use and keep the result on disk; a decorator with or without arguments."""
+def kernel(function: Callable | None = None, *, parallel: bool = False, inline: bool = False):
+    """Compile a function on first use and keep the result on disk; a decorator with or without arguments.
+
+    `inline` puts the machine code into its callers: for what a tick calls often. A call hands a game over as some
+    hundred numbers, which takes longer than a small kernel itself.
+    """
     if function is None:
-        return lambda f: kernel(f, parallel=parallel)
+        return lambda f: kernel(f, parallel=parallel, inline=inline)
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(cache_folder())  # read while decorating, so nobody else's caching changes
     try:
-        return numba.njit(cache=True, parallel=parallel)(function)
+        return numba.njit(cache=True, parallel=parallel, forceinline=inline)(function)
     finally:
         numba.config.CACHE_DIR = before

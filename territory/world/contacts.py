@@ -24,7 +24,7 @@ def note_attacks(game, books):
                 note(books, a, lane)
 
 
-@kernel
+@kernel(inline=True)
 def note(books, a, lane):
     """An attack has begun."""
     if lane < WHOLE_BORDER:
@@ -33,7 +33,7 @@ def note(books, a, lane):
         books.borders[a] |= _ONE << np.uint64(lane - WHOLE_BORDER)
 
 
-@kernel
+@kernel(inline=True)
 def find_contacts(game, settings, books):
     """List every (attack, owner) contact and every (contact, cell) pair, and the attacks that have none."""
     books.count[:] = 0
@@ -48,38 +48,38 @@ def find_contacts(game, settings, books):
             pressed &= pressed - _ONE
 
 
-@kernel
+@kernel(inline=True)
 def _meet_push(game, settings, books, a, d):
     if _is_over(game, books, a, d):
         return
-    if not push_front(game, settings, a, d, books.front):
+    first, end = push_front(game, settings, a, d, books.front)
+    if first == end:
         return _go_home(books, a, d)
-    first = books.count[CONTACTS]
-    for i in range(list_cells(books.front, settings, books.front_cells)):
-        cell = books.front_cells[i]
-        target = game.owner[cell]
-        k = np.int64(books.contact_of[target])
-        if k < 0:
-            k = _new_contact(books, a, d, target)
-            books.contact_of[target] = k
-        _add_pair(game, settings.offsets, books, k, a, cell)
-    for k in range(first, books.count[CONTACTS]):
+    found = list_cells(books.front, settings, first, end, books.front_cells)
+    known = books.count[CONTACTS]
+    for i in range(found):
+        target = game.owner[books.front_cells[i]]
+        if books.contact_of[target] < 0:
+            books.contact_of[target] = _new_contact(books, a, d, target)
+    _add_pairs(game, settings, books, a, found)
+    for k in range(known, books.count[CONTACTS]):
         books.contact_of[books.target[k]] = -1
 
 
-@kernel
+@kernel(inline=True)
 def _meet_press(game, settings, books, a, target):
     lane = WHOLE_BORDER + target
     if _is_over(game, books, a, lane):
         return
-    if not press_front(game, settings, a, game.boards[target], books.front):
+    first, end = press_front(game, settings, a, game.boards[target], books.front)
+    if first == end:
         return _go_home(books, a, lane)
-    k = _new_contact(books, a, lane, target)
-    for i in range(list_cells(books.front, settings, books.front_cells)):
-        _add_pair(game, settings.offsets, books, k, a, books.front_cells[i])
+    books.contact_of[target] = _new_contact(books, a, lane, target)
+    _add_pairs(game, settings, books, a, list_cells(books.front, settings, first, end, books.front_cells))
+    books.contact_of[target] = -1
 
 
-@kernel
+@kernel(inline=True)
 def _is_over(game, books, a, lane):
     """An attack with less than one troop is over."""
     if game.attacks[a, lane] >= 1:
@@ -92,14 +92,14 @@ def _is_over(game, books, a, lane):
     return True
 
 
-@kernel
+@kernel(inline=True)
 def _go_home(books, a, lane):
     i = books.count[HOMEWARD]
     books.count[HOMEWARD] += 1
     books.home_player[i], books.home_lane[i] = a, lane
 
 
-@kernel
+@kernel(inline=True)
 def _new_contact(books, attacker, lane, target):
     k = books.count[CONTACTS]
     books.count[CONTACTS] += 1
@@ -109,12 +109,17 @@ def _new_contact(books, attacker, lane, target):
     return k
 
 
-@kernel
-def _add_pair(game, offsets, books, k, attacker, cell):
-    neighbours = 0
-    for d in range(0, WHOLE_BORDER, 2):
-        neighbours += game.owner[cell + offsets[d]] == attacker
-    books.cells[k, neighbours, game.terrain[cell]] += 1
-    m = books.count[PAIRS]
-    books.count[PAIRS] += 1
-    books.pair_contact[m], books.pair_cell[m], books.pair_neighbours[m] = k, cell, neighbours
+@kernel(inline=True)
+def _add_pairs(game, settings, books, attacker, found):
+    """Pair the first `found` cells of the front at hand with the contacts of their owners."""
+    owner, offsets, first = game.owner, settings.offsets, books.count[PAIRS]
+    for i in range(found):
+        cell = books.front_cells[i]
+        k = books.contact_of[owner[cell]]
+        neighbours = 0
+        for d in range(0, WHOLE_BORDER, 2):
+            neighbours += owner[cell + offsets[d]] == attacker
+        books.cells[k, neighbours, game.terrain[cell]] += 1
+        books.pair_contact[first + i], books.pair_cell[first + i] = k, cell
+        books.pair_neighbours[first + i] = neighbours
+    books.count[PAIRS] = first + found

@@ -26,7 +26,7 @@ def play_step(game, settings, actions, books, rewards):
     _reward(game, settings, was_alive, rewards)
 
 
-@kernel
+@kernel(inline=True)
 def play_tick(game, settings, actions, books):
     """A tenth of a second: players grow, attacks move, small players collapse, scripted players think."""
     game.tick[0] += 1
@@ -34,11 +34,12 @@ def play_tick(game, settings, actions, books):
     combat.advance(game, settings, books)
     collapse(game, settings, books)
     for player in range(1, game.alive.size):
-        if game.alive[player] and actions[player] == SCRIPTED:
+        scripted = game.alive[player] and actions[player] == SCRIPTED
+        if scripted and bots.thinks(game.seed[0], game.kind[player], player, game.tick[0]):
             bots.think(game, settings, books, player)
 
 
-@kernel
+@kernel(inline=True)
 def grow(game, settings):
     """Troops towards the cap, and gold."""
     for player in range(1, game.alive.size):
@@ -50,7 +51,7 @@ def grow(game, settings):
             game.gold[player] += rules.GOLD_PER_TICK[kind]
 
 
-@kernel
+@kernel(inline=True)
 def collapse(game, settings, books):
     """A player that lost cells and has too few left falls whole to whoever took most of them."""
     for player in range(1, game.alive.size):
@@ -84,7 +85,8 @@ def _conqueror(game, books, player):
 @kernel
 def _hand_over(game, settings, books, player, conqueror):
     game.gold[conqueror] += game.gold[player]
-    for i in range(list_cells(game.boards[player], settings, books.front_cells)):
+    first, end = game.spans[player]
+    for i in range(list_cells(game.boards[player], settings, first, end, books.front_cells)):
         change_owner(game, settings, books.front_cells[i], conqueror)
 
 

@@ -5,10 +5,10 @@ from numba import get_thread_id, prange
 
 from territory.world import cities, rules
 from territory.world.actions import NUM_ACTIONS, NUM_BUILDS, NUM_DIRECTIONS, NUM_INTENSITIES
-from territory.world.boards import count, list_cells, press_front, push_front
+from territory.world.boards import count, list_cells, press_front
 from territory.world.compiled import kernel
 from territory.world.layout import CITY_ENEMY, CITY_OWN, LOG_DENSITY_SCALE, Plane, Stat
-from territory.world.orders import can_commit
+from territory.world.orders import can_commit, has_front
 from territory.world.state import WHOLE_BORDER, game_of
 from territory.world.workspace import workspace_of
 
@@ -53,7 +53,7 @@ def observe_batch(state, settings, players, which, workspace, planes, stats, mas
         write_mask(game, settings, players[n], fronts, masks[n])
 
 
-@kernel
+@kernel(inline=True)
 def write_planes(game, settings, player, planes):
     """Each plane row by row, in loops simple enough for the compiler to do 16 cells and more at a time."""
     density = np.zeros(_OWNERS, np.uint8)
@@ -71,7 +71,7 @@ def write_planes(game, settings, player, planes):
             planes[_TROOPS, r, c] = density[owner[c]]
 
 
-@kernel
+@kernel(inline=True)
 def _write_owners(owner, terrain, player, own, enemy, unclaimed):
     for c in range(owner.size):
         own[c] = _FULL if owner[c] == player else _NONE
@@ -82,26 +82,26 @@ def _write_owners(owner, terrain, player, own, enemy, unclaimed):
         unclaimed[c] = shade if owner[c] == _NONE and terrain[c] != _NONE else _NONE
 
 
-@kernel
+@kernel(inline=True)
 def _write_cities(owner, city, player, cities):
     for c in range(owner.size):
         level = _CITY_OWN if owner[c] == player else _CITY_ENEMY
         cities[c] = level if city[c] != _NONE else _NONE
 
 
-@kernel
+@kernel(inline=True)
 def _log_density(game, player):
     if game.tiles[player] == 0:
         return 0.0
     return min(1.0, np.log2(1 + game.troops[player] / game.tiles[player]) / LOG_DENSITY_SCALE)
 
 
-@kernel
+@kernel(inline=True)
 def _density_byte(game, player):
     return np.uint8(255 * _log_density(game, player) + 0.5)
 
 
-@kernel
+@kernel(inline=True)
 def survey(game, settings, player, books):
     """Look along the player's border.
 
@@ -111,11 +111,10 @@ def survey(game, settings, player, books):
     neighbours = np.zeros(game.alive.size, np.bool_)
     fronts = np.zeros(NUM_DIRECTIONS, np.bool_)
     for d in range(NUM_DIRECTIONS):
-        fronts[d] = push_front(game, settings, player, d, books.front)
-    press_front(game, settings, player, game.boards[0], books.front)
-    unclaimed = count(books.front, settings)
-    press_front(game, settings, player, game.ground, books.front)
-    beside = list_cells(books.front, settings, books.front_cells)
+        fronts[d] = has_front(game, settings, player, d, books.front)
+    unclaimed = count(books.front, *press_front(game, settings, player, game.boards[0], books.front))
+    first, end = press_front(game, settings, player, game.ground, books.front)
+    beside = list_cells(books.front, settings, first, end, books.front_cells)
     for i in range(beside):
         neighbours[game.owner[books.front_cells[i]]] = True
     return beside - unclaimed, unclaimed, neighbours, fronts

@@ -38,7 +38,7 @@ def _order(game, settings, player, action, site, front):
     if direction == _WAIT:
         if intensity:
             return
-    elif not can_commit(game, player) or not push_front(game, settings, player, direction, front):
+    elif not can_commit(game, player) or not has_front(game, settings, player, direction, front):
         return
     if build:
         cities.build(game, settings, player, site)
@@ -48,7 +48,14 @@ def _order(game, settings, player, action, site, front):
         game.attacks[player, direction] += troops
 
 
-@kernel
+@kernel(inline=True)
 def can_commit(game, player):
     """Whether even the smallest order would send a whole troop."""
     return _SHARES[0] * game.troops[player] >= 1
+
+
+@kernel(inline=True)
+def has_front(game, settings, player, direction, front):
+    """Whether some cell one step in this direction from the player's land could be taken. `front`: a board to draw on."""
+    first, end = push_front(game, settings, player, direction, front)
+    return first < end

@@ -36,9 +36,10 @@ class State(NamedTuple):
     attacks: np.ndarray  # float64 (N, P+1, 9+P)   troops under way, by lane
     boards: np.ndarray  # uint64  (N, P+1, B) by owner, a bit for each passable cell: see `boards`
     ground: np.ndarray  # uint64  (N, B)     a bit for each passable cell
+    spans: np.ndarray  # int32   (N, P+1, 2) the words of each board, first and end, that ever held a cell
 
 
-DERIVED = ("boards", "ground")  # rebuilt from the rest, so not saved
+DERIVED = ("boards", "ground", "spans")  # rebuilt from the rest, so not saved
 
 
 def board_words(params: WorldParams) -> int:
@@ -75,6 +76,7 @@ def empty_state(num_envs: int, params: WorldParams) -> State:
         attacks=np.zeros((num_envs, players, WHOLE_BORDER + players)),
         boards=np.zeros((num_envs, players, words), np.uint64),
         ground=np.zeros((num_envs, words), np.uint64),
+        spans=np.zeros((num_envs, players, 2), np.int32),
     )
 
 
@@ -99,4 +101,5 @@ def game_of(state, n):
         state.attacks[n],
         state.boards[n],
         state.ground[n],
+        state.spans[n],
     )

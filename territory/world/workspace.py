@@ -33,7 +33,7 @@ class Workspace(NamedTuple):
     cells: np.ndarray  # int32   (T, K, 5, 4)  front cells by own neighbours and terrain
     chance: np.ndarray  # float64 (T, K, 5, 4)  that such a cell falls this tick
     taken: np.ndarray  # int32   (T, K, 4)     cells that fell, by terrain
-    spent: np.ndarray  # float64 (T, K)        troops that these cost the attack
+    loss: np.ndarray  # float64 (T, K, 4)     troops that such a cell costs the attack
     pair_contact: np.ndarray  # int16   (T, M)
     pair_cell: np.ndarray  # int32   (T, M)
     pair_neighbours: np.ndarray  # int8    (T, M)
@@ -68,7 +68,7 @@ def new_workspace(threads: int, params: WorldParams) -> Workspace:
         cells=room(contacts, NEIGHBOURS, TERRAINS, dtype=np.int32),
         chance=room(contacts, NEIGHBOURS, TERRAINS, dtype=np.float64),
         taken=room(contacts, TERRAINS, dtype=np.int32),
-        spent=room(contacts, dtype=np.float64),
+        loss=room(contacts, TERRAINS, dtype=np.float64),
         pair_contact=room(pairs),
         pair_cell=room(pairs, dtype=np.int32),
         pair_neighbours=room(pairs, dtype=np.int8),
@@ -98,7 +98,7 @@ def workspace_of(workspace, thread):
         workspace.cells[thread],
         workspace.chance[thread],
         workspace.taken[thread],
-        workspace.spent[thread],
+        workspace.loss[thread],
         workspace.pair_contact[thread],
         workspace.pair_cell[thread],
         workspace.pair_neighbours[thread],
