@@ -96,7 +96,7 @@ def evaluate(
     Args:
         agent: A shipped agent, a run, a checkpoint file, or the scripted "random", "idle" and "steady".
         num_bots: Opponents, 1 to 50.
-        opponents: Who they are: bot, nation or mixed.
+        opponents: Who they are: bot, nation, mixed, or an agent named as above.
         games: How many to play.
         seed: Of the first map; the next ones follow.
         height: Rows of the map; by default as the agent was trained.
@@ -107,9 +107,9 @@ def evaluate(
         half: Export the weights in 16 bits.
     """
     from territory.training import agent as agents
-    from territory.training import evaluation
+    from territory.training import evaluation, players
 
-    policy = _policy(agent)
+    policy = players.find_policy(agent)
     if export is not None and not isinstance(policy, agents.Agent):
         raise BadInput(f"only a network can be exported, and {agent!r} is scripted")
     size = {"height": height, "width": width, "max_steps": max_steps}
@@ -136,7 +136,7 @@ def play(
     Args:
         agent: A shipped agent, a run, a checkpoint file, or the scripted "random", "idle" and "steady".
         num_bots: Opponents, 1 to 50.
-        opponents: Who they are: bot, nation or mixed.
+        opponents: Who they are: bot, nation, mixed, or an agent named as above.
         seed: Of the map.
         fps: Steps shown a second.
         max_steps: Steps until the game is cut off; by default as the agent was trained.
@@ -144,8 +144,9 @@ def play(
     if not 0 < fps <= 1000:
         raise BadInput(f"fps must be above 0 and at most 1000, got {fps}")
     from territory.cli.watch import watch
+    from territory.training.players import find_policy
 
-    watch(_policy(agent), seed, fps, num_bots=num_bots, opponents=opponents, max_steps=max_steps)
+    watch(find_policy(agent), seed, fps, num_bots=num_bots, opponents=opponents, max_steps=max_steps)
     return 0
 
 
@@ -162,10 +163,3 @@ def lab() -> int:
 
     as_root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []  # else Jupyter refuses root
     return run_in_clone("notebooks", "jupyterlab", *as_root, "notebooks")
-
-
-def _policy(name: str) -> Any:
-    from territory.training.agent import load_agent
-    from territory.training.policies import SCRIPTED
-
-    return SCRIPTED[name]() if name in SCRIPTED else load_agent(name)

@@ -5,6 +5,7 @@ from dataclasses import fields
 import numpy as np
 from gymnasium import spaces
 
+from territory.envs.seats import Policy, as_policy, drive
 from territory.errors import BadInput
 from territory.world.actions import NUM_ACTIONS, NUM_BUILDS, Direction, encode
 from territory.world.layout import NUM_PLANES, NUM_STATS
@@ -36,6 +37,24 @@ def world_params(terrain, options: dict) -> WorldParams:
             raise BadInput(f"map must be a 2-D array of terrain (height, width), got {np.ndim(terrain)} dimensions")
         options = {**options, "height": np.shape(terrain)[0], "width": np.shape(terrain)[1]}
     return WorldParams(**options)
+
+
+def make_world(num_envs: int, terrain, options: dict) -> tuple[World, Policy | None]:
+    """The games of an environment and, unless its opponents are scripts, the policy that plays all of them."""
+    who = options.get("opponents")
+    if who is None or isinstance(who, str):
+        return World(num_envs, world_params(terrain, options), terrain), None
+    params = world_params(terrain, {name: value for name, value in options.items() if name != "opponents"})
+    return World(num_envs, params, terrain, ["human"] * params.num_players), as_policy(who)
+
+
+def step_world(world: World, opponent: Policy | None, actions: np.ndarray):
+    """`World.step` with the agent's actions (N,); the opponents choose theirs at the same moment."""
+    if opponent is None:
+        return world.step(actions)
+    orders = world.orders(actions)
+    drive(world, opponent, range(AGENT + 1, world.params.num_players + 1), orders)
+    return world.step(orders)
 
 
 class Episodes:

@@ -5,10 +5,10 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from territory.envs.common import TRAINING_SEEDS, Episodes, action_space, observation_space, world_params
+from territory.envs.common import TRAINING_SEEDS, Episodes, action_space, make_world, observation_space, step_world
 from territory.errors import BadInput
 from territory.world.actions import NUM_ACTIONS
-from territory.world.world import AGENT, World
+from territory.world.world import AGENT
 
 
 class TerritoryEnv(gymnasium.Env):
@@ -17,7 +17,9 @@ class TerritoryEnv(gymnasium.Env):
     Args:
         render_mode: None or "rgb_array".
         map: uint8 (height, width) of 0 water, 1 plains, 2 highland, 3 mountain; by default a new map from each seed.
-        **options: any field of `territory.world.WorldParams`: num_bots, opponents, height, width, max_steps, ...
+        opponents: "bot", "nation", "mixed", or an agent or function that plays all of them (see `seats.as_policy`);
+            in ``gymnasium.make`` also the name or path of a checkpoint.
+        **options: any other field of `territory.world.WorldParams`: num_bots, height, width, max_steps, ...
 
     ``reset(seed=s)`` plays the map of seed s; without a seed, a random one below 1,000,000.
     ``info["action_mask"]`` (bool (90,)) says which actions have an effect.
@@ -29,8 +31,8 @@ class TerritoryEnv(gymnasium.Env):
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise BadInput(f"render_mode must be None or one of {self.metadata['render_modes']}, got {render_mode!r}")
         self.render_mode = render_mode
-        self.params = world_params(map, options)
-        self.world = World(1, self.params, map)
+        self.world, self._opponent = make_world(1, map, options)
+        self.params = self.world.params
         self.observation_space = observation_space(self.params)
         self.action_space = action_space()
         self._episodes = Episodes(1)
@@ -53,7 +55,7 @@ class TerritoryEnv(gymnasium.Env):
         if np.ndim(action) != 0 or not self.action_space.contains(action):
             raise BadInput(f"an action is an integer 0 to {NUM_ACTIONS - 1}, got {action!r}")
         actions = np.array([int(action)])
-        rewards, terminated, truncated = self.world.step(actions)
+        rewards, terminated, truncated = step_world(self.world, self._opponent, actions)
         self._episodes.add(rewards[:, AGENT], actions)
         obs, info = self._observe(), {"action_mask": self._mask.copy()}
         if terminated[0] or truncated[0]:

@@ -6,10 +6,10 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from territory.envs.common import TRAINING_SEEDS, Episodes, action_space, observation_space, world_params
+from territory.envs.common import TRAINING_SEEDS, Episodes, action_space, make_world, observation_space, step_world
 from territory.errors import BadInput
 from territory.world import rng
-from territory.world.world import AGENT, World
+from territory.world.world import AGENT
 
 
 class TerritoryVectorEnv(VectorEnv):
@@ -28,8 +28,8 @@ class TerritoryVectorEnv(VectorEnv):
         if render_mode is not None:
             raise BadInput(f"the batch does not render (got render_mode {render_mode!r}): make a single environment")
         self.num_envs = num_envs
-        self.params = world_params(map, options)
-        self.world = World(num_envs, self.params, map)
+        self.world, self._opponent = make_world(num_envs, map, options)
+        self.params = self.world.params
         self.single_observation_space = observation_space(self.params)
         self.single_action_space = action_space()
         self.observation_space = batch_space(self.single_observation_space, num_envs)
@@ -65,7 +65,7 @@ class TerritoryVectorEnv(VectorEnv):
         if not self._masks.size:
             raise BadInput("no game has begun: call reset() before step()")
         actions = np.asarray(actions)
-        rewards, terminated, truncated = self.world.step(actions)
+        rewards, terminated, truncated = step_world(self.world, self._opponent, actions)
         self._episodes.add(rewards[:, AGENT], actions)
         out = self.world.observe()
         info: dict[str, Any] = {}
@@ -100,7 +100,11 @@ class TerritoryVectorEnv(VectorEnv):
         return self._masks.copy()
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Everything the games and their books are made of, to continue exactly from here."""
+        """Everything the games and their books are made of, to continue exactly from here.
+
+        Opponents that a policy plays choose from what they see, so nothing of theirs is kept: exact for networks and
+        every other policy without a memory or dice of its own.
+        """
         books = {f"episodes.{name}": value.copy() for name, value in vars(self._episodes).items()}
         own = {"seeds": self._seeds.copy(), "games": self._games.copy()}
         return {f"world.{name}": value for name, value in self.world.state_dict().items()} | books | own
