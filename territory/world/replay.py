@@ -30,6 +30,7 @@ class Frame:
     tiles: np.ndarray  # int32 (P+1,)
     action: int
     reward: float  # that led here
+    attacks: np.ndarray  # float64 (P+1, 9+P), troops under way by player and lane
 
 
 @dataclass(frozen=True)
@@ -123,4 +124,5 @@ def _frame(world: World, action: int, reward: float) -> Frame:
         tiles=world.state.tiles[0].copy(),
         action=action,
         reward=reward,
+        attacks=world.state.attacks[0].copy(),
     )
