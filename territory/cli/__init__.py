@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from territory.cli.league import league
 from territory.errors import BadInput
 from territory.training.config import HELD_OUT_SEED, TrainConfig
 
@@ -45,6 +46,7 @@ def _commands(args: list[str]) -> dict[str, Callable[..., Any]]:
     return {
         "train": _train_command(args),
         "evaluate": evaluate,
+        "league": league,
         "play": play,
         "bench": bench,
         "lab": lab,
