@@ -45,6 +45,7 @@ class World:
         self.num_envs = num_envs
         self.settings = self.params.settings()
         self.state = empty_state(num_envs, self.params)
+        self.terrain, self.kinds = terrain, kinds  # as given, for replays
         self._fixed_map = np.zeros(0, np.uint8) if terrain is None else _with_border(terrain, self.params)
         self._kinds = _usual_kinds(self.params) if kinds is None else _kinds(kinds, self.params)
         self._everyone = np.arange(num_envs)
