@@ -57,25 +57,33 @@ def setup_of(number: int) -> Setup:
     return Setup(number, params, steps, bool(dice.random() < 0.5), driven)
 
 
+def begin(setup: Setup, games: int = 1) -> tuple[World, list[np.random.Generator]]:
+    """Games that start as `setup` says (their seeds count up from its number), and dice for each one's actions."""
+    seeds = [setup.number + n for n in range(games)]
+    world, dice = World(games, setup.params), [np.random.default_rng((1, seed)) for seed in seeds]
+    world.reset(seeds)
+    if setup.rich:
+        for n in range(games):
+            world.state.troops[n, 1:] = np.exp(dice[n].uniform(np.log(5), np.log(500_000), world.params.num_players))
+            world.state.gold[n, 1:] = dice[n].uniform(0, 60_000, world.params.num_players)
+    return world, dice
+
+
 def play(setup: Setup) -> Counter:
     """Both play the game, compared after every step. Returns what happened in it; raises Disagreement."""
-    dice = np.random.default_rng((1, setup.number))
-    world = World(1, setup.params)
-    world.reset([setup.number])
-    if setup.rich:
-        _enrich(world, dice)
+    world, dice = begin(setup)
     game, seen = game_of(world), Counter(games=1)
     for _ in range(setup.steps):
         tiles, cities = game.owner.copy(), game.city.copy()
         actions = random_actions(world, setup.driven, dice, seen)
-        rewards, terminated, truncated = world.step(actions[None])
-        wanted = rulebook.play_step(game, actions)
+        rewards, terminated, truncated = world.step(actions)
+        wanted = rulebook.play_step(game, actions[0])
         same(setup, game, "rewards", rewards[0], wanted)
         won = rulebook.has_won(game, 1)
         same(setup, game, "terminated", terminated[0], won or not game.alive[1])
         same(setup, game, "truncated", truncated[0], bool(game.step >= game.params.max_steps and not terminated[0]))
         compare_states(setup, world, game)
-        compare_views(setup, world, game, int(dice.integers(1, len(game.alive))))
+        compare_views(setup, world, game, int(dice[0].integers(1, len(game.alive))))
         seen.update(steps=1, ticks=game.params.ticks_per_step, tiles=int((game.owner != tiles).sum()))
         seen.update(cities=int((game.city > cities).sum()), wins=int(won))
     seen.update(players=len(game.players), deaths=int((~game.alive[1:]).sum()))
@@ -90,14 +98,15 @@ def game_of(world: World, n: int = 0) -> rulebook.Game:
     return rulebook.Game(world.params, int(world.state.seed[n]), **maps, **rows, tick=tick, step=step)
 
 
-def random_actions(world: World, driven: np.ndarray, dice: np.random.Generator, seen: Counter) -> np.ndarray:
-    """(P+1,): for the driven, half the time any action and half the time an allowed one; -1 for all others."""
-    actions = np.full(driven.size, rulebook.SCRIPTED)
+def random_actions(world: World, driven: np.ndarray, dice: list[np.random.Generator], seen: Counter) -> np.ndarray:
+    """(N, P+1): for the driven, half the time any action and half the time an allowed one; -1 for all others."""
+    actions = np.full((world.num_envs, driven.size), rulebook.SCRIPTED)
     for player in np.flatnonzero(driven[1:]) + 1:
-        mask = world.observe(player=player)[1][0]
-        allowed = np.flatnonzero(mask)
-        actions[player] = dice.choice(allowed) if dice.random() < 0.5 else dice.integers(NUM_ACTIONS)
-        seen.update(allowed=int(mask[actions[player]]), disallowed=int(not mask[actions[player]]))
+        masks = world.observe(player=player)[1]
+        for n, die in enumerate(dice):
+            allowed = np.flatnonzero(masks[n])
+            actions[n, player] = die.choice(allowed) if die.random() < 0.5 else die.integers(NUM_ACTIONS)
+            seen["allowed" if masks[n, actions[n, player]] else "disallowed"] += 1
     return actions
 
 
@@ -134,9 +143,3 @@ def same(setup: Setup, game: rulebook.Game, name: str, engine, wanted) -> None:
 def _falling(count: int) -> np.ndarray:
     weights = 0.5 ** np.arange(count)
     return weights / weights.sum()
-
-
-def _enrich(world: World, dice: np.random.Generator) -> None:
-    players = world.params.num_players
-    world.state.troops[0, 1:] = np.exp(dice.uniform(np.log(5), np.log(500_000), players))
-    world.state.gold[0, 1:] = dice.uniform(0, 60_000, players)
