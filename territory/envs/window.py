@@ -23,6 +23,9 @@ class Window:
 
     def show(self, picture: np.ndarray) -> None:
         """Draw uint8 (H, W, 3), and attend to what happened to the window since."""
+        if self.is_open and any(event.type == self._pygame.QUIT for event in self._pygame.event.get()):
+            self._closed_by_hand = True
+            self.close()
         if self._closed_by_hand:
             return
         if not self.is_open:
@@ -30,10 +33,6 @@ class Window:
         surface = self._pygame.surfarray.make_surface(picture.swapaxes(0, 1))
         self._pygame.display.get_surface().blit(surface, (0, 0))
         self._pygame.display.flip()
-        if self._pygame.event.get(self._pygame.QUIT):
-            self._closed_by_hand = True
-            self.close()
-        self._pygame.event.pump()
         self._clock.tick(self._fps)
 
     def _open(self, picture: np.ndarray) -> None:

@@ -53,7 +53,7 @@ def test_a_whole_game_is_kept_in_about_a_kilobyte(tmp_path):
 
 
 def test_one_changed_order_is_noticed():
-    world, replay = driven_game()
+    _, replay = driven_game()
     changed = replay.actions.copy()
     changed[3, 1] = 80 if changed[3, 1] != 80 else 0
     with pytest.raises(BadInput, match="another state than was recorded"):
@@ -108,8 +108,10 @@ def damaged(path, how):
 
 @pytest.mark.parametrize(
     "how",
-    ["cut off", "garbled", "text", "pickle", "no actions"]
-    + [{"format": "territory-replay-9"}, {"params": {"dragons": 3}}, {"params": {"height": 7}}, {"seed": "soon"}],
+    [
+        *("cut off", "garbled", "text", "pickle", "no actions"),
+        *({"format": "territory-replay-9"}, {"params": {"dragons": 3}}, {"params": {"height": 7}}, {"seed": "soon"}),
+    ],
     ids=str,
 )
 def test_a_damaged_file_is_refused_by_name(tmp_path, how):
