@@ -48,7 +48,7 @@ def league(
     params = WorldParams(height=side, width=side, num_bots=1, max_steps=max_steps)
     result = round_robin(list(names or (*SCRIPTS, *shipped(), *SCRIPTED)), games // 2, params, seed, _tell)
     asked = (questions.cities, questions.terrain) if studies else ()
-    findings = [finding for question in asked for finding in question(games // 2, seed, params)]
+    findings = [finding for question in asked for finding in question(games, seed, params)]
     if as_json:
         print(json.dumps(result.as_dict() | {"studies": [vars(each) for each in findings]}, indent=1))
     else:

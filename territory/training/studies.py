@@ -28,7 +28,7 @@ class Finding:
     def __str__(self) -> str:
         if self.low is None:
             return f"{self.what}: {self.value:.0f}"
-        return f"{self.what}: {self.value:.1%} of {self.trials} ({self.low:.1%} to {self.high:.1%})"
+        return f"{self.what}: {self.value:.1%} of {self.trials} maps ({self.low:.1%} to {self.high:.1%})"
 
 
 def cities(maps: int, seed: int, params: WorldParams) -> list[Finding]:

@@ -1,0 +1,34 @@
+"""Train sb3-contrib's MaskablePPO on Territory, unchanged: it asks the environment for its `action_masks()`.
+
+python examples/sb3_maskable_ppo.py --steps 100000
+"""
+
+import argparse
+
+from sb3_contrib import MaskablePPO
+from stable_baselines3.common.env_util import make_vec_env
+
+import territory
+
+parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+parser.add_argument("--steps", type=int, default=100_000, help="environment steps to train for")
+parser.add_argument("--side", type=int, default=64, help="rows and columns of the map, a multiple of 32 from 64 on")
+parser.add_argument("--num-bots", type=int, default=3, help="weak opponents")
+parser.add_argument("--games", type=int, default=64, help="held-out maps to count wins on afterwards")
+parser.add_argument("--seed", type=int, default=0)
+args = parser.parse_args()
+
+world = {"height": args.side, "width": args.side, "num_bots": args.num_bots}
+envs = make_vec_env("Territory-v0", n_envs=8, seed=args.seed, env_kwargs=world)  # importing territory registered it
+model = MaskablePPO(
+    "MultiInputPolicy", envs, n_steps=64, batch_size=256, n_epochs=3, gamma=0.995, ent_coef=0.01, seed=args.seed
+)
+model.learn(args.steps)
+
+
+def play(obs, mask):
+    """Its model as a policy for `territory.evaluate`: batched observations and masks to actions."""
+    return model.predict(obs, action_masks=mask)[0]
+
+
+print(territory.evaluate(play, **world, games=args.games))
