@@ -1,7 +1,7 @@
 """The engine and the rulebook play the same random games side by side; the first difference is an error."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,15 +27,18 @@ class Setup:
     steps: int
     rich: bool  # everyone starts with troops and gold at random, so that wars and cities come early
     driven: np.ndarray  # bool (P+1,): who gets random actions; the others follow their scripts
+    terrain: np.ndarray | None = None  # uint8 (H, W): a map of its own, islands and all
 
 
 def setup_of(number: int) -> Setup:
-    """Small and short games mostly; every tenth may be large, every twentieth is long."""
+    """Small, short games mostly; every tenth may be large, every twentieth is long, every fifth has an own map."""
     dice = np.random.default_rng(number)
     sides = SIDES if number % 10 == 0 else SIDES[:2]
     height, width = (int(side) for side in dice.choice(sides, 2, p=_falling(len(sides))))
     water = float(dice.choice([0.0, 0.2, 0.4]))
-    room = min(50, int(height * width * (1 - water) / 60) - 1)
+    terrain = _patches(dice, height, width) if number % 5 == 3 else None
+    land = height * width * (1 - water) if terrain is None else min(height * width * 0.6, np.count_nonzero(terrain))
+    room = min(50, int(land / 60) - 1)
     bots = int(dice.integers(1, room + 1)) if number % 3 else min(room, int(dice.integers(1, 4)))
     params = WorldParams(
         height=height,
@@ -54,13 +57,14 @@ def setup_of(number: int) -> Setup:
     steps = 100 if number % 20 == 7 else int(dice.integers(5, 16))
     driven = dice.random(bots + 2) < dice.choice([0.0, 0.3, 1.0])
     driven[1] |= number % 4 > 0
-    return Setup(number, params, steps, bool(dice.random() < 0.5), driven)
+    return Setup(number, params, steps, bool(dice.random() < 0.5), driven, terrain)
 
 
 def begin(setup: Setup, games: int = 1) -> tuple[World, list[np.random.Generator]]:
     """Games that start as `setup` says (their seeds count up from its number), and dice for each one's actions."""
     seeds = [setup.number + n for n in range(games)]
-    world, dice = World(games, setup.params), [np.random.default_rng((1, seed)) for seed in seeds]
+    world = World(games, setup.params, setup.terrain)
+    dice = [np.random.default_rng((1, seed)) for seed in seeds]
     world.reset(seeds)
     if setup.rich:
         for n in range(games):
@@ -71,6 +75,8 @@ def begin(setup: Setup, games: int = 1) -> tuple[World, list[np.random.Generator
 
 def play(setup: Setup) -> Counter:
     """Both play the game, compared after every step. Returns what happened in it; raises Disagreement."""
+    world, dice = begin(replace(setup, rich=False))
+    compare_states(setup, world, rulebook.new_game(setup.params, setup.number, setup.terrain))
     world, dice = begin(setup)
     game, seen = game_of(world), Counter(games=1)
     for _ in range(setup.steps):
@@ -143,3 +149,9 @@ def same(setup: Setup, game: rulebook.Game, name: str, engine, wanted) -> None:
 def _falling(count: int) -> np.ndarray:
     weights = 0.5 ** np.arange(count)
     return weights / weights.sum()
+
+
+def _patches(dice: np.random.Generator, height: int, width: int) -> np.ndarray:
+    """A map of 4 x 4 patches of any terrain, water as well, whatever lies beside them."""
+    patches = dice.choice(4, (height // 4, width // 4), p=[0.25, 0.35, 0.2, 0.2]).astype(np.uint8)
+    return patches.repeat(4, axis=0).repeat(4, axis=1)

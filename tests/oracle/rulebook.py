@@ -8,7 +8,7 @@ from territory.world import rules
 from territory.world.actions import INTENSITIES, OFFSETS
 from territory.world.params import WorldParams
 
-from . import attacks, scripts
+from . import attacks, maps, scripts
 from .numbers import cap, city_price, growth
 
 SCRIPTED, WAIT = -1, 8
@@ -54,6 +54,31 @@ class Game:
     def cap_of(self, player: int) -> float:
         tiles, cities = float(self.tiles[player]), float(self.cities[player])
         return cap(tiles, cities, rules.CAP_FACTOR[self.kind[player]])
+
+
+def new_game(params: WorldParams, seed: int, terrain: np.ndarray | None = None) -> Game:
+    """The start of a game, on its own map or on a given one."""
+    terrain = maps.terrain_of(seed, params) if terrain is None else terrain
+    kind = np.full(params.num_players + 1, rules.NATION if params.opponents == "nation" else rules.BOT)
+    if params.opponents == "mixed":
+        kind[2::2] = rules.NATION
+    kind[:2] = rules.HUMAN  # nobody, and the agent
+    alive = np.arange(kind.size) > 0
+    game = Game(
+        params=params,
+        seed=seed,
+        terrain=terrain,
+        owner=maps.starts_of(seed, params, terrain),
+        city=np.zeros_like(terrain),
+        kind=kind,
+        alive=alive,
+        troops=rules.START_TROOPS[kind] * alive,
+        gold=np.zeros(kind.size),
+        attacks=np.zeros((kind.size, attacks.WHOLE_BORDER + kind.size)),
+        tiles_before=np.zeros(kind.size, int),
+    )
+    game.tiles_before = game.tiles
+    return game
 
 
 def one_step_back(field: np.ndarray, direction: int) -> np.ndarray:
