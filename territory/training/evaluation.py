@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -110,9 +111,9 @@ class EvaluationResult:
 
 
 def evaluate(
-    policy: Agent | Policy | str,
+    policy: Agent | Policy | str | Path,
     num_bots: int = 5,
-    opponents: Policy | str = "bot",
+    opponents: Policy | str | Path = "bot",
     games: int = 64,
     seed: int = HELD_OUT_SEED,
     *,
@@ -126,7 +127,7 @@ def evaluate(
     observations and masks to actions. ``opponents``: "bot", "nation", "mixed", or a policy likewise, which then plays
     every one of them. Map size and length default to those the agent was trained with.
     """
-    if isinstance(policy, str):
+    if isinstance(policy, str | Path):
         policy = find_policy(policy)
     rivals = find_opponents(opponents)
     if games < 1 or seed < 0:
@@ -144,7 +145,7 @@ def evaluate(
     columns = {name: np.concatenate([part[name] for part in played]).tolist() for name in MEASURED}
     return EvaluationResult(
         num_bots=num_bots,
-        opponents=opponents if isinstance(opponents, str) else type(opponents).__name__,
+        opponents=str(opponents) if isinstance(opponents, str | Path) else type(opponents).__name__,
         seed=seed,
         wins=tuple(map(bool, columns["win"])),
         ranks=tuple(columns["rank"]),

@@ -4,6 +4,7 @@ import gymnasium
 import numpy as np
 import pytest
 from builders import WAIT
+from gymnasium.utils.env_checker import check_env
 
 import territory
 from territory.envs.seats import AT_ONCE, as_policy, drive
@@ -98,6 +99,12 @@ def test_a_checkpoints_name_its_path_and_the_agent_itself_are_the_same_opponent(
     assert all(same(played[0], each) for each in played)
 
 
+def test_both_checkers_are_content_with_an_agent_as_opponent():
+    checker = pytest.importorskip("stable_baselines3.common.env_checker")
+    for check in (check_env, checker.check_env):
+        check(gymnasium.make("Territory-v0", opponents="attention", num_bots=2).unwrapped)
+
+
 def test_an_agent_plays_its_seats_without_dice():
     class Agent:
         def act(self, obs, mask, deterministic=False):
@@ -149,6 +156,9 @@ def test_evaluation_against_an_agent_says_so_and_finds_equals_equal():
     named, given = (evaluate(SteadyPolicy(), opponents=who, **world) for who in ("steady", SteadyPolicy()))
     assert (named.opponents, given.opponents) == ("steady", "SteadyPolicy")
     assert named.land_shares == given.land_shares
+    path = territory.training.agent.find_checkpoint("attention")
+    by_path = evaluate(path, opponents=path, **world | {"games": 1})
+    assert by_path.opponents == str(path) and by_path.as_dict()["opponents"] == str(path)
     idle = evaluate(SteadyPolicy(), opponents=IdlePolicy(), **world)
     assert idle.land_share > named.land_share
     assert evaluate("idle", opponents="steady", **world).land_share < 0.5
