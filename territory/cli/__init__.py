@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import tyro
 
 from territory.cli.league import league
+from territory.cli.play import play
 from territory.errors import BadInput
 from territory.training.config import HELD_OUT_SEED, TrainConfig
 
@@ -122,33 +123,6 @@ def evaluate(
     if export is not None:
         policy.results[f"{num_bots} x {opponents}"] = result.summary()
         agents.save_agent(policy, export, half)
-    return 0
-
-
-def play(
-    agent: tyro.conf.Positional[str],
-    num_bots: int = 5,
-    opponents: str = "bot",
-    seed: int = HELD_OUT_SEED,
-    fps: float = 10.0,
-    max_steps: int | None = None,
-) -> int:
-    """Watch an agent play one game in the terminal.
-
-    Args:
-        agent: A shipped agent, a run, a checkpoint file, or the scripted "random", "idle" and "steady".
-        num_bots: Opponents, 1 to 50.
-        opponents: Who they are: bot, nation, mixed, or an agent named as above.
-        seed: Of the map.
-        fps: Steps shown a second.
-        max_steps: Steps until the game is cut off; by default as the agent was trained.
-    """
-    if not 0 < fps <= 1000:
-        raise BadInput(f"fps must be above 0 and at most 1000, got {fps}")
-    from territory.cli.watch import watch
-    from territory.training.players import find_policy
-
-    watch(find_policy(agent), seed, fps, num_bots=num_bots, opponents=opponents, max_steps=max_steps)
     return 0
 
 

@@ -30,17 +30,33 @@ def save_film(pictures: Iterable[np.ndarray], path: str | Path, fps: float = 10)
     Raises:
         BadInput: another kind of file, a speed that it can't have, no picture at all, or no ffmpeg for .mp4.
     """
-    write = {".gif": _write_gif, ".mp4": _write_mp4}.get(Path(path).suffix.lower())
-    if write is None:
-        raise BadInput(f"a film is a {' or '.join(FILMS)} file, got {path}")
-    if not 1 <= fps <= 50:
-        raise BadInput(f"a film shows 1 to 50 pictures a second, got {fps}")
+    check_film(path, fps)
+    write = _write_gif if Path(path).suffix.lower() == ".gif" else _write_mp4
     pictures = iter(pictures)
     first = next(pictures, None)
     if first is None:
         raise BadInput("a film needs at least one picture")
     with write_whole(path) as unfinished:
         write(first.shape, itertools.chain([first], pictures), unfinished, fps)
+
+
+def check_film(path: str | Path, fps: float) -> None:
+    """BadInput where `save_film` could not write, before there is a film."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in FILMS:
+        raise BadInput(f"a film is a {' or '.join(FILMS)} file, got {path}")
+    if not 1 <= fps <= 50:
+        raise BadInput(f"a film shows 1 to 50 pictures a second, got {fps}")
+    if suffix == ".mp4":
+        _import_ffmpeg()
+
+
+def _import_ffmpeg():
+    try:
+        import imageio_ffmpeg
+    except ImportError as error:
+        raise BadInput("a film as .mp4 needs imageio-ffmpeg (pip install imageio-ffmpeg); .gif does without") from error
+    return imageio_ffmpeg
 
 
 def _write_gif(_shape: tuple[int, ...], pictures: Iterator[np.ndarray], path: Path, fps: float) -> None:
@@ -67,12 +83,8 @@ def _as_number(colours: np.ndarray) -> np.ndarray:
 
 
 def _write_mp4(shape: tuple[int, ...], pictures: Iterator[np.ndarray], path: Path, fps: float) -> None:
-    try:
-        import imageio_ffmpeg
-    except ImportError as error:
-        raise BadInput("a film as .mp4 needs imageio-ffmpeg (pip install imageio-ffmpeg); .gif does without") from error
     # H.264 that every browser plays; sides must be even, which those of boards are.
-    writer = imageio_ffmpeg.write_frames(
+    writer = _import_ffmpeg().write_frames(
         path, shape[1::-1], fps=fps, macro_block_size=2, quality=None, output_params=["-crf", "16", "-preset", "fast"]
     )
     with closing(writer):

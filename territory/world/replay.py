@@ -69,14 +69,14 @@ class Replay:
     def play(self) -> Iterator[Frame]:
         """Play the game again: T + 1 frames. Raises BadInput at the end if it went another way than recorded."""
         reward = 0.0
-        for world, orders, reward in self._steps():
+        for world, orders, reward in self.steps():
             yield _frame(world, orders, reward)
 
     def verify(self) -> World:
         """Play the game again without looking, and return how it ends; BadInput if that is not what was recorded."""
-        return deque(self._steps(), maxlen=1)[0][0]
+        return deque(self.steps(), maxlen=1)[0][0]
 
-    def _steps(self) -> Iterator[tuple[World, np.ndarray | None, float]]:
+    def steps(self) -> Iterator[tuple[World, np.ndarray | None, float]]:
         """The world before each step with what it is ordered (None at the end), and the agent's latest reward."""
         world = World(1, self.params, self.terrain, self.kinds)
         world.reset(np.array([self.seed], np.uint64))
