@@ -23,6 +23,7 @@ BOT_COLOURS = tuple(tuple(bytes.fromhex(colour)) for colour in _BOTS.split())
 TERRAIN_COLOURS = ((38, 52, 66), (232, 228, 216), (205, 197, 180), (170, 160, 144))  # water, plains, highland, mountain
 TERRAIN_SHADE = (1.0, 1.0, 0.92, 0.84)  # what terrain leaves of a player's colour
 WHITE, INK = (255, 255, 255), (20, 24, 28)
+FEW_PIXELS = 3  # per tile: with fewer, relief would be noise
 FRONT_SHARE = 0.5  # of the attacker's colour on the tiles it is about to take
 
 NUM_OWNERS = 256  # an owner is a uint8
@@ -119,7 +120,8 @@ def render_board(
     if not (isinstance(scale, int | np.integer) and scale >= 1):
         raise BadInput(f"scale is a whole number of pixels per tile, at least 1; got {scale!r}")
     owner, terrain = enlarge(owner, scale), enlarge(terrain, scale)
-    part = np.where(find_edges(owner, (scale + 5) // 6), _EDGE, _relief(terrain))
+    ground = _relief(terrain) if scale >= FEW_PIXELS else _FLAT
+    part = np.where(find_edges(owner, (scale + 5) // 6), _EDGE, ground)
     picture = _PIXELS[(part * NUM_OWNERS + owner) * len(TERRAIN_COLOURS) + terrain]
     if fronts is not None:
         _draw_fronts(picture, enlarge(np.asarray(fronts), scale))

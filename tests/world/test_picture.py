@@ -72,11 +72,13 @@ def test_dearer_terrain_is_darker_and_water_is_water_whoever_is_said_to_own_it()
         assert tuple(water) == TERRAIN_COLOURS[0]
 
 
-def test_light_falls_from_the_north_west():
+def test_light_falls_from_the_north_west_where_a_tile_has_pixels_for_it():
     terrain = np.ones((1, 6), np.uint8)
     terrain[0, 2:4] = 3  # a mountain rises after column 1 and ends after column 3
-    _, plains, lit, mountain, shaded, far = luminance(render_board(np.zeros((1, 6), np.uint8), terrain)[0])
+    row = luminance(render_board(np.zeros((1, 6), np.uint8), terrain, scale=4)[2])
+    plains, (lit, mountain), (shaded, far) = row[0], row[8:10], row[16:18]
     assert lit > mountain and shaded < plains == far
+    assert len(np.unique(render_board(np.zeros((1, 6), np.uint8), terrain)[..., 0])) == 2
 
 
 def test_a_city_is_white_in_a_dark_ring_cut_off_at_the_rim():
