@@ -16,8 +16,8 @@ __all__ = [*_PARTS, *_NAMES]
 
 gymnasium.register(
     id="Territory-v0",
-    entry_point="territory.envs:TerritoryEnv",
-    vector_entry_point="territory.envs:TerritoryVectorEnv",
+    entry_point="territory.training.players:make_env",
+    vector_entry_point="territory.training.players:make_vector_env",
     disable_env_checker=True,  # its wrapper would check every game; the tests run the checker
     order_enforce=False,  # the environment itself says so, in words
 )

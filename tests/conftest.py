@@ -6,6 +6,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads sleep instead of spinning
 os.environ.setdefault("NUMBA_NUM_THREADS", "2")
+os.environ["SDL_VIDEODRIVER"] = "dummy"  # windows open, but on no screen
 
 from pathlib import Path
 

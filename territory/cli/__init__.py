@@ -13,6 +13,8 @@ from typing import Annotated, Any
 
 import tyro
 
+from territory.cli.league import league
+from territory.cli.play import play
 from territory.errors import BadInput
 from territory.training.config import HELD_OUT_SEED, TrainConfig
 
@@ -45,6 +47,7 @@ def _commands(args: list[str]) -> dict[str, Callable[..., Any]]:
     return {
         "train": _train_command(args),
         "evaluate": evaluate,
+        "league": league,
         "play": play,
         "bench": bench,
         "lab": lab,
@@ -96,7 +99,7 @@ def evaluate(
     Args:
         agent: A shipped agent, a run, a checkpoint file, or the scripted "random", "idle" and "steady".
         num_bots: Opponents, 1 to 50.
-        opponents: Who they are: bot, nation or mixed.
+        opponents: Who they are: bot, nation, mixed, or an agent named as above.
         games: How many to play.
         seed: Of the first map; the next ones follow.
         height: Rows of the map; by default as the agent was trained.
@@ -107,9 +110,9 @@ def evaluate(
         half: Export the weights in 16 bits.
     """
     from territory.training import agent as agents
-    from territory.training import evaluation
+    from territory.training import evaluation, players
 
-    policy = _policy(agent)
+    policy = players.find_policy(agent)
     if export is not None and not isinstance(policy, agents.Agent):
         raise BadInput(f"only a network can be exported, and {agent!r} is scripted")
     size = {"height": height, "width": width, "max_steps": max_steps}
@@ -120,32 +123,6 @@ def evaluate(
     if export is not None:
         policy.results[f"{num_bots} x {opponents}"] = result.summary()
         agents.save_agent(policy, export, half)
-    return 0
-
-
-def play(
-    agent: tyro.conf.Positional[str],
-    num_bots: int = 5,
-    opponents: str = "bot",
-    seed: int = HELD_OUT_SEED,
-    fps: float = 10.0,
-    max_steps: int | None = None,
-) -> int:
-    """Watch an agent play one game in the terminal.
-
-    Args:
-        agent: A shipped agent, a run, a checkpoint file, or the scripted "random", "idle" and "steady".
-        num_bots: Opponents, 1 to 50.
-        opponents: Who they are: bot, nation or mixed.
-        seed: Of the map.
-        fps: Steps shown a second.
-        max_steps: Steps until the game is cut off; by default as the agent was trained.
-    """
-    if not 0 < fps <= 1000:
-        raise BadInput(f"fps must be above 0 and at most 1000, got {fps}")
-    from territory.cli.watch import watch
-
-    watch(_policy(agent), seed, fps, num_bots=num_bots, opponents=opponents, max_steps=max_steps)
     return 0
 
 
@@ -162,10 +139,3 @@ def lab() -> int:
 
     as_root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []  # else Jupyter refuses root
     return run_in_clone("notebooks", "jupyterlab", *as_root, "notebooks")
-
-
-def _policy(name: str) -> Any:
-    from territory.training.agent import load_agent
-    from territory.training.policies import SCRIPTED
-
-    return SCRIPTED[name]() if name in SCRIPTED else load_agent(name)

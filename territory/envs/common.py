@@ -1,10 +1,13 @@
 """What the single environment and the native batch share: spaces, parameters, and the books of an episode."""
 
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 
+from territory.envs.maps import as_terrain
+from territory.envs.seats import Policy, as_policy, drive
 from territory.errors import BadInput
 from territory.world.actions import NUM_ACTIONS, NUM_BUILDS, Direction, encode
 from territory.world.layout import NUM_PLANES, NUM_STATS
@@ -32,10 +35,27 @@ def world_params(terrain, options: dict) -> WorldParams:
     if unknown:
         raise BadInput(f"unknown environment argument {', '.join(unknown)}; there are map, {', '.join(known)}")
     if terrain is not None:
-        if np.ndim(terrain) != 2:
-            raise BadInput(f"map must be a 2-D array of terrain (height, width), got {np.ndim(terrain)} dimensions")
         options = {**options, "height": np.shape(terrain)[0], "width": np.shape(terrain)[1]}
     return WorldParams(**options)
+
+
+def make_world(num_envs: int, map: Any, options: dict) -> tuple[World, Policy | None]:
+    """The games of an environment and, unless its opponents are scripts, the policy that plays all of them."""
+    terrain = None if map is None else as_terrain(map, options.get("height"), options.get("width"))
+    who = options.get("opponents")
+    if who is None or isinstance(who, str):
+        return World(num_envs, world_params(terrain, options), terrain), None
+    params = world_params(terrain, {name: value for name, value in options.items() if name != "opponents"})
+    return World(num_envs, params, terrain, ["human"] * params.num_players), as_policy(who)
+
+
+def everyones_orders(world: World, opponent: Policy | None, actions: np.ndarray) -> np.ndarray:
+    """What `World.step` takes: the agent's actions (N,) as they are, or (N, P+1) where a policy plays the others."""
+    if opponent is None:
+        return actions
+    orders = world.orders(actions)
+    drive(world, opponent, range(AGENT + 1, world.params.num_players + 1), orders)
+    return orders
 
 
 class Episodes:

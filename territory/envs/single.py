@@ -5,36 +5,52 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from territory.envs.common import TRAINING_SEEDS, Episodes, action_space, observation_space, world_params
+from territory.envs.common import (
+    TRAINING_SEEDS,
+    Episodes,
+    action_space,
+    everyones_orders,
+    make_world,
+    observation_space,
+)
+from territory.envs.window import Window
 from territory.errors import BadInput
 from territory.world.actions import NUM_ACTIONS
-from territory.world.world import AGENT, World
+from territory.world.picture import render_world
+from territory.world.replay import Replay
+from territory.world.world import AGENT
 
 
 class TerritoryEnv(gymnasium.Env):
     """Conquer 80 % of the land, or outlive everyone.
 
     Args:
-        render_mode: None or "rgb_array".
-        map: uint8 (height, width) of 0 water, 1 plains, 2 highland, 3 mountain; by default a new map from each seed.
-        **options: any field of `territory.world.WorldParams`: num_bots, opponents, height, width, max_steps, ...
+        render_mode: None, "rgb_array", or "human": a window that shows every step (needs pygame-ce).
+        map: an image or the path of one (see `maps.map_from_image`), or uint8 (height, width) of 0 water, 1 plains,
+            2 highland, 3 mountain; by default a new map from each seed.
+        render_scale: pixels per side of a tile.
+        opponents: "bot", "nation", "mixed", or an agent or function that plays all of them (see `seats.as_policy`);
+            in ``gymnasium.make`` also the name or path of a checkpoint.
+        **options: any other field of `territory.world.WorldParams`: num_bots, height, width, max_steps, ...
 
     ``reset(seed=s)`` plays the map of seed s; without a seed, a random one below 1,000,000.
     ``info["action_mask"]`` (bool (90,)) says which actions have an effect.
     """
 
-    metadata = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012 (gymnasium's own convention)
+    metadata = {"render_modes": ["rgb_array", "human"], "render_fps": 10}  # noqa: RUF012 (gymnasium's own convention)
 
-    def __init__(self, render_mode: str | None = None, map: np.ndarray | None = None, **options):
+    def __init__(self, render_mode: str | None = None, map: Any = None, render_scale: int = 4, **options):
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise BadInput(f"render_mode must be None or one of {self.metadata['render_modes']}, got {render_mode!r}")
-        self.render_mode = render_mode
-        self.params = world_params(map, options)
-        self.world = World(1, self.params, map)
+        self.render_mode, self._scale = render_mode, render_scale
+        self._window = Window("Territory", self.metadata["render_fps"]) if render_mode == "human" else None
+        self.world, self._opponent = make_world(1, map, options)
+        self.params = self.world.params
         self.observation_space = observation_space(self.params)
         self.action_space = action_space()
         self._episodes = Episodes(1)
         self._mask = np.zeros(NUM_ACTIONS, np.bool_)
+        self._played: list[Any] = []  # what each step was ordered
         self._running = False
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
@@ -43,7 +59,9 @@ class TerritoryEnv(gymnasium.Env):
         map_seed = seed if seed is not None else int(self.np_random.integers(TRAINING_SEEDS))
         self.world.reset(np.array([map_seed]))
         self._episodes.clear(np.array([0]))
+        self._played.clear()
         self._running = True
+        self._show()
         return self._observe(), {"action_mask": self._mask.copy()}
 
     def step(self, action: int):
@@ -53,8 +71,11 @@ class TerritoryEnv(gymnasium.Env):
         if np.ndim(action) != 0 or not self.action_space.contains(action):
             raise BadInput(f"an action is an integer 0 to {NUM_ACTIONS - 1}, got {action!r}")
         actions = np.array([int(action)])
-        rewards, terminated, truncated = self.world.step(actions)
+        orders = everyones_orders(self.world, self._opponent, actions)
+        rewards, terminated, truncated = self.world.step(orders)
+        self._played.append(orders[0])
         self._episodes.add(rewards[:, AGENT], actions)
+        self._show()
         obs, info = self._observe(), {"action_mask": self._mask.copy()}
         if terminated[0] or truncated[0]:
             self._running = False
@@ -71,10 +92,21 @@ class TerritoryEnv(gymnasium.Env):
         return self._mask.copy()
 
     def render(self) -> np.ndarray | None:
-        """The map as uint8 (height, width, 3), where ``render_mode="rgb_array"``."""
-        if self.render_mode != "rgb_array":
-            return None
-        from territory.world import picture
+        """The map as uint8 (height * render_scale, width * render_scale, 3), where ``render_mode="rgb_array"``."""
+        if self.render_mode == "rgb_array":
+            return render_world(self.world, scale=self._scale)
+        self._show()
+        return None
 
-        owner, terrain, city = (self.world.map_of(field)[0] for field in ("owner", "terrain", "city"))
-        return picture.render_board(owner, terrain, city)
+    def _show(self) -> None:
+        if self._window:
+            self._window.show(render_world(self.world, scale=self._scale))
+
+    def close(self) -> None:
+        """Close the window, if there is one."""
+        if self._window:
+            self._window.close()
+
+    def replay(self) -> Replay:
+        """The game so far, to keep: `Replay.save` writes it, `territory play` shows it."""
+        return Replay.of(self.world, self._played)

@@ -6,10 +6,18 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from territory.envs.common import TRAINING_SEEDS, Episodes, action_space, observation_space, world_params
+from territory.envs.common import (
+    TRAINING_SEEDS,
+    Episodes,
+    action_space,
+    everyones_orders,
+    make_world,
+    observation_space,
+)
 from territory.errors import BadInput
 from territory.world import rng
-from territory.world.world import AGENT, World
+from territory.world.picture import render_world
+from territory.world.world import AGENT
 
 
 class TerritoryVectorEnv(VectorEnv):
@@ -22,14 +30,17 @@ class TerritoryVectorEnv(VectorEnv):
     return, length, idle_share), both valid where ``info["_final_obs"]``.
     """
 
-    metadata = {"autoreset_mode": AutoresetMode.SAME_STEP, "render_modes": []}  # noqa: RUF012 (gymnasium's convention)
+    metadata = {"autoreset_mode": AutoresetMode.SAME_STEP, "render_modes": ["rgb_array"]}  # noqa: RUF012
 
-    def __init__(self, num_envs: int = 1, map: np.ndarray | None = None, render_mode: None = None, **options):
-        if render_mode is not None:
-            raise BadInput(f"the batch does not render (got render_mode {render_mode!r}): make a single environment")
+    def __init__(
+        self, num_envs: int = 1, map: Any = None, render_mode: str | None = None, render_scale: int = 4, **options
+    ):
+        if render_mode not in (None, "rgb_array"):
+            raise BadInput(f'the batch renders as "rgb_array" or not at all, got render_mode {render_mode!r}')
+        self.render_mode, self._scale = render_mode, render_scale
         self.num_envs = num_envs
-        self.params = world_params(map, options)
-        self.world = World(num_envs, self.params, map)
+        self.world, self._opponent = make_world(num_envs, map, options)
+        self.params = self.world.params
         self.single_observation_space = observation_space(self.params)
         self.single_action_space = action_space()
         self.observation_space = batch_space(self.single_observation_space, num_envs)
@@ -65,7 +76,7 @@ class TerritoryVectorEnv(VectorEnv):
         if not self._masks.size:
             raise BadInput("no game has begun: call reset() before step()")
         actions = np.asarray(actions)
-        rewards, terminated, truncated = self.world.step(actions)
+        rewards, terminated, truncated = self.world.step(everyones_orders(self.world, self._opponent, actions))
         self._episodes.add(rewards[:, AGENT], actions)
         out = self.world.observe()
         info: dict[str, Any] = {}
@@ -99,8 +110,18 @@ class TerritoryVectorEnv(VectorEnv):
         """bool (N, 90): which actions have an effect now."""
         return self._masks.copy()
 
+    def render(self) -> tuple[np.ndarray, ...] | None:
+        """A picture (height * render_scale, width * render_scale, 3) of each game, with render_mode="rgb_array"."""
+        if self.render_mode is None:
+            return None
+        return tuple(render_world(self.world, game, self._scale) for game in range(self.num_envs))
+
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Everything the games and their books are made of, to continue exactly from here."""
+        """Everything the games and their books are made of, to continue exactly from here.
+
+        Opponents that a policy plays choose from what they see, so nothing of theirs is kept: exact for networks and
+        every other policy without a memory or dice of its own.
+        """
         books = {f"episodes.{name}": value.copy() for name, value in vars(self._episodes).items()}
         own = {"seeds": self._seeds.copy(), "games": self._games.copy()}
         return {f"world.{name}": value for name, value in self.world.state_dict().items()} | books | own

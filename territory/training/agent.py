@@ -93,14 +93,16 @@ class Agent:
         return torch.from_numpy(masks).to(self.device)
 
 
-def load_agent(name_or_path: str | Path) -> Agent:
+def load_agent(name_or_path: str | Path, device: str | torch.device = "cpu") -> Agent:
     """The agent of a shipped checkpoint (``"attention"``), of a run (its name or folder) or of a file.
+
+    ``device``: where its network runs.
 
     Raises:
         BadInput: there is none of that name, or its file cannot be used.
     """
     content = files.read(find_checkpoint(name_or_path))
-    return Agent(files.build_model(content), content.config, content.progress, content.results)
+    return Agent(files.build_model(content).to(device), content.config, content.progress, content.results)
 
 
 def save_agent(agent: Agent, path: str | Path, half: bool = False) -> None:

@@ -8,13 +8,16 @@ from torch import nn
 
 from territory import models
 from territory.training.config import TrainConfig
+from territory.training.device import pick_device
+from territory.training.players import find_opponents
 
 NORM_MODELS = ("attention",)  # those whose normalisation is a choice
 
 
 def make_envs(config: TrainConfig) -> Any:
     """The training games of a configuration, as one vector environment."""
-    return gymnasium.make_vec("Territory-v0", num_envs=config.num_envs, **config.world())
+    world = config.world() | {"opponents": find_opponents(config.opponents, pick_device(config.device))}
+    return gymnasium.make_vec("Territory-v0", num_envs=config.num_envs, **world)
 
 
 def memory_layout(device: torch.device, config: TrainConfig) -> torch.memory_format:

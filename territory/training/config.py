@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, get_args
 import tyro
 
 from territory.errors import BadInput
-from territory.world.params import WorldParams
+from territory.world.params import OPPONENTS, WorldParams
 
 Norm = Literal["group", "batch"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
@@ -41,7 +41,7 @@ class TrainConfig:
     num_bots: int = 5
     """Opponents in each game, 1 to 50."""
     opponents: str = "bot"
-    """Who they are: bot (weak), nation (strong) or mixed."""
+    """Who they are: bot (weak), nation (strong), mixed, or an agent: a shipped one, a run, a checkpoint file."""
     height: int = 128
     """Rows of the map, a multiple of 32."""
     width: int = 128
@@ -94,7 +94,7 @@ class TrainConfig:
                 f"the {self.model} network flattens its map, so it takes maps of {FIXED_SIZE[0]}x{FIXED_SIZE[1]} only, "
                 f"not {self.height}x{self.width}: take another model, or leave height and width away"
             )
-        WorldParams(**self.world())  # refuses maps and opponents that can't be played
+        WorldParams(**self.world() | {"opponents": _scripted(self.opponents)})  # refuses maps that can't be played
         if self.batch_size % self.minibatch_size:
             divisor = _nearest_divisor(self.batch_size, self.minibatch_size)
             raise BadInput(
@@ -130,6 +130,18 @@ class TrainConfig:
                 "it was probably written by another version of territory"
             )
         return cls(**values)
+
+
+def _scripted(opponents: str) -> str:
+    """The opponents, or those whose seats an agent takes. Refuses who can't be found, and dice outside the run."""
+    if opponents in OPPONENTS:
+        return opponents
+    from territory.training.players import find_opponents  # needs torch where they are a network
+
+    find_opponents(opponents)
+    if opponents == "random":
+        raise BadInput("opponents 'random' throw dice that no checkpoint keeps, so no run could go on exactly")
+    return OPPONENTS[0]
 
 
 def _check_whole_numbers(config: TrainConfig) -> None:

@@ -1,20 +1,19 @@
 """How strong a policy is: games on maps that training never saw, with the uncertainty of the win rate."""
 
 import math
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import gymnasium
 import numpy as np
 
+from territory.envs.seats import Policy
 from territory.errors import BadInput
-from territory.training.agent import Agent, load_agent
+from territory.training.agent import Agent
 from territory.training.config import HELD_OUT_SEED
 from territory.training.device import keep_threads
-
-Observation = dict[str, np.ndarray]
-Policy = Callable[[Observation, np.ndarray], np.ndarray]  # batched observations and masks -> actions (B,)
+from territory.training.players import find_opponents, find_policy
 
 BATCH = 64  # games at once: enough for the network to work in bulk, few enough for a laptop's memory
 MEASURED = ("win", "rank", "land_share", "idle_share", "length", "return")  # what a finished game reports
@@ -112,9 +111,9 @@ class EvaluationResult:
 
 
 def evaluate(
-    policy: Agent | Policy | str,
+    policy: Agent | Policy | str | Path,
     num_bots: int = 5,
-    opponents: str = "bot",
+    opponents: Policy | str | Path = "bot",
     games: int = 64,
     seed: int = HELD_OUT_SEED,
     *,
@@ -125,10 +124,12 @@ def evaluate(
     """Play ``games`` games on the maps ``seed``, ``seed + 1``, … and count.
 
     ``policy``: an agent (which plays deterministically), the name or path of one, or any function from batched
-    observations and masks to actions. Map size and length default to those the agent was trained with.
+    observations and masks to actions. ``opponents``: "bot", "nation", "mixed", or a policy likewise, which then plays
+    every one of them. Map size and length default to those the agent was trained with.
     """
-    if isinstance(policy, str):
-        policy = load_agent(policy)
+    if isinstance(policy, str | Path):
+        policy = find_policy(policy)
+    rivals = find_opponents(opponents)
     if games < 1 or seed < 0:
         raise BadInput(f"games must be at least 1 and seed at least 0, got games={games}, seed={seed}")
     trained = policy.config if isinstance(policy, Agent) else {}
@@ -138,13 +139,13 @@ def evaluate(
     played: list[dict[str, np.ndarray]] = []
     for first in range(0, games, BATCH):
         batch = min(BATCH, games - first)
-        envs = gymnasium.make_vec("Territory-v0", num_envs=batch, num_bots=num_bots, opponents=opponents, **world)
+        envs = gymnasium.make_vec("Territory-v0", num_envs=batch, num_bots=num_bots, opponents=rivals, **world)
         played.append(play(envs, policy, seed + first))
         envs.close()
     columns = {name: np.concatenate([part[name] for part in played]).tolist() for name in MEASURED}
     return EvaluationResult(
         num_bots=num_bots,
-        opponents=opponents,
+        opponents=str(opponents) if isinstance(opponents, str | Path) else type(opponents).__name__,
         seed=seed,
         wins=tuple(map(bool, columns["win"])),
         ranks=tuple(columns["rank"]),

@@ -95,7 +95,8 @@ class Run:
 
 def start(config: TrainConfig, envs: Any = None) -> Run:
     """A new run in its own folder, with a first checkpoint before the first step."""
-    name = config.name or f"{config.model}-{config.num_bots}-{config.opponents}-{datetime.now():%Y%m%d-%H%M%S}"
+    opponents = Path(config.opponents).stem  # they may be a file
+    name = config.name or f"{config.model}-{config.num_bots}-{opponents}-{datetime.now():%Y%m%d-%H%M%S}"
     folder = Path(config.runs_dir) / name
     if folder.exists():
         raise BadInput(f"the run {folder} exists: continue it with --resume {folder}, or choose another --name")

@@ -3,6 +3,7 @@
 from territory.viz.board import attention_picture, board_picture, player_name, plot_attention, plot_board, plot_planes
 from territory.viz.compass import Compass, by_part, plot_action_compass
 from territory.viz.curves import plot_intervals, plot_learning_curve, plot_value
+from territory.viz.film import film, save_film
 from territory.viz.moment import moment_figure, scale_of
 from territory.viz.panel import DecisionPanel
 from territory.viz.parameters import parameter_figure, plot_parameter_shares, plot_parameters_against_macs
@@ -18,6 +19,7 @@ __all__ = [
     "by_part",
     "colour_bar_css",
     "figure_png",
+    "film",
     "moment_figure",
     "parameter_figure",
     "player_name",
@@ -31,6 +33,7 @@ __all__ = [
     "plot_planes",
     "plot_stats",
     "plot_value",
+    "save_film",
     "scale_of",
     "to_png",
 ]

@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 from territory.interpret import to_tiles
 from territory.viz import style
 from territory.world.layout import NUM_PLANES, Plane
-from territory.world.picture import find_edges, player_colours, render_board
+from territory.world.picture import enlarge, find_edges, find_fronts, player_colours, render_board
 from territory.world.replay import Frame
 
 PLANE_NAMES = {
@@ -25,7 +25,8 @@ PLANE_NAMES = {
 
 def board_picture(frame: Frame, scale: int = 1) -> np.ndarray:
     """A frame's board, uint8 (H * scale, W * scale, 3)."""
-    return render_board(frame.owner, frame.terrain, frame.city, scale)
+    fronts = find_fronts(frame.owner, frame.terrain, frame.attacks)
+    return render_board(frame.owner, frame.terrain, frame.city, scale, fronts)
 
 
 def plot_board(frame: Frame, ax: Axes | None = None, legend: bool = True) -> Axes:
@@ -86,16 +87,16 @@ def attention_picture(
     Returns:
         uint8 (H * scale, W * scale, 3).
     """
-    board = board_picture(frame)
+    board = board_picture(frame, scale)
     share = (attention - low) / (high - low) if high > low else np.zeros_like(attention)
     levels = (np.clip(share, 0, 1) * 255).astype(np.uint8)
     heat = _attention_colours()[to_tiles(levels, *board.shape[:2])]
     weight = min(1.0, max(0.0, strength))
     mixed = ((1 - weight) * board + weight * heat).round().astype(np.uint8)
     if borders:
-        on_top = find_edges(frame.owner) | (frame.city != 0)
+        on_top = find_edges(enlarge(frame.owner, scale)) | (enlarge(frame.city, scale) != 0)
         mixed[on_top] = board[on_top]
-    return mixed.repeat(scale, axis=0).repeat(scale, axis=1)
+    return mixed
 
 
 @cache

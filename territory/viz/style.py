@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 
-from territory.world.picture import AGENT_COLOUR, BOT_COLOURS, INK
+from territory.world.picture import AGENT_COLOUR, INK
 
 PAPER = "#ffffff"
 TEXT = "#20262c"
@@ -19,7 +19,7 @@ SHARE_MAP = "PuBu"  # white to blue: a share of probability
 TITLE_SIZE, LABEL_SIZE, SMALL_SIZE = 11, 9.5, 8.5
 
 # For curves and bars, in this order: blue, vermilion, green, purple, ink.
-_LINES = (AGENT_COLOUR, BOT_COLOURS[4], BOT_COLOURS[2], BOT_COLOURS[1], INK)
+_LINES = (AGENT_COLOUR, (213, 94, 0), (0, 158, 115), (204, 121, 167), INK)  # dark enough for thin lines on white
 LINE_COLOURS = tuple("#{:02x}{:02x}{:02x}".format(*colour) for colour in _LINES)
 
 

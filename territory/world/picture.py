@@ -1,66 +1,104 @@
-"""The board as a picture: who owns what, on which ground. NumPy only, so environments can render too.
+"""The board as a picture: who owns what on which ground, and where attacks press. NumPy only, so environments can
+render too.
 
-Player colours are those of Okabe and Ito (2008), told apart with every common kind of colour blindness. The agent's
-land has a white edge besides, so it is found without colour at all.
+Colours are told apart with every kind of colour blindness: a search took them one by one, each as far (CIEDE2000) from
+those before as normal sight, protanopia, deuteranopia and tritanopia all allow, and at least 16 from the agent's blue
+on any ground. `tests/world/test_palette.py` measures that. The agent's land has a white edge besides, everyone else's
+a dark one, so it is found without colour at all.
 """
 
 import numpy as np
 
 from territory.errors import BadInput
+from territory.world.actions import NUM_DIRECTIONS, OFFSETS
 
-AGENT_COLOUR = (0, 114, 178)  # blue
-BOT_COLOURS = (  # orange, purple, green, yellow, vermilion; repeated paler and darker for more than five bots
-    (230, 159, 0),
-    (204, 121, 167),
-    (0, 158, 115),
-    (240, 228, 66),
-    (213, 94, 0),
-)
+AGENT_COLOUR = (20, 70, 210)  # the only blue
+_BOTS = """
+e69f00 00a278 b49cf0 6c6000 00fca8 f00048 fcc0e4 9c486c b4789c fce400 fc6c84 6c7848 6cc0b4
+9ccc6c c090c0 c08400 ccc0fc 787800 b49c54 f0306c a86084 9cf078 f0a8c0 d8a8d8 f0c03c d890a8
+845430 78d890 a83c54 6c843c c05460 84f0fc 60d8cc c01830 c09cd8 cca878 cc5424 c0b448 e4843c
+fcd8a8 e46060 b46c84 54e454 60a83c cc6c78 b4606c cca8f0 24b4a8 b44860 c07890
+"""
+BOT_COLOURS = tuple(tuple(bytes.fromhex(colour)) for colour in _BOTS.split())
 TERRAIN_COLOURS = ((38, 52, 66), (232, 228, 216), (205, 197, 180), (170, 160, 144))  # water, plains, highland, mountain
-TERRAIN_SHADE = (1.0, 1.0, 0.86, 0.72)  # what terrain leaves of a player's colour
+TERRAIN_SHADE = (1.0, 1.0, 0.92, 0.84)  # what terrain leaves of a player's colour
 WHITE, INK = (255, 255, 255), (20, 24, 28)
+FEW_PIXELS = 3  # per tile: with fewer, relief would be noise
+FRONT_SHARE = 0.5  # of the attacker's colour on the tiles it is about to take
 
 NUM_OWNERS = 256  # an owner is a uint8
-_INNER, _EDGE = 0, 1
+_FLAT, _LIT, _SHADED, _EDGE = range(4)  # what a pixel is, beside its owner and terrain
 
 
 def player_colours() -> np.ndarray:
-    """uint8 (256, 3): the colour of each player; 0 is nobody's, 1 the agent's, 2.. the bots'."""
-    colours = np.zeros((NUM_OWNERS, 3))
+    """uint8 (256, 3): the colour of each player; 0 is nobody's, 1 the agent's, 2.. the bots' (repeated after 50)."""
+    colours = np.zeros((NUM_OWNERS, 3), np.uint8)
     colours[1] = AGENT_COLOUR
-    for player in range(2, NUM_OWNERS):
-        turn, index = divmod(player - 2, len(BOT_COLOURS))
-        towards = np.array(WHITE if turn % 2 else INK)
-        share = min(0.8, 0.15 * ((turn + 1) // 2))
-        colours[player] = (1 - share) * np.array(BOT_COLOURS[index]) + share * towards
-    return colours.round().astype(np.uint8)
+    colours[2:] = np.resize(np.array(BOT_COLOURS, np.uint8), (NUM_OWNERS - 2, 3))
+    return colours
 
 
-def _tile_colours() -> np.ndarray:
-    """uint8 (2, 256, 4, 3): the colour of a tile by inner/edge, owner and terrain."""
-    table = np.zeros((2, NUM_OWNERS, 4, 3))
-    shade = np.array(TERRAIN_SHADE)[:, None]
-    table[_INNER] = player_colours()[:, None] * shade
-    table[_EDGE] = 0.62 * table[_INNER]
-    table[_EDGE, 1] = 0.25 * table[_INNER, 1] + 0.75 * np.array(WHITE)
-    table[:, 0] = TERRAIN_COLOURS
-    table[:, :, 0] = TERRAIN_COLOURS[0]  # water is nobody's
-    return table.round().astype(np.uint8)
+def _pixel_colours() -> np.ndarray:
+    """uint8 (4 * 256 * 4, 3): the colour of a pixel by what it is, its owner and its terrain."""
+    flat = player_colours()[:, None] * np.array(TERRAIN_SHADE)[:, None]
+    flat[0] = TERRAIN_COLOURS
+    flat[:, 0] = TERRAIN_COLOURS[0]  # water is nobody's
+    table = np.stack([flat, 0.86 * flat + 0.14 * np.array(WHITE), 0.86 * flat, 0.55 * flat])
+    table[_EDGE, 1] = 0.2 * flat[1] + 0.8 * np.array(WHITE)
+    table[_EDGE, :, 0], table[_EDGE, 0] = flat[:, 0], flat[0]
+    return table.round().astype(np.uint8).reshape(-1, 3)
 
 
-_TILES = _tile_colours()
+_PIXELS = _pixel_colours()
 
 
-def find_edges(owner: np.ndarray) -> np.ndarray:
-    """bool (H, W): owned tiles beside a tile (4-connected) of another owner; the map's rim is no edge."""
-    padded = np.pad(owner, 1, mode="edge")
-    centre = padded[1:-1, 1:-1]
-    differs = (centre != padded[:-2, 1:-1]) | (centre != padded[2:, 1:-1])
-    differs |= (centre != padded[1:-1, :-2]) | (centre != padded[1:-1, 2:])
+def find_edges(owner: np.ndarray, reach: int = 1) -> np.ndarray:
+    """bool (H, W): owned cells with another owner `reach` cells north, south, east or west; the rim is no edge."""
+    padded = np.pad(owner, reach, mode="edge")
+    near, far = slice(reach, -reach), slice(2 * reach, None)
+    centre = padded[near, near]
+    differs = (centre != padded[: -2 * reach, near]) | (centre != padded[far, near])
+    differs |= (centre != padded[near, : -2 * reach]) | (centre != padded[near, far])
     return differs & (owner > 0)
 
 
-def render_board(owner: np.ndarray, terrain: np.ndarray, city: np.ndarray | None = None, scale: int = 1) -> np.ndarray:
+def find_fronts(owner: np.ndarray, terrain: np.ndarray, attacks: np.ndarray) -> np.ndarray:
+    """Whose attack is about to take a tile: of several, the largest.
+
+    Args:
+        owner, terrain: uint8 (H, W).
+        attacks: float64 (P+1, 9+P), troops under way by player and lane, as in `State`.
+
+    Returns:
+        uint8 (H, W), 0 where no attack presses.
+    """
+    height, width = owner.shape
+    padded, land = np.pad(owner, 1), terrain > 0
+    fronts, strongest = np.zeros_like(owner), np.ones(owner.shape)
+    borders = attacks[:, NUM_DIRECTIONS:]
+    for direction, (down, right) in enumerate(OFFSETS):
+        behind = padded[1 - down : 1 - down + height, 1 - right : 1 - right + width]
+        troops = attacks[:, direction][behind]
+        if direction % 2 == 0:  # a whole border presses across sides, not corners
+            troops = np.maximum(troops, borders[behind, owner])
+        presses = land & (behind != owner) & (troops >= strongest)
+        fronts[presses], strongest[presses] = behind[presses], troops[presses]
+    return fronts
+
+
+def render_world(world, game: int = 0, scale: int = 1) -> np.ndarray:
+    """Draw one game of a `World` as it is now: uint8 (H * scale, W * scale, 3)."""
+    owner, terrain, city = (world.map_of(field)[game] for field in ("owner", "terrain", "city"))
+    return render_board(owner, terrain, city, scale, find_fronts(owner, terrain, world.state.attacks[game]))
+
+
+def render_board(
+    owner: np.ndarray,
+    terrain: np.ndarray,
+    city: np.ndarray | None = None,
+    scale: int = 1,
+    fronts: np.ndarray | None = None,
+) -> np.ndarray:
     """Draw a board.
 
     Args:
@@ -68,6 +106,7 @@ def render_board(owner: np.ndarray, terrain: np.ndarray, city: np.ndarray | None
         terrain: uint8 (H, W), 0 water, 1 plains, 2 highland, 3 mountain.
         city: (H, W), not 0 where a city stands.
         scale: pixels per side of a tile.
+        fronts: uint8 (H, W), from `find_fronts`.
 
     Returns:
         uint8 (H * scale, W * scale, 3), red green blue.
@@ -80,14 +119,42 @@ def render_board(owner: np.ndarray, terrain: np.ndarray, city: np.ndarray | None
         )
     if not (isinstance(scale, int | np.integer) and scale >= 1):
         raise BadInput(f"scale is a whole number of pixels per tile, at least 1; got {scale!r}")
-    picture = _TILES[find_edges(owner).astype(np.intp), owner, terrain]
+    owner, terrain = enlarge(owner, scale), enlarge(terrain, scale)
+    ground = _relief(terrain) if scale >= FEW_PIXELS else _FLAT
+    part = np.where(find_edges(owner, (scale + 5) // 6), _EDGE, ground)
+    picture = _PIXELS[(part * NUM_OWNERS + owner) * len(TERRAIN_COLOURS) + terrain]
+    if fronts is not None:
+        _draw_fronts(picture, enlarge(np.asarray(fronts), scale))
     if city is not None:
-        _draw_cities(picture, np.asarray(city))
-    return picture.repeat(scale, axis=0).repeat(scale, axis=1)
+        _draw_cities(picture, np.asarray(city), scale)
+    return picture
 
 
-def _draw_cities(picture: np.ndarray, city: np.ndarray) -> None:
-    """A white tile in a dark ring, the same for every owner: the land around says whose it is."""
-    for row, column in np.argwhere(city):
-        picture[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2] = INK
-    picture[city != 0] = WHITE
+def enlarge(cells: np.ndarray, scale: int) -> np.ndarray:
+    """(H, W, ...) to (H * scale, W * scale, ...), each cell a square."""
+    return cells.repeat(scale, axis=0).repeat(scale, axis=1)
+
+
+def _relief(terrain: np.ndarray) -> np.ndarray:
+    """Light from the north-west: steps up are lit, steps down in shadow."""
+    height = np.pad(terrain.astype(np.int8), ((1, 0), (1, 0)), mode="edge")
+    rise = np.sign(2 * height[1:, 1:] - height[:-1, 1:] - height[1:, :-1])
+    return np.array([_FLAT, _LIT, _SHADED])[rise]  # -1 is the last
+
+
+def _draw_fronts(picture: np.ndarray, fronts: np.ndarray) -> None:
+    where = np.nonzero(fronts)
+    attacker = player_colours()[fronts[where]]
+    picture[where] = (FRONT_SHARE * attacker + (1 - FRONT_SHARE) * picture[where]).round()
+
+
+def _draw_cities(picture: np.ndarray, city: np.ndarray, scale: int) -> None:
+    """A white disc in a dark ring, three tiles across, the same for every owner: the land around says whose it is."""
+    across = (np.arange(3 * scale) + 0.5) / scale - 1.5
+    distance = np.hypot(across[:, None], across)
+    for row, column in (np.argwhere(city) - 1) * scale:
+        top, left = max(0, -row), max(0, -column)
+        spot = picture[row + top : row + 3 * scale, column + left : column + 3 * scale]
+        inside = distance[top:, left:][: len(spot), : spot.shape[1]]
+        spot[inside <= 1.5] = INK
+        spot[inside <= 0.8] = WHITE

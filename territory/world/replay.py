@@ -1,19 +1,27 @@
-"""A game kept as its seed and its actions: small, and played again bit for bit."""
+"""A game kept as its seed and its actions: about a kilobyte, and played again bit for bit."""
 
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+import zipfile
+import zlib
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from territory.errors import BadInput
+from territory.world.actions import NUM_ACTIONS
+from territory.world.engine import SCRIPTED
 from territory.world.params import WorldParams
 from territory.world.world import AGENT, World
 
-_FORMAT = "territory-replay-1"
+_FORMAT = "territory-replay-2"
+_ON_SCRIPT = 255  # how SCRIPTED is written: actions are single bytes
 
 
 @dataclass(frozen=True)
@@ -28,29 +36,55 @@ class Frame:
     city: np.ndarray  # uint8 (H, W)
     troops: np.ndarray  # float64 (P+1,), at home
     tiles: np.ndarray  # int32 (P+1,)
-    action: int
+    action: int  # the agent's
     reward: float  # that led here
+    attacks: np.ndarray  # float64 (P+1, 9+P), troops under way by player and lane
 
 
 @dataclass(frozen=True)
 class Replay:
-    """A recorded game of the agent against scripted opponents."""
+    """A recorded game: what it was played with, and every order."""
 
     params: WorldParams
     seed: int
-    actions: np.ndarray  # int32 (T,)
+    actions: np.ndarray  # int (T,) of the agent, or (T, P+1) of every player with -1 for those left to their script
     terrain: np.ndarray | None = None  # uint8 (H, W) where the game had a fixed map
     digest: str = ""  # of the final state; checked whenever the game is played again
+    kinds: tuple[str, ...] | None = None  # who sat where, unless as usual (see `World`)
+
+    def __post_init__(self):
+        allowed = ((len(self.actions),), (len(self.actions), self.params.num_players + 1))
+        if self.actions.shape not in allowed or not np.issubdtype(self.actions.dtype, np.integer):
+            raise BadInput(f"actions are integers of shape {allowed[0]} or {allowed[1]}, got {self.actions.shape}")
+        if self.actions.size and not SCRIPTED <= self.actions.min() <= self.actions.max() < NUM_ACTIONS:
+            raise BadInput(f"an action is {SCRIPTED} to {NUM_ACTIONS - 1}, got one outside")
+
+    @classmethod
+    def of(cls, world: World, orders: Sequence[Any]) -> "Replay":
+        """The game that a world of one game has played since its reset; `orders`: what each step was given."""
+        actions = np.array(orders, np.int32) if len(orders) else np.zeros(0, np.int32)
+        kinds = world.kinds and tuple(world.kinds)
+        return cls(world.params, int(world.state.seed[0]), actions, world.terrain, digest_of(world), kinds)
 
     def play(self) -> Iterator[Frame]:
         """Play the game again: T + 1 frames. Raises BadInput at the end if it went another way than recorded."""
-        world = World(1, self.params, self.terrain)
-        world.reset([self.seed])
         reward = 0.0
-        for action in [*self.actions.tolist(), -1]:
-            yield _frame(world, action, reward)
-            if action >= 0:
-                reward = float(world.step(np.array([action]))[0][0, AGENT])
+        for world, orders, reward in self.steps():
+            yield _frame(world, orders, reward)
+
+    def verify(self) -> World:
+        """Play the game again without looking, and return how it ends; BadInput if that is not what was recorded."""
+        return deque(self.steps(), maxlen=1)[0][0]
+
+    def steps(self) -> Iterator[tuple[World, np.ndarray | None, float]]:
+        """The world before each step with what it is ordered (None at the end), and the agent's latest reward."""
+        world = World(1, self.params, self.terrain, self.kinds)
+        world.reset(np.array([self.seed], np.uint64))
+        reward = 0.0
+        for orders in self.actions:
+            yield world, orders, reward
+            reward = float(world.step(orders[None])[0][0, AGENT])
+        yield world, None, reward
         if self.digest and digest_of(world) != self.digest:
             raise BadInput(
                 f"the replay of seed {self.seed} ended in another state than was recorded: "
@@ -60,14 +94,13 @@ class Replay:
     def save(self, path: str | os.PathLike) -> None:
         """Write the game as one .npz file, all or nothing."""
         header = {"format": _FORMAT, "params": self.params.as_dict(), "seed": int(self.seed), "digest": self.digest}
-        arrays = {"header": np.array(json.dumps(header)), "actions": self.actions.astype(np.int32)}
+        header |= {"kinds": self.kinds}
+        arrays = {"header": np.frombuffer(json.dumps(header).encode(), np.uint8)}
+        arrays["actions"] = np.where(self.actions == SCRIPTED, _ON_SCRIPT, self.actions).astype(np.uint8)
         if self.terrain is not None:
-            arrays["terrain"] = self.terrain
-        path = Path(path)
-        unfinished = path.with_name(path.name + ".tmp")
-        with open(unfinished, "wb") as file:
+            arrays["terrain"] = np.asarray(self.terrain, np.uint8)
+        with write_whole(path) as unfinished, open(unfinished, "wb") as file:
             np.savez_compressed(file, **arrays)
-        os.replace(unfinished, path)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Replay":
@@ -75,31 +108,47 @@ class Replay:
         if not Path(path).is_file():
             raise BadInput(f"no replay at {path}")
         try:
-            with np.load(path, allow_pickle=False) as arrays:
-                header = json.loads(str(arrays["header"]))
-                if header.get("format") != _FORMAT:
-                    raise BadInput(f"{path} has format {header.get('format')!r}, expected {_FORMAT!r}")
-                terrain = arrays.get("terrain")
-                return cls(
-                    WorldParams(**header["params"]), header["seed"], arrays["actions"], terrain, header["digest"]
-                )
-        except BadInput:
-            raise
-        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+                return cls._from_arrays(dict(arrays))
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise BadInput(f"{path} is not a replay, or a damaged one ({error})") from error
+
+    @classmethod
+    def _from_arrays(cls, arrays: dict[str, np.ndarray]) -> "Replay":
+        header = json.loads(arrays["header"].tobytes())
+        if header["format"] != _FORMAT:
+            raise ValueError(f"format {header['format']!r}, expected {_FORMAT!r}")
+        actions = arrays["actions"].astype(np.int32)
+        actions[actions == _ON_SCRIPT] = SCRIPTED
+        kinds = header["kinds"] and tuple(header["kinds"])
+        params = WorldParams(**header["params"])
+        return cls(params, int(header["seed"]), actions, arrays.get("terrain"), str(header["digest"]), kinds)
+
+
+@contextmanager
+def write_whole(path: str | os.PathLike) -> Iterator[Path]:
+    """A path to write to, in `path`'s folder; it becomes `path` at the end, or vanishes if there is an error."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        yield unfinished
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def record(policy, params: WorldParams, seed: int, terrain: np.ndarray | None = None) -> Replay:
     """Play one game with ``policy(obs, mask) -> action`` (one observation, no batch) and keep it."""
     world = World(1, params, terrain)
-    world.reset([seed])
+    world.reset(np.array([seed], np.uint64))
     actions, over = [], False
     while not over:
         obs, masks = world.observe()
         actions.append(int(policy({name: value[0] for name, value in obs.items()}, masks[0])))
         _, terminated, truncated = world.step(np.array(actions[-1:]))
         over = bool(terminated[0] or truncated[0])
-    return Replay(params, int(seed), np.array(actions, np.int32), terrain, digest_of(world))
+    return Replay.of(world, actions)
 
 
 def digest_of(world: World) -> str:
@@ -110,7 +159,7 @@ def digest_of(world: World) -> str:
     return digest.hexdigest()
 
 
-def _frame(world: World, action: int, reward: float) -> Frame:
+def _frame(world: World, orders: np.ndarray | None, reward: float) -> Frame:
     obs, masks = world.observe()
     return Frame(
         step=int(world.state.step[0]),
@@ -121,6 +170,7 @@ def _frame(world: World, action: int, reward: float) -> Frame:
         city=world.map_of("city")[0].copy(),
         troops=world.state.troops[0].copy(),
         tiles=world.state.tiles[0].copy(),
-        action=action,
+        action=-1 if orders is None else int(orders[AGENT] if orders.ndim else orders),
         reward=reward,
+        attacks=world.state.attacks[0].copy(),
     )

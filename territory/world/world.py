@@ -1,6 +1,6 @@
 """A batch of games behind a plain NumPy interface: what environments, replays and benchmarks are built on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numba
@@ -29,9 +29,17 @@ class World:
         params: what they are played with.
         terrain: uint8 (height, width) of 0 water, 1 plains, 2 highland, 3 mountain: one fixed map for all games
             instead of a new map from each seed.
+        kinds: who sits where, "human", "bot" or "nation" for each player from 1 on; by default a human, then
+            `params.opponents`. Any seat can be driven and any left to its script (a human's attacks as a bot does).
     """
 
-    def __init__(self, num_envs: int, params: WorldParams | None = None, terrain: np.ndarray | None = None):
+    def __init__(
+        self,
+        num_envs: int,
+        params: WorldParams | None = None,
+        terrain: np.ndarray | None = None,
+        kinds: Sequence[str] | None = None,
+    ):
         if num_envs < 1:
             raise BadInput(f"num_envs must be at least 1, got {num_envs}")
         self.params = params or WorldParams()
@@ -39,8 +47,9 @@ class World:
         self.num_envs = num_envs
         self.settings = self.params.settings()
         self.state = empty_state(num_envs, self.params)
+        self.terrain, self.kinds = terrain, kinds  # as given, for replays
         self._fixed_map = np.zeros(0, np.uint8) if terrain is None else _with_border(terrain, self.params)
-        self._kinds = _kinds(self.params)
+        self._kinds = _usual_kinds(self.params) if kinds is None else _kinds(kinds, self.params)
         self._everyone = np.arange(num_envs)
         self._workspace = new_workspace(numba.config.NUMBA_NUM_THREADS, self.params)
 
@@ -63,7 +72,7 @@ class World:
         Returns:
             rewards float64 (N, P+1) by player, terminated bool (N,), truncated bool (N,), both for the agent.
         """
-        orders = self._orders(np.asarray(actions))
+        orders = self.orders(actions)
         rewards = np.zeros((self.num_envs, self.params.num_players + 1))
         with _threads_for(self.num_envs):
             step_batch(self.state, self.settings, orders, self._workspace, rewards)
@@ -71,7 +80,9 @@ class World:
         truncated = ~terminated & (self.state.step >= self.params.max_steps)
         return rewards, terminated, truncated
 
-    def _orders(self, actions: np.ndarray) -> np.ndarray:
+    def orders(self, actions: np.ndarray) -> np.ndarray:
+        """Actions as `step` takes them, checked, as a new int32 (N, P+1)."""
+        actions = np.asarray(actions)
         orders = np.full((self.num_envs, self.params.num_players + 1), SCRIPTED, np.int32)
         if actions.shape == (self.num_envs,):
             actions, orders_seen = actions[:, None], orders[:, AGENT : AGENT + 1]
@@ -152,7 +163,15 @@ def _threads_for(games: int) -> Iterator[None]:
         numba.set_num_threads(threads)
 
 
-def _kinds(params: WorldParams) -> np.ndarray:
+def _kinds(names: Sequence[str], params: WorldParams) -> np.ndarray:
+    if len(names) != params.num_players or not set(names) <= set(rules.KINDS):
+        raise BadInput(
+            f"kinds names one of {', '.join(rules.KINDS)} for each of {params.num_players} players, got {names!r}"
+        )
+    return np.array([rules.HUMAN, *map(rules.KINDS.index, names)], np.uint8)
+
+
+def _usual_kinds(params: WorldParams) -> np.ndarray:
     kinds = np.zeros(params.num_players + 1, np.uint8)
     kinds[AGENT] = rules.HUMAN
     kinds[AGENT + 1 :] = rules.NATION if params.opponents == "nation" else rules.BOT

@@ -26,7 +26,10 @@ def frame(city_at=None):
     planes = np.arange(5 * SIDE * SIDE, dtype=np.uint8).reshape(5, SIDE, SIDE)
     observation = {"map": planes, "global": np.linspace(-1, 1, 16, dtype=np.float32)}
     tiles = np.array([0, 32, 32], np.int32)
-    return Frame(5, observation, np.ones(90, bool), owner, np.ones_like(owner), city, tiles * 1.0, tiles, 3, 0.0)
+    at_peace = np.zeros((3, 11))
+    return Frame(
+        5, observation, np.ones(90, bool), owner, np.ones_like(owner), city, tiles * 1.0, tiles, 3, 0.0, at_peace
+    )
 
 
 def pixels(figure):

@@ -1,0 +1,95 @@
+"""``territory league``: who beats whom, and whether cities and terrain matter, in numbers."""
+
+import json
+import sys
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from territory.errors import BadInput
+from territory.training.config import HELD_OUT_SEED
+
+if TYPE_CHECKING:
+    from territory.training.league import Duel, League
+
+Flag = tyro.conf.FlagCreatePairsOff[bool]  # --json without a --no-json
+
+
+def league(
+    names: tyro.conf.Positional[tuple[str, ...]] = (),
+    games: int = 64,
+    side: int = 128,
+    max_steps: int = 500,
+    seed: int = HELD_OUT_SEED,
+    studies: Flag = False,
+    as_json: Annotated[Flag, tyro.conf.arg(name="json")] = False,
+) -> int:
+    """Duels of everyone against everyone on held-out maps, each map played twice with seats swapped.
+
+    Args:
+        names: Who plays: bot, nation, nation-no-cities, random, idle, steady, or an agent's name or file. By default
+            these and every shipped agent.
+        games: Games of each pair, an even number.
+        side: Rows and columns of the maps, a multiple of 32.
+        max_steps: Steps until whoever holds more land wins.
+        seed: Of the first map; the next ones follow.
+        studies: Also count what cities and terrain do for a nation.
+        as_json: Print everything as JSON.
+    """
+    from territory.training import studies as questions
+    from territory.training.agent import shipped
+    from territory.training.league import SCRIPTS, round_robin
+    from territory.training.policies import SCRIPTED
+    from territory.world.params import WorldParams
+
+    if games < 2 or games % 2:
+        raise BadInput(f"games must be an even number, since each map is played twice; got {games}")
+    params = WorldParams(height=side, width=side, num_bots=1, max_steps=max_steps)
+    result = round_robin(list(names or (*SCRIPTS, *shipped(), *SCRIPTED)), games // 2, params, seed, _tell)
+    asked = (questions.cities, questions.terrain) if studies else ()
+    findings = [finding for question in asked for finding in question(games, seed, params)]
+    if as_json:
+        print(json.dumps(result.as_dict() | {"studies": [vars(each) for each in findings]}, indent=1))
+    else:
+        print(table(result), explain(result), *findings, sep="\n")
+    return 0
+
+
+def _tell(duel: "Duel") -> None:
+    print(f"{duel.first} against {duel.second}: {duel.score:.0%}", file=sys.stderr)
+
+
+def table(league: "League") -> str:
+    """Each row's score against each column, in percent, with its interval; columns are numbered as the rows are."""
+    names = [f"{place} {name}" for place, name in enumerate(league.names, start=1)]
+    first = max(map(len, names))
+    lines = [" " * first + "".join(f"{place:>13}" for place in range(1, len(names) + 1)) + "    mean"]
+    for shown, name in zip(names, league.names, strict=True):
+        cells = ["–" if other == name else cell(league.duels[name, other]) for other in league.names]
+        mean = f"{100 * league.mean_score(name):.0f}"
+        lines.append(shown.ljust(first) + "".join(f"{text:>13}" for text in cells) + f"{mean:>8}")
+    return "\n".join(lines)
+
+
+def cell(duel: "Duel") -> str:
+    """A score and its interval, in percent."""
+    low, high = duel.interval
+    return f"{100 * duel.score:.0f} {100 * low:.0f}–{100 * high:.0f}"
+
+
+def explain(league: "League") -> str:
+    """How to read the table, and whether the ranking holds."""
+    duels = list(league.duels.values())
+    conquered = sum(duel.conquered for duel in duels) / len(duels)
+    steps = [f"{better} > {worse} {cell(league.duels[better, worse])}" for better, worse in pairwise(league.names)]
+    upsets = [f"{duel.second} > {duel.first} {cell(duel.turned())}" for duel in league.upsets()]
+    return "\n".join(
+        (
+            f"Row against column: % of games won, 95 % interval; {league.maps} maps from seed {league.seed:,}, each "
+            "played twice with seats swapped.",
+            f"{conquered:.0%} of the games ended by conquest; in the others the larger land won (equal land: half).",
+            f"Place by place: {', '.join(steps)}.",
+            f"Against the order: {', '.join(upsets) or 'nobody'}.",
+        )
+    )

@@ -1,0 +1,167 @@
+"""``territory play``: a game in the terminal, yours or somebody else's, to be kept as a replay or a film."""
+
+import shutil
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tyro
+
+from territory.errors import BadInput
+from territory.training.config import HELD_OUT_SEED
+
+if TYPE_CHECKING:
+    from territory.cli.game import Game
+    from territory.world.replay import Replay
+    from territory.world.world import World
+
+YOU, SCRIPTS = "you", ("bot", "nation")
+PLAYED = Path("runs") / "played"  # where games played by hand are kept
+REPLAY, FILMS = ".npz", (".gif", ".mp4")
+
+
+def play(
+    player: tyro.conf.Positional[str] = YOU,
+    num_bots: int = 5,
+    opponents: str = "bot",
+    seed: int = HELD_OUT_SEED,
+    map: str | None = None,
+    height: int | None = None,
+    width: int | None = None,
+    max_steps: int | None = None,
+    fps: float = 10.0,
+    save: Path | None = None,
+    scale: int = 4,
+) -> int:
+    """Play a game with the keyboard, or watch one, in the terminal.
+
+    Args:
+        player: Who plays: "you", a shipped agent, a run, a checkpoint file, the scripted "random", "idle" and
+            "steady", the game's own "bot" and "nation"; or a replay (.npz), to watch it.
+        num_bots: Opponents, 1 to 50.
+        opponents: Who they are: bot, nation, mixed, or an agent named as above.
+        seed: Of the map, the starts and every draw.
+        map: An image to play on: blue is water, green plains, brown highland, white and grey mountain.
+        height: Rows of the map; by default as the agent was trained, or the image's.
+        width: Columns of the map; likewise.
+        max_steps: Steps until the game is cut off; by default as the agent was trained.
+        fps: Steps a second, for watching and in films.
+        save: Keep the game as a replay (.npz) or a film (.gif, .mp4). What you played yourself is always kept.
+        scale: Pixels per tile in films.
+    """
+    _check(player, fps, save, scale)
+    from territory.cli.game import ending
+    from territory.cli.screen import board_text
+
+    if Path(player).suffix == REPLAY:
+        world, replay = _watch_replay(player, fps)
+    else:
+        options = {"num_bots": num_bots, "opponents": opponents, "max_steps": max_steps}
+        game, decide = _begin(player, seed, map, options | {"height": height, "width": width})
+        try:
+            _run(game, decide, fps)
+        finally:
+            if player == YOU and game.orders:  # whatever ended the game
+                _keep(game.replay(), PLAYED / f"{datetime.now():%Y-%m-%d-%H%M%S}-seed{seed}{REPLAY}", fps, scale)
+        world, replay = game.world, game.replay()
+    columns, rows = shutil.get_terminal_size()
+    print(board_text(world, columns, rows - 3), ending(world), sep="\n")
+    if save:
+        _keep(replay, save, fps, scale)
+    return 0
+
+
+def _check(player: str, fps: float, save: Path | None, scale: int) -> None:
+    """Say what can't be done before a game is played for nothing."""
+    if not 0 < fps <= 1000:
+        raise BadInput(f"fps must be above 0 and at most 1000, got {fps}")
+    if not 1 <= scale <= 64:
+        raise BadInput(f"scale must be 1 to 64 pixels per tile, got {scale}")
+    if save and save.suffix not in (REPLAY, *FILMS):
+        raise BadInput(f"a game is saved as {', '.join((REPLAY, *FILMS))}, got {save}")
+    if save and save.suffix in FILMS:
+        from territory.viz.film import check_film
+
+        check_film(save, fps)
+    if player == YOU and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise BadInput(
+            "playing by hand needs a terminal, but input or output is none here; "
+            "agents play anywhere, for example: territory play steady"
+        )
+
+
+def _begin(player: str, seed: int, map: str | None, options: dict[str, Any]) -> tuple["Game", Callable | None]:
+    """A game, and who decides in it: None is the keyboard."""
+    from territory.cli.game import Game
+    from territory.envs.common import make_world
+    from territory.training.players import find_opponents, find_policy
+    from territory.world.engine import SCRIPTED
+
+    policy = None if player in (YOU, *SCRIPTS) else find_policy(player)
+    trained = getattr(policy, "config", {})
+    usual = ("max_steps",) if map else ("max_steps", "height", "width")
+    options = {name: trained.get(name) if name in usual and value is None else value for name, value in options.items()}
+    options = {name: value for name, value in options.items() if value is not None}
+    world, opponent = make_world(1, map, options | {"opponents": find_opponents(options["opponents"])})
+    _reset(world, seed)
+    if player in SCRIPTS:
+        world = _with_script(world, player)
+        _reset(world, seed)
+        return Game(world, opponent), lambda world: SCRIPTED
+    return Game(world, opponent), policy and (lambda world: int(policy(*world.observe())[0]))
+
+
+def _reset(world: "World", seed: int) -> None:
+    if seed < 0:
+        raise BadInput(f"seed must be 0 or more, got {seed}")
+    if "torch" not in sys.modules:
+        return world.reset([seed])
+    from territory.training.device import keep_threads
+
+    with keep_threads():
+        world.reset([seed])
+
+
+def _with_script(world: "World", kind: str) -> "World":
+    """The same game with the agent's seat given to a bot or a nation."""
+    from territory.world import World
+    from territory.world.rules import KINDS
+
+    others = (KINDS[other] for other in world.state.kind[0, 2:])
+    return World(1, world.params, world.terrain, (kind, *others))
+
+
+def _run(game: "Game", decide: Callable | None, fps: float) -> None:
+    from territory.cli.game import play_by_hand, watch
+    from territory.cli.screen import Screen
+
+    with Screen() as screen:
+        if decide is None:
+            play_by_hand(screen, game)
+        else:
+            watch(screen, game, decide, fps)
+
+
+def _watch_replay(path: str, fps: float) -> tuple["World", "Replay"]:
+    from territory.cli.game import watch_replay
+    from territory.cli.screen import Screen
+    from territory.world.replay import Replay
+
+    replay = Replay.load(path)
+    with Screen() as screen:
+        return watch_replay(screen, replay, fps), replay
+
+
+def _keep(replay: "Replay", path: Path, fps: float, scale: int) -> None:
+    """Write a game; both ways play it again first and so check it."""
+    if path.suffix == REPLAY:
+        replay.verify()
+        replay.save(path)
+        print(f"kept as {path}, which plays again exactly: territory play {path}")
+    else:
+        from territory.viz.film import film, save_film
+
+        save_film(film(replay, scale), path, fps)
+        print(f"filmed in {path}")

@@ -1,0 +1,146 @@
+"""Self-play: every player of one game is an agent, as PettingZoo's parallel environments have it."""
+
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from gymnasium.utils import seeding
+from pettingzoo import ParallelEnv
+
+from territory.envs.common import TRAINING_SEEDS, action_space, observation_space, world_params
+from territory.envs.maps import as_terrain
+from territory.envs.window import Window
+from territory.errors import BadInput
+from territory.world.actions import NUM_ACTIONS
+from territory.world.engine import SCRIPTED
+from territory.world.params import MAX_BOTS
+from territory.world.picture import render_world
+from territory.world.world import World
+
+FORBIDDEN = {"num_bots", "opponents"}  # of `WorldParams`: here everybody is an agent
+
+
+class TerritoryParallelEnv(ParallelEnv):
+    """Everyone against everyone; whoever owns 80 % of the land or is the last one wins.
+
+    Agents are "player_1" to "player_P", each with the point of view, the actions and the reward of `TerritoryEnv`'s
+    only one; all move at once. An observation is ``{"observation": {"map", "global"}, "action_mask": int8 (90,)}``, so
+    that ``agent.act(seen["observation"], seen["action_mask"])`` plays. Eliminated players are terminated and leave;
+    the last ``info`` of each holds ``win``, ``land_share`` and ``rank``.
+
+    Args:
+        num_players: 2 to 51.
+        render_mode, map, render_scale: as for `TerritoryEnv`.
+        **options: any field of `territory.world.WorldParams` but num_bots and opponents.
+    """
+
+    metadata = {  # noqa: RUF012 (PettingZoo's own convention)
+        "name": "territory_v0",
+        "render_modes": ["rgb_array", "human"],
+        "render_fps": 10,
+        "is_parallelizable": True,
+    }
+
+    def __init__(
+        self, num_players: int = 6, render_mode: str | None = None, map: Any = None, render_scale: int = 4, **options
+    ):
+        if render_mode not in (None, *self.metadata["render_modes"]):
+            raise BadInput(f"render_mode must be None or one of {self.metadata['render_modes']}, got {render_mode!r}")
+        if FORBIDDEN & set(options):
+            raise BadInput(f"here every player is an agent: give num_players, not {' or '.join(sorted(FORBIDDEN))}")
+        if not 2 <= num_players <= MAX_BOTS + 1:
+            raise BadInput(f"num_players must be 2 to {MAX_BOTS + 1}, got {num_players}")
+        self.render_mode, self._scale = render_mode, render_scale
+        self._window = Window("Territory", self.metadata["render_fps"]) if render_mode == "human" else None
+        terrain = None if map is None else as_terrain(map, options.get("height"), options.get("width"))
+        self.params = world_params(terrain, options | {"num_bots": num_players - 1})
+        self.world = World(1, self.params, terrain, ["human"] * num_players)
+        self._seats = {f"player_{seat}": seat for seat in range(1, num_players + 1)}
+        self.possible_agents, self.agents = list(self._seats), []
+        mask = spaces.Box(0, 1, (NUM_ACTIONS,), np.int8)
+        seen = observation_space(self.params)
+        self.observation_spaces = {
+            name: spaces.Dict({"observation": seen, "action_mask": mask}) for name in self._seats
+        }
+        self.action_spaces = {name: action_space() for name in self._seats}
+        self._random, _ = seeding.np_random()
+
+    def observation_space(self, agent: str) -> spaces.Dict:
+        """Of one agent."""
+        return self.observation_spaces[agent]
+
+    def action_space(self, agent: str) -> spaces.Discrete:
+        """Of one agent."""
+        return self.action_spaces[agent]
+
+    def reset(self, seed: int | None = None, options: dict[str, Any] | None = None):
+        """Start a game on the map of `seed`, or of a random one below 1,000,000; returns observations and infos."""
+        if seed is not None:
+            self._random, _ = seeding.np_random(seed)
+        self.world.reset(np.array([self._random.integers(TRAINING_SEEDS) if seed is None else seed]))
+        self.agents = list(self.possible_agents)
+        self._show()
+        return self._observe(), {name: {} for name in self.agents}
+
+    def step(self, actions: dict[str, int]):
+        """Play ten ticks with one action for every living agent.
+
+        Returns:
+            observations, rewards, terminated, truncated and infos of all who lived before it.
+        """
+        rewards, _, _ = self.world.step(self._orders(actions))
+        self._show()
+        ended, cut_off = self._endings()
+        left = {name: ended[name] or cut_off[name] for name in self.agents}
+        infos = {name: self._summary(self._seats[name]) if left[name] else {} for name in self.agents}
+        earned = {name: float(rewards[0, self._seats[name]]) for name in self.agents}
+        seen = self._observe()
+        self.agents = [name for name in self.agents if not left[name]]
+        return seen, earned, ended, cut_off, infos
+
+    def _orders(self, actions: dict[str, int]) -> np.ndarray:
+        if not self.agents:
+            raise BadInput("the game is over or has not begun: call reset() before step()")
+        if set(actions) != set(self.agents):
+            raise BadInput(f"expected one action for each of {', '.join(self.agents)}; got {', '.join(actions)}")
+        orders = np.full((1, self.params.num_players + 1), SCRIPTED)
+        for name, action in actions.items():
+            if np.ndim(action) != 0 or not self.action_spaces[name].contains(action):
+                raise BadInput(f"an action is an integer 0 to {NUM_ACTIONS - 1}, got {action!r} for {name}")
+            orders[0, self._seats[name]] = action
+        return orders
+
+    def _endings(self) -> tuple[dict[str, bool], dict[str, bool]]:
+        """Who is terminated (dead, or the game is won) and who truncated (time is up), of those who lived."""
+        won = any(self.world.has_won(seat)[0] for seat in self._seats.values())
+        late = bool(self.world.state.step[0] >= self.params.max_steps)
+        ended = {name: won or not self.world.state.alive[0, self._seats[name]].item() for name in self.agents}
+        return ended, {name: late and not ended[name] for name in self.agents}
+
+    def _summary(self, seat: int) -> dict[str, Any]:
+        values = {"win": self.world.has_won(seat), "land_share": self.world.land_share(seat)}
+        return {name: value[0].item() for name, value in (values | {"rank": self.world.rank(seat)}).items()}
+
+    def _observe(self) -> dict[str, dict[str, Any]]:
+        seen = {}
+        for name in self.agents:
+            obs, masks = self.world.observe(self._seats[name])
+            own = {part: value[0] for part, value in obs.items()}
+            seen[name] = {"observation": own, "action_mask": masks[0].astype(np.int8)}
+        return seen
+
+    def render(self) -> np.ndarray | None:
+        """The map as uint8 (height * render_scale, width * render_scale, 3), where ``render_mode="rgb_array"``."""
+        if self.render_mode == "rgb_array":
+            return render_world(self.world, scale=self._scale)
+        self._show()
+        return None
+
+    def _show(self) -> None:
+        if self._window:
+            self._window.show(render_world(self.world, scale=self._scale))
+
+    def close(self) -> None:
+        """Close the window, if there is one."""
+        if self._window:
+            self._window.close()

@@ -1,0 +1,191 @@
+"""All attacks of a tick, on the state it began with.
+
+A `front` is keyed (attacker, lane, owner): the tiles of one owner that one attack could take now. Lanes 0 to 7 are
+directions, lane 8 + p is the whole border against player p. Sums and payments go in the order of these keys.
+"""
+
+import numpy as np
+
+from territory.world import rules
+
+from . import rulebook
+from .numbers import (
+    CONQUEST,
+    budget_player,
+    budget_unclaimed,
+    loss_player,
+    power,
+    stream,
+    uniform,
+    use_player,
+    use_unclaimed,
+)
+
+WHOLE_BORDER = 8
+EXTRA_FRONT = 2.0
+KINDS = [(own, terrain) for own in range(5) for terrain in (1, 2, 3)]  # of tiles: own neighbours, terrain
+
+
+def advance(game) -> np.ndarray:
+    """Returns how many tiles each player (row) lost to each (column)."""
+    game.attacks[game.attacks < 1] = 0  # less than one troop: over
+    fronts = find_fronts(game)
+    cancel_opposing(game, fronts)
+    won = draw(game, fronts)
+    lost = pay(game, won)
+    for (attacker, _, _), tiles in won.items():
+        game.owner[tiles] = attacker
+    send_home(game, fronts)
+    return lost
+
+
+def find_fronts(game) -> dict:
+    fronts = {}
+    for attacker, lane in np.argwhere(game.attacks >= 1).tolist():
+        if lane < WHOLE_BORDER:
+            reach = rulebook.front_of(game, attacker, lane)
+            owners = np.unique(game.owner[reach]).tolist()
+        else:
+            reach, owners = rulebook.beside(game, attacker), [lane - WHOLE_BORDER]
+        for owner in owners:
+            front = reach & (game.owner == owner)
+            if front.any():
+                fronts[attacker, lane, owner] = front
+    return fronts
+
+
+def cancel_opposing(game, fronts: dict) -> None:
+    """Meeting attacks cancel one for one: a push against its opposite or a whole border, and two whole borders."""
+    pushes = {(a, lane, b) for a, lane, b in fronts if lane < WHOLE_BORDER and b}
+    busy = np.argwhere(game.attacks >= 1).tolist()
+    presses = {(a, lane, lane - WHOLE_BORDER) for a, lane in busy if lane - WHOLE_BORDER > a}
+    for a, lane, b in sorted(pushes | presses):
+        if lane < WHOLE_BORDER:
+            cancel(game, (a, lane), (b, (lane + 4) % 8))
+        cancel(game, (a, lane), (b, WHOLE_BORDER + a))
+
+
+def cancel(game, one: tuple, other: tuple) -> None:
+    met = min(game.attacks[one], game.attacks[other])
+    game.attacks[one] -= met
+    game.attacks[other] -= met
+
+
+def draw(game, fronts: dict) -> dict:
+    """The tiles that fall, by front. Of several attacks that win a tile, the one with the lowest draw has it."""
+    key = stream(game.seed, CONQUEST, game.tick)
+    height, width = game.owner.shape
+    rows, columns = np.indices((height, width), np.uint64)
+    number = (rows + 1) * (width + 2) + columns + 1  # of a tile in the engine: its maps have a rim of water
+    lowest, winner = np.ones((height, width)), np.full((height, width), -1)
+    for i, ((attacker, lane, owner), front) in enumerate(fronts.items()):
+        chance = chances(game, attacker, lane, owner, front)
+        lane_number = attacker * game.attacks.shape[1] + lane
+        drawn = uniform(key, lane_number * (height + 2) * (width + 2) + number)
+        wins = front & (drawn < chance) & (drawn < lowest)
+        lowest[wins], winner[wins] = drawn[wins], i
+    return {name: winner == i for i, name in enumerate(fronts)}
+
+
+def own_neighbours(game, player: int) -> np.ndarray:
+    """(H, W): on how many of its four sides a tile touches the player's land."""
+    return sum((rulebook.one_step_back(game.owner, d) == player).astype(int) for d in rulebook.CARDINAL)
+
+
+def chances(game, attacker: int, lane: int, owner: int, front: np.ndarray) -> np.ndarray:
+    """(H, W): the chance of a tile of this front to fall, such that what falls costs the budget in the mean."""
+    attack, neighbours = game.attacks[attacker, lane], own_neighbours(game, attacker)
+    if attack < 1:
+        return np.zeros(front.shape)
+    price = np.array([0.0, *(price_of(game, attack, owner, terrain) for terrain in (1, 2, 3))])
+    cells = np.zeros((5, 4), int)
+    np.add.at(cells, (neighbours[front], game.terrain[front]), 1)
+    by_kind = spread(budget_of(game, attack, owner, cells, price), cells, price)
+    return by_kind[neighbours, game.terrain]
+
+
+def price_of(game, attack: float, owner: int, terrain: int) -> float:
+    """What a tile takes from the budget."""
+    if owner == 0:
+        return use_unclaimed(rules.SPEED[terrain], attack)
+    return use_player(rules.SPEED[terrain], attack, game.troops[owner], float(game.tiles[owner]))
+
+
+def budget_of(game, attack: float, owner: int, cells: np.ndarray, price: np.ndarray) -> float:
+    """The budget, rounded up to whole tiles of the mean price."""
+    front = cells.sum() + EXTRA_FRONT
+    budget = budget_unclaimed(front) if owner == 0 else budget_player(front, attack, game.troops[owner])
+    cost = 0.0
+    for own, terrain in KINDS:
+        cost += cells[own, terrain] * price[terrain]
+    mean_price = cost / cells.sum()
+    return np.ceil(budget / mean_price) * mean_price
+
+
+def spread(budget: float, cells: np.ndarray, price: np.ndarray) -> np.ndarray:
+    """(5, 4): chances in proportion to 3^(own neighbours - terrain), none above 1, that spend the budget."""
+    ranks = range(12)
+    weight = [power(3.0, 0.5 * rank) for rank in ranks]
+    cost = [0.0 for _ in ranks]
+    for own, terrain in KINDS:
+        cost[rank_of(own, terrain)] += cells[own, terrain] * price[terrain]
+    certain = 12  # the ranks from here up fall for sure
+    while True:
+        weighted = 0.0
+        for rank in ranks[:certain]:
+            weighted += cost[rank] * weight[rank]
+        scale = budget / weighted if weighted else 0.0
+        if certain == 0 or scale * weight[certain - 1] <= 1:
+            break
+        certain -= 1
+        budget = max(0.0, budget - cost[certain])
+    chance = np.zeros((5, 4))
+    for own, terrain in KINDS:
+        rank = rank_of(own, terrain)
+        chance[own, terrain] = 1.0 if rank >= certain else scale * weight[rank]
+    return chance
+
+
+def rank_of(own_neighbours: int, terrain: int) -> int:
+    """Terrain weighs 1 / 1.5 / 2 neighbours; doubled to whole numbers, 1 to 11."""
+    return 2 * own_neighbours - (terrain + 1) + 5
+
+
+def pay(game, won: dict) -> np.ndarray:
+    """Attackers and defenders pay for every tile at the prices that stood before anybody paid."""
+    lost = np.zeros((len(game.alive), len(game.alive)), int)
+    bills = {}
+    for (attacker, lane, owner), tiles in won.items():
+        lost[owner, attacker] += tiles.sum()
+        bills[attacker, lane, owner] = 0.0
+        for terrain in (1, 2, 3):
+            fallen = int((game.terrain[tiles] == terrain).sum())
+            if fallen:
+                bills[attacker, lane, owner] += fallen * loss_of(game, attacker, lane, owner, terrain)
+    for (attacker, lane, _), bill in bills.items():
+        game.attacks[attacker, lane] = max(0.0, game.attacks[attacker, lane] - bill)
+    tiles = game.tiles
+    for player in game.players:
+        if lost[player].any():
+            game.troops[player] -= game.troops[player] / tiles[player] * lost[player].sum()
+    return lost
+
+
+def loss_of(game, attacker: int, lane: int, owner: int, terrain: int) -> float:
+    """Troops that the attack loses for one tile."""
+    kind, magnitude = game.kind[attacker], rules.MAGNITUDE[terrain]
+    if owner == 0:
+        return magnitude * rules.EXPANSION_LOSS_FACTOR[kind]
+    tiles = float(game.tiles[owner])
+    loss = loss_player(magnitude, game.attacks[attacker, lane], game.troops[owner], tiles)
+    against_bot = game.kind[owner] == rules.BOT and kind != rules.BOT
+    return loss * rules.LOSS_AGAINST_BOT if against_bot else loss
+
+
+def send_home(game, fronts: dict) -> None:
+    """An attack that had nothing to take goes home."""
+    busy = {(attacker, lane) for attacker, lane, _ in fronts}
+    for attacker, lane in np.argwhere(game.attacks > 0).tolist():
+        if (attacker, lane) not in busy:
+            game.troops[attacker] += game.attacks[attacker, lane]
+            game.attacks[attacker, lane] = 0
