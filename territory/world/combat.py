@@ -3,7 +3,7 @@
 All attacks move at once, on the state the tick began with, so that no player is served first.
 """
 
-from territory.world import rng, rules
+from territory.world import rng
 from territory.world.boards import change_owner
 from territory.world.chances import set_chances, set_losses
 from territory.world.compiled import kernel
@@ -16,6 +16,12 @@ from territory.world.workspace import CONTACTS, FALLEN, HOMEWARD, PAIRS, TERRAIN
 def advance(game, settings, books):
     """One tick of every attack. `books` then says which cells fell, and to whom."""
     find_contacts(game, settings, books)
+    fight(game, settings, books)
+
+
+@kernel(inline=True)
+def fight(game, settings, books):
+    """Attacks whose contacts are found meet, take cells and pay."""
     _cancel_opposing(game, books)
     for k in range(books.count[CONTACTS]):
         set_chances(game, books, k)

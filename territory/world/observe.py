@@ -15,7 +15,10 @@ from territory.world.workspace import workspace_of
 _OWN, _ENEMY, _UNCLAIMED, _TROOPS, _CITIES = (int(plane) for plane in Plane)
 # As bytes, so that the loops over cells stay in bytes.
 _NONE, _FULL, _CITY_OWN, _CITY_ENEMY = (np.uint8(level) for level in (0, 255, CITY_OWN, CITY_ENEMY))
-_SHADE, _WATER_SHADES = np.uint8(85), np.uint8(4)  # unclaimed land: 4 - terrain shades, so that plains are the brightest
+_SHADE, _WATER_SHADES = (
+    np.uint8(85),
+    np.uint8(4),
+)  # unclaimed land: 4 - terrain shades, so that plains are the brightest
 _OWNERS = 256  # any byte may be looked up
 
 (

@@ -93,12 +93,13 @@ def test_water_is_never_taken():
     assert (world.map_of("owner")[0][terrain == 0] == 0).all()
 
 
+@pytest.mark.parametrize("choice", [2.0, 9.0])
 @pytest.mark.parametrize("budget", [0.5, 10.0, 60.0, 1e6])
-def test_the_expected_price_of_what_falls_is_the_budget(budget):
+def test_the_expected_price_of_what_falls_is_the_budget(budget, choice):
     cells = np.zeros((5, 4), np.int32)
     cells[1, 1], cells[2, 2], cells[4, 3] = 30, 6, 1
     price, chance = np.array([0.0, 5.0, 6.0, 7.0]), np.zeros((5, 4))
-    spread(budget, cells, price, chance)
+    spread(budget, choice, cells, price, chance)
     everything = (cells * price).sum()  # 30*5 + 6*6 + 1*7 = 193
     assert (cells * price * chance).sum() == pytest.approx(min(budget, everything))
     assert chance.max() <= 1 and (chance[4, 3] >= chance[2, 2]) and (chance[2, 2] >= chance[1, 1])

@@ -12,7 +12,7 @@ from territory.world.state import WHOLE_BORDER
 
 CHECKED = (20, 30, 40, 50, 60, 80, 100)
 WAR_TOLERANCE = 0.02
-EXPANSION_TOLERANCE = 0.09  # the largest gap seen is 8 %, at tick 20 of the fast one over mountains
+EXPANSION_TOLERANCE = 0.05  # the largest gap seen is 3.4 %, at tick 20; two runs of the real game differ by 1 to 2 %
 
 
 def _trajectories(prefix):

@@ -1,5 +1,6 @@
 """Same seed, same game, bit for bit: whatever the threads, the neighbours in the batch, or a save in between."""
 
+import itertools
 from pathlib import Path
 
 import numba
@@ -9,7 +10,10 @@ from builders import random_actions
 
 from territory.errors import BadInput
 from territory.world import World, WorldParams, compiled
+from territory.world.actions import OFFSETS
+from territory.world.boards import count, press_front, push_front
 from territory.world.replay import Replay, digest_of, record
+from territory.world.state import game_of
 
 PARAMS = WorldParams(height=64, width=64, num_bots=8, opponents="mixed")
 
@@ -85,20 +89,41 @@ def test_what_always_holds():
         assert np.array_equal(state.alive[:, 1:], state.tiles[:, 1:] > 0)
 
 
-def test_the_takeable_list_is_what_a_search_of_the_whole_map_finds():
+def test_the_boards_are_what_the_map_says():
     world = _fresh()
     _play(world, 40)
-    state, stride = world.state, PARAMS.width + 2
+    state = world.state
+    first = 64 * world.settings.margin
     for n in range(4):
-        listed = np.sort(state.takeable[n, : state.takeable_count[n]])
-        owner = state.owner[n].reshape(-1, stride)
-        found = np.zeros(owner.shape, bool)
-        for down in (-1, 0, 1):
-            for across in (-1, 0, 1):
-                beside = np.roll(owner, (down, across), (0, 1))
-                found |= (beside != 0) & (beside != owner)
-        found &= state.terrain[n].reshape(-1, stride) > 0
-        assert np.array_equal(listed, np.flatnonzero(found))
+        bits = np.unpackbits(state.boards[n].view(np.uint8), axis=1, bitorder="little")
+        cells = bits[:, first : first + state.owner.shape[1]].astype(bool)
+        for owner, board in enumerate(cells):
+            assert np.array_equal(board, (state.owner[n] == owner) & (state.terrain[n] > 0))
+            words = np.flatnonzero(state.boards[n, owner])
+            assert words.size == 0 or (state.spans[n, owner, 0] <= words[0] and words[-1] < state.spans[n, owner, 1])
+        assert bits.sum() == state.land[n], "nothing outside the map"
+
+
+@pytest.mark.parametrize(("height", "width"), [(32, 32), (64, 96), (32, 288)])
+def test_fronts_are_what_a_search_of_the_whole_map_finds(height, width):
+    world = World(2, WorldParams(height=height, width=width, num_bots=4))
+    world.reset([3, 4])
+    _play(world, 20)
+    state, stride = world.state, width + 2
+    for n, player in itertools.product(range(2), range(1, 6)):
+        owner, land = state.owner[n].reshape(-1, stride), state.terrain[n].reshape(-1, stride) > 0
+        pushed = [
+            np.roll(owner, step, (0, 1))[land & (owner != player)].tolist().count(player) for step in OFFSETS.tolist()
+        ]
+        found = np.zeros(state.ground.shape[1], np.uint64)
+        for d, cells in enumerate(pushed):
+            first, end = push_front(game_of(state, n), world.settings, player, d, found)
+            assert count(found, first, end) == cells
+        beside = np.zeros(owner.shape, bool)
+        for step in OFFSETS[::2].tolist():
+            beside |= np.roll(owner, step, (0, 1)) == player
+        first, end = press_front(game_of(state, n), world.settings, player, state.boards[n, 0], found)
+        assert count(found, first, end) == (beside & land & (owner == 0)).sum()
 
 
 def test_a_replay_plays_again_and_survives_its_file(tmp_path):
