@@ -79,10 +79,10 @@ def _faces(game, offsets, cell, a, lane):
         return game.owner[cell - offsets[lane]] == a
     if game.owner[cell] != lane - WHOLE_BORDER:
         return False
+    beside = False
     for d in range(0, 8, 2):
-        if game.owner[cell - offsets[d]] == a:
-            return True
-    return False
+        beside |= game.owner[cell - offsets[d]] == a
+    return beside
 
 
 @kernel

@@ -15,10 +15,7 @@ from territory.world.workspace import workspace_of
 _OWN, _ENEMY, _UNCLAIMED, _TROOPS, _CITIES = (int(plane) for plane in Plane)
 # As bytes, so that the loops over cells stay in bytes.
 _NONE, _FULL, _CITY_OWN, _CITY_ENEMY = (np.uint8(level) for level in (0, 255, CITY_OWN, CITY_ENEMY))
-_SHADE, _WATER_SHADES = (
-    np.uint8(85),
-    np.uint8(4),
-)  # unclaimed land: 4 - terrain shades, so that plains are the brightest
+_SHADE, _SHADES = np.uint8(85), np.uint8(4)  # unclaimed land: 4 - terrain of them, so that plains are the brightest
 _OWNERS = 256  # any byte may be looked up
 
 (
@@ -81,7 +78,7 @@ def _write_owners(owner, terrain, player, own, enemy, unclaimed):
     for c in range(owner.size):
         enemy[c] = _NONE if owner[c] == player or owner[c] == _NONE else _FULL
     for c in range(owner.size):
-        shade = (_WATER_SHADES - terrain[c]) * _SHADE
+        shade = (_SHADES - terrain[c]) * _SHADE
         unclaimed[c] = shade if owner[c] == _NONE and terrain[c] != _NONE else _NONE
 
 

@@ -16,9 +16,9 @@ _NO_SITE = -1
 
 @kernel
 def carry_out(game, settings, actions, front):
-    """Carry out the orders of a step, `actions` int (P+1,), with a board to draw on. What the mask forbids has no effect.
+    """Carry out the orders of a step, `actions` int (P+1,), with a scratch board; what the mask forbids has no effect.
 
-    Sites are chosen before any city is built, so that nobody's order can spoil another's: each player's mask stays true.
+    Sites are chosen before any city is built, so that nobody's order can spoil another's: every mask stays true.
     """
     sites = np.full(game.alive.size, _NO_SITE, np.int64)
     for player in range(1, game.alive.size):
@@ -56,6 +56,6 @@ def can_commit(game, player):
 
 @kernel(inline=True)
 def has_front(game, settings, player, direction, front):
-    """Whether some cell one step in this direction from the player's land could be taken. `front`: a board to draw on."""
+    """Whether some cell one step in this direction from the player's land could be taken. `front`: scratch board."""
     first, end = push_front(game, settings, player, direction, front)
     return first < end

@@ -1,7 +1,7 @@
 """What a batch of games is made of: arrays with their shape and dtype beside them.
 
-N games, P players and nobody (index 0), C cells, B words of 64 bits. Cells are the map with a border of water one tile wide,
-flattened, so that a neighbour is one addition away and never off the map.
+N games, P players and nobody (index 0), C cells, B words of 64 bits. Cells are the map with a border of water one
+tile wide, flattened, so that a neighbour is one addition away and never off the map.
 """
 
 from typing import NamedTuple
