@@ -24,8 +24,12 @@ from playwright.sync_api import Locator, Page, sync_playwright
 
 PATIENCE = 120.0  # seconds; a loaded machine with two cores starts a kernel slowly
 
-# Every cell is in the page at once: a cell outside the window would have no widgets to find.
-_NOTEBOOK_SETTINGS = {"windowingMode": "none"}
+_SETTINGS = {
+    # Every cell is in the page at once: a cell outside the window would have no widgets to find.
+    "notebook-extension/tracker": {"windowingMode": "none"},
+    # No question whether to fetch news: it would lie over the notebook's corner.
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+}
 
 _FLAGS = [
     "--no-sandbox",  # Chromium refuses to sandbox for root, as in a container
@@ -51,9 +55,10 @@ def lab_server(folder: Path) -> Iterator[str]:
     Settings, workspaces and runtime files go to `folder/.jupyter`, so nothing of the user's Jupyter takes part.
     """
     home = folder / ".jupyter"
-    settings = home / "settings" / "@jupyterlab" / "notebook-extension" / "tracker.jupyterlab-settings"
-    settings.parent.mkdir(parents=True)
-    settings.write_text(json.dumps(_NOTEBOOK_SETTINGS))
+    for name, values in _SETTINGS.items():
+        settings = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        settings.parent.mkdir(parents=True)
+        settings.write_text(json.dumps(values))
     token = secrets.token_hex(16)
     with open(home / "server.log", "wb") as log:
         server = subprocess.Popen(_command(folder, token), env=_environment(home), stdout=log, stderr=log)

@@ -26,7 +26,7 @@ def test_terminals_of_256_colours_get_the_nearest():
     picture = np.array([[(0, 0, 0), (255, 255, 255), (95, 135, 255), (118, 118, 118), (14, 70, 200)]], np.uint8)
     assert nearest_of_256(picture).tolist() == [[16, 231, 69, 243, 26]]
     assert half_blocks(picture[:, :1].repeat(2, axis=0), all_colours=False) == "\x1b[38;5;16;48;5;16m▀\x1b[0m"
-    colours = np.concatenate([player_colours()[1:12], TERRAIN_COLOURS])
+    colours = np.concatenate([player_colours()[1:7], TERRAIN_COLOURS])
     assert len(set(nearest_of_256(colours[None].astype(np.uint8))[0].tolist())) == len(colours)
 
 

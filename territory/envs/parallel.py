@@ -15,6 +15,7 @@ from territory.world.actions import NUM_ACTIONS
 from territory.world.engine import SCRIPTED
 from territory.world.params import MAX_BOTS
 from territory.world.picture import render_world
+from territory.world.replay import Replay
 from territory.world.world import World
 
 FORBIDDEN = {"num_bots", "opponents"}  # of `WorldParams`: here everybody is an agent
@@ -64,6 +65,7 @@ class TerritoryParallelEnv(ParallelEnv):
         }
         self.action_spaces = {name: action_space() for name in self._seats}
         self._random, _ = seeding.np_random()
+        self._played: list[np.ndarray] = []  # what each step was ordered
 
     def observation_space(self, agent: str) -> spaces.Dict:
         """Of one agent."""
@@ -79,6 +81,7 @@ class TerritoryParallelEnv(ParallelEnv):
             self._random, _ = seeding.np_random(seed)
         self.world.reset(np.array([self._random.integers(TRAINING_SEEDS) if seed is None else seed]))
         self.agents = list(self.possible_agents)
+        self._played.clear()
         self._show()
         return self._observe(), {name: {} for name in self.agents}
 
@@ -88,7 +91,9 @@ class TerritoryParallelEnv(ParallelEnv):
         Returns:
             observations, rewards, terminated, truncated and infos of all who lived before it.
         """
-        rewards, _, _ = self.world.step(self._orders(actions))
+        orders = self._orders(actions)
+        rewards, _, _ = self.world.step(orders)
+        self._played.append(orders[0])
         self._show()
         ended, cut_off = self._endings()
         left = {name: ended[name] or cut_off[name] for name in self.agents}
@@ -144,3 +149,7 @@ class TerritoryParallelEnv(ParallelEnv):
         """Close the window, if there is one."""
         if self._window:
             self._window.close()
+
+    def replay(self) -> Replay:
+        """The game so far, to keep: `Replay.save` writes it, `territory play` shows it."""
+        return Replay.of(self.world, self._played)

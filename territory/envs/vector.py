@@ -30,7 +30,7 @@ class TerritoryVectorEnv(VectorEnv):
     return, length, idle_share), both valid where ``info["_final_obs"]``.
     """
 
-    metadata = {"autoreset_mode": AutoresetMode.SAME_STEP, "render_modes": ["rgb_array"]}  # noqa: RUF012
+    metadata = {"autoreset_mode": AutoresetMode.SAME_STEP, "render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012
 
     def __init__(
         self, num_envs: int = 1, map: Any = None, render_mode: str | None = None, render_scale: int = 4, **options

@@ -7,27 +7,36 @@ from territory.viz.film import film, save_film
 from territory.viz.moment import moment_figure, scale_of
 from territory.viz.panel import DecisionPanel
 from territory.viz.parameters import parameter_figure, plot_parameter_shares, plot_parameters_against_macs
+from territory.viz.playing import COMPASS, playing_figure, plot_mask
 from territory.viz.png import figure_png, to_png
+from territory.viz.pointing import direction_towards
 from territory.viz.stats import plot_stats
 from territory.viz.style import colour_bar_css
+from territory.viz.words import PLANE_SENTENCES, STAT_SENTENCES
 
 __all__ = [
+    "COMPASS",
+    "PLANE_SENTENCES",
+    "STAT_SENTENCES",
     "Compass",
     "DecisionPanel",
     "attention_picture",
     "board_picture",
     "by_part",
     "colour_bar_css",
+    "direction_towards",
     "figure_png",
     "film",
     "moment_figure",
     "parameter_figure",
     "player_name",
+    "playing_figure",
     "plot_action_compass",
     "plot_attention",
     "plot_board",
     "plot_intervals",
     "plot_learning_curve",
+    "plot_mask",
     "plot_parameter_shares",
     "plot_parameters_against_macs",
     "plot_planes",

@@ -1,123 +1,196 @@
-"""The game in your own hands: one button per direction."""
+"""The game in your own hands, beside everything an agent would be given: `game.js` draws it, this file plays it."""
 
+import tempfile
+from pathlib import Path
+
+import anywidget
 import gymnasium
-import ipywidgets as widgets
 import numpy as np
+import traitlets
 
 from territory import viz
 from territory.errors import BadInput
 from territory.widgets.static import LeavesPicture
 from territory.world.actions import INTENSITIES, Direction, describe, encode
-from territory.world.picture import render_board
-from territory.world.replay import Replay, digest_of
+from territory.world.layout import Plane, Stat
+from territory.world.params import MAX_BOTS, OPPONENTS
+from territory.world.picture import player_colours, render_world
+from territory.world.replay import Replay
 
 BOARD_PIXELS = 512  # the board's longer side, about
-_PLACES = (Direction.NW, Direction.N, Direction.NE, Direction.W, Direction.WAIT, Direction.E)
-_COMPASS = (*_PLACES, Direction.SW, Direction.S, Direction.SE)  # row by row, north up
+_HERE = Path(__file__).parent
+_WELCOME = "Your land is blue with a white edge. Where will you go?"
 
 
-class GamePlayer(LeavesPicture, widgets.HBox):
-    """Play `Territory-v0` by hand: a compass of buttons, how many troops, whether to build.
+class GamePlayer(LeavesPicture, anywidget.AnyWidget):
+    """Play `Territory-v0` by hand, with mouse and keyboard.
 
-    A direction without a front, and a city that can't be paid, are greyed out: that is the action mask.
+    Point at the map or at the compass; keys stand below it. Only what the action mask allows can be ordered. Beside
+    the board: the mask, the five planes, the sixteen statistics and what the last step changed of them.
 
     Args:
         env: from ``gymnasium.make("Territory-v0", ...)``.
         seed: of the first game's map.
     """
 
+    _esm = _HERE / "game.js"
+    _css = _HERE / "game.css"
+    # What the controls say.
+    intensity = traitlets.Int(1, min=0, max=len(INTENSITIES) - 1).tag(sync=True)
+    build = traitlets.Bool(False).tag(sync=True)
+    seed = traitlets.Int(7, min=0, max=2**31 - 1).tag(sync=True)
+    num_bots = traitlets.Int(5, min=1, max=MAX_BOTS).tag(sync=True)
+    opponents = traitlets.Unicode("bot").tag(sync=True)
+    running = traitlets.Bool(False).tag(sync=True)  # waits by itself, `speed` steps a second
+    speed = traitlets.Int(5, min=1, max=20).tag(sync=True)
+    # What is shown.
+    board = traitlets.Bytes().tag(sync=True)  # PNG
+    planes = traitlets.Bytes().tag(sync=True)  # uint8 (5, H, W), as the agent gets them
+    scene = traitlets.Dict().tag(sync=True)  # the rest of what a step changes
+    aim = traitlets.Dict().tag(sync=True)  # where the tile that is pointed at lies from here
+    words = traitlets.Dict().tag(sync=True)  # what never changes: names and sentences
+
     def __init__(self, env: gymnasium.Env, seed: int = 7):
-        self.env = env
-        self._pixels = max(1, BOARD_PIXELS // max(env.observation_space["map"].shape[1:]))
-        self.board = widgets.Image(format="png")
-        self.planes = widgets.Image(format="png", layout=widgets.Layout(width="420px"))
-        self.status = widgets.HTML()
-        self._make_controls(seed)
-        caption = widgets.HTML("what the agent is given: own, enemy, unclaimed, troops, cities")
-        left = widgets.VBox([self._compass, self.intensity, self.build, self._begin, self.status])
-        super().__init__([self.board, widgets.VBox([left, caption, self.planes])])
-        self.layout.flex_flow = "row wrap"
+        super().__init__(seed=seed, num_bots=env.unwrapped.params.num_bots)
+        self.env, self._serial = env, 0
+        self._given = env.spec.kwargs.get("opponents", "bot")
+        self.opponents = self._given if isinstance(self._given, str) else type(self._given).__name__
+        self.words = _words([*dict.fromkeys((*OPPONENTS, self.opponents))])
+        self.on_msg(self._answer)
         self.restart()
 
-    def _make_controls(self, seed: int) -> None:
-        small = widgets.Layout(width="64px", height="40px")
-        self.buttons = {d: widgets.Button(description=d.name, layout=small) for d in _COMPASS}
-        for direction, button in self.buttons.items():
-            button.on_click(lambda _button, direction=direction: self.order(direction))
-        grid = widgets.Layout(grid_template_columns="repeat(3, 68px)")
-        self._compass = widgets.GridBox(list(self.buttons.values()), layout=grid)
-        shares = [(f"{share:.0%} of the troops", index) for index, share in enumerate(INTENSITIES)]
-        self.intensity = widgets.Dropdown(options=shares, value=1, description="send")
-        self.build = widgets.Checkbox(value=False, description="build a city as well", indent=False)
-        self.seed = widgets.BoundedIntText(value=seed, min=0, max=2**31 - 1, description="map seed")
-        self.again = widgets.Button(description="new game", layout=widgets.Layout(width="100px"))
-        self.again.on_click(lambda _button: self.restart())
-        self._begin = widgets.HBox([self.seed, self.again])
-
     def restart(self) -> None:
-        """Begin a new game on the chosen seed."""
-        self.obs, info = self.env.reset(seed=self.seed.value)
+        """Begin a new game on the chosen seed, against the chosen opponents. Raises BadInput if they find no room."""
+        self._choose_opponents()
+        self.obs, info = self.env.reset(seed=self.seed)
         self.mask, self.actions, self.over, self._returned = info["action_mask"], [], False, 0.0
-        self._playing = self.seed.value  # the seed field may change while a game goes on
-        self._show("Your land is blue with a white edge. Where will you go?")
+        self.before, self.running = self.obs["global"], False
+        self._show(_WELCOME)
+
+    def _choose_opponents(self) -> None:
+        rivals = self.opponents if self.opponents in OPPONENTS else self._given
+        now = self.env.spec.kwargs.get("opponents", "bot"), self.env.unwrapped.params.num_bots
+        if now != (rivals, self.num_bots):
+            self.env = gymnasium.make(self.env.spec, num_bots=self.num_bots, opponents=rivals)
 
     def order(self, direction: Direction) -> None:
-        """What a button does: one step with the chosen share and build flag."""
-        waits = direction is Direction.WAIT
-        action = encode(direction, 0 if waits else self.intensity.value, self.build.value)
+        """One step with the chosen share and build flag, if the mask allows it."""
+        share = 0 if direction is Direction.WAIT else self.intensity
+        action = encode(direction, share, self.build)
+        if self.over or not self.mask[action]:
+            return self._say(f"Masked: {describe(action)} would have no effect now.")
         self.step(action)
+
+    def push(self, row: int, column: int) -> None:
+        """`order` towards a tile."""
+        direction, _ = viz.direction_towards(self._owner(), row, column)
+        self.order(direction)
 
     def step(self, action: int) -> None:
         """Play any of the 90 actions."""
         if self.over:
             raise BadInput("the game is over: restart() begins another")
+        self.before = self.obs["global"]
         self.obs, reward, terminated, truncated, info = self.env.step(action)
         self.mask, self.over = info["action_mask"], terminated or truncated
         self.actions.append(int(action))
         self._returned += reward
-        self._show(_summary(info) if self.over else f"you ordered: {describe(action)} (reward {reward:+.3f})")
+        self._show(
+            _verdict(info, terminated) if self.over else f"You ordered: {describe(action)}. Reward {reward:+.3f}."
+        )
 
     def replay(self) -> Replay:
         """The game so far, to save or to open in the explorer."""
-        world = self.env.unwrapped.world
-        fixed = self.env.spec.kwargs.get("map")
-        return Replay(world.params, self._playing, np.array(self.actions, np.int32), fixed, digest_of(world))
+        return self.env.unwrapped.replay()
+
+    def static_png(self) -> bytes:
+        """The moment as a picture: what exported pages show."""
+        picture = render_world(self.env.unwrapped.world, scale=self._scale())
+        title = f"step {len(self.actions)} · " + self._standing().split(" · ")[0]
+        return viz.figure_png(viz.playing_figure(picture, self.obs, self.mask, self.before, title))
+
+    def _answer(self, _widget, message: dict, _buffers) -> None:
+        """What the browser asks for; the one place that its messages come in."""
+        place = message.get("row"), message.get("column")
+        try:
+            match message["ask"]:
+                case "order":
+                    self.order(Direction(message["direction"]))
+                case "push":
+                    self.push(*place)
+                case "aim":
+                    self._aim(*place)
+                case "restart":
+                    self.restart()
+                case "save":
+                    self._send_replay()
+        except BadInput as error:
+            self._say(str(error))
+
+    def _aim(self, row: int, column: int) -> None:
+        direction, start = viz.direction_towards(self._owner(), row, column)
+        self.aim = {"direction": int(direction), "from": start, "to": (row, column), "serial": self._serial}
+
+    def _send_replay(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"territory-seed-{self.env.unwrapped.world.state.seed[0]}.npz"
+            self.replay().save(path)
+            self.send({"file": path.name}, buffers=[path.read_bytes()])
+
+    def _owner(self) -> np.ndarray:
+        return self.env.unwrapped.world.map_of("owner")[0]
+
+    def _scale(self) -> int:
+        return max(1, BOARD_PIXELS // max(self._owner().shape))
 
     def _show(self, line: str) -> None:
-        self.board.value = self._picture()
-        planes = self.obs["map"]
-        strip = np.concatenate([np.pad(plane, ((0, 0), (0, 4)), constant_values=128) for plane in planes], axis=1)
-        self.planes.value = viz.to_png(np.repeat(strip[..., None], 3, axis=2))
-        self.status.value = f"<b>step {len(self.actions)}</b> · {self._standing()}<br>{line}"
-        self._grey_out()
+        """Send all that changed, in one message."""
+        with self.hold_sync():
+            self.board = viz.to_png(render_world(self.env.unwrapped.world, scale=self._scale()))
+            self.planes = self.obs["map"].tobytes()
+            self.build = self.build and bool(self.mask[1::2].any())
+            self.running = self.running and not self.over
+            self._say(line)
 
-    def _picture(self) -> bytes:
+    def _say(self, line: str) -> None:
+        self._serial += 1
         world = self.env.unwrapped.world
-        owner, terrain, city = (world.map_of(field)[0] for field in ("owner", "terrain", "city"))
-        return viz.to_png(render_board(owner, terrain, city, self._pixels))
+        self.scene = {
+            "serial": self._serial,  # so that a reply is seen even where nothing else changed
+            "step": len(self.actions),
+            "over": self.over,
+            "line": line,
+            "standing": self._standing(),
+            "size": self._owner().shape,
+            "stats": self.obs["global"].tolist(),
+            "before": self.before.tolist(),
+            "mask": [] if self.over else self.mask.tolist(),
+            "land": (world.state.tiles[0, 1:] / world.state.land[0]).tolist(),
+        }
 
     def _standing(self) -> str:
         world = self.env.unwrapped.world
         troops, gold = world.state.troops[0, 1], world.state.gold[0, 1]
-        share, rank = world.land_share()[0], world.rank()[0]
         return (
-            f"{share:.1%} of the land, rank {rank} of {world.params.num_players} · {troops:,.0f} troops at home · "
-            f"{gold:,.0f} gold · return {self._returned:+.2f}"
+            f"{world.land_share()[0]:.1%} of the land, rank {world.rank()[0]} of {world.params.num_players} · "
+            f"{troops:,.0f} troops at home · {gold:,.0f} gold · return {self._returned:+.2f}"
         )
 
-    def _grey_out(self) -> None:
-        can_build = any(self.mask[encode(direction, build=True)] for direction in Direction)
-        self.build.disabled = self.over or not can_build
-        if not can_build:
-            self.build.value = False
-        for direction, button in self.buttons.items():
-            button.disabled = self.over or not self.mask[encode(direction)]
 
-    def static_png(self) -> bytes:
-        """The board as it is now."""
-        return self._picture()
+def _verdict(info: dict, terminated: bool) -> str:
+    how = "You won." if info["win"] else "You were wiped out." if terminated else "Time is up: nobody won."
+    return f"{how} {info['land_share']:.0%} of the land, rank {info['rank']}, after {info['length']} steps."
 
 
-def _summary(info: dict) -> str:
-    verdict = "You won." if info["win"] else "You did not win."
-    return f"<b>{verdict}</b> Land {info['land_share']:.0%}, rank {info['rank']}, {info['length']} steps."
+def _words(opponents: list[str]) -> dict:
+    """Names, sentences and colours, in the order of what they describe."""
+    return {
+        "planes": [(plane.name.lower(), viz.PLANE_SENTENCES[plane]) for plane in Plane],
+        "stats": [(stat.name.replace("_", " ").lower(), viz.STAT_SENTENCES[stat]) for stat in Stat],
+        "compass": [(int(direction), direction.name) for direction in viz.COMPASS],
+        "shares": [f"{share:.0%}" for share in INTENSITIES],
+        "players": ["you", *(viz.player_name(player) for player in range(2, MAX_BOTS + 2))],
+        "colours": [f"rgb({red}, {green}, {blue})" for red, green, blue in player_colours()[1 : MAX_BOTS + 2].tolist()],
+        "opponents": opponents,
+        "max_bots": MAX_BOTS,
+    }

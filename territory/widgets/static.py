@@ -10,6 +10,7 @@ class LeavesPicture:
     The widget says which by a method ``static_png() -> bytes``: its view as it is now.
     """
 
-    def _repr_mimebundle_(self, **kwargs) -> dict:
-        data = super()._repr_mimebundle_(**kwargs)
-        return data | {"image/png": base64.b64encode(self.static_png()).decode("ascii")}
+    def _repr_mimebundle_(self, **kwargs) -> dict | tuple[dict, dict]:
+        shown = super()._repr_mimebundle_(**kwargs)
+        picture = {"image/png": base64.b64encode(self.static_png()).decode("ascii")}
+        return (shown[0] | picture, shown[1]) if isinstance(shown, tuple) else shown | picture  # anywidget: a tuple

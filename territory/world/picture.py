@@ -14,10 +14,10 @@ from territory.world.actions import NUM_DIRECTIONS, OFFSETS
 
 AGENT_COLOUR = (20, 70, 210)  # the only blue
 _BOTS = """
-e69f00 00a278 b49cf0 6c6000 00fca8 f00048 fcc0e4 9c486c b4789c fce400 fc6c84 6c7848 6cc0b4
-9ccc6c c090c0 c08400 ccc0fc 787800 b49c54 f0306c a86084 9cf078 f0a8c0 d8a8d8 f0c03c d890a8
-845430 78d890 a83c54 6c843c c05460 84f0fc 60d8cc c01830 c09cd8 cca878 cc5424 c0b448 e4843c
-fcd8a8 e46060 b46c84 54e454 60a83c cc6c78 b4606c cca8f0 24b4a8 b44860 c07890
+eb9b00 009e73 b49cfc 6c6000 9cf0f0 cce4a8 a8789c f00048 904860 fce400 6cc0b4 fc6078 6c7848
+9ccc6c d8c0fc c08400 c09ccc fcb4cc 787800 9c6078 c0f084 f0c000 cc5460 cc849c c09c54 00a8b4
+a84830 78d8cc b4cc90 3c903c a85460 b46c84 c0d860 fc3c54 c0b448 cca8f0 cc5400 c00018 c084b4
+d86030 d89000 849c60 78c06c 606c3c b43c6c 78f0fc c04878 e4b4e4 788424 b4d884
 """
 BOT_COLOURS = tuple(tuple(bytes.fromhex(colour)) for colour in _BOTS.split())
 TERRAIN_COLOURS = ((38, 52, 66), (232, 228, 216), (205, 197, 180), (170, 160, 144))  # water, plains, highland, mountain

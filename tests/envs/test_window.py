@@ -119,3 +119,12 @@ def test_an_environment_keeps_its_game_policy_driven_opponents_included():
         assert (end.map_of("owner") == env.world.map_of("owner")).all()
     env.reset()
     assert len(env.replay().actions) == 0
+
+
+def test_self_play_is_kept_with_everyones_orders():
+    env = territory.envs.TerritoryParallelEnv(num_players=3, height=32, width=32)
+    seen, _ = env.reset(seed=2)
+    for _ in range(5):
+        seen, *_ = env.step({name: int(each["action_mask"].argmax()) for name, each in seen.items()})
+    end = env.replay().verify()
+    assert env.replay().actions.shape == (5, 4) and (end.map_of("owner") == env.world.map_of("owner")).all()

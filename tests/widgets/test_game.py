@@ -1,93 +1,188 @@
-"""Playing by hand: buttons are actions, greyed-out buttons are the mask, and the game can be kept."""
+"""Playing by hand, without a browser: what Python does with a control, and what it sends to be shown."""
 
 import base64
+from io import BytesIO
 
 import gymnasium
 import numpy as np
 import pytest
+from PIL import Image
 
 import territory  # noqa: F401 (registers Territory-v0)
+from territory import viz
 from territory.errors import BadInput
 from territory.widgets import GamePlayer
 from territory.world.actions import Direction, encode
+from territory.world.layout import Plane, Stat
+from territory.world.picture import render_world
+from territory.world.replay import Replay
+
+
+def make(**options):
+    return gymnasium.make("Territory-v0", **{"height": 64, "width": 64, "num_bots": 2, "max_steps": 5} | options)
 
 
 @pytest.fixture
-def env():
-    return gymnasium.make("Territory-v0", height=64, width=64, num_bots=2, max_steps=5)
+def player():
+    return GamePlayer(make(), seed=3)
 
 
 @pytest.fixture
-def player(env):
-    return GamePlayer(env, seed=3)
+def sent(player, monkeypatch):
+    """What the player sends to the browser beside its state."""
+    messages = []
+    monkeypatch.setattr(player, "send", lambda content, buffers=None: messages.append((content, buffers)))
+    return messages
+
+
+def ask(player, what, **details):
+    """As the browser would."""
+    player._handle_custom_msg({"ask": what, **details}, [])
 
 
 def first_allowed(player):
     return next(d for d in Direction if d is not Direction.WAIT and player.mask[encode(d)])
 
 
-def test_buttons_stand_as_on_a_compass(player):
-    assert [button.description for button in player.buttons.values()] == [
-        "NW",
-        "N",
-        "NE",
-        "W",
-        "WAIT",
-        "E",
-        "SW",
-        "S",
-        "SE",
-    ]
+def pixels(png):
+    return np.asarray(Image.open(BytesIO(png)).convert("RGB"))
 
 
-def test_a_button_plays_its_direction_with_the_chosen_share(player):
-    direction, board, planes = first_allowed(player), player.board.value, player.planes.value
-    player.intensity.value = 4
-    player.buttons[direction].click()
+def test_an_order_plays_its_direction_with_the_chosen_share(player):
+    direction, board = first_allowed(player), player.board
+    player.intensity = 4
+    ask(player, "order", direction=int(direction))
     assert player.actions == [encode(direction, 4)]
-    assert f"{direction.name} 75%" in player.status.value and "<b>step 1</b>" in player.status.value
-    assert player.board.value != board and player.planes.value != planes
+    assert f"{direction.name} 75%" in player.scene["line"] and player.scene["step"] == 1
+    assert player.board != board
 
 
 def test_waiting_sends_nobody_whatever_the_share(player):
-    player.intensity.value = 3
-    player.buttons[Direction.WAIT].click()
+    player.intensity = 3
+    ask(player, "order", direction=int(Direction.WAIT))
     assert player.actions == [encode(Direction.WAIT, 0)]
 
 
-def test_greyed_out_is_the_mask(player):
-    for direction, button in player.buttons.items():
-        assert button.disabled == (not player.mask[encode(direction)])
-    assert player.build.disabled == (not player.mask[1::2].any())
+def test_what_is_shown_is_what_an_agent_is_given(player):
+    before = player.obs["global"]
+    player.order(first_allowed(player))
+    height, width = player.scene["size"]
+    assert (np.frombuffer(player.planes, np.uint8).reshape(5, height, width) == player.obs["map"]).all()
+    assert (pixels(player.board) == render_world(player.env.unwrapped.world, scale=8)).all()
+    assert player.scene["mask"] == player.mask.tolist()
+    assert player.scene["stats"] == player.obs["global"].tolist() and player.scene["before"] == before.tolist()
+    assert player.scene["before"] != player.scene["stats"]
+    assert player.scene["land"][0] == pytest.approx(player.obs["global"][Stat.LAND_SHARE])
 
 
-def test_at_the_end_all_buttons_rest_until_a_new_game(player):
+def test_words_stand_in_the_order_of_what_they_describe(player):
+    words = player.words
+    assert [name for name, _ in words["stats"]] == [stat.name.replace("_", " ").lower() for stat in Stat]
+    assert [name for name, _ in words["planes"]] == [plane.name.lower() for plane in Plane]
+    assert all(sentence.endswith(".") for _, sentence in words["stats"] + words["planes"])
+    assert "".join(f"{name:>5}" for _, name in words["compass"]) == "   NW    N   NE    W WAIT    E   SW    S   SE"
+
+
+def test_what_the_mask_forbids_is_said_and_not_played(player):
+    ask(player, "order", direction=int(Direction.WAIT))
+    forbidden = encode(Direction.WAIT, build=True)
+    assert not player.mask[forbidden]
+    player.build = True
+    serial = player.scene["serial"]
+    ask(player, "order", direction=int(Direction.WAIT))
+    assert player.actions == [encode(Direction.WAIT)]
+    assert "Masked: wait + city" in player.scene["line"] and player.scene["serial"] > serial  # an answer all the same
+
+
+def test_the_build_toggle_falls_back_where_no_city_can_be_built(player):
+    player.build = True
+    player.step(encode(Direction.WAIT))
+    assert not player.build
+
+
+def test_a_click_on_the_map_pushes_from_the_nearest_own_tile_towards_it(player):
+    row, column = np.argwhere(player.obs["map"][Plane.UNCLAIMED] > 0)[0]
+    direction, start = viz.direction_towards(player.env.unwrapped.world.map_of("owner")[0], row, column)
+    ask(player, "aim", row=int(row), column=int(column))
+    assert player.aim["direction"] == direction and tuple(player.aim["from"]) == start and player.actions == []
+    ask(player, "push", row=int(row), column=int(column))
+    assert player.actions == [encode(direction, player.intensity)]
+
+
+@pytest.mark.parametrize("message", [{"row": 64, "column": 0}, {"row": 0, "column": -1}])
+def test_a_click_off_the_board_is_said(player, message):
+    ask(player, "push", **message)
+    assert "must lie on the board of 64 x 64" in player.scene["line"] and player.actions == []
+
+
+def test_the_end_is_announced_and_nothing_can_be_ordered_until_a_new_game(player):
+    player.running = True
     for _ in range(5):
-        player.buttons[Direction.WAIT].click()
-    assert player.over and all(button.disabled for button in player.buttons.values())
-    assert "You did not win." in player.status.value
+        player.order(Direction.WAIT)
+    assert player.scene["over"] and player.scene["mask"] == [] and not player.running
+    assert player.scene["line"].startswith("Time is up: nobody won. ") and "after 5 steps" in player.scene["line"]
     with pytest.raises(BadInput, match="the game is over"):
         player.step(0)
-    player.again.click()
-    assert not player.over and player.actions == []
-    assert not player.buttons[Direction.WAIT].disabled
+    ask(player, "order", direction=0)
+    assert len(player.actions) == 5
+    ask(player, "restart")
+    assert not player.scene["over"] and player.scene["step"] == 0 and player.actions == []
 
 
-def test_the_game_so_far_can_be_replayed(player, env):
+def test_a_new_game_takes_seed_opponents_and_their_number_from_the_controls(player):
+    map_before = player.env.unwrapped.world.map_of("terrain").copy()
+    player.seed, player.num_bots, player.opponents = 9, 3, "nation"
+    ask(player, "restart")
+    params = player.env.unwrapped.params
+    assert (params.num_bots, params.opponents, params.height, params.max_steps) == (3, "nation", 64, 5)
+    assert (player.env.unwrapped.world.map_of("terrain") != map_before).any()
+    assert player.env.unwrapped.world.state.seed[0] == 9
+
+
+def test_more_players_than_the_map_has_room_for_are_refused_and_the_game_goes_on():
+    player = GamePlayer(make(height=32, width=32))
+    player.num_bots = 50
+    ask(player, "restart")
+    assert "take fewer bots" in player.scene["line"]
+    ask(player, "order", direction=int(Direction.WAIT))
+    assert player.scene["step"] == 1
+
+
+def test_an_agent_as_opponent_stays_a_choice():
+    wait = lambda obs, mask: np.full(len(mask), encode(Direction.WAIT))  # noqa: E731
+    player = GamePlayer(make(opponents=wait))
+    assert player.words["opponents"] == ["bot", "nation", "mixed", "function"]
+    player.opponents = "bot"
+    player.restart()
+    assert player.env.unwrapped.params.opponents == "bot"
+    player.opponents = "function"
+    player.restart()
+    assert player.env.spec.kwargs["opponents"] is wait
+
+
+def test_the_game_so_far_can_be_saved_and_replayed(player, sent, tmp_path):
     for _ in range(2):
-        player.buttons[first_allowed(player)].click()
-    player.seed.value = 99  # typed, but no new game begun
-    frames = list(player.replay().play())  # checks itself that it ends as it was played
+        player.order(first_allowed(player))
+    player.seed = 99  # typed, but no new game begun
+    ask(player, "save")
+    ((content, (data,)),) = sent
+    assert content == {"file": "territory-seed-3.npz"}
+    (tmp_path / "game.npz").write_bytes(data)
+    frames = list(Replay.load(tmp_path / "game.npz").play())  # checks itself that it ends as it was played
     assert len(frames) == 3
-    assert (frames[-1].owner == env.unwrapped.world.map_of("owner")[0]).all()
+    assert (frames[-1].owner == player.env.unwrapped.world.map_of("owner")[0]).all()
 
 
-def test_a_game_on_a_map_of_ones_own_can_be_replayed(player):
-    terrain = np.ones((32, 32), np.uint8)
-    mine = GamePlayer(gymnasium.make("Territory-v0", map=terrain, num_bots=1), seed=5)
-    mine.buttons[first_allowed(mine)].click()
+def test_a_game_on_a_map_of_ones_own_can_be_replayed():
+    mine = GamePlayer(gymnasium.make("Territory-v0", map=np.ones((32, 32), np.uint8), num_bots=1), seed=5)
+    mine.order(first_allowed(mine))
     assert len(list(mine.replay().play())) == 2
 
 
-def test_an_exported_page_keeps_the_board(player):
-    assert base64.b64decode(player._repr_mimebundle_()["image/png"]) == player.board.value
+def test_an_exported_page_keeps_the_moment_as_a_picture(player):
+    data, _ = player._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in data
+    picture = base64.b64decode(data["image/png"])
+    assert Image.open(BytesIO(picture)).size == (1050, 800)
+    player.order(first_allowed(player))
+    assert player.static_png() != picture
