@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from territory.cli.screen import ESCAPE, Screen
+from territory.cli.screen import END, ESCAPE, Screen
 from territory.envs.common import everyones_orders
 from territory.world.actions import INTENSITIES, NUM_INTENSITIES, Direction, describe, encode
 from territory.world.replay import Replay
 from territory.world.world import AGENT, World
 
-QUIT = ("Q", ESCAPE, "\x04")  # Ctrl-D too
+QUIT = ("Q", ESCAPE, END)
 _DIRECTIONS = dict(zip("wedcxzaq", Direction, strict=False)) | {"s": Direction.WAIT, " ": Direction.WAIT}
 _DIRECTIONS |= {"up": Direction.N, "right": Direction.E, "down": Direction.S, "left": Direction.W}
 HELP = f"""
@@ -92,7 +92,7 @@ def play_by_hand(screen: Screen, game: Game) -> None:
         _, masks = game.world.observe()
         can_build = bool(masks[0, 1::2].any())
         builds &= can_build
-        city = "b city: " + ("next order" if builds else "no" if can_build else "too dear yet")
+        city = "b city: " + ("next order" if builds else "no" if can_build else "not yet")
         screen.draw(game.world, standing(game.world), f"1-5 send {INTENSITIES[share]:.0%}   {city}   Q leaves   {said}")
         key, said = screen.key(), ""
         if key in QUIT:
