@@ -17,15 +17,16 @@ _DIRECTIONS |= {"up": Direction.N, "right": Direction.E, "down": Direction.S, "l
 HELP = f"""
   Your land is blue with a white edge. Own 80 % of the land, or outlive everyone.
 
-    q w e
-    a s d     attack that way, one step of the game; the arrow keys too
-    z x c     s and the space bar only wait
+    q w e     attack that way: one step of the game (the arrow keys do too)
+    a s d     s and the space bar only wait
+    z x c
 
-    1 to {NUM_INTENSITIES}    how many of your troops at home go: {", ".join(f"{share:.0%}" for share in INTENSITIES)}
-    b         build a city with the next order: it costs gold, and raises how many troops you can have
-    Q         leave (so do Esc and Ctrl-C); the game is kept
+    1 to {NUM_INTENSITIES}    send {", ".join(f"{share:.0%}" for share in INTENSITIES)} of your troops at home
+    b         build a city with the next order: costs gold, makes room for troops
+    Q         leave, as Esc and Ctrl-C do; your game is kept
 
-  Tinted tiles are under attack, in the attacker's colour; white dots are cities; darker land is dearer to take.
+  Tinted tiles are under attack, by the player of that colour.
+  White dots are cities. Darker land is dearer to take.
 
   Any key goes back.
 """
