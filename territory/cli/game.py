@@ -15,7 +15,8 @@ QUIT = ("Q", ESCAPE, END)
 _DIRECTIONS = dict(zip("wedcxzaq", Direction, strict=False)) | {"s": Direction.WAIT, " ": Direction.WAIT}
 _DIRECTIONS |= {"up": Direction.N, "right": Direction.E, "down": Direction.S, "left": Direction.W}
 HELP = f"""
-  Your land is blue with a white edge. Own 80 % of the land, or outlive everyone.
+  Your land is blue with a white edge.
+  Own 80 % of all land, or outlive everyone.
 
     q w e     attack that way: one step of the game (the arrow keys do too)
     a s d     s and the space bar only wait
