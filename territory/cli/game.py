@@ -23,7 +23,7 @@ HELP = f"""
     z x c
 
     1 to {NUM_INTENSITIES}    send {", ".join(f"{share:.0%}" for share in INTENSITIES)} of your troops at home
-    b         build a city with the next order: costs gold, makes room for troops
+    b         build a city with the next order (gold buys room for troops)
     Q         leave, as Esc and Ctrl-C do; your game is kept
 
   Tinted tiles are under attack, by the player of that colour.
