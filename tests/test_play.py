@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from territory.cli import main
+from territory.cli.game import HELP
 from territory.cli.screen import CLOSE, OPEN
 from territory.envs import save_map
 from territory.world import Replay
@@ -107,6 +108,10 @@ def test_a_game_played_by_hand_is_what_was_typed_and_is_kept(play):
     assert "q w e" in shown, "the help"
     assert "send 75%" in shown and "step 3" in shown and "left after" in shown
     replay.verify()
+
+
+def test_the_help_fits_a_small_terminal():
+    assert max(map(len, HELP.splitlines())) < 80 and len(HELP.splitlines()) < 24
 
 
 def test_an_order_that_has_no_effect_is_not_played(play):

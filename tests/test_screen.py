@@ -1,10 +1,13 @@
 """Boards as coloured text, and keys as a terminal sends them."""
 
+import os
+from collections import deque
+
 import numpy as np
 import pytest
 from builders import board, uniform
 
-from territory.cli.screen import board_text, half_blocks, keys_of, nearest_of_256
+from territory.cli.screen import END, Screen, board_text, half_blocks, keys_of, nearest_of_256
 from territory.world.picture import AGENT_COLOUR, TERRAIN_COLOURS, WHITE, player_colours
 
 
@@ -57,3 +60,13 @@ def test_keys_come_one_by_one_and_special_ones_do_no_harm():
     assert keys_of("\x1b[A\x1bOB\x1b[Cx\x1b[D") == ["up", "down", "right", "x", "left"]
     assert keys_of("\x1b[3~\x1b[1;5Hq") == ["q"]
     assert keys_of("\x1b") == ["\x1b"]
+
+
+def test_a_terminal_that_went_away_ends_the_game(monkeypatch):
+    reading, writing = os.pipe()
+    os.close(writing)
+    screen = Screen()
+    screen.has_keys, screen.live, screen._typed = True, True, deque()
+    with open(reading) as keys:
+        monkeypatch.setattr("sys.stdin", keys)
+        assert screen.key() == END

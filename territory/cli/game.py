@@ -5,27 +5,29 @@ from typing import Any
 
 import numpy as np
 
-from territory.cli.screen import ESCAPE, Screen
+from territory.cli.screen import END, ESCAPE, Screen
 from territory.envs.common import everyones_orders
 from territory.world.actions import INTENSITIES, NUM_INTENSITIES, Direction, describe, encode
 from territory.world.replay import Replay
 from territory.world.world import AGENT, World
 
-QUIT = ("Q", ESCAPE, "\x04")  # Ctrl-D too
+QUIT = ("Q", ESCAPE, END)
 _DIRECTIONS = dict(zip("wedcxzaq", Direction, strict=False)) | {"s": Direction.WAIT, " ": Direction.WAIT}
 _DIRECTIONS |= {"up": Direction.N, "right": Direction.E, "down": Direction.S, "left": Direction.W}
 HELP = f"""
-  Your land is blue with a white edge. Own 80 % of the land, or outlive everyone.
+  Your land is blue with a white edge.
+  Own 80 % of all land, or outlive everyone.
 
-    q w e
-    a s d     attack that way, one step of the game; the arrow keys too
-    z x c     s and the space bar only wait
+    q w e     attack that way: one step of the game (the arrow keys do too)
+    a s d     s and the space bar only wait
+    z x c
 
-    1 to {NUM_INTENSITIES}    how many of your troops at home go: {", ".join(f"{share:.0%}" for share in INTENSITIES)}
-    b         build a city with the next order: it costs gold, and raises how many troops you can have
-    Q         leave (so do Esc and Ctrl-C); the game is kept
+    1 to {NUM_INTENSITIES}    send {", ".join(f"{share:.0%}" for share in INTENSITIES)} of your troops at home
+    b         build a city with the next order (gold buys room for troops)
+    Q         leave, as Esc and Ctrl-C do; your game is kept
 
-  Tinted tiles are under attack, in the attacker's colour; white dots are cities; darker land is dearer to take.
+  Tinted tiles are under attack, by the player of that colour.
+  White dots are cities. Darker land is dearer to take.
 
   Any key goes back.
 """
@@ -92,7 +94,7 @@ def play_by_hand(screen: Screen, game: Game) -> None:
         _, masks = game.world.observe()
         can_build = bool(masks[0, 1::2].any())
         builds &= can_build
-        city = "b city: " + ("next order" if builds else "no" if can_build else "too dear yet")
+        city = "b city: " + ("next order" if builds else "no" if can_build else "not yet")
         screen.draw(game.world, standing(game.world), f"1-5 send {INTENSITIES[share]:.0%}   {city}   Q leaves   {said}")
         key, said = screen.key(), ""
         if key in QUIT:

@@ -1,5 +1,6 @@
 """``territory play``: a game in the terminal, yours or somebody else's, to be kept as a replay or a film."""
 
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -85,10 +86,10 @@ def _check(player: str, fps: float, save: Path | None, scale: int) -> None:
         from territory.viz.film import check_film
 
         check_film(save, fps)
-    if player == YOU and not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if player == YOU and not (sys.stdin.isatty() and sys.stdout.isatty() and os.name == "posix"):
         raise BadInput(
-            "playing by hand needs a terminal, but input or output is none here; "
-            "agents play anywhere, for example: territory play steady"
+            "playing by hand needs a terminal (of Linux, macOS or WSL), but input or output is none here; "
+            "agents play anywhere: territory play steady"
         )
 
 

@@ -16,7 +16,7 @@ from territory.world.world import World
 
 OPEN, CLOSE = "\x1b[?1049h\x1b[?25l\x1b[2J", "\x1b[?25h\x1b[?1049l"  # the other screen without a cursor, and back
 HOME, PLAIN, TO_END, BELOW = "\x1b[H", "\x1b[0m", "\x1b[K", "\x1b[J"
-ESCAPE = "\x1b"
+ESCAPE, END = "\x1b", "\x04"  # Ctrl-D, or a terminal that went away
 _ARROWS = {"A": "up", "B": "down", "C": "right", "D": "left"}
 _KEY = re.compile(r"\x1b[\[O]([A-D])|\x1b\[[0-9;]*[~A-Za-z]|.", re.DOTALL)  # an arrow, another special key, a letter
 _STEPS = np.array([0, 95, 135, 175, 215, 255])  # of each channel in the 216 colours of 256 that form a cube
@@ -71,7 +71,8 @@ class Screen:
                 time.sleep(seconds)
             return None
         if not self._typed and select.select([sys.stdin], [], [], seconds)[0]:
-            self._typed.extend(keys_of(os.read(sys.stdin.fileno(), 1024).decode(errors="replace")))
+            typed = os.read(sys.stdin.fileno(), 1024)
+            self._typed.extend(keys_of(typed.decode(errors="replace")) if typed else [END])
         return self._typed.popleft() if self._typed else None
 
 

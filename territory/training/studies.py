@@ -11,7 +11,7 @@ from territory.world.rules import TERRAINS
 from territory.world.world import World
 
 PLAINS, MOUNTAIN = TERRAINS.index("plains"), TERRAINS.index("mountain")
-RIVALS = 5  # nations in the free-for-all
+CROWD = 6  # nations in the free-for-all
 EARLY = 10  # steps of undisturbed expansion: two nations on a map of 128x128 don't meet yet
 
 
@@ -32,16 +32,15 @@ class Finding:
 
 
 def cities(maps: int, seed: int, params: WorldParams) -> list[Finding]:
-    """A nation against one that may not build; and each of the two among five nations that build."""
+    """A nation against one that may not build; and three against three, each for itself, chance being one half."""
     alone = duel("nation", NO_CITIES, maps, seed, params)
-    found = [_share("duels of a nation against one that may not build, won", alone.scores)]
-    crowd = replace(params, num_bots=RIVALS)
-    for name in ("nation", NO_CITIES):
-        seats = [find_contestant(name)] + [find_contestant("nation")] * RIVALS
-        tiles = play_out(seats, seed + np.arange(maps), crowd).tiles
-        most = tiles[:, 1] > tiles[:, 2:].max(axis=1)
-        found.append(_share(f"first places of a {name} among {RIVALS} nations", most))
-    return found
+    seats = [find_contestant(name) for name in ("nation", NO_CITIES)] * (CROWD // 2)
+    tiles = play_out(seats, seed + np.arange(maps), replace(params, num_bots=CROWD - 1)).tiles
+    firsts = tiles[:, 1::2].max(axis=1) > tiles[:, 2::2].max(axis=1)
+    return [
+        _share("duels of a nation against one that may not build, won", alone.scores),
+        _share(f"games of {CROWD} nations, every other one may not build, won by one that may", firsts),
+    ]
 
 
 def terrain(maps: int, seed: int, params: WorldParams) -> list[Finding]:

@@ -88,7 +88,7 @@ def test_an_upset_is_named():
 def test_cities_pay_and_plains_are_worth_more_than_mountains():
     cities = studies.cities(12, SEED, WorldParams(num_bots=1))
     assert cities[0].low > 0.5  # beats its twin that may not build
-    assert cities[1].value >= cities[2].value  # and comes first among five that build more often
+    assert cities[1].low > 0.5  # and one of three that build comes first among six
     terrain = studies.terrain(12, SEED, WorldParams(num_bots=1))
     plains, highland, mountain = (finding.value for finding in terrain[:3])
     assert plains > highland > mountain > 52
@@ -132,7 +132,7 @@ def test_the_command_prints_a_table_and_the_same_as_json(capsys):
     assert main([*command, "--json"]) == 0
     values = json.loads(capsys.readouterr().out)
     assert values["duels"][0]["first"] == "bot" and values["duels"][0]["score"] == 1
-    assert len(values["studies"]) == 7
+    assert len(values["studies"]) == 6
 
 
 def test_an_agent_plays_in_a_league():
