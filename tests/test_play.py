@@ -43,7 +43,7 @@ class Terminal:
         while True:
             try:
                 data = os.read(self.master, 65536)
-            except OSError:  # closed
+            except OSError:  # nobody is at the other end any more
                 return
             self._read_so_far += data
             if self._typed and "Q leaves" in self.shown:
@@ -62,10 +62,11 @@ class Terminal:
 
     def close(self) -> str:
         """What was shown; its settings must be as they were."""
-        time.sleep(0.05)  # let the reader read what is still under way
-        assert termios.tcgetattr(self.slave) == self.before
-        for end in (self.slave, self.master):
-            os.close(end)
+        after = termios.tcgetattr(self.slave)
+        os.close(self.slave)
+        self._reader.join()  # reads what is still under way
+        os.close(self.master)
+        assert after == self.before
         return self.shown
 
 
