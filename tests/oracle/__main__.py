@@ -13,10 +13,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--games", type=int, default=1000, help="how many games")
     parser.add_argument("--first", type=int, default=0, help="number (seed) of the first game")
     asked = parser.parse_args(arguments)
-    seen = Counter()
+    seen = Counter(games=0)
     for number in range(asked.first, asked.first + asked.games):
         try:
-            seen += play(setup_of(number))
+            seen.update(play(setup_of(number)))
         except Disagreement as difference:
             print(f"{difference}\nafter {describe(seen)}: 1 disagreement", file=sys.stderr)
             return 1

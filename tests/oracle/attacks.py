@@ -1,8 +1,11 @@
 """All attacks of a tick, on the state it began with.
 
 A `front` is keyed (attacker, lane, owner): the tiles of one owner that one attack could take now. Lanes 0 to 7 are
-directions, lane 8 + p is the whole border against player p. Sums and payments go in the order of these keys.
+directions, lane 8 + p is the whole border against player p. Attacks meet and pay in the order of attackers and lanes;
+within a direction, owners come in the order of their first tile in the front, from the north and then from the west.
 """
+
+import math
 
 import numpy as np
 
@@ -14,8 +17,8 @@ from .numbers import (
     budget_player,
     budget_unclaimed,
     loss_player,
-    power,
     stream,
+    total,
     uniform,
     use_player,
     use_unclaimed,
@@ -44,7 +47,7 @@ def find_fronts(game) -> dict:
     for attacker, lane in np.argwhere(game.attacks >= 1).tolist():
         if lane < WHOLE_BORDER:
             reach = rulebook.front_of(game, attacker, lane)
-            owners = np.unique(game.owner[reach]).tolist()
+            owners = dict.fromkeys(game.owner[reach].tolist())
         else:
             reach, owners = rulebook.beside(game, attacker), [lane - WHOLE_BORDER]
         for owner in owners:
@@ -56,13 +59,11 @@ def find_fronts(game) -> dict:
 
 def cancel_opposing(game, fronts: dict) -> None:
     """Meeting attacks cancel one for one: a push against its opposite or a whole border, and two whole borders."""
-    pushes = {(a, lane, b) for a, lane, b in fronts if lane < WHOLE_BORDER and b}
-    busy = np.argwhere(game.attacks >= 1).tolist()
-    presses = {(a, lane, lane - WHOLE_BORDER) for a, lane in busy if lane - WHOLE_BORDER > a}
-    for a, lane, b in sorted(pushes | presses):
-        if lane < WHOLE_BORDER:
+    for a, lane, b in fronts:
+        if b and lane < WHOLE_BORDER:
             cancel(game, (a, lane), (b, (lane + 4) % 8))
-        cancel(game, (a, lane), (b, WHOLE_BORDER + a))
+        if b:
+            cancel(game, (a, lane), (b, WHOLE_BORDER + a))
 
 
 def cancel(game, one: tuple, other: tuple) -> None:
@@ -100,7 +101,7 @@ def chances(game, attacker: int, lane: int, owner: int, front: np.ndarray) -> np
     price = np.array([0.0, *(price_of(game, attack, owner, terrain) for terrain in (1, 2, 3))])
     cells = np.zeros((5, 4), int)
     np.add.at(cells, (neighbours[front], game.terrain[front]), 1)
-    by_kind = spread(budget_of(game, attack, owner, cells, price), cells, price)
+    by_kind = spread(*budget_and_choice(game, attack, owner, cells, price), cells, price)
     return by_kind[neighbours, game.terrain]
 
 
@@ -111,25 +112,26 @@ def price_of(game, attack: float, owner: int, terrain: int) -> float:
     return use_player(rules.SPEED[terrain], attack, game.troops[owner], float(game.tiles[owner]))
 
 
-def budget_of(game, attack: float, owner: int, cells: np.ndarray, price: np.ndarray) -> float:
-    """The budget, rounded up to whole tiles of the mean price."""
-    front = cells.sum() + EXTRA_FRONT
-    budget = budget_unclaimed(front) if owner == 0 else budget_player(front, attack, game.troops[owner])
-    cost = 0.0
-    for own, terrain in KINDS:
-        cost += cells[own, terrain] * price[terrain]
-    mean_price = cost / cells.sum()
-    return np.ceil(budget / mean_price) * mean_price
+def budget_and_choice(game, attack: float, owner: int, cells: np.ndarray, price: np.ndarray) -> tuple[float, float]:
+    """The budget, rounded up to whole tiles of the mean price; and how choosy the attack is: more, if few fall."""
+    front = int(cells.sum())
+    length = front + EXTRA_FRONT
+    budget = budget_unclaimed(length) if owner == 0 else budget_player(length, attack, game.troops[owner])
+    mean_price = total(cells.sum(axis=0) * price) / front
+    tiles = math.ceil(budget / mean_price)
+    return tiles * mean_price, max(2.0, min(9.0, 0.9 * front / tiles))
 
 
-def spread(budget: float, cells: np.ndarray, price: np.ndarray) -> np.ndarray:
-    """(5, 4): chances in proportion to 3^(own neighbours - terrain), none above 1, that spend the budget."""
+def spread(budget: float, choice: float, cells: np.ndarray, price: np.ndarray) -> np.ndarray:
+    """(5, 4): chances in proportion to choice^(own neighbours - terrain), none above 1, that spend the budget."""
     ranks = range(12)
-    weight = [power(3.0, 0.5 * rank) for rank in ranks]
+    weight = [1.0]
+    for _ in ranks[1:]:
+        weight.append(weight[-1] * math.sqrt(choice))
     cost = [0.0 for _ in ranks]
     for own, terrain in KINDS:
         cost[rank_of(own, terrain)] += cells[own, terrain] * price[terrain]
-    certain = 12  # the ranks from here up fall for sure
+    certain = len(ranks)  # the ranks from here up fall for sure
     while True:
         weighted = 0.0
         for rank in ranks[:certain]:
@@ -167,7 +169,8 @@ def pay(game, won: dict) -> np.ndarray:
     tiles = game.tiles
     for player in game.players:
         if lost[player].any():
-            game.troops[player] -= game.troops[player] / tiles[player] * lost[player].sum()
+            gone = game.troops[player] / tiles[player] * lost[player].sum()
+            game.troops[player] = max(0.0, game.troops[player] - gone)  # all its tiles may round to more than all
     return lost
 
 

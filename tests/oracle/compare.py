@@ -12,6 +12,7 @@ from . import eyes, rulebook
 
 SIDES = (32, 64, 96, 128, 160)
 COPIED = ("kind", "alive", "troops", "gold", "attacks", "tiles_before")
+PER_PLAYER = (*COPIED, "tiles", "cities", "rewards")
 
 
 class Disagreement(AssertionError):
@@ -139,10 +140,10 @@ def same(setup: Setup, game: rulebook.Game, name: str, engine, wanted) -> None:
     if not np.array_equal(engine, wanted):
         engine, wanted = np.atleast_1d(engine), np.atleast_1d(wanted)
         where = tuple(np.argwhere(engine != wanted)[0].tolist())
+        place = f"of player {where[0]} differ {where[1:] or ''}" if name in PER_PLAYER else f"differ at {where}"
         raise Disagreement(
-            f"game {setup.number}, step {game.step}, tick {game.tick}: {name} differ at {where} "
-            f"(the first index is the player where the field has players): engine {engine[where]!r}, "
-            f"rulebook {wanted[where]!r}; {setup.params}"
+            f"seed {setup.number}, step {game.step}, tick {game.tick}: {name} {place}: "
+            f"engine {engine[where]!r}, rulebook {wanted[where]!r}; {setup.params}"
         )
 
 

@@ -71,5 +71,5 @@ def mask(game, player: int) -> np.ndarray:
         for direction in range(WHOLE_BORDER):
             allowed[direction] = rulebook.front_of(game, player, direction).any()
     allowed[rulebook.WAIT, 0] = True
-    allowed[:, :, 1] &= rulebook.can_build(game, player)
+    allowed[:, :, 1] &= rulebook.site_of(game, player) is not None
     return allowed.reshape(90)

@@ -22,11 +22,6 @@ def log10(x: float) -> float:
     return np.log10(x)
 
 
-@njit
-def power(base: float, exponent: float) -> float:
-    return base**exponent
-
-
 def total(numbers: np.ndarray) -> float:
     """A sum from left to right: floats added in another order (NumPy adds in pairs) may differ in the last bit."""
     return float(np.cumsum(numbers)[-1])

@@ -103,9 +103,7 @@ def play_step(game: Game, actions: np.ndarray) -> np.ndarray:
     """All orders, then the ticks. Returns the rewards (P+1,)."""
     game.tiles_before = game.tiles
     was_alive = game.alive.copy()
-    for player in game.players:
-        if game.alive[player] and actions[player] != SCRIPTED:
-            order(game, player, int(actions[player]))
+    carry_out(game, actions)
     for _ in range(game.params.ticks_per_step):
         play_tick(game, actions)
     game.step += 1
@@ -131,17 +129,25 @@ def grow(game: Game) -> None:
             game.gold[player] += rules.GOLD_PER_TICK[kind]
 
 
-def order(game: Game, player: int, action: int) -> None:
+def carry_out(game: Game, actions: np.ndarray) -> None:
+    """The orders of a step. All sites are chosen before any city is built."""
+    orders = {p: int(actions[p]) for p in game.players if game.alive[p] and actions[p] != SCRIPTED}
+    sites = {player: site_of(game, player) for player in orders}
+    for player, action in orders.items():
+        order(game, player, action, sites[player])
+
+
+def order(game: Game, player: int, action: int, site: int | None) -> None:
     """What is not allowed has no effect, not even its other half."""
     direction, intensity, build = action // 10, action // 2 % 5, action % 2
-    if build and not can_build(game, player):
+    if build and site is None:
         return
     if direction == WAIT and intensity:
         return
     if direction != WAIT and not (can_commit(game, player) and front_of(game, player, direction).any()):
         return
     if build:
-        build_city(game, player)
+        build_city(game, player, site)
     if direction != WAIT:
         troops = INTENSITIES[intensity] * game.troops[player]
         game.troops[player] -= troops
@@ -166,15 +172,16 @@ def free_for_city(game: Game, player: int) -> np.ndarray:
     return free
 
 
-def can_build(game: Game, player: int) -> bool:
-    can_pay = game.gold[player] >= next_city_price(game, player)
-    return bool(game.alive[player] and can_pay and free_for_city(game, player).any())
+def site_of(game: Game, player: int) -> int | None:
+    """Where the player would build now: its deepest free tile, of equals the first from the north, then the west."""
+    free = free_for_city(game, player)
+    if game.alive[player] and game.gold[player] >= next_city_price(game, player) and free.any():
+        return int(np.argmax(depth(game, player) * free))
+    return None
 
 
-def build_city(game: Game, player: int) -> None:
-    """On the deepest free tile; of equals, the first from the north and then from the west."""
+def build_city(game: Game, player: int, site: int) -> None:
     game.gold[player] -= next_city_price(game, player)
-    site = np.argmax(depth(game, player) * free_for_city(game, player))
     game.city.flat[site] = 1
 
 

@@ -19,8 +19,9 @@ def think(game, player: int) -> None:
         return
     trigger, reserve, expand = (low + 0.01 * below(key, i, 10) for i, low in ((2, 0.5), (3, 0.3), (4, 0.1)))
     most = game.cap_of(player)
-    if is_nation and rulebook.can_build(game, player):
-        rulebook.build_city(game, player)
+    site = rulebook.site_of(game, player)
+    if is_nation and site is not None:
+        rulebook.build_city(game, player, site)
     touching, danger = neighbours(game, player), threat(game, player)
     if touching[0]:
         commit(game, player, 0, game.troops[player] - expand * most)
