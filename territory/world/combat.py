@@ -94,7 +94,8 @@ def _pay(game, books):
         game.attacks[a, lane] = max(0.0, game.attacks[a, lane] - spent)
     for b in range(1, game.alive.size):
         if books.losses[b]:
-            game.troops[b] -= game.troops[b] / game.tiles[b] * books.losses[b]
+            left = game.troops[b] - game.troops[b] / game.tiles[b] * books.losses[b]
+            game.troops[b] = max(0.0, left)  # who loses all its tiles is not left with a rounding error below nothing
 
 
 @kernel(inline=True)

@@ -120,7 +120,10 @@ class World:
         return {"map": planes, "global": stats}, np.empty((self.num_envs, NUM_ACTIONS), np.bool_)
 
     def observe(self, player: int = AGENT, out=None, which: np.ndarray | None = None):
-        """Observations and masks of the games `which` through one player's eyes, into `out` (see new_observation)."""
+        """Observations and masks of the games `which` through one player's eyes, into `out` (see new_observation).
+
+        The rows of other games stay as they are: without `out`, they mean nothing.
+        """
         obs, masks = out or self.new_observation()
         which = self._everyone if which is None else np.asarray(which, np.int64)
         players = np.full(self.num_envs, player, np.int64)
