@@ -12,7 +12,7 @@ from oracle.__main__ import main
 
 from territory.world import World, WorldParams
 
-SAMPLE = range(1, 160)
+SAMPLE = range(1, 121)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,13 @@ def test_the_games_are_not_idle(sampled, event):
 
 @pytest.mark.parametrize(
     ("height", "width", "num_bots", "opponents"),
-    [(128, 128, 50, "mixed"), (160, 160, 5, "nation"), (32, 160, 20, "bot"), (160, 96, 50, "nation")],
+    [
+        (128, 128, 50, "mixed"),
+        (160, 160, 5, "nation"),
+        (32, 160, 20, "bot"),
+        (160, 96, 50, "nation"),
+        (32, 288, 9, "mixed"),
+    ],
 )
 def test_engine_and_rulebook_agree_on_large_maps(height, width, num_bots, opponents):
     params = WorldParams(height=height, width=width, num_bots=num_bots, opponents=opponents)

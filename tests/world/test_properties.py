@@ -72,7 +72,8 @@ def test_land_is_conserved_and_counted_and_water_is_nobodys(setup):
         assert not owner[terrain == 0].any()
         assert state.tiles[0].tolist() == np.bincount(owner[terrain > 0], minlength=state.tiles.shape[1]).tolist()
         assert state.tiles.sum() == state.land[0] == (terrain > 0).sum()
-        assert (state.alive[0, 1:] | (state.tiles[0, 1:] == 0)).all()
+        assert np.array_equal(state.alive[0, 1:], state.tiles[0, 1:] > 0)
+        assert not state.troops[~state.alive].any() and not state.attacks[~state.alive].any()
 
 
 @searched
