@@ -147,3 +147,17 @@ def test_building_costs_gold_stands_deep_inside_and_raises_the_cap():
     assert world.state.cities[0, 1] == 1
     world.step(everyone(world, encode(Direction.WAIT, 0, build=True)))
     assert world.state.cities[0, 1] == 1  # the second costs 50,000
+
+
+def test_a_defender_that_loses_all_its_tiles_at_once_is_left_with_nothing_and_not_with_less():
+    owner = np.ones((32, 32), np.uint8)
+    owner[2:30:4, 4] = 2  # seven tiles, each alone among the agent's
+    owner[1:4, 5:8] = 0  # free land beside the first: who takes some of it lives on
+    world = board(owner, games=64, ticks_per_step=1, collapse_tiles=0)
+    world.state.troops[:, 2] = np.linspace(1000, 2000, 64)  # for some, troops / 7 * 7 rounds to more than troops
+    world.state.attacks[:, 1, :WHOLE_BORDER] = 50_000.0
+    world.state.attacks[:, 2, WHOLE_BORDER] = 2000.0
+    world.step(everyone(world))
+    lost_all = (world.map_of("owner")[:, 2:30:4, 4] == 1).all(axis=1)
+    assert (world.state.troops[lost_all & world.state.alive[:, 2], 2] == 0).sum() > 20
+    assert (world.state.troops >= 0).all()
