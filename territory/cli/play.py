@@ -115,8 +115,8 @@ def _begin(player: str, seed: int, map: str | None, options: dict[str, Any]) -> 
 
 
 def _reset(world: "World", seed: int) -> None:
-    if seed < 0:
-        raise BadInput(f"seed must be 0 or more, got {seed}")
+    if not 0 <= seed < 1 << 64:
+        raise BadInput(f"seed must be 0 or more, and less than 2^64; got {seed}")
     if "torch" not in sys.modules:
         return world.reset([seed])
     from territory.training.device import keep_threads

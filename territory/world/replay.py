@@ -58,6 +58,8 @@ class Replay:
             raise BadInput(f"actions are integers of shape {allowed[0]} or {allowed[1]}, got {self.actions.shape}")
         if self.actions.size and not SCRIPTED <= self.actions.min() <= self.actions.max() < NUM_ACTIONS:
             raise BadInput(f"an action is {SCRIPTED} to {NUM_ACTIONS - 1}, got one outside")
+        if not 0 <= self.seed < 1 << 64:
+            raise BadInput(f"a seed is 0 to 2^64 - 1, got {self.seed}")
 
     @classmethod
     def of(cls, world: World, orders: Sequence[Any]) -> "Replay":

@@ -110,7 +110,13 @@ def damaged(path, how):
     "how",
     [
         *("cut off", "garbled", "text", "pickle", "no actions"),
-        *({"format": "territory-replay-9"}, {"params": {"dragons": 3}}, {"params": {"height": 7}}, {"seed": "soon"}),
+        *(
+            {"format": "territory-replay-9"},
+            {"params": {"dragons": 3}},
+            {"params": {"height": 7}},
+            {"seed": "soon"},
+            {"seed": -1},
+        ),
     ],
     ids=str,
 )
