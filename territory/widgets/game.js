@@ -19,6 +19,11 @@ function make(tag, className, attributes = {}, ...children) {
   return node;
 }
 
+// What controls say travels with what they are for: a change of a control on its own may be overtaken.
+function ask(model, what, details, ...controls) {
+  return { ask: what, ...details, set: Object.fromEntries(controls.map((name) => [name, model.get(name)])) };
+}
+
 // One question on its way, one in hand: pressing faster than the kernel plays never piles up orders.
 function makeLine(model) {
   let waiting = false;
@@ -265,7 +270,7 @@ function render({ model, el }) {
     line.send(message());
   };
   const release = () => (held = null);
-  const order = (direction) => ({ ask: "order", direction });
+  const order = (direction) => ask(model, "order", { direction }, "intensity", "build");
 
   const root = make("div", "territory-game", {
     tabindex: 0, role: "application", "aria-label": `Territory. ${HINT}`, "data-lm-suppress-shortcuts": "true",
@@ -281,11 +286,11 @@ function render({ model, el }) {
     root.focus();
     board.view.setPointerCapture(event.pointerId);
     spot = board.tileAt(event);
-    hold(() => ({ ask: "push", ...spot }));
+    hold(() => ask(model, "push", spot, "intensity", "build"));
   });
   board.view.addEventListener("pointermove", (event) => {
     spot = board.tileAt(event);
-    if (!held && !line.busy() && !model.get("scene").over) model.send({ ask: "aim", ...spot });
+    if (!held && !line.busy() && !model.get("scene").over) model.send(ask(model, "aim", spot));
   });
   const forget = () => {
     board.clear();
@@ -314,9 +319,9 @@ function render({ model, el }) {
   const build = toggle(model, "build", "with a city (B)");
   const run = toggle(model, "running", "run on (P)");
   const again = make("button", "", { type: "button" }, "new game");
-  again.addEventListener("click", () => line.send({ ask: "restart" }));
+  again.addEventListener("click", () => line.send(ask(model, "restart", {}, "seed", "num_bots", "opponents")));
   const save = make("button", "", { type: "button" }, "save the game");
-  save.addEventListener("click", () => model.send({ ask: "save" }));
+  save.addEventListener("click", () => model.send(ask(model, "save")));
   const shares = words.shares.map((share, i) => [i, `${i + 1}: ${share} of the troops`]);
   const rivals = words.opponents.map((name) => [name, name]);
   const speeds = [1, 2, 5, 10, 20].map((steps) => [steps, `${steps} steps/s`]);

@@ -111,6 +111,8 @@ class GamePlayer(LeavesPicture, anywidget.AnyWidget):
 
     def _answer(self, _widget, message: dict, _buffers) -> None:
         """What the browser asks for; the one place that its messages come in."""
+        for name, value in message.get("set", {}).items():
+            self.set_trait(name, value)
         place = message.get("row"), message.get("column")
         try:
             match message["ask"]:

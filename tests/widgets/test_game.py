@@ -57,6 +57,12 @@ def test_an_order_plays_its_direction_with_the_chosen_share(player):
     assert player.board != board
 
 
+def test_what_the_controls_say_may_come_with_an_order(player):
+    direction = first_allowed(player)
+    ask(player, "order", direction=int(direction), set={"intensity": 2, "build": False})
+    assert player.actions == [encode(direction, 2)] and player.intensity == 2
+
+
 def test_waiting_sends_nobody_whatever_the_share(player):
     player.intensity = 3
     ask(player, "order", direction=int(Direction.WAIT))

@@ -1,0 +1,221 @@
+"""The game in a real JupyterLab: every control of it is used as a learner uses it, and what is shown must follow."""
+
+import re
+
+import nbformat
+import pytest
+
+from territory.world.picture import AGENT_COLOUR
+from territory.world.replay import Replay
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+SOURCE = """
+import gymnasium
+import territory
+territory.widgets.GamePlayer(gymnasium.make("Territory-v0", height=64, width=64, num_bots=2, max_steps=60), seed=3)
+"""
+PICTURES = """game => {
+  const pixels = canvas => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  const grey = canvas => [...pixels(canvas)].filter((_, i) => i % 4 == 0);
+  const planes = [...game.querySelectorAll("figure canvas")].map(grey);
+  return {planes, board: [...pixels(game.querySelector(".territory-board"))]};
+}"""
+CONTRAST = """game => {
+  const pen = document.createElement("canvas").getContext("2d");
+  const rgb = colour => { pen.fillStyle = colour; pen.fillRect(0, 0, 1, 1); return pen.getImageData(0, 0, 1, 1).data; };
+  const light = colour => [...rgb(colour)].slice(0, 3).map(v => v / 255)
+    .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const paper = light(getComputedStyle(game).backgroundColor);
+  const ratio = (colour) => (Math.max(light(colour), paper) + 0.05) / (Math.min(light(colour), paper) + 0.05);
+  const style = selector => getComputedStyle(game.querySelector(selector));
+  const text = [".territory-status", ".territory-compass button"].map(part => ratio(style(part).color));
+  const shapes = [".territory-stats b", ".territory-stats s", "i.on"].map(part => ratio(style(part).backgroundColor));
+  return {text, shapes, paper};
+}"""
+
+
+class Game:
+    """What a learner sees of the widget, and does with it."""
+
+    def __init__(self, lab, folder):
+        metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(SOURCE)], metadata=metadata)
+        nbformat.write(notebook, folder / "game.ipynb")
+        lab.open("game.ipynb")
+        lab.run_all()
+        self.lab, self.page = lab, lab.page
+        self.root = lab.output(0).locator(".territory-game")
+        self.map, self.status = self.root.locator(".territory-map"), self.root.locator(".territory-status")
+        self.explanation = self.root.locator(".territory-explain")
+        self.wait_for_step(0)
+
+    def button(self, name):
+        return self.root.get_by_role("button", name=name, exact=True)
+
+    def wait_for_step(self, number):
+        self.page.wait_for_function(
+            "step => parseInt(document.querySelector('.territory-standing')?.innerText.slice(5)) >= step", arg=number
+        )
+
+    def wait_for_status(self, text):
+        self.status.filter(has_text=text).wait_for()
+
+    def step(self):
+        return int(re.match(r"Step (\d+)", self.root.locator(".territory-standing").inner_text())[1])
+
+    def stat(self, name):
+        return float(self.root.locator(f"[data-stat='{name}'] .value").inner_text())
+
+    def hover(self, part, x=0.5, y=0.5):
+        box = part.bounding_box()
+        self.page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
+
+    def assert_clean(self):
+        assert self.lab.errors == []
+        assert self.lab.outside == []
+
+
+@pytest.fixture
+def game(lab, tmp_path):
+    return Game(lab, tmp_path)
+
+
+def open_direction(game):
+    """A button that goes somewhere, and its name."""
+    name = game.root.locator(".territory-compass button:enabled:not([data-direction='8'])").first.get_attribute(
+        "aria-label"
+    )
+    return game.button(name), name
+
+
+def test_the_game_is_played_with_the_mouse_and_everything_shown_follows(game, tmp_path):
+    # the compass, and one of the ninety actions in it
+    board = game.map.screenshot()
+    direction, name = open_direction(game)
+    direction.click(position={"x": 4, "y": 4})
+    game.wait_for_status(f"You ordered: {name} 30%.")
+    board = game.lab.wait_for_change(game.map, board)
+    direction, name = open_direction(game)
+    direction.locator(".territory-mask i").nth(4).click()
+    game.wait_for_status(f"You ordered: {name} 75%.")
+    assert game.root.get_by_label("send", exact=True).input_value() == "4"
+    game.root.get_by_label("send", exact=True).select_option("0")
+    direction, name = open_direction(game)
+    direction.click(position={"x": 4, "y": 4})
+    game.wait_for_status(f"You ordered: {name} 15%.")
+    game.lab.wait_for_change(game.map, board)
+    assert_pictures_agree_with_the_numbers(game)
+
+    # the map: pointing says where to, clicking goes there; planes and statistics explain themselves
+    game.hover(game.map, 0.02, 0.5)
+    game.root.locator(".territory-compass .aimed").wait_for()
+    assert re.match(r"Row \d+, column \d+: own \d+ · enemy \d+ · ", game.explanation.inner_text())
+    game.page.mouse.down()
+    game.page.mouse.up()
+    game.wait_for_step(4)
+    game.hover(game.root.locator("[data-plane=unclaimed] canvas"))
+    assert re.match(r"unclaimed: \d+ at row 3\d, column 3\d\. Land that nobody owns", game.explanation.inner_text())
+    game.hover(game.root.locator("[data-stat=growth]"))
+    assert game.explanation.inner_text().startswith("growth: How fast troops grow now")
+
+    # time: held down, running on, paused
+    game.root.get_by_label("at", exact=True).select_option("20")
+    game.hover(game.button("WAIT"), 0.05, 0.1)
+    game.page.mouse.down()
+    game.wait_for_step(8)
+    game.page.mouse.up()
+    game.button("run on (P)").click()
+    game.wait_for_step(30)
+    game.button("run on (P)").click()
+    game.lab.wait_idle()
+    stopped = game.step()
+    game.page.wait_for_timeout(300)
+    assert game.step() == stopped
+
+    # the game is kept
+    with game.page.expect_download() as download:
+        game.button("save the game").click()
+    download.value.save_as(tmp_path / "game.npz")
+    assert download.value.suggested_filename == "territory-seed-3.npz"
+    assert len(Replay.load(tmp_path / "game.npz").actions) == stopped
+
+    # its end, and another one
+    game.button("run on (P)").click()
+    game.wait_for_status("of the land, rank")
+    assert game.root.locator(".territory-compass button:enabled").count() == 0
+    assert re.match(r"(You won|You were wiped out|Time is up)", game.status.inner_text())
+    game.root.get_by_label("map seed").fill("11")
+    game.root.get_by_label("against").fill("3")
+    game.root.get_by_label("of kind").select_option("mixed")
+    game.button("new game").click()
+    game.wait_for_status("Where will you go?")
+    assert game.step() == 0
+    assert game.root.locator(".territory-land span").count() == 4
+    assert game.button("WAIT").is_enabled()
+    game.assert_clean()
+
+
+def assert_pictures_agree_with_the_numbers(game):
+    shown = game.root.evaluate(PICTURES)
+    own, enemy, unclaimed = shown["planes"][:3]
+    land = sum(bool(a or b or c) for a, b, c in zip(own, enemy, unclaimed, strict=True))
+    assert sum(map(bool, own)) / land == pytest.approx(game.stat("land share"), abs=6e-4)
+    side, scale = 64, 8
+    inside = next(i for i in range(side + 1, side * side) if own[i] and own[i - 1] and own[i + 1] and own[i - side])
+    row, column = divmod(inside, side)
+    at = 4 * ((row * scale + scale // 2) * side * scale + column * scale + scale // 2)
+    colour = shown["board"][at : at + 3]
+    assert all(
+        0.7 * blue <= seen <= blue + 40 for seen, blue in zip(colour, AGENT_COLOUR, strict=True)
+    )  # on any ground
+
+
+def test_the_game_is_played_with_the_keyboard_and_read_in_both_themes(game):
+    press = game.page.keyboard.press
+    game.root.focus()
+    _, name = open_direction(game)
+    press("4")
+    press({"N": "w", "NE": "e", "E": "d", "SE": "c", "S": "x", "SW": "z", "W": "a", "NW": "q"}[name])
+    game.wait_for_status(f"You ordered: {name} 60%.")
+    press("Space")
+    game.wait_for_status("You ordered: wait.")
+    game.root.get_by_label("at", exact=True).select_option("20")
+    game.root.focus()
+    game.page.keyboard.down("s")  # held
+    game.wait_for_step(27)  # 26 steps bring 26,000 gold: a city
+    game.page.keyboard.up("s")
+    game.lab.wait_idle()
+    press("b")
+    assert game.button("with a city (B)").get_attribute("aria-pressed") == "true"
+    press("Space")
+    game.wait_for_status("You ordered: wait + city.")
+    assert game.stat("cities") == 0.125
+    assert "+0.125" in game.root.locator("[data-stat=cities] .change").inner_text()
+    assert max(game.root.evaluate(PICTURES)["planes"][4]) == 255
+    press("p")
+    game.wait_for_step(game.step() + 3)
+    press("p")
+    game.lab.wait_idle()
+    press("Tab")  # on to the first direction that is open, which Enter plays
+    before = game.step()
+    press("Enter")
+    game.wait_for_step(before + 1)
+    for unknown in "dd":  # JupyterLab's own keys to delete the cell
+        press(unknown)
+    assert game.page.locator(".jp-Notebook .jp-Cell").count() == 1
+
+    light = game.root.evaluate(CONTRAST)
+    game.page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
+    game.page.locator("body[data-jp-theme-light=false]").wait_for(state="attached")
+    game.page.wait_for_function(
+        "before => getComputedStyle(document.querySelector('.territory-game')).backgroundColor != before",
+        arg="rgb(255, 255, 255)",
+    )
+    dark = game.root.evaluate(CONTRAST)
+    assert light["paper"] > 0.9 and dark["paper"] < 0.1
+    for theme in (light, dark):
+        assert min(theme["text"]) >= 4.5  # WCAG 2.2, 1.4.3
+        assert min(theme["shapes"]) >= 3  # 1.4.11
+    game.assert_clean()
