@@ -12,7 +12,7 @@ from territory.envs.maps import as_terrain
 from territory.envs.window import Window
 from territory.errors import BadInput
 from territory.world.actions import NUM_ACTIONS
-from territory.world.engine import SCRIPTED
+from territory.world.orders import SCRIPTED
 from territory.world.params import MAX_BOTS
 from territory.world.picture import render_world
 from territory.world.replay import Replay

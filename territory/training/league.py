@@ -17,7 +17,7 @@ from territory.training.config import HELD_OUT_SEED
 from territory.training.device import keep_threads
 from territory.training.evaluation import wilson
 from territory.training.players import find_policy
-from territory.world.engine import SCRIPTED
+from territory.world.orders import SCRIPTED
 from territory.world.params import WorldParams
 from territory.world.world import World
 
