@@ -1,30 +1,38 @@
-"""``python -m benchmarks [world] [models] [training] [--small]``: prints one table of ratios for each."""
+"""``python -m benchmarks [world] [models] [training] [peer] [--small]``: prints one table of ratios for each."""
 
 import argparse
 import importlib
 
 import torch
 
+from territory.errors import BadInput
 from territory.profiling import format_table
 from territory.training.device import keep_threads
 
-NAMES = ("world", "models", "training")
+DEFAULT = ("world", "models", "training")
+NAMES = (*DEFAULT, "peer")  # a peer has to be installed first
 
 
 def main() -> None:
-    """Run the benchmarks that were named; all of them by default."""
+    """Run the benchmarks that were named; all that need nothing more by default."""
     parser = argparse.ArgumentParser(prog="benchmarks", description="Ratios of times, measured by turns in one run.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which to run: {', '.join(NAMES)}; by default all")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"which to run: {', '.join(NAMES)}; by default all but peer"
+    )
     parser.add_argument("--small", action="store_true", help="tiny sizes: shows that everything runs, measures nothing")
     arguments = parser.parse_args()
     unknown = sorted(set(arguments.names) - set(NAMES))
     if unknown:
         parser.error(f"no benchmark is called {', '.join(unknown)}: there are {', '.join(NAMES)}")
     print(f"`what` takes `ratio` times as long as `against`. torch uses {torch.get_num_threads()} threads.")
-    for name in arguments.names or NAMES:
+    for name in arguments.names or DEFAULT:
         benchmark = importlib.import_module(f"benchmarks.{name}")
         with keep_threads():
-            print(f"\n{name}: {benchmark.__doc__}\n\n{format_table(benchmark.run(arguments.small))}", flush=True)
+            try:
+                table = format_table(benchmark.run(arguments.small))
+            except BadInput as error:
+                parser.error(str(error))
+            print(f"\n{name}: {benchmark.__doc__}\n\n{table}", flush=True)
 
 
 if __name__ == "__main__":

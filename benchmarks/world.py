@@ -1,5 +1,6 @@
-"""The game: environment steps with observation and mask, under random allowed actions."""
+"""The game: environment steps (ten ticks, observation, mask, new games when one ends), under random allowed actions."""
 
+import numba
 import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
@@ -30,13 +31,15 @@ class Games:
 
 def run(small: bool) -> list[Ratio]:
     """Naive engine, number of bots, single environments, and the price of a new game."""
-    side, games, steps, repeats = (64, 2, 2, 2) if small else (128, 16, 10, 25)
+    side, games, steps, repeats = (64, 2, 2, 2) if small else (128, 64, 5, 25)
     warmup = 1 if small else 3
     sizes = {"height": side, "width": side}
     native = {bots: Games(TerritoryVectorEnv(games, num_bots=bots, **sizes), steps) for bots in (FEW, MANY)}
     naive = {bots: Games(_naive(games, num_bots=bots, **sizes), steps) for bots in (FEW, MANY)}
     singles = Games(_singles(games, num_bots=FEW, **sizes), steps)
-    resets = World(games, native[FEW].envs.params)
+    world = native[FEW].envs.world
+    out, copies = world.new_observation(), _Copies(world)
+    resets = World(games, world.params)
     seeds = np.random.default_rng(0)
     calls = {
         f"{games} games, {FEW} bots": native[FEW],
@@ -45,13 +48,38 @@ def run(small: bool) -> list[Ratio]:
         f"naive engine, {MANY} bots": naive[MANY],
         f"SyncVectorEnv of {games}": singles,
         f"{games} new games": lambda: resets.reset(seeds.integers(1_000_000, size=games)),
+        f"{games} observations": lambda: world.observe(out=out),
+        "copying as many bytes": copies,
     }
-    few, many, naive_few, naive_many, single, new = compare_calls(calls, repeats, warmup)
+    few, many, naive_few, naive_many, single, new, observe, copy = compare_calls(calls, repeats, warmup)
     for bots in (FEW, MANY):
         _check_same_game(native[bots].envs.world, naive[bots].envs.world)
     pairs = [(naive_few, few), (naive_many, many), (many, few), (single, few)]
     ratios = [time_ratio(what, peer, _rates(games * steps, what, peer)) for what, peer in pairs]
-    return [*ratios, time_ratio(new, _one_step(few, steps))]
+    new_game = f"{1000 * new.median / games:.2f} ms a game"
+    observing = time_ratio(observe, copy, f"{copies.gigabytes / observe.median:.1f} GB/s read and written")
+    return [*ratios, time_ratio(new, _one_step(few, steps), new_game), observing]
+
+
+class _Copies:
+    """What observing can't be quicker than: each game's cells read, and as much written as its planes hold."""
+
+    def __init__(self, world: World):
+        state, (obs, _) = world.state, world.new_observation()
+        cells = np.concatenate([state.owner, state.terrain, state.city], axis=1)
+        self.cells, self.planes = cells, obs["map"].reshape(world.num_envs, -1)
+        self.gigabytes = (self.cells.nbytes + self.planes.nbytes) / 1e9
+
+    def __call__(self) -> None:
+        _copy(self.cells, self.planes)
+
+
+@numba.njit(parallel=True)
+def _copy(source, target):
+    size = source.shape[1]
+    for n in numba.prange(target.shape[0]):
+        target[n, :size] = source[n]
+        target[n, size:] = source[n, : target.shape[1] - size]
 
 
 def _naive(games: int, **options) -> TerritoryVectorEnv:

@@ -1,5 +1,6 @@
 """The benchmarks run, at tiny sizes, and print sound ratios; how large they are is no test's business."""
 
+import importlib.util
 import re
 import subprocess
 import sys
@@ -10,7 +11,14 @@ import pytest
 from territory.profiling import compare_calls
 
 ROWS = {
-    "world": ["naive engine, 5 bots", "naive engine, 50 bots", "2 games, 50 bots", "SyncVectorEnv of 2", "2 new games"],
+    "world": [
+        "naive engine, 5 bots",
+        "naive engine, 50 bots",
+        "2 games, 50 bots",
+        "SyncVectorEnv of 2",
+        "2 new games",
+        "2 observations",
+    ],
     "models": [
         "baseline, parameters",
         "baseline, MACs",
@@ -40,7 +48,14 @@ def test_a_benchmark_prints_finite_positive_ratios(name, root):
 def test_an_unknown_benchmark_is_named_with_those_that_exist(root):
     done = _benchmarks(root, "wrold")
     assert done.returncode == 2
-    assert "wrold" in done.stderr and "world, models, training" in done.stderr
+    assert "wrold" in done.stderr and "world, models, training, peer" in done.stderr
+
+
+@pytest.mark.skipif(importlib.util.find_spec("generals") is not None, reason="the peer is installed")
+def test_without_the_peer_it_says_how_to_install_it(root):
+    done = _benchmarks(root, "peer", "--small")
+    assert done.returncode == 2
+    assert "pip install --no-deps generals-bots" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_calls_take_turns_and_the_warm_up_is_not_counted():
