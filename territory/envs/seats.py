@@ -54,7 +54,7 @@ def _drive(world, policy, players, orders, playing) -> None:
         awake = awake & playing
     if not awake.any():
         return
-    seen = [world.observe(player) for player in players]
+    seen = [world.observe(player, which=np.flatnonzero(here)) for player, here in zip(players, awake, strict=True)]
     obs = {name: np.concatenate([obs[name] for obs, _ in seen])[awake.ravel()] for name in seen[0][0]}
     masks = np.concatenate([masks for _, masks in seen])[awake.ravel()]
     chosen = orders[:, players].T
