@@ -1,7 +1,7 @@
 """Tile updates, beside the public conquest game on a grid that pip can install: one game each, played at random.
 
 A tile update is one tile that the rules may change in one tick: generals-bots moves a 23x23 grid by one tick a step,
-Territory a 128x128 map by ten. Both give observations (generals-bots to two players). Neither pays for choosing actions.
+Territory a 128x128 map by ten. Both give observations (generals-bots to two players). Choosing is not timed.
 """
 
 import time
@@ -15,7 +15,7 @@ from territory.profiling import LatencyRecord
 from territory.training.policies import RandomPolicy
 
 SIDE = 23  # the largest grid that generals-bots makes by default
-INSTALL = "pip install --no-deps generals-bots==2.5.0"  # its own pin of numba is older than ours, and not needed
+INSTALL = "pip install scipy; pip install --no-deps generals-bots==2.5.0"  # its pin of numba is older than ours
 
 
 def run(small: bool) -> list[Ratio]:
