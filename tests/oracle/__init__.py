@@ -1,5 +1,6 @@
 """The rulebook once more, slow and plain: whole-map scans in NumPy, nothing remembered between ticks.
 
-It shares the formulas of `territory.world.rules` and the sizes of `territory.world.params` with the engine, and no
-other rule. The engine must agree with it bit for bit; `python -m tests.oracle --games 1000` plays them side by side.
+It shares the parameters and the formulas of `territory.world.rules` (which have the real game's values as tests) with
+the engine, and no other rule. The engine must agree with it bit for bit: `python -m tests.oracle --games 1000` plays
+them side by side.
 """

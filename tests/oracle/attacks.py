@@ -26,6 +26,7 @@ from .numbers import (
 
 WHOLE_BORDER = 8
 EXTRA_FRONT = 2.0
+RANKS = 12
 KINDS = [(own, terrain) for own in range(5) for terrain in (1, 2, 3)]  # of tiles: own neighbours, terrain
 
 
@@ -124,27 +125,21 @@ def budget_and_choice(game, attack: float, owner: int, cells: np.ndarray, price:
 
 def spread(budget: float, choice: float, cells: np.ndarray, price: np.ndarray) -> np.ndarray:
     """(5, 4): chances in proportion to choice^(own neighbours - terrain), none above 1, that spend the budget."""
-    ranks = range(12)
-    weight = [1.0]
-    for _ in ranks[1:]:
-        weight.append(weight[-1] * math.sqrt(choice))
-    cost = [0.0 for _ in ranks]
+    weight, cost = np.multiply.accumulate([1.0] + (RANKS - 1) * [math.sqrt(choice)]), np.zeros(RANKS)
     for own, terrain in KINDS:
         cost[rank_of(own, terrain)] += cells[own, terrain] * price[terrain]
-    certain = len(ranks)  # the ranks from here up fall for sure
-    while True:
-        weighted = 0.0
-        for rank in ranks[:certain]:
-            weighted += cost[rank] * weight[rank]
-        scale = budget / weighted if weighted else 0.0
-        if certain == 0 or scale * weight[certain - 1] <= 1:
+    certain, scale = RANKS, 0.0
+    while certain:
+        worth = total(cost[:certain] * weight[:certain])
+        scale = budget / worth if worth else 0.0
+        if scale * weight[certain - 1] <= 1:
             break
-        certain -= 1
+        certain -= 1  # the ranks from here up fall for sure; what is left of the budget goes to those below
         budget = max(0.0, budget - cost[certain])
+    by_rank = np.where(np.arange(RANKS) < certain, scale * weight, 1.0)
     chance = np.zeros((5, 4))
     for own, terrain in KINDS:
-        rank = rank_of(own, terrain)
-        chance[own, terrain] = 1.0 if rank >= certain else scale * weight[rank]
+        chance[own, terrain] = by_rank[rank_of(own, terrain)]
     return chance
 
 

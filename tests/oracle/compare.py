@@ -12,6 +12,7 @@ from . import eyes, rulebook
 
 SIDES = (32, 64, 96, 128, 160)
 COPIED = ("kind", "alive", "troops", "gold", "attacks", "tiles_before")
+COUNTED = ("games", "steps", "ticks", "players", "eliminated", "tiles taken", "cities built", "steps won")
 PER_PLAYER = (*COPIED, "tiles", "cities", "rewards")
 
 
@@ -79,7 +80,7 @@ def play(setup: Setup) -> Counter:
     world, dice = begin(replace(setup, rich=False))
     compare_states(setup, world, rulebook.new_game(setup.params, setup.number, setup.terrain))
     world, dice = begin(setup)
-    game, seen = game_of(world), Counter(games=1)
+    game, seen = game_of(world), Counter(dict.fromkeys(COUNTED, 0), games=1)
     for _ in range(setup.steps):
         tiles, cities = game.owner.copy(), game.city.copy()
         actions = random_actions(world, setup.driven, dice, seen)
@@ -91,9 +92,13 @@ def play(setup: Setup) -> Counter:
         same(setup, game, "terminated", terminated[0], won or not game.alive[1])
         same(setup, game, "truncated", truncated[0], bool(game.step >= game.params.max_steps and not terminated[0]))
         compare_views(setup, world, game, int(dice[0].integers(1, len(game.alive))))
-        seen.update(steps=1, ticks=game.params.ticks_per_step, tiles=int((game.owner != tiles).sum()))
-        seen.update(cities=int((game.city > cities).sum()), wins=int(won))
-    seen.update(players=len(game.players), deaths=int((~game.alive[1:]).sum()))
+        seen["steps"] += 1
+        seen["ticks"] += game.params.ticks_per_step
+        seen["tiles taken"] += np.count_nonzero(game.owner != tiles)
+        seen["cities built"] += np.count_nonzero(game.city > cities)
+        seen["steps won"] += won
+    seen["players"] += len(game.players)
+    seen["eliminated"] += np.count_nonzero(~game.alive[1:])
     return seen
 
 
@@ -113,7 +118,7 @@ def random_actions(world: World, driven: np.ndarray, dice: list[np.random.Genera
         for n, die in enumerate(dice):
             allowed = np.flatnonzero(masks[n])
             actions[n, player] = die.choice(allowed) if die.random() < 0.5 else die.integers(NUM_ACTIONS)
-            seen["allowed" if masks[n, actions[n, player]] else "disallowed"] += 1
+            seen["allowed actions" if masks[n, actions[n, player]] else "disallowed actions"] += 1
     return actions
 
 

@@ -12,7 +12,7 @@ from oracle.__main__ import main
 
 from territory.world import World, WorldParams
 
-SAMPLE = range(1, 121)
+SAMPLE = range(1, 101)
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +25,9 @@ def test_engine_and_rulebook_agree_over_random_games(sampled):
     assert sampled["games"] == len(SAMPLE)
 
 
-@pytest.mark.parametrize("event", ["tiles", "cities", "deaths", "wins", "allowed", "disallowed"])
+@pytest.mark.parametrize("event", [*compare.COUNTED, "allowed actions", "disallowed actions"])
 def test_the_games_are_not_idle(sampled, event):
-    assert sampled[event] > 100
+    assert sampled[event] > 50
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_the_games_are_not_idle(sampled, event):
 def test_engine_and_rulebook_agree_on_large_maps(height, width, num_bots, opponents):
     params = WorldParams(height=height, width=width, num_bots=num_bots, opponents=opponents)
     driven = np.arange(num_bots + 2) % 7 == 1
-    assert compare.play(compare.Setup(5, params, steps=12, rich=True, driven=driven))["tiles"] > 1000
+    assert compare.play(compare.Setup(5, params, steps=12, rich=True, driven=driven))["tiles taken"] > 1000
 
 
 def test_the_numbers_draw_every_kind_of_game():
