@@ -81,29 +81,30 @@ def draw(game, fronts: dict) -> dict:
     number = (rows + 1) * (width + 2) + columns + 1  # of a tile in the engine: its maps have a rim of water
     lowest, winner = np.ones((height, width)), np.full((height, width), -1)
     for i, ((attacker, lane, owner), front) in enumerate(fronts.items()):
-        chance = chances(game, attacker, lane, owner, front)
         lane_number = attacker * game.attacks.shape[1] + lane
-        drawn = uniform(key, lane_number * (height + 2) * (width + 2) + number)
-        wins = front & (drawn < chance) & (drawn < lowest)
-        lowest[wins], winner[wins] = drawn[wins], i
+        drawn = uniform(key, lane_number * (height + 2) * (width + 2) + number[front])
+        won = (drawn < chances(game, attacker, lane, owner, front)) & (drawn < lowest[front])
+        tiles = np.flatnonzero(front)[won]
+        lowest.flat[tiles], winner.flat[tiles] = drawn[won], i
     return {name: winner == i for i, name in enumerate(fronts)}
 
 
 def own_neighbours(game, player: int) -> np.ndarray:
     """(H, W): on how many of its four sides a tile touches the player's land."""
-    return sum((rulebook.one_step_back(game.owner, d) == player).astype(int) for d in rulebook.CARDINAL)
+    return sum((rulebook.one_step_back(game.owner, d) == player).astype(np.uint8) for d in rulebook.CARDINAL)
 
 
 def chances(game, attacker: int, lane: int, owner: int, front: np.ndarray) -> np.ndarray:
-    """(H, W): the chance of a tile of this front to fall, such that what falls costs the budget in the mean."""
-    attack, neighbours = game.attacks[attacker, lane], own_neighbours(game, attacker)
+    """For each tile of this front, the chance to fall: what falls costs the budget in the mean."""
+    attack = game.attacks[attacker, lane]
+    neighbours, terrain = own_neighbours(game, attacker)[front], game.terrain[front]
     if attack < 1:
-        return np.zeros(front.shape)
+        return np.zeros(terrain.size)
     price = np.array([0.0, *(price_of(game, attack, owner, terrain) for terrain in (1, 2, 3))])
     cells = np.zeros((5, 4), int)
-    np.add.at(cells, (neighbours[front], game.terrain[front]), 1)
+    np.add.at(cells, (neighbours, terrain), 1)
     by_kind = spread(*budget_and_choice(game, attack, owner, cells, price), cells, price)
-    return by_kind[neighbours, game.terrain]
+    return by_kind[neighbours, terrain]
 
 
 def price_of(game, attack: float, owner: int, terrain: int) -> float:

@@ -15,8 +15,8 @@ from territory.world import World, WorldParams, rules
 from territory.world.actions import NUM_ACTIONS
 
 WAIT = 80
-searched = settings(deadline=None, derandomize=True, max_examples=60)  # the same examples in every run
-searched_less = settings(searched, max_examples=25)  # where an example is ninety games a player
+searched = settings(deadline=None, derandomize=True, max_examples=100)  # the same examples in every run
+searched_less = settings(searched, max_examples=50)  # where an example is ninety games a player
 
 
 @st.composite
