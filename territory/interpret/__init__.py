@@ -1,6 +1,7 @@
 """Instruments for attention: capture it, measure it, change it."""
 
 from territory.interpret.capture import Record, attention_modules, capture
+from territory.interpret.dead import DeadFinding, find_dead_attention
 from territory.interpret.intervene import frame_mean, intervene
 from territory.interpret.measures import (
     Interval,
@@ -12,10 +13,13 @@ from territory.interpret.measures import (
     to_tiles,
     total_variation,
 )
+from territory.interpret.one_key import OneKeyMap, one_key_map
 from territory.interpret.replays import ReplayRecord, capture_replay
 
 __all__ = [
+    "DeadFinding",
     "Interval",
+    "OneKeyMap",
     "Record",
     "ReplayRecord",
     "attention_modules",
@@ -25,9 +29,11 @@ __all__ = [
     "capture",
     "capture_replay",
     "entropy",
+    "find_dead_attention",
     "frame_mean",
     "intervene",
     "lift",
+    "one_key_map",
     "to_tiles",
     "total_variation",
 ]
