@@ -61,6 +61,7 @@ def plot_planes(obs_map: np.ndarray, ax: Axes | None = None) -> Axes:
         inset = ax.inset_axes((plane / NUM_PLANES, 0, 0.96 / NUM_PLANES, 1))
         inset.imshow(obs_map[plane], cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         style.bare(inset)
+        inset.spines[:].set(visible=True, color=style.FAINT)  # a white plane ends somewhere on white paper
         inset.set_title(PLANE_NAMES[plane], fontsize=style.SMALL_SIZE, color=style.TEXT)
     return ax
 

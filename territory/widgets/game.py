@@ -63,7 +63,7 @@ class GamePlayer(LeavesPicture, anywidget.AnyWidget):
         """Begin a new game on the chosen seed, against the chosen opponents. Raises BadInput if they find no room."""
         self._choose_opponents()
         self.obs, info = self.env.reset(seed=self.seed)
-        self.mask, self.actions, self.over, self._returned = info["action_mask"], [], False, 0.0
+        self.mask, self.actions, self.result, self._returned = info["action_mask"], [], None, 0.0
         self.before, self.running = self.obs["global"], False
         self._show(_WELCOME)
 
@@ -92,12 +92,17 @@ class GamePlayer(LeavesPicture, anywidget.AnyWidget):
             raise BadInput("the game is over: restart() begins another")
         self.before = self.obs["global"]
         self.obs, reward, terminated, truncated, info = self.env.step(action)
-        self.mask, self.over = info["action_mask"], terminated or truncated
+        self.mask, self.result = info["action_mask"], info if terminated or truncated else None
         self.actions.append(int(action))
         self._returned += reward
         self._show(
             _verdict(info, terminated) if self.over else f"You ordered: {describe(action)}. Reward {reward:+.3f}."
         )
+
+    @property
+    def over(self) -> bool:
+        """Whether the game has ended; `result` then says how (win, land_share, rank, length, ...)."""
+        return self.result is not None
 
     def replay(self) -> Replay:
         """The game so far, to save or to open in the explorer."""
@@ -107,7 +112,8 @@ class GamePlayer(LeavesPicture, anywidget.AnyWidget):
         """The moment as a picture: what exported pages show."""
         picture = render_world(self.env.unwrapped.world, scale=self._scale())
         title = f"step {len(self.actions)} · " + self._standing().split(" · ")[0]
-        return viz.figure_png(viz.playing_figure(picture, self.obs, self.mask, self.before, title))
+        before = self.before if self.actions else None
+        return viz.figure_png(viz.playing_figure(picture, self.obs, self.mask, before, title))
 
     def _answer(self, _widget, message: dict, _buffers) -> None:
         """What the browser asks for; the one place that its messages come in."""
