@@ -33,8 +33,8 @@ class Setup:
 
 
 def setup_of(number: int) -> Setup:
-    """Small, short games mostly; every tenth may be large, every twentieth is long, every fifth has an own map."""
-    dice = np.random.default_rng(number)
+    """Small, short games mostly; every tenth may be large, every tenth is long, every fifth has a map of its own."""
+    dice, is_long = np.random.default_rng(number), number % 10 == 7
     sides = SIDES if number % 10 == 0 else SIDES[:2]
     height, width = (int(side) for side in dice.choice(sides, 2, p=_falling(len(sides))))
     water = float(dice.choice([0.0, 0.2, 0.4]))
@@ -48,7 +48,7 @@ def setup_of(number: int) -> Setup:
         num_bots=bots,
         opponents=str(dice.choice(["bot", "nation", "mixed"])),
         max_steps=int(dice.choice([10, 40, 500])),
-        ticks_per_step=int(dice.choice([1, 3, 10])),
+        ticks_per_step=10 if is_long else int(dice.choice([1, 3, 10])),
         water_share=water,
         win_share=float(dice.choice([0.3, 0.8])),
         collapse_tiles=int(dice.choice([0, 30, 100])),
@@ -56,7 +56,7 @@ def setup_of(number: int) -> Setup:
         city_price_limit=float(dice.choice([2_000.0, 200_000.0])),
         city_spacing=int(dice.choice([3, 15])),
     )
-    steps = 100 if number % 20 == 7 else int(dice.integers(5, 16))
+    steps = 60 if is_long else int(dice.integers(5, 16))
     driven = dice.random(bots + 2) < dice.choice([0.0, 0.3, 1.0])
     driven[1] |= number % 4 > 0
     return Setup(number, params, steps, bool(dice.random() < 0.5), driven, terrain)
