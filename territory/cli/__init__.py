@@ -1,4 +1,4 @@
-"""The command line: ``territory train | evaluate | play | bench | lab``.
+"""The command line: ``territory train | evaluate | league | migrate | play | bench | lab``.
 
 torch and Numba are imported inside the commands, so that help and mistakes in flags answer at once.
 """
@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import tyro
 
 from territory.cli.league import league
+from territory.cli.migrate import migrate
 from territory.cli.play import play
 from territory.errors import BadInput
 from territory.training.config import HELD_OUT_SEED, TrainConfig
@@ -48,6 +49,7 @@ def _commands(args: list[str]) -> dict[str, Callable[..., Any]]:
         "train": _train_command(args),
         "evaluate": evaluate,
         "league": league,
+        "migrate": migrate,
         "play": play,
         "bench": bench,
         "lab": lab,

@@ -14,12 +14,14 @@ from territory.interpret.measures import (
     total_variation,
 )
 from territory.interpret.one_key import OneKeyMap, one_key_map
+from territory.interpret.probe import ProbeResult, centre_of, features_of, probe
 from territory.interpret.replays import ReplayRecord, capture_replay
 
 __all__ = [
     "DeadFinding",
     "Interval",
     "OneKeyMap",
+    "ProbeResult",
     "Record",
     "ReplayRecord",
     "attention_modules",
@@ -28,12 +30,15 @@ __all__ = [
     "border_mask",
     "capture",
     "capture_replay",
+    "centre_of",
     "entropy",
+    "features_of",
     "find_dead_attention",
     "frame_mean",
     "intervene",
     "lift",
     "one_key_map",
+    "probe",
     "to_tiles",
     "total_variation",
 ]

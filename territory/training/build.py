@@ -7,11 +7,13 @@ import torch
 from torch import nn
 
 from territory import models
+from territory.errors import BadInput
+from territory.training.agent import load_agent
 from territory.training.config import TrainConfig
 from territory.training.device import pick_device
 from territory.training.players import find_opponents
 
-NORM_MODELS = ("attention",)  # those whose normalisation is a choice
+NORM_MODELS = ("attention", "tokens")  # those whose normalisation is a choice
 
 
 def make_envs(config: TrainConfig) -> Any:
@@ -36,7 +38,26 @@ def model_options(config: TrainConfig) -> dict[str, Any]:
 
 
 def make_model(config: TrainConfig) -> nn.Module:
-    """The configuration's network with its seeded first weights; leaves torch's own random state alone."""
+    """The configuration's network with its first weights: those of ``init``, or seeded ones.
+
+    Leaves torch's own random state alone.
+
+    Raises:
+        BadInput: ``init`` is another network than the configuration's.
+    """
+    if config.init is not None:
+        return _start_of(config)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         return models.build(config.model, **model_options(config))
+
+
+def _start_of(config: TrainConfig) -> nn.Module:
+    model = load_agent(config.init).model
+    wanted = (config.model, {**model.options, **model_options(config)})
+    if (model.name, model.options) != wanted:
+        raise BadInput(
+            f"init {config.init} is {model.name} {model.options}, and the run was to train {wanted[0]} {wanted[1]}: "
+            "give the same --model and --norm, or turn it into that network first: territory migrate"
+        )
+    return model

@@ -27,6 +27,8 @@ class TrainConfig:
     """Which network: a name from ``territory.models.names()``."""
     norm: Norm = "group"
     """Normalisation inside the attention network. Batch norm makes PPO's first ratio differ from 1."""
+    init: str | None = None
+    """An agent whose weights the network starts with, as `territory migrate` makes them; none: fresh ones."""
     device: Device = "auto"
     """Where the network runs; auto takes a GPU if there is one."""
     precision: Precision = "fp32"

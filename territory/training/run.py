@@ -122,7 +122,7 @@ def resume(folder: str | Path, config: TrainConfig | None = None, envs: Any = No
                 f"the run {folder} has {name}={before!r}, which can't become {getattr(config, name)!r} on the way: "
                 f"start a new run for that. A continued run may change {', '.join(CHANGEABLE[:3])}."
             )
-    run = Run(folder, PPO(config, envs))
+    run = Run(folder, PPO(config, envs, files.build_model(content)))  # what `init` named may be gone by now
     restore(run.ppo, content)
     _forget_after(run.folder / "log.jsonl", run.ppo.update)
     return run

@@ -1,0 +1,90 @@
+"""``territory migrate``: a trained agent's network becomes another network, without starting from nothing."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from territory.training.config import HELD_OUT_SEED, Norm
+
+if TYPE_CHECKING:
+    from territory.training.agent import Agent
+    from territory.training.config import TrainConfig
+
+Flag = tyro.conf.FlagCreatePairsOff[bool]  # --measure without a --no-measure
+
+
+def migrate(
+    old: tyro.conf.Positional[str],
+    new: tyro.conf.Positional[str],
+    out: Annotated[str, tyro.conf.arg(metavar="FILE")],
+    norm: Norm = "group",
+    moments: int = 4096,
+    epochs: int = 8,
+    seed: int = 0,
+    measure: Flag = False,
+) -> int:
+    """Carry a trained agent over into another network; go on with train --init FILE.
+
+    Args:
+        old: The agent: a shipped one, a run, a checkpoint file.
+        new: The network it becomes: a name from territory.models.names().
+        out: Where the new agent goes (.safetensors).
+        norm: Normalisation inside the new network, where it has a choice.
+        moments: Moments of the old agent's games that the new network learns from.
+        epochs: How often it goes over them.
+        seed: Of the games and the new weights.
+        measure: Afterwards train it and a fresh network to 90 % of the last 100 games won, and compare.
+    """
+    from territory.profiling import format_table
+    from territory.training import migration
+    from territory.training.agent import Agent, load_agent, save_agent
+    from territory.training.recorded import watch_games
+
+    agent = load_agent(old)
+    config = replace(migration.new_config(agent, new, norm), seed=seed)
+    student, carried = migration.make_student(agent, config)
+    print(format_table(carried, total=True), share_line(old, new, carried), sep="\n")
+    print(f"{old}: playing for {moments:,} moments …", file=sys.stderr)
+    seen = watch_games(drawing(agent), moments, seed=seed, **config.world())
+    print(f"learning to answer alike on {len(seen):,} moments of {len(set(seen.games)):,} games:")
+    for likeness in migration.distil(student, agent.model, seen, epochs, seed):
+        print(
+            f"  epoch {likeness.epoch}: {likeness.same_choice:.1%} the same choice, policies {likeness.kl:.3f} nats "
+            f"apart, values {likeness.value_error:.3f} apart",
+            flush=True,
+        )
+    save_agent(Agent(student.eval(), config.as_dict()), out)
+    print(f"{out}: see how strong it is: territory evaluate {out}")
+    print(f"train it on: territory train --model {new} --norm {norm} --init {out}")
+    if measure:
+        compare(replace(config, init=str(Path(out).resolve())))
+    return 0
+
+
+def share_line(old: str, new: str, carried: list) -> str:
+    """What was carried, in a sentence."""
+    parts, whole = sum(each.carried for each in carried), sum(each.parameters for each in carried)
+    return f"carried from {old} by name and shape: {parts:,} of the {whole:,} parameters of {new}, {parts / whole:.1%}"
+
+
+def drawing(agent: "Agent"):
+    """Its policy with actions drawn, so that its games differ."""
+    return lambda obs, mask: agent.act(obs, mask, deterministic=False)
+
+
+def compare(config: "TrainConfig") -> None:
+    """Print how a migrated network does before its first step, and how long it and a fresh one train to 90 %."""
+    from territory.training.evaluation import evaluate
+    from territory.training.migration import steps_to
+
+    result = evaluate(config.init, config.num_bots, config.opponents, seed=HELD_OUT_SEED)
+    low, high = result.interval
+    print(f"before its first step it wins {result.win_rate:.1%} of {result.games} ({low:.1%} to {high:.1%})")
+    taken = {"migrated": steps_to(config), "fresh": steps_to(replace(config, init=None))}
+    for name, steps in taken.items():
+        print(f"{name}: {steps or 'not within its run':,} steps to 90 % of the last 100 games won")
+    if None not in taken.values():
+        print(f"saved: {taken['fresh'] - taken['migrated']:,} steps")

@@ -1,0 +1,121 @@
+"""What can be read off a frozen network's features: a linear probe (Alain & Bengio 2016).
+
+A probe is a ridge regression from features to a number that the network was never asked for. Where it predicts well on
+games it has not seen, the number is in the features, for any linear layer behind them to take; where it doesn't, a
+layer that gets nothing else can't take it either (a deeper one might).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from territory.errors import BadInput
+from territory.interpret.capture import evaluating, removing
+from territory.interpret.measures import Interval
+from territory.world.layout import Plane
+
+BATCH = 64
+RIDGES = tuple(10.0**power for power in range(-7, 1))  # tried on games left out of the fit; 1: as strong as the data
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class ProbeResult:
+    """How well a linear map of the features tells a number, on games that it was not fitted to."""
+
+    r2: Interval  # 1: exactly; 0: no better than the mean; below 0: worse. 95 % interval over games
+    ridge: float  # the penalty that was chosen on the games of the fit
+    features: int
+    games: int  # tested on
+
+
+def features_of(model: nn.Module, layer: str, maps: np.ndarray, stats: np.ndarray) -> np.ndarray:
+    """What a layer of a frozen network puts out for each observation, flattened: float32 (S, features).
+
+    Args:
+        layer: its path, such as "map_branch" (after the pool) or "map_branch.blocks" (before it).
+        maps: uint8 (S, 5, H, W).
+        stats: float32 (S, 16).
+    """
+    modules = dict(model.named_modules())
+    if layer not in modules:
+        raise BadInput(f"the network has no layer {layer!r}; there is {', '.join(name for name in modules if name)}")
+    seen: list[np.ndarray] = []
+    hook = modules[layer].register_forward_hook(lambda _m, _i, output: seen.append(output.flatten(1).float().numpy()))
+    with evaluating(model), removing(hook):
+        for start in range(0, len(maps), BATCH):
+            model(torch.from_numpy(maps[start : start + BATCH]), torch.from_numpy(stats[start : start + BATCH]))
+    return np.concatenate(seen)
+
+
+def centre_of(maps: np.ndarray, plane: Plane) -> np.ndarray:
+    """Where the land of a plane is: float64 (S, 2), mean row and column of its tiles, 0 (north, west) to 1; nan: none.
+
+    Args:
+        maps: uint8 (S, 5, H, W).
+    """
+    land = maps[:, plane] > 0
+    count = land.sum(axis=(1, 2))
+    rows, columns = ((np.arange(side) + 0.5) / side for side in land.shape[1:])
+    total = np.stack([(land.sum(axis=2) * rows).sum(axis=1), (land.sum(axis=1) * columns).sum(axis=1)], axis=1)
+    return np.divide(total, count[:, None], out=np.full(total.shape, np.nan), where=count[:, None] > 0)
+
+
+def probe(features: np.ndarray, targets: np.ndarray, games: np.ndarray, seed: int = 0) -> ProbeResult:
+    """Fit on half of the games, test on the other half.
+
+    Args:
+        features: (S, F).
+        targets: (S,) or (S, K): K numbers count together. Rows with a nan are left out.
+        games: (S,), which game a row is from; moments of one game are alike, so games are split, never moments.
+        seed: of the halves.
+    """
+    targets = np.asarray(targets, np.float64).reshape(len(targets), -1)
+    known = ~np.isnan(targets).any(axis=1)
+    features, targets, games = features[known].astype(np.float64), targets[known], np.asarray(games)[known]
+    names = np.random.default_rng(seed).permutation(np.unique(games))
+    if len(names) < 8:
+        raise BadInput(
+            f"a probe needs eight games or more, to fit, to choose its penalty and to test; got {len(names)}"
+        )
+    fit, choose, test = (np.isin(games, part) for part in np.split(names, [3 * len(names) // 8, len(names) // 2]))
+    errors = [
+        _errors(predict(features[fit], targets[fit], features[choose], ridge), targets[choose]) for ridge in RIDGES
+    ]
+    ridge = RIDGES[int(np.argmin([each.sum() for each in errors]))]
+    learned = fit | choose
+    predicted = predict(features[learned], targets[learned], features[test], ridge)
+    residual = _errors(predicted, targets[test])
+    spread = _errors(targets[learned].mean(axis=0), targets[test])
+    return ProbeResult(
+        r2_interval(residual, spread, games[test]), ridge, features.shape[1], len(np.unique(games[test]))
+    )
+
+
+def predict(features: np.ndarray, targets: np.ndarray, others: np.ndarray, ridge: float) -> np.ndarray:
+    """Ridge regression, asked about others: (S, F), (S, K), (R, F) to (R, K).
+
+    All features share one scale. Scaled each by its own, one that hardly ever moves would shout when it does.
+    """
+    mean, centre = features.mean(axis=0), targets.mean(axis=0)
+    scale = np.sqrt(np.square(features - mean).sum(axis=1).mean()) or 1.0
+    x, z = (features - mean) / scale, (others - mean) / scale
+    kernel = x @ x.T  # by samples instead of by features: the flattened maps have many more of those
+    kernel[np.diag_indices_from(kernel)] += ridge * len(x)
+    return z @ (x.T @ np.linalg.solve(kernel, targets - centre)) + centre
+
+
+def r2_interval(residual: np.ndarray, spread: np.ndarray, games: np.ndarray, seed: int = 0) -> Interval:
+    """1 - sum of residuals / sum of spreads with its bootstrap interval from drawing whole games; all (S,)."""
+    names, index = np.unique(games, return_inverse=True)
+    by_game = np.stack([np.bincount(index, weights) for weights in (residual, spread)])  # (2, games)
+    draws = np.random.default_rng(seed).integers(len(names), size=(RESAMPLES, len(names)))
+    sums = by_game[:, draws].sum(axis=2)  # (2, RESAMPLES)
+    low, high = np.quantile(1 - sums[0] / sums[1], [0.025, 0.975])
+    return Interval(float(1 - by_game[0].sum() / by_game[1].sum()), float(low), float(high))
+
+
+def _errors(predicted: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    return np.square(predicted - targets).sum(axis=1)

@@ -1,0 +1,142 @@
+"""From an old network to a new one: what has the same name and shape is carried, the rest learns to answer alike.
+
+Carrying alone isn't enough: a part that is carried reads what its neighbours give, and new neighbours give something
+else. So the whole new network is then shown moments of the old one's games and corrected until it gives the same
+policy and value (policy distillation, Rusu et al. 2016).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from territory.errors import BadInput
+from territory.training.agent import Agent
+from territory.training.build import make_model
+from territory.training.config import TrainConfig
+from territory.training.losses import masked_log_softmax
+from territory.training.policy import greedy
+from territory.training.ppo import iterate
+from territory.training.recorded import Moments
+
+LEARNING_RATE = 1e-3
+MINIBATCH = 128
+VALUE_WEIGHT = 0.5  # as PPO's own
+WINDOW = 100  # games behind a win rate
+
+
+@dataclass(frozen=True)
+class Carried:
+    """One tensor of the new network, and whether the old one's was put in its place."""
+
+    tensor: str
+    shape: tuple[int, ...]
+    parameters: int
+    carried: int  # the same number, or 0
+    old_shape: tuple[int, ...]  # () where the old network has none of that name
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """How much a student is like its teacher on moments that it did not learn from."""
+
+    epoch: int  # 0: nothing has been learned yet
+    kl: float  # nats: what the teacher's choices would surprise one who expects the student's
+    value_error: float  # root of the mean squared difference of the values
+    same_choice: float  # share of moments in which both choose the same action
+
+
+def carry_over(old: nn.Module, new: nn.Module) -> list[Carried]:
+    """Copy every parameter and running average that shares name and shape; one record for each tensor of ``new``."""
+    source, target = old.state_dict(), new.state_dict()
+    records = []
+    with torch.no_grad():
+        for name, tensor in target.items():
+            before = source.get(name)
+            fits = before is not None and before.shape == tensor.shape
+            if fits:
+                tensor.copy_(before)
+            shape = () if before is None else tuple(before.shape)
+            records.append(Carried(name, tuple(tensor.shape), tensor.numel(), tensor.numel() * fits, shape))
+    parameters = dict(new.named_parameters())
+    return [record for record in records if record.tensor in parameters]
+
+
+def new_config(old: Agent, name: str, norm: str) -> TrainConfig:
+    """The training configuration of the old agent for another network; refuses one that can't take its maps."""
+    if not old.config:
+        raise BadInput("the old agent's file doesn't say how it was trained, so there is no telling what it plays")
+    return replace(TrainConfig.from_dict(old.config), model=name, norm=norm, name=None, init=None)
+
+
+def distil(student: nn.Module, teacher: nn.Module, moments: Moments, epochs: int, seed: int = 0) -> Iterator[Likeness]:
+    """Teach a network another one's policy and value; hands out how alike they are before and after each epoch.
+
+    The last tenth of the games is only looked at, never learned from.
+    """
+    learned, held_out = moments.split(0.9)
+    if not len(learned) or not len(held_out):
+        raise BadInput("expected moments of at least two games, to learn from one and to measure on another")
+    wanted, held_out_wanted = (_answers(teacher, part) for part in (learned, held_out))
+    optimizer = torch.optim.Adam(student.parameters(), lr=LEARNING_RATE)
+    steps = epochs * -(-len(learned) // MINIBATCH)
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1, 0.01, max(1, steps))
+    order = np.random.default_rng(seed)
+    yield _likeness(0, student, held_out, held_out_wanted)
+    for epoch in range(1, epochs + 1):
+        student.train()
+        for index in np.array_split(order.permutation(len(learned)), steps // epochs):
+            log_probs, values = _forward(student, learned.where(index))
+            value_error = (values - wanted[1][index]).square().mean()
+            optimizer.zero_grad()
+            (_kl(wanted[0][index], log_probs) + VALUE_WEIGHT * value_error).backward()
+            optimizer.step()
+            schedule.step()
+        yield _likeness(epoch, student, held_out, held_out_wanted)
+
+
+def _kl(wanted: Tensor, log_probs: Tensor) -> Tensor:
+    """KL divergence, in nats, of log-probabilities (S, 90) from the wanted ones, mean over S."""
+    surprise = (wanted - log_probs).masked_fill(wanted == -torch.inf, 0.0)  # infinity less infinity where masked
+    return (wanted.exp() * surprise).sum(-1).mean()
+
+
+def _forward(model: nn.Module, moments: Moments) -> tuple[Tensor, Tensor]:
+    maps, stats, masks = map(torch.from_numpy, (moments.maps, moments.stats, moments.masks))
+    logits, values = model(maps, stats)
+    return masked_log_softmax(logits, masks), values
+
+
+@torch.no_grad()
+def _answers(model: nn.Module, moments: Moments) -> list[Tensor]:
+    """Log-probabilities (S, 90) and values (S,), in evaluation mode."""
+    model.eval()
+    chunks = np.array_split(np.arange(len(moments)), -(-len(moments) // MINIBATCH))
+    parts = [_forward(model, moments.where(index)) for index in chunks]
+    return [torch.cat(column) for column in zip(*parts, strict=True)]
+
+
+def _likeness(epoch: int, student: nn.Module, moments: Moments, wanted: list[Tensor]) -> Likeness:
+    log_probs, values = _answers(student, moments)
+    return Likeness(
+        epoch,
+        kl=_kl(wanted[0], log_probs).item(),
+        value_error=(values - wanted[1]).square().mean().sqrt().item(),
+        same_choice=(greedy(log_probs) == greedy(wanted[0])).float().mean().item(),
+    )
+
+
+def make_student(old: Agent, config: TrainConfig) -> tuple[nn.Module, list[Carried]]:
+    """A new network with what could be carried, and the list of it."""
+    student = make_model(config)
+    return student, carry_over(old.model, student)
+
+
+def steps_to(config: TrainConfig, win_rate: float = 0.9) -> int | None:
+    """Environment steps until that share of the last 100 games was won; None if the run ends before."""
+    for update in iterate(config):
+        if update.episodes >= WINDOW and update.win_rate >= win_rate:
+            return update.step
+    return None

@@ -1,0 +1,59 @@
+"""Moments of a policy's games, kept as the network sees them: what a probe or a student learns from."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from territory.envs.seats import Policy
+from territory.errors import BadInput
+from territory.training.device import keep_threads
+
+GAMES_AT_ONCE = 32
+
+
+@dataclass(frozen=True)
+class Moments:
+    """S observations with the games they come from."""
+
+    maps: np.ndarray  # uint8 (S, 5, H, W)
+    stats: np.ndarray  # float32 (S, 16)
+    masks: np.ndarray  # bool (S, 90)
+    games: np.ndarray  # int64 (S,), whole numbers from 0: moments of one game are alike, so split by these
+
+    def __len__(self) -> int:
+        return len(self.games)
+
+    def split(self, share: float, seed: int = 0) -> tuple["Moments", "Moments"]:
+        """The moments of a share of the games, drawn by seed, and those of the others."""
+        names = np.random.default_rng(seed).permutation(np.unique(self.games))
+        first = np.isin(self.games, names[: round(share * len(names))])
+        return self.where(first), self.where(~first)
+
+    def where(self, chosen: np.ndarray) -> "Moments":
+        """Those at a bool mask ``(S,)``, or at positions."""
+        return Moments(self.maps[chosen], self.stats[chosen], self.masks[chosen], self.games[chosen])
+
+
+def watch_games(policy: Policy, moments: int, every: int = 4, seed: int = 0, **world: Any) -> Moments:
+    """Let a policy play in `Territory-v0` (options: ``world``) until enough moments are kept.
+
+    Every ``every``-th step of each of up to 32 games at once is kept, so that what is kept differs. The maps are
+    ``seed``, ``seed + 1``, …; later games follow from them.
+    """
+    if min(moments, every) < 1 or seed < 0:
+        raise BadInput(f"expected at least 1 moment, every 1st step and seed 0, got {moments}, {every}, {seed}")
+    envs = gymnasium.make_vec("Territory-v0", num_envs=min(GAMES_AT_ONCE, moments), **world)
+    with keep_threads():
+        obs, info = envs.reset(seed=seed)
+    kept, playing, step = [], np.arange(envs.num_envs), 0
+    while len(kept) * envs.num_envs < moments:
+        if step % every == 0:
+            kept.append((obs["map"].copy(), obs["global"].copy(), info["action_mask"].copy(), playing.copy()))
+        obs, _, terminated, truncated, info = envs.step(policy(obs, info["action_mask"]))
+        ended = terminated | truncated
+        playing[ended] = playing.max() + 1 + np.arange(ended.sum())
+        step += 1
+    envs.close()
+    return Moments(*(np.concatenate(column)[:moments] for column in zip(*kept, strict=True)))
