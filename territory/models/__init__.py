@@ -14,8 +14,9 @@ from torch import nn
 from territory.errors import BadInput
 from territory.models.attention import Attention
 from territory.models.baseline import Baseline
+from territory.models.tokens import Tokens
 
-_MODELS: dict[str, type[nn.Module]] = {model.name: model for model in (Baseline, Attention)}
+_MODELS: dict[str, type[nn.Module]] = {model.name: model for model in (Baseline, Attention, Tokens)}
 
 
 def names() -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 import math
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 
 from territory.errors import BadInput
@@ -98,14 +97,15 @@ def initialise(model: nn.Module) -> None:
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.orthogonal_(module.weight, gain=math.sqrt(2))
-            nn.init.zeros_(module.bias)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
     nn.init.orthogonal_(model.actor[-1].weight, gain=0.01)
     nn.init.orthogonal_(model.critic[-1].weight, gain=1.0)
 
 
 def scale_planes(obs_map: Tensor) -> Tensor:
     """A model's door: planes 0..255 to float32 in [0, 1], shape kept."""
-    return obs_map.to(torch.float32) / 255
+    return obs_map / 255  # bytes become float32 in the same pass
 
 
 def check_observation(obs_map: Tensor, obs_global: Tensor) -> None:

@@ -10,7 +10,13 @@ import torch
 from territory import models
 from territory.errors import BadInput
 
-ALL = [("baseline", {}), ("attention", {"norm": "batch"}), ("attention", {"norm": "group", "heads": 4})]
+ALL = [
+    ("baseline", {}),
+    ("attention", {"norm": "batch"}),
+    ("attention", {"norm": "group", "heads": 4}),
+    ("tokens", {}),
+    ("tokens", {"norm": "batch", "heads": 4}),
+]
 
 
 def observation(batch=3, side=128, seed=0):
@@ -105,11 +111,10 @@ def test_divides_by_255_at_the_door():
     assert torch.equal(seen[0], planes / 255)
 
 
+@pytest.mark.parametrize("name", ["attention", "tokens"])
 @pytest.mark.parametrize("height, width", [(32, 32), (64, 64), (64, 96), (256, 256)])
-def test_attention_takes_any_sides_that_are_multiples_of_32(height, width):
-    logits, value = make("attention", norm="group")(
-        torch.zeros(2, 5, height, width, dtype=torch.uint8), torch.zeros(2, 16)
-    )
+def test_takes_any_sides_that_are_multiples_of_32(name, height, width):
+    logits, value = make(name, norm="group")(torch.zeros(2, 5, height, width, dtype=torch.uint8), torch.zeros(2, 16))
     assert logits.shape == (2, 90) and value.shape == (2,)
 
 
@@ -126,6 +131,11 @@ def test_group_norm_gives_each_example_the_same_alone_and_in_company():
 def test_baseline_says_why_it_is_tied_to_one_map_size():
     with pytest.raises(BadInput, match=r"expected a map of 128x128; came 64x64.*'attention'"):
         make("baseline")(*observation(side=64))
+
+
+def test_tokens_says_what_sides_it_takes():
+    with pytest.raises(BadInput, match=r"multiples of 16; came 100x64.*16x16 tiles"):
+        make("tokens")(torch.zeros(1, 5, 100, 64, dtype=torch.uint8), torch.zeros(1, 16))
 
 
 @pytest.mark.parametrize("height, width", [(48, 64), (100, 100), (0, 64)])
@@ -158,7 +168,7 @@ def test_a_wrong_observation_is_named(name, planes, stats, message):
 @pytest.mark.parametrize(
     "name, options, message",
     [
-        ("atention", {}, "expected a model out of baseline, attention.*came 'atention'"),
+        ("atention", {}, "expected a model out of baseline, attention, tokens.*came 'atention'"),
         ("attention", {"nrom": "group"}, "has these options: norm, heads; came nrom"),
         ("baseline", {"norm": "group"}, "has these options: none; came norm"),
         ("attention", {"norm": "layer"}, "expected a norm out of batch, group; came 'layer'"),
@@ -174,5 +184,5 @@ def test_what_cannot_be_built_is_refused_with_what_can(name, options, message):
 
 
 def test_names_lists_what_build_makes():
-    assert models.names() == ("baseline", "attention")
+    assert models.names() == ("baseline", "attention", "tokens")
     assert [models.build(name).name for name in models.names()] == list(models.names())

@@ -40,6 +40,20 @@ ATTENTION = {
     "critic": 33_025,
     "": 517_982,
 }
+TOKENS = {
+    "map_branch.stem.conv": 5 * 32 * 8 * 8 + 32,  # 10,272
+    "map_branch.patches.conv": 32 * 64 * 2 * 2 + 64,  # 8,256
+    "map_branch": 10_272 + 64 + 8_256 + 128,
+    "global_branch": 2 * 16 * 64,
+    "cross_attention.map_to_stats": 4 * 64 * 64 + 3 * 64,  # no bias for keys: it could not learn
+    "cross_attention.stats_to_map": 16_576,
+    "cross_attention.think": 16_576,  # 64 -> 128 -> 64
+    "cross_attention": 3 * 16_576 + 3 * 128,
+    "fusion": 16 * 64 * 256 + 256,
+    "actor": 44_506,
+    "critic": 33_025,
+    "": 410_811,
+}
 
 
 @cache  # the largest matrix takes a second to make orthogonal
@@ -69,3 +83,9 @@ def test_all_parameters_train_and_the_named_parts_hold_all_of_them(name):
     parts = dict(model.named_children())
     assert sum(count(part) for part in parts.values()) == count(model)
     assert set(parts) - {"cross_attention"} == {"map_branch", "global_branch", "fusion", "actor", "critic"}
+
+
+@pytest.mark.parametrize("options", [{}, {"norm": "batch"}, {"heads": 4}], ids=str)
+@pytest.mark.parametrize("part, expected", TOKENS.items())
+def test_tokens_part(part, expected, options):
+    assert count(build("tokens", **options).get_submodule(part)) == expected
