@@ -21,7 +21,7 @@ def plot_stats(obs_global: np.ndarray, ax: Axes | None = None, before: np.ndarra
     ax.axvline(0, color=style.TEXT, linewidth=0.8)
     ax.set_yticks(range(len(Stat)), [stat.name.replace("_", " ").lower() for stat in Stat])
     ax.set_ylim(len(Stat) - 0.4, -0.6)
-    ax.set_xlim(-1.2, 1.2)
+    ax.set_xlim(-1.4, 1.2)
     style.tidy(ax, "the sixteen statistics")
     ax.grid(False)
     return ax

@@ -190,7 +190,7 @@ function makeStats(model, explain) {
       bar.style.left = `${50 + 50 * Math.min(now, 0)}%`;
       bar.style.width = `${50 * Math.abs(now)}%`;
       mark.style.left = `${50 + 50 * then}%`;
-      value.textContent = now.toFixed(3);
+      value.textContent = now.toFixed(3).replace("-", "−");
       const step = now - then;
       change.textContent = Math.abs(step) < 5e-4 ? "" : `${step > 0 ? "▲ +" : "▼ −"}${Math.abs(step).toFixed(3)}`;
     });
@@ -388,17 +388,18 @@ function render({ model, el }) {
 
   let last = 0;
   const clock = setInterval(() => {
-    const now = performance.now();
-    if (line.busy() || now - last < 1000 / model.get("speed")) return;
+    const [now, period] = [performance.now(), 1000 / model.get("speed")];
+    if (line.busy() || now - last < period) return;
     if (held && now - held.since > HOLD_MS) line.send(held.message());
     else if (!held && model.get("running")) line.send(order(WAIT));
     else return;
-    last = now;
+    last = Math.max(last + period, now - period); // a tick that came late does not delay those after it
   }, 10);
 
   drawScene();
   board.draw();
   planes.draw();
+  el.classList.add("territory-widget");
   el.append(root);
   return () => {
     clearInterval(clock);
