@@ -1,19 +1,18 @@
 """``territory migrate``: a trained agent's network becomes another network, without starting from nothing."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from territory.training.config import HELD_OUT_SEED, Norm
+from territory.training.config import Norm
 
 if TYPE_CHECKING:
     from territory.training.agent import Agent
     from territory.training.config import TrainConfig
-
-Flag = tyro.conf.FlagCreatePairsOff[bool]  # --measure without a --no-measure
 
 
 def migrate(
@@ -24,7 +23,7 @@ def migrate(
     moments: int = 4096,
     epochs: int = 8,
     seed: int = 0,
-    measure: Flag = False,
+    measure: int = 0,
 ) -> int:
     """Carry a trained agent over into another network; go on with train --init FILE.
 
@@ -36,7 +35,7 @@ def migrate(
         moments: Moments of the old agent's games that the new network learns from.
         epochs: How often it goes over them.
         seed: Of the games and the new weights.
-        measure: Afterwards train it and a fresh network to 90 % of the last 100 games won, and compare.
+        measure: Afterwards train it and a fresh network to 90 % of the last 100 games won, from this many seeds.
     """
     from territory.profiling import format_table
     from territory.training import migration
@@ -48,8 +47,9 @@ def migrate(
     student, carried = migration.make_student(agent, config)
     print(format_table(carried, total=True), share_line(old, new, carried), sep="\n")
     print(f"{old}: playing for {moments:,} moments …", file=sys.stderr)
-    seen = watch_games(drawing(agent), moments, seed=seed, **config.world())
-    print(f"learning to answer alike on {len(seen):,} moments of {len(set(seen.games)):,} games:")
+    seen = watch_games(drawing(agent), moments, migration.EVERY, seed, **config.world())
+    steps = migration.EVERY * len(seen)
+    print(f"learning to answer alike on {len(seen):,} moments of {len(set(seen.games)):,} games ({steps:,} steps):")
     for likeness in migration.distil(student, agent.model, seen, epochs, seed):
         print(
             f"  epoch {likeness.epoch}: {likeness.same_choice:.1%} the same choice, policies {likeness.kl:.3f} nats "
@@ -60,7 +60,7 @@ def migrate(
     print(f"{out}: see how strong it is: territory evaluate {out}")
     print(f"train it on: territory train --model {new} --norm {norm} --init {out}")
     if measure:
-        compare(replace(config, init=str(Path(out).resolve())))
+        compare(replace(config, init=str(Path(out).resolve())), range(seed, seed + measure))
     return 0
 
 
@@ -75,16 +75,18 @@ def drawing(agent: "Agent"):
     return lambda obs, mask: agent.act(obs, mask, deterministic=False)
 
 
-def compare(config: "TrainConfig") -> None:
-    """Print how a migrated network does before its first step, and how long it and a fresh one train to 90 %."""
+def compare(config: "TrainConfig", seeds: Sequence[int]) -> None:
+    """Print how a migrated network does before its first step, and how long it and fresh ones train to 90 %."""
     from territory.training.evaluation import evaluate
     from territory.training.migration import steps_to
 
-    result = evaluate(config.init, config.num_bots, config.opponents, seed=HELD_OUT_SEED)
+    result = evaluate(config.init, config.num_bots, config.opponents)
     low, high = result.interval
     print(f"before its first step it wins {result.win_rate:.1%} of {result.games} ({low:.1%} to {high:.1%})")
-    taken = {"migrated": steps_to(config), "fresh": steps_to(replace(config, init=None))}
-    for name, steps in taken.items():
-        print(f"{name}: {steps or 'not within its run':,} steps to 90 % of the last 100 games won")
-    if None not in taken.values():
-        print(f"saved: {taken['fresh'] - taken['migrated']:,} steps")
+    for seed in seeds:
+        runs = {
+            name: replace(config, seed=seed, init=init) for name, init in (("migrated", config.init), ("fresh", None))
+        }
+        taken = {name: steps_to(run) for name, run in runs.items()}
+        told = (f"{name} {'not within its run' if steps is None else f'{steps:,}'}" for name, steps in taken.items())
+        print(f"steps to 90 % of the last 100 games won, seed {seed}: {', '.join(told)}", flush=True)

@@ -23,6 +23,7 @@ from territory.training.recorded import Moments
 
 LEARNING_RATE = 1e-3
 MINIBATCH = 128
+EVERY = 4  # steps of a game from one moment that is learned to the next
 VALUE_WEIGHT = 0.5  # as PPO's own
 WINDOW = 100  # games behind a win rate
 
