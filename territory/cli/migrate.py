@@ -1,5 +1,6 @@
 """``territory migrate``: a trained agent's network becomes another network, without starting from nothing."""
 
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from territory.training.config import Norm
+from territory.errors import BadInput
+from territory.training.config import Norm, TrainConfig
 
 if TYPE_CHECKING:
     from territory.training.agent import Agent
-    from territory.training.config import TrainConfig
 
 
 def migrate(
@@ -42,6 +43,8 @@ def migrate(
     from territory.training.agent import Agent, load_agent, save_agent
     from territory.training.recorded import watch_games
 
+    if Path(out).is_dir():
+        raise BadInput(f"out is the file that the new agent goes into, and {out} is a folder")
     agent = load_agent(old)
     config = replace(migration.new_config(agent, new, norm), seed=seed)
     student, carried = migration.make_student(agent, config)
@@ -58,7 +61,7 @@ def migrate(
         )
     save_agent(Agent(student.eval(), config.as_dict()), out)
     print(f"{out}: see how strong it is: territory evaluate {out}")
-    print(f"train it on: territory train --model {new} --norm {norm} --init {out}")
+    print(f"train it on: territory train {flags_of(replace(config, init=out))}")
     if measure:
         compare(replace(config, init=str(Path(out).resolve())), range(seed, seed + measure))
     return 0
@@ -70,12 +73,23 @@ def share_line(old: str, new: str, carried: list) -> str:
     return f"carried from {old} by name and shape: {parts:,} of the {whole:,} parameters of {new}, {parts / whole:.1%}"
 
 
+def flags_of(config: TrainConfig) -> str:
+    """What to type after ``territory train`` to get this configuration: whatever isn't as usual."""
+    usual = TrainConfig().as_dict()
+    changed = {name: value for name, value in config.as_dict().items() if value != usual[name]}
+    words: list[str] = []
+    for name, value in changed.items():
+        flag = name.replace("_", "-")
+        words += [f"--{flag}" if value else f"--no-{flag}"] if isinstance(value, bool) else [f"--{flag}", str(value)]
+    return shlex.join(words)
+
+
 def drawing(agent: "Agent"):
     """Its policy with actions drawn, so that its games differ."""
     return lambda obs, mask: agent.act(obs, mask, deterministic=False)
 
 
-def compare(config: "TrainConfig", seeds: Sequence[int]) -> None:
+def compare(config: TrainConfig, seeds: Sequence[int]) -> None:
     """Print how a migrated network does before its first step, and how long it and fresh ones train to 90 %."""
     from territory.training.evaluation import evaluate
     from territory.training.migration import steps_to

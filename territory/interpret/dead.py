@@ -3,7 +3,8 @@
 What is watched, on the network's own forward and backward pass, in evaluation mode:
 
 - every softmax, whoever calls it: ours, ``torch.nn.MultiheadAttention``, ``F.scaled_dot_product_attention``, a line
-  of a forward method. A weight that is the same for every input is no choice; over one key it can only be 1.
+  of a forward method. A weight that is the same for every input is a fixed average, no look at the input; over one
+  key it can only be 1.
 - the gradient of every parameter under a loss that touches every output.
 
 What is not seen: softmax written out as ``exp`` and a division, compiled or scripted code, parameters that don't

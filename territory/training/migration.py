@@ -75,8 +75,10 @@ def new_config(old: Agent, name: str, norm: str) -> TrainConfig:
 def distil(student: nn.Module, teacher: nn.Module, moments: Moments, epochs: int, seed: int = 0) -> Iterator[Likeness]:
     """Teach a network another one's policy and value; hands out how alike they are before and after each epoch.
 
-    The last tenth of the games is only looked at, never learned from.
+    A tenth of the games is only looked at, never learned from.
     """
+    if epochs < 0:
+        raise BadInput(f"epochs must be 0 or more, got {epochs}")
     learned, held_out = moments.split(0.9)
     if not len(learned) or not len(held_out):
         raise BadInput("expected moments of at least two games, to learn from one and to measure on another")

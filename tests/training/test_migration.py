@@ -1,6 +1,7 @@
 """From one network to another: what fits is carried, the rest learns to answer alike, and a run starts from there."""
 
 import dataclasses
+import shlex
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 
 from territory import models
 from territory.cli import main
+from territory.cli.migrate import flags_of
 from territory.errors import BadInput
 from territory.training import PPO, Agent, RandomPolicy, TrainConfig, load_agent, run, save_agent
 from territory.training.migration import carry_over, distil, make_student, new_config, steps_to
@@ -114,9 +116,11 @@ def test_moments_are_those_of_the_seed(moments):
 def test_the_command_writes_an_agent_from_which_a_run_starts_and_goes_on(teacher, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     save_agent(teacher, "old.safetensors")
-    command = "migrate old.safetensors attention --norm batch --out new.safetensors --moments 96 --epochs 1"
+    command = "migrate old.safetensors attention --norm batch --out new.safetensors --moments 96 --epochs 1 --measure 1"
     assert main(command.split()) == 0
     printed = capsys.readouterr().out
+    assert "before its first step it wins 0.0% of 64" in printed
+    assert "seed 0: migrated not within its run, fresh not within its run" in printed
     assert "517,982 of the 517,982 parameters of attention, 100.0%" in printed and "epoch 1" in printed
     new = load_agent("new.safetensors")
     assert new.model.options["norm"] == new.config["norm"] == "batch"
@@ -127,6 +131,20 @@ def test_the_command_writes_an_agent_from_which_a_run_starts_and_goes_on(teacher
     started.train(stop=lambda: True)
     (tmp_path / "new.safetensors").unlink()
     assert run.resume("runs/on").train()
+
+
+def test_a_folder_is_no_place_for_the_new_agent(tmp_path, capsys):
+    assert main(["migrate", "attention", "attention", "--out", str(tmp_path)]) == 2
+    assert "is a folder" in capsys.readouterr().err
+
+
+def test_the_command_that_trains_on_says_all_that_is_not_as_usual(monkeypatch):
+    started = []
+    monkeypatch.setattr("territory.cli.train.train", lambda config, resume: started.append(config) or 0)
+    config = dataclasses.replace(SMALL, anneal_lr=True, normalize_advantages=False, init="a file")
+    assert main(["train", *shlex.split(flags_of(config))]) == 0
+    assert started == [config]
+    assert flags_of(TrainConfig()) == ""
 
 
 def test_a_run_does_not_start_from_another_network_than_it_trains(teacher, tmp_path):
