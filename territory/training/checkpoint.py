@@ -69,9 +69,14 @@ def write_atomically(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(temporary, path)
+    move(temporary, path)
+
+
+def move(source: Path, target: Path) -> None:
+    """Give a file or folder its final name, in a way that survives a power cut."""
+    os.replace(source, target)
     if os.name == "posix":  # the new name itself is only safe once the folder is written too
-        folder = os.open(path.parent, os.O_RDONLY)
+        folder = os.open(target.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:

@@ -10,6 +10,7 @@ In ``runs-dir``:
 
 import json
 import math
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -64,15 +65,18 @@ class Run:
     ) -> bool:
         """Train to the end or until ``stop()``, logging each update; True if the end was reached.
 
-        A checkpoint is written every ``checkpoint_every`` updates and at the end, stopped or not.
+        A checkpoint is written every ``checkpoint_every`` updates and at the end, stopped or not. What it counts as
+        done is in the log and in TensorBoard's file before: a kill in between is made good by `resume`.
         """
         from torch.utils.tensorboard import SummaryWriter  # slow to import, and only training needs it
 
-        with SummaryWriter(str(self.folder), purge_step=self.ppo.step) as board:
+        # TensorBoard forgets what it was told from purge_step on: the updates that will be made again.
+        with SummaryWriter(str(self.folder), purge_step=self.ppo.step + 1) as board:
             for update in self.ppo.updates():
                 self._log(board, update)
                 ending = stop() or update.update == update.updates
                 if ending or update.update % self.ppo.config.checkpoint_every == 0:
+                    board.flush()
                     self.save()
                 if callback is not None:
                     callback(update)
@@ -84,10 +88,17 @@ class Run:
         """Write the checkpoint: whole or not at all."""
         files.write(self.checkpoint, snapshot(self.ppo))
 
+    def write_config(self) -> None:
+        """Write what the run is trained with, for people and other programs: `resume` reads the checkpoint."""
+        text = json.dumps(self.ppo.config.as_dict(), indent=1)
+        files.write_atomically(self.folder / "config.json", text.encode())
+
     def _log(self, board: Any, update: Update) -> None:
         values = {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in update.as_dict().items()}
         with open(self.folder / "log.jsonl", "a", encoding="utf-8") as file:
             file.write(json.dumps(values) + "\n")
+            file.flush()
+            os.fsync(file.fileno())  # a power cut must not take a line that the next checkpoint counts on
         for name, tag in SCALARS.items():
             if values[name] is not None:
                 board.add_scalar(tag, values[name], update.step)
@@ -100,10 +111,13 @@ def start(config: TrainConfig, envs: Any = None) -> Run:
     folder = Path(config.runs_dir) / name
     if folder.exists():
         raise BadInput(f"the run {folder} exists: continue it with --resume {folder}, or choose another --name")
-    run = Run(folder, PPO(replace(config, name=name), envs))
-    folder.mkdir(parents=True)
-    files.write_atomically(folder / "config.json", json.dumps(run.ppo.config.as_dict(), indent=1).encode())
+    # Under another name until it is complete: a run that is killed here can be started again.
+    run = Run(folder.with_name(f".{name}.new"), PPO(replace(config, name=name), envs))
+    run.folder.mkdir(parents=True, exist_ok=True)
+    run.write_config()
     run.save()
+    files.move(run.folder, folder)
+    run.folder = folder
     return run
 
 
@@ -125,6 +139,9 @@ def resume(folder: str | Path, config: TrainConfig | None = None, envs: Any = No
     run = Run(folder, PPO(config, envs, files.build_model(content)))  # what `init` named may be gone by now
     restore(run.ppo, content)
     _forget_after(run.folder / "log.jsonl", run.ppo.update)
+    if config != saved:  # so that it stays what was asked for, should this continuation be killed at once
+        run.write_config()
+        run.save()
     return run
 
 
