@@ -25,10 +25,26 @@ class ReplayRecord:
         """uint8 (T, 5, H, W): the maps that the network was given."""
         return np.stack([frame.obs["map"] for frame in self.frames])
 
+    def followed_by(self, more: "ReplayRecord", keep: int) -> "ReplayRecord":
+        """The first ``keep`` frames of this record, and then those of another of the same network and map."""
+        attention = {
+            name: np.concatenate([weights[:keep], more.attention[name]]) for name, weights in self.attention.items()
+        }
+        return ReplayRecord(
+            self.frames[:keep] + more.frames,
+            np.concatenate([self.probabilities[:keep], more.probabilities]),
+            np.concatenate([self.values[:keep], more.values]),
+            attention,
+        )
+
 
 def capture_replay(model: nn.Module, replay: Replay) -> ReplayRecord:
     """Play a replay again and run the network, in evaluation mode, on every frame of it."""
-    frames = tuple(replay.play())
+    return capture_frames(model, tuple(replay.play()))
+
+
+def capture_frames(model: nn.Module, frames: tuple[Frame, ...]) -> ReplayRecord:
+    """Run the network, in evaluation mode, on some frames: one or more, of one game or not."""
     chunks = [frames[start : start + BATCH] for start in range(0, len(frames), BATCH)]
     with evaluating(model):
         parts = [_run(model, chunk) for chunk in chunks]

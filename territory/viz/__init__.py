@@ -4,30 +4,33 @@ from territory.viz.board import attention_picture, board_picture, player_name, p
 from territory.viz.compass import Compass, by_part, plot_action_compass
 from territory.viz.curves import plot_intervals, plot_learning_curve, plot_value
 from territory.viz.film import film, save_film
-from territory.viz.moment import moment_figure, scale_of
-from territory.viz.panel import DecisionPanel
+from territory.viz.packing import layer_words, pack_moment, pack_record
 from territory.viz.parameters import parameter_figure, plot_parameter_shares, plot_parameters_against_macs
 from territory.viz.playing import COMPASS, playing_figure, plot_mask
 from territory.viz.png import figure_png, to_png
 from territory.viz.pointing import direction_towards
+from territory.viz.seen import View, seen_figure
 from territory.viz.stats import plot_stats
-from territory.viz.style import colour_bar_css
+from territory.viz.style import PALETTES, colour_table
 from territory.viz.words import PLANE_SENTENCES, STAT_SENTENCES
 
 __all__ = [
     "COMPASS",
+    "PALETTES",
     "PLANE_SENTENCES",
     "STAT_SENTENCES",
     "Compass",
-    "DecisionPanel",
+    "View",
     "attention_picture",
     "board_picture",
     "by_part",
-    "colour_bar_css",
+    "colour_table",
     "direction_towards",
     "figure_png",
     "film",
-    "moment_figure",
+    "layer_words",
+    "pack_moment",
+    "pack_record",
     "parameter_figure",
     "player_name",
     "playing_figure",
@@ -43,6 +46,6 @@ __all__ = [
     "plot_stats",
     "plot_value",
     "save_film",
-    "scale_of",
+    "seen_figure",
     "to_png",
 ]

@@ -74,6 +74,7 @@ def attention_picture(
     strength: float,
     scale: int = 1,
     borders: bool = True,
+    palette: str = style.ATTENTION_MAP,
 ) -> np.ndarray:
     """A frame's board under its attention.
 
@@ -84,6 +85,7 @@ def attention_picture(
         strength: 0 the board alone, 1 the exact colours of the scale.
         scale: pixels per side of a tile.
         borders: keep borders and cities on top, so that the map is never lost.
+        palette: one of `style.PALETTES`.
 
     Returns:
         uint8 (H * scale, W * scale, 3).
@@ -91,7 +93,7 @@ def attention_picture(
     board = board_picture(frame, scale)
     share = (attention - low) / (high - low) if high > low else np.zeros_like(attention)
     levels = (np.clip(share, 0, 1) * 255).astype(np.uint8)
-    heat = _attention_colours()[to_tiles(levels, *board.shape[:2])]
+    heat = _colours(palette)[to_tiles(levels, *board.shape[:2])]
     weight = min(1.0, max(0.0, strength))
     mixed = ((1 - weight) * board + weight * heat).round().astype(np.uint8)
     if borders:
@@ -101,8 +103,8 @@ def attention_picture(
 
 
 @cache
-def _attention_colours() -> np.ndarray:
-    return style.colour_table(style.ATTENTION_MAP)
+def _colours(palette: str) -> np.ndarray:
+    return style.colour_table(palette)
 
 
 def plot_attention(
@@ -114,6 +116,7 @@ def plot_attention(
     high: float | None = None,
     title: str = "",
     borders: bool = True,
+    palette: str = style.ATTENTION_MAP,
 ) -> Axes:
     """A gate (h, w) laid over the frame's board, with its scale beside it.
 
@@ -123,9 +126,9 @@ def plot_attention(
     ax = style.axes(ax, 5.4, 4.6)
     low = float(attention.min()) if low is None else low
     high = float(attention.max()) if high is None else high
-    picture = attention_picture(frame, attention, low, high, strength, scale=4, borders=borders)
+    picture = attention_picture(frame, attention, low, high, strength, scale=4, borders=borders, palette=palette)
     ax.imshow(picture, interpolation="nearest")
-    scale = ScalarMappable(Normalize(low, high), style.ATTENTION_MAP)
+    scale = ScalarMappable(Normalize(low, high), palette)
     bar = ax.figure.colorbar(scale, ax=ax, fraction=0.045, pad=0.02)
     bar.ax.tick_params(labelsize=style.SMALL_SIZE, colors=style.TEXT)
     bar.outline.set_visible(False)

@@ -15,6 +15,7 @@ PAPER = "#ffffff"
 TEXT = "#20262c"
 FAINT = "#7d868e"  # grid, ticks, what is masked
 ATTENTION_MAP = "inferno"  # dark to bright: how strongly a place is attended to
+PALETTES = (ATTENTION_MAP, "viridis", "cividis", "gray")  # to choose from: all keep their order in grey
 SHARE_MAP = "PuBu"  # white to blue: a share of probability
 TITLE_SIZE, LABEL_SIZE, SMALL_SIZE = 11, 9.5, 8.5
 
@@ -61,9 +62,3 @@ def titled(ax: Axes, title: str) -> Axes:
 def colour_table(name: str) -> np.ndarray:
     """uint8 (256, 3): a colour map as red green blue."""
     return (colormaps[name](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
-
-
-def colour_bar_css(name: str = ATTENTION_MAP) -> str:
-    """A colour map as a CSS gradient from left to right."""
-    stops = colour_table(name)[np.linspace(0, 255, 9).astype(int)]
-    return f"linear-gradient(to right, {', '.join('rgb({}, {}, {})'.format(*stop) for stop in stops)})"

@@ -70,12 +70,3 @@ def test_the_chosen_action_is_outlined_and_none_when_there_was_none():
     (path,) = outlined.collections[1].get_paths()
     assert path.vertices[:-1, 0].max() < -1  # all of it in the west (the last vertex only closes the path)
     assert len(viz.plot_action_compass(distribution(N=1), chosen=-1).collections[1].get_paths()) == 0
-
-
-def test_the_panel_draws_each_step_as_it_is_whatever_came_before():
-    probabilities = np.stack([distribution(N=1), distribution(S=1), distribution(WAIT=1)])
-    panel = viz.DecisionPanel(probabilities, np.array([0.0, 1.0, 0.5]), np.array([0, 40, -1]))
-    pictures = [panel.draw(step) for step in (0, 1, 2, 0)]
-    assert pictures[0].shape == (512, 360, 3) and pictures[0].dtype == np.uint8
-    assert (pictures[0] == pictures[3]).all()
-    assert (pictures[0] != pictures[1]).any() and (pictures[1] != pictures[2]).any()

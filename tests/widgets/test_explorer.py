@@ -1,19 +1,23 @@
-"""The explorer's state without a browser: what a moved control changes, and what it shows."""
+"""The explorer's Python side: what it sends, what it answers, and what it leaves behind."""
 
 import base64
+import json
+import re
+import zlib
 from io import BytesIO
 
+import gymnasium
 import numpy as np
 import pytest
 import torch
+import traitlets
 from PIL import Image
 
-from territory import models, viz
+from territory import interpret, models, viz
 from territory.errors import BadInput
-from territory.interpret import capture
 from territory.training.agent import Agent
 from territory.widgets import AttentionExplorer
-from territory.world.actions import describe
+from territory.world.layout import Plane, Stat
 
 
 @pytest.fixture
@@ -21,101 +25,191 @@ def explorer(replay, network):
     return AttentionExplorer(replay, network, step=4)
 
 
-def pixels(image):
-    return np.asarray(Image.open(BytesIO(image.value)).convert("RGB"))
+@pytest.fixture(scope="module")
+def tokens():
+    torch.manual_seed(1)
+    return models.build("tokens").eval()
 
 
-def test_the_board_is_the_frames_attention_over_its_board(explorer, network):
+@pytest.fixture
+def sent(explorer, monkeypatch):
+    messages = []
+    monkeypatch.setattr(explorer, "send", lambda content, buffers=None: messages.append((content, buffers)))
+    return messages
+
+
+def arrays(index, data):
+    dtypes = {"u": np.uint8, "i": np.int32, "f": np.float32}
+    found = {}
+    for entry in index:
+        dtype = np.dtype(f"<{entry['type']}")
+        assert dtype.kind in dtypes
+        size = int(np.prod(entry["shape"]))
+        found[entry["name"]] = np.frombuffer(data, dtype, size, entry["at"]).reshape(entry["shape"])
+    return found
+
+
+def buffers_of(frame, **changes):
+    parts = {
+        "stats": frame.obs["global"],
+        "owner": frame.owner,
+        "city": frame.city,
+        "density": frame.obs["map"][Plane.TROOPS],
+    } | changes
+    return [memoryview(np.ascontiguousarray(parts[name]).tobytes()) for name in ("stats", "owner", "city", "density")]
+
+
+def test_the_page_gets_every_frame_and_all_that_the_network_computed_in_it(explorer):
+    found, record = arrays(explorer.about["index"], zlib.decompress(explorer.game)), explorer.record
+    frame = record.frames[7]
+    assert (found["owner"][7] & 127 == frame.owner).all()
+    assert ((found["owner"][7] & 128 > 0) == (frame.city > 0)).all()
+    assert (found["density"][7][frame.owner] == frame.obs["map"][Plane.TROOPS]).all()
+    assert (found["stats"][7] == frame.obs["global"]).all()
+    assert (found["0.policy"] == record.probabilities).all() and (found["0.value"] == record.values).all()
+    (layer,) = [each for each in explorer.about["networks"][0]["layers"] if each["name"] == "spatial.2"]
+    weights = layer["low"] + found["0.spatial.2"] / 65535 * (layer["high"] - layer["low"])
+    assert np.abs(weights - record.attention["spatial.2"]).max() < 1e-5  # so three decimals are right
+
+
+def test_an_unchanged_question_gets_the_recorded_answer(explorer, sent):
+    explorer._answer(None, {"ask": "imagine", "serial": 5, "step": 4}, buffers_of(explorer.record.frames[4]))
+    content, (data,) = sent[0]
+    found = arrays(content["index"], data)
+    assert content["serial"] == 5 and "0%" in content["moved"]
+    assert found["0.policy"] == pytest.approx(explorer.record.probabilities[4], abs=1e-5)
+    assert found["0.spatial.1"] == pytest.approx(explorer.record.attention["spatial.1"][4].reshape(-1), abs=1e-5)
+
+
+def test_what_if_runs_the_real_network_on_moved_statistics_and_painted_land(explorer, network, sent):
     frame = explorer.record.frames[4]
-    with capture(network) as attention, torch.no_grad():
-        network(*(torch.from_numpy(frame.obs[key][None]) for key in ("map", "global")))
-    ends = explorer.record.attention["spatial.1"].min(), explorer.record.attention["spatial.1"].max()
-    expected = viz.attention_picture(frame, attention["spatial.1"][0].numpy(), *ends, strength=0.85, scale=8)
-    assert np.abs(pixels(explorer.board).astype(int) - expected).max() <= 2  # a batch rounds otherwise than one frame
+    stats, owner = frame.obs["global"].copy(), frame.owner.copy()
+    stats[Stat.RANK], owner[:32] = 1, 1
+    message = {"ask": "imagine", "serial": 1, "step": 4}
+    explorer._answer(None, message, buffers_of(frame, stats=stats, owner=owner))
+    imagined = interpret.imagine(frame, stats, owner, density=frame.obs["map"][Plane.TROOPS])
+    with torch.no_grad():
+        inputs = (torch.from_numpy(imagined.obs[key][None]) for key in ("map", "global"))
+        _, value = network(*inputs)
+    found = arrays(sent[0][0]["index"], sent[0][1][0])
+    assert found["0.value"][0] == pytest.approx(value.item(), abs=1e-6)
+    assert abs(value.item() - explorer.record.values[4]) > 1e-4
+    before, explorer.step = explorer.static_png(), 5
+    assert explorer._imagined is None and explorer.static_png() != before  # another step is recorded again
 
 
-def test_moving_the_time_changes_board_panel_and_status(explorer):
-    before = explorer.board.value, explorer.panel.value, explorer.status.value
-    explorer.time.value = 9
-    after = explorer.board.value, explorer.panel.value, explorer.status.value
-    assert all(old != new for old, new in zip(before, after, strict=True))
-    explorer.time.value = 4
-    assert (explorer.board.value, explorer.panel.value, explorer.status.value) == before
+def test_two_networks_stand_side_by_side_on_the_same_states(replay, network, tokens):
+    explorer = AttentionExplorer(replay, network, other=tokens)
+    assert [each["name"] for each in explorer.about["networks"]] == ["attention", "tokens"]
+    assert explorer.layers == ["spatial.1", "cross.map_to_stats"]
+    found = arrays(explorer.about["index"], zlib.decompress(explorer.game))
+    assert found["1.cross.stats_to_map"].shape == (13, 2, 16, 16)
+    assert not (found["0.policy"] == found["1.policy"]).all()
+    assert Image.open(BytesIO(explorer.static_png())).size == (1200, 920)
+    assert AttentionExplorer(replay, tokens, other=tokens).names == ["tokens 1", "tokens 2"]
+    assert AttentionExplorer(replay, tokens, other=tokens, names=("a", "b")).names == ["a", "b"]
+    with pytest.raises(BadInput, match="a name for each of 2 networks; came a"):
+        AttentionExplorer(replay, tokens, other=tokens, names=("a",))
 
 
-def test_the_status_says_the_step_the_order_and_the_value(explorer, replay):
-    assert "<b>step 4</b>" in explorer.status.value
-    assert describe(int(replay.actions[4])) in explorer.status.value
-    assert f"value {explorer.record.values[4]:+.2f}" in explorer.status.value
-    explorer.time.value = explorer.time.max
-    assert "the game is over" in explorer.status.value
-
-
-def test_no_overlay_strength_shows_the_plain_board(explorer):
-    explorer.strength.value = 0
-    assert (pixels(explorer.board) == viz.board_picture(explorer.record.frames[4], 8)).all()
-
-
-def test_another_layer_changes_the_board_and_its_scale(explorer):
-    board, scale = explorer.board.value, explorer.scale.value
-    explorer.layer.value = "spatial.3"
-    assert explorer.board.value != board and explorer.scale.value != scale
-    assert f"{explorer.record.attention['spatial.3'].max():.3f}" in explorer.scale.value
-
-
-def test_every_layer_of_the_network_can_be_chosen(explorer):
-    assert [label for label, _ in explorer.layer.options] == [
-        "spatial.1 · 16×16 cells",
-        "spatial.2 · 4×4 cells",
-        "spatial.3 · 2×2 cells",
-        "cross.map_to_stats · 1 × 1 × 1 weights",
-    ]
-
-
-def test_a_cross_attention_with_one_key_says_so_and_leaves_the_board_plain(explorer):
-    explorer.layer.value = "cross.map_to_stats"
-    assert "from 1.000 to 1.000" in explorer.scale.value and "no choice" in explorer.scale.value
-    assert (pixels(explorer.board) == viz.board_picture(explorer.record.frames[4], 8)).all()
-    assert explorer.static_png()
-
-
-def test_a_network_without_attention_shows_the_game_and_its_policy():
+def test_a_network_without_attention_shows_the_game_and_says_so():
     from territory.world import WorldParams
     from territory.world.replay import record
 
     game = record(lambda obs, mask: 80, WorldParams(num_bots=1, max_steps=2), seed=1)
     explorer = AttentionExplorer(game, models.build("baseline"))
-    assert explorer.layer.options == (("this network has no attention", None),)
-    assert (pixels(explorer.board) == viz.board_picture(explorer.record.frames[0], 4)).all()
-    assert explorer.scale.value == ""
+    assert explorer.layers == [""] and explorer.about["networks"][0]["layers"] == []
+    assert "no attention" in explorer.about["networks"][0]["note"]
     assert explorer.static_png()
 
 
 def test_an_agent_is_as_good_as_its_network(replay, network, explorer):
-    assert AttentionExplorer(replay, Agent(network), step=4).board.value == explorer.board.value
+    assert AttentionExplorer(replay, Agent(network), step=4).game == explorer.game
 
 
-def test_play_moves_the_slider_in_the_browser_and_knows_the_games_end(explorer, replay):
-    assert explorer.play.max == explorer.time.max == len(replay.actions)
-    assert explorer._link.source == (explorer.play, "value") and explorer._link.target == (explorer.time, "value")
+def test_a_live_game_is_caught_up_with_and_another_one_begun(network):
+    env = gymnasium.make("Territory-v0", height=64, width=64, num_bots=2, max_steps=20)
+    env.reset(seed=3)
+    for _ in range(3):
+        env.step(80)
+    explorer = AttentionExplorer(env.unwrapped, network)
+    assert explorer.words["live"] and len(explorer.record.frames) == 4
+    explorer.catch_up()
+    assert explorer.step == 1  # nothing new: nothing moves
+    for _ in range(2):
+        env.step(80)
+    explorer.catch_up()
+    assert explorer.step == 5 and [frame.action for frame in explorer.record.frames] == [80] * 5 + [-1]
+    whole = interpret.capture_replay(network, env.unwrapped.replay())
+    assert explorer.record.values == pytest.approx(whole.values, abs=1e-5)
+    assert explorer.record.attention["spatial.3"] == pytest.approx(whole.attention["spatial.3"], abs=1e-5)
+    env.reset(seed=4)
+    explorer.catch_up()
+    assert explorer.step == 0 and len(explorer.record.frames) == 1
+
+
+def test_the_standalone_page_holds_the_game_and_nothing_from_a_network(explorer, tmp_path):
+    explorer.save_html(tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text("utf-8")
+    assert not re.findall(r"(?:src|href)\s*=|@import|url\(|\bimport\b[ (]|fetch\(", page)
+    assert {link for link in re.findall(r"https?://[^\s\"']+", page)} == {"http://www.w3.org/2000/svg"}  # a name only
+    state = json.loads(re.search(r'id="state">(.*?)</script>', page, re.S)[1])
+    assert state["step"] == 4 and state["words"]["standalone"] and not state["what_if"]
+    assert base64.b64decode(re.search(r'id="game">(.*?)</script>', page, re.S)[1]) == explorer.game
 
 
 def test_exported_pages_find_a_picture_beside_the_widget(explorer):
     bundle = explorer._repr_mimebundle_()
+    bundle = bundle[0] if isinstance(bundle, tuple) else bundle
     assert "application/vnd.jupyter.widget-view+json" in bundle
-    picture = Image.open(BytesIO(base64.b64decode(bundle["image/png"])))
-    assert picture.size == (1200, 460)
+    assert Image.open(BytesIO(base64.b64decode(bundle["image/png"]))).size == (1200, 460)
 
 
-def test_the_picture_is_saved_and_the_same_every_time(explorer, tmp_path):
+@pytest.mark.parametrize(
+    "change", [{"step": 8}, {"palette": "viridis"}, {"strength": 0.2}, {"layers": ["spatial.3"]}, {"scale": "moment"}]
+)
+def test_the_picture_is_the_same_every_time_and_follows_the_controls(change, explorer, tmp_path):
     for name in ("a.png", "b.png"):
         explorer.save_png(tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
-    explorer.time.value = 8
-    explorer.save_png(tmp_path / "c.png")
-    assert (tmp_path / "c.png").read_bytes() != (tmp_path / "a.png").read_bytes()
+    explorer.set_trait(*change.popitem())
+    assert explorer.static_png() != (tmp_path / "a.png").read_bytes()
 
 
-def test_a_step_outside_the_game_is_refused(replay, network):
+def test_the_picture_shows_the_chosen_statistic_of_a_cross_attention(replay, tokens):
+    explorer = AttentionExplorer(replay, tokens)
+    for layer in ("cross.map_to_stats", "cross.stats_to_map"):
+        explorer.layers = [layer]
+        pictures = set()
+        for stat, head in ((0, -1), (9, -1), (9, 0)):
+            explorer.stat, explorer.heads = stat, [head]
+            pictures.add(explorer.static_png())
+        assert len(pictures) == 3
+
+
+def test_the_buttons_send_files_of_the_view_that_the_browser_shows(explorer, sent):
+    explorer._answer(None, {"ask": "picture", "set": {"step": 6, "palette": "gray"}}, [])
+    explorer._answer(None, {"ask": "page"}, [])
+    assert sent[0][0] == {"file": "explorer-step-6.png"} and sent[0][1] == [explorer.static_png()]
+    assert sent[1][0] == {"file": "explorer.html"} and sent[1][1][0].startswith(b"<!doctype html>")
+    assert (explorer.step, explorer.palette) == (6, "gray")
+
+
+def test_what_does_not_exist_is_refused(replay, network, explorer):
     with pytest.raises(BadInput, match="0 to 12; got 13"):
         AttentionExplorer(replay, network, step=13)
+    with pytest.raises(BadInput, match=r"no layer called spatial.9; there is spatial.1, "):
+        explorer.layers = ["spatial.9"]
+    with pytest.raises(traitlets.TraitError):
+        explorer.palette = "jet"
+    assert viz.PALETTES[0] == explorer.palette
+
+
+def test_a_question_that_cannot_be_answered_gets_an_apology(explorer, sent):
+    class Gone:
+        def replay(self):
+            raise BadInput("nothing was played")
+
+    explorer._source = Gone()
+    explorer._answer(None, {"ask": "catch_up"}, [])
+    assert sent == [({"sorry": "nothing was played"}, None)]
