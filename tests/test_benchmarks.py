@@ -1,6 +1,7 @@
 """The benchmarks run, at tiny sizes, and print sound ratios; how large they are is no test's business."""
 
 import importlib.util
+import json
 import re
 import subprocess
 import sys
@@ -69,3 +70,23 @@ def test_calls_take_turns_and_the_warm_up_is_not_counted():
     quick, slow = compare_calls(calls, repeats=4, warmup=1, clock=lambda: now[0])
     assert played == ["quick", "slow"] * 5
     assert (quick.median, slow.median, slow.low, slow.high) == (1.0, 3.0, 3.0, 3.0)
+
+
+def test_a_learning_run_is_kept_and_not_repeated(root, tmp_path):
+    command = [sys.executable, "-m", "benchmarks.learning", "--networks", "tokens", "--seeds", "1", "--steps", "1"]
+    first, second = (
+        subprocess.run([*command, "--out", str(tmp_path / "runs.json")], cwd=root, capture_output=True, text=True)
+        for _ in range(2)
+    )
+    assert first.returncode == 0, first.stderr
+    assert "training tokens, seed 0" in first.stderr and "training" not in second.stderr
+    assert first.stdout == second.stdout and first.stdout.splitlines()[-1].startswith("tokens")
+    (run,) = json.loads((tmp_path / "runs.json").read_text())
+    assert run["curve"][-1][0] == 384 and 0 <= run["held_out"] <= 1
+
+
+def test_the_learning_data_in_the_repository_is_five_seeds_of_each_network(root):
+    runs = json.loads((root / "notebooks" / "data" / "learning-64.json").read_text())
+    seeds = {name: {run["seed"] for run in runs if run["network"] == name} for name in {run["network"] for run in runs}}
+    assert {"tokens", "attention"} <= set(seeds) and all(found == set(range(5)) for found in seeds.values())
+    assert len({len(run["curve"]) for run in runs}) == 1

@@ -37,6 +37,25 @@ def plot_learning_curve(
     return style.tidy(ax, "learning", "environment steps")
 
 
+def plot_seeds(
+    curves: Mapping[str, Sequence[Sequence[tuple[float, float]]]], ax: Axes | None = None, goal: float | None = None
+) -> Axes:
+    """The same run over several seeds, for each name: a thin line a seed, the median over seeds thick.
+
+    A curve is pairs of step and value; the curves of a name have the same steps. NaN where there is no value yet.
+    ``goal`` draws a dashed line.
+    """
+    ax = style.axes(ax)
+    for colour, (name, seeds) in zip(style.LINE_COLOURS, curves.items(), strict=False):
+        steps, values = np.moveaxis(np.array(seeds, float), 2, 0)  # (seeds, points) each
+        ax.plot(steps.T, values.T, color=colour, linewidth=0.8, alpha=0.35)
+        ax.plot(steps[0], np.median(values, axis=0), color=colour, linewidth=2.2, label=name)
+    if goal is not None:
+        ax.axhline(goal, color=style.FAINT, linestyle="--", linewidth=1)
+    ax.legend(frameon=False, fontsize=style.SMALL_SIZE)
+    return style.tidy(ax, "learning", "environment steps")
+
+
 def _field(record: Any, name: str) -> float:
     return record[name] if isinstance(record, Mapping) else getattr(record, name)
 
