@@ -1,19 +1,15 @@
 """``territory migrate``: a trained agent's network becomes another network, without starting from nothing."""
 
 import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import tyro
 
 from territory.errors import BadInput
 from territory.training.config import Norm, TrainConfig
-
-if TYPE_CHECKING:
-    from territory.training.agent import Agent
 
 
 def migrate(
@@ -22,6 +18,7 @@ def migrate(
     out: Annotated[str, tyro.conf.arg(metavar="FILE")],
     norm: Norm = "group",
     moments: int = 4096,
+    rounds: int = 2,
     epochs: int = 8,
     seed: int = 0,
     measure: int = 0,
@@ -33,7 +30,8 @@ def migrate(
         new: The network it becomes: a name from territory.models.names().
         out: Where the new agent goes (.safetensors).
         norm: Normalisation inside the new network, where it has a choice.
-        moments: Moments of the old agent's games that the new network learns from.
+        moments: Moments of games that the new network learns from.
+        rounds: In the first the old agent plays, in the others the new one, with the old one as its judge.
         epochs: How often it goes over them.
         seed: Of the games and the new weights.
         measure: Afterwards train it and a fresh network to 90 % of the last 100 games won, from this many seeds.
@@ -41,7 +39,6 @@ def migrate(
     from territory.profiling import format_table
     from territory.training import migration
     from territory.training.agent import Agent, load_agent, save_agent
-    from territory.training.recorded import watch_games
 
     if Path(out).is_dir():
         raise BadInput(f"out is the file that the new agent goes into, and {out} is a folder")
@@ -49,14 +46,12 @@ def migrate(
     config = replace(migration.new_config(agent, new, norm), seed=seed)
     student, carried = migration.make_student(agent, config)
     print(format_table(carried, total=True), share_line(old, new, carried), sep="\n")
-    print(f"{old}: playing for {moments:,} moments …", file=sys.stderr)
-    seen = watch_games(drawing(agent), moments, migration.EVERY, seed, **config.world())
-    steps = migration.EVERY * len(seen)
-    print(f"learning to answer alike on {len(seen):,} moments of {len(set(seen.games)):,} games ({steps:,} steps):")
-    for likeness in migration.distil(student, agent.model, seen, epochs, seed):
+    for like in migration.teach(student, agent, config, moments, rounds, epochs):
+        if like.epoch == 0:
+            print(f"learning to answer alike on {like.moments:,} moments, of {migration.EVERY * like.moments:,} steps:")
         print(
-            f"  epoch {likeness.epoch}: {likeness.same_choice:.1%} the same choice, policies {likeness.kl:.3f} nats "
-            f"apart, values {likeness.value_error:.3f} apart",
+            f"  epoch {like.epoch}: {like.same_choice:.1%} the same choice, policies {like.kl:.3f} nats apart, "
+            f"values {like.value_error:.3f} apart",
             flush=True,
         )
     save_agent(Agent(student.eval(), config.as_dict()), out)
@@ -84,11 +79,6 @@ def flags_of(config: TrainConfig) -> str:
     return shlex.join(words)
 
 
-def drawing(agent: "Agent"):
-    """Its policy with actions drawn, so that its games differ."""
-    return lambda obs, mask: agent.act(obs, mask, deterministic=False)
-
-
 def compare(config: TrainConfig, seeds: Sequence[int]) -> None:
     """Print how a migrated network does before its first step, and how long it and fresh ones train to 90 %."""
     from territory.training.evaluation import evaluate
@@ -96,7 +86,8 @@ def compare(config: TrainConfig, seeds: Sequence[int]) -> None:
 
     result = evaluate(config.init, config.num_bots, config.opponents)
     low, high = result.interval
-    print(f"before its first step it wins {result.win_rate:.1%} of {result.games} ({low:.1%} to {high:.1%})")
+    held_out = f"{result.games} held-out games ({low:.1%} to {high:.1%})"
+    print(f"before a step of training it wins {result.win_rate:.1%} of {held_out}")
     for seed in seeds:
         runs = {
             name: replace(config, seed=seed, init=init) for name, init in (("migrated", config.init), ("fresh", None))

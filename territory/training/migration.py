@@ -1,8 +1,11 @@
 """From an old network to a new one: what has the same name and shape is carried, the rest learns to answer alike.
 
 Carrying alone isn't enough: a part that is carried reads what its neighbours give, and new neighbours give something
-else. So the whole new network is then shown moments of the old one's games and corrected until it gives the same
-policy and value (policy distillation, Rusu et al. 2016).
+else. So the whole new network is then shown moments of recorded games and corrected until it gives the old one's policy
+and value (policy distillation, Rusu et al. 2016). First the old one plays, then the new one, with the old one as judge
+(Ross et al. 2011): a student who has only seen its master's games is lost where the master never was. Without that, one
+that had learned a patient agent's policy to 0.05 nats, and won when its actions were drawn, waited for ever when it had
+to take the likeliest.
 """
 
 from collections.abc import Iterator
@@ -12,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from territory.envs.seats import Policy
 from territory.errors import BadInput
 from territory.training.agent import Agent
 from territory.training.build import make_model
@@ -19,7 +23,7 @@ from territory.training.config import TrainConfig
 from territory.training.losses import masked_log_softmax
 from territory.training.policy import greedy
 from territory.training.ppo import iterate
-from territory.training.recorded import Moments
+from territory.training.recorded import GAMES_AT_ONCE, Moments, watch_games
 
 LEARNING_RATE = 1e-3
 MINIBATCH = 128
@@ -43,7 +47,8 @@ class Carried:
 class Likeness:
     """How much a student is like its teacher on moments that it did not learn from."""
 
-    epoch: int  # 0: nothing has been learned yet
+    moments: int  # seen so far, learned from or not
+    epoch: int  # 0: nothing has been learned from the latest ones
     kl: float  # nats: what the teacher's choices would surprise one who expects the student's
     value_error: float  # root of the mean squared difference of the values
     same_choice: float  # share of moments in which both choose the same action
@@ -72,6 +77,26 @@ def new_config(old: Agent, name: str, norm: str) -> TrainConfig:
     return replace(TrainConfig.from_dict(old.config), model=name, norm=norm, name=None, init=None)
 
 
+def teach(
+    student: nn.Module, old: Agent, config: TrainConfig, moments: int, rounds: int, epochs: int
+) -> Iterator[Likeness]:
+    """Record games in rounds and `distil`: the old agent's, with its actions drawn; then the student's own."""
+    if not 1 <= rounds <= moments:
+        raise BadInput(f"expected at least one round and a moment for each, got {rounds} rounds, {moments} moments")
+    seen = None
+    for number in range(rounds):
+        player = _drawing(old) if number == 0 else Agent(student)
+        first_map = config.seed + number * GAMES_AT_ONCE
+        part = watch_games(player, moments // rounds, EVERY, first_map, **config.world())
+        seen = part if seen is None else seen + part
+        yield from distil(student, old.model, seen, epochs, config.seed)
+
+
+def _drawing(agent: Agent) -> Policy:
+    """Its policy with actions drawn, so that its games differ."""
+    return lambda obs, mask: agent.act(obs, mask, deterministic=False)
+
+
 def distil(student: nn.Module, teacher: nn.Module, moments: Moments, epochs: int, seed: int = 0) -> Iterator[Likeness]:
     """Teach a network another one's policy and value; hands out how alike they are before and after each epoch.
 
@@ -87,7 +112,7 @@ def distil(student: nn.Module, teacher: nn.Module, moments: Moments, epochs: int
     steps = epochs * -(-len(learned) // MINIBATCH)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1, 0.01, max(1, steps))
     order = np.random.default_rng(seed)
-    yield _likeness(0, student, held_out, held_out_wanted)
+    yield _likeness(len(moments), 0, student, held_out, held_out_wanted)
     for epoch in range(1, epochs + 1):
         student.train()
         for index in np.array_split(order.permutation(len(learned)), steps // epochs):
@@ -97,7 +122,7 @@ def distil(student: nn.Module, teacher: nn.Module, moments: Moments, epochs: int
             (_kl(wanted[0][index], log_probs) + VALUE_WEIGHT * value_error).backward()
             optimizer.step()
             schedule.step()
-        yield _likeness(epoch, student, held_out, held_out_wanted)
+        yield _likeness(len(moments), epoch, student, held_out, held_out_wanted)
 
 
 def _kl(wanted: Tensor, log_probs: Tensor) -> Tensor:
@@ -121,9 +146,10 @@ def _answers(model: nn.Module, moments: Moments) -> list[Tensor]:
     return [torch.cat(column) for column in zip(*parts, strict=True)]
 
 
-def _likeness(epoch: int, student: nn.Module, moments: Moments, wanted: list[Tensor]) -> Likeness:
-    log_probs, values = _answers(student, moments)
+def _likeness(seen: int, epoch: int, student: nn.Module, held_out: Moments, wanted: list[Tensor]) -> Likeness:
+    log_probs, values = _answers(student, held_out)
     return Likeness(
+        seen,
         epoch,
         kl=_kl(wanted[0], log_probs).item(),
         value_error=(values - wanted[1]).square().mean().sqrt().item(),

@@ -26,10 +26,17 @@ class Moments:
         return len(self.games)
 
     def split(self, share: float, seed: int = 0) -> tuple["Moments", "Moments"]:
-        """The moments of a share of the games, drawn by seed, and those of the others."""
-        names = np.random.default_rng(seed).permutation(np.unique(self.games))
-        first = np.isin(self.games, names[: round(share * len(names))])
+        """The moments of about that share of the games, drawn by seed, and those of the others.
+
+        A game that is in the first part stays there when others are added.
+        """
+        first = np.random.default_rng(seed).random(self.games.max() + 1)[self.games] < share
         return self.where(first), self.where(~first)
+
+    def __add__(self, other: "Moments") -> "Moments":
+        games = np.concatenate([self.games, self.games.max() + 1 + other.games])
+        pairs = ((getattr(self, name), getattr(other, name)) for name in ("maps", "stats", "masks"))
+        return Moments(*map(np.concatenate, pairs), games)
 
     def where(self, chosen: np.ndarray) -> "Moments":
         """Those at a bool mask ``(S,)``, or at positions."""

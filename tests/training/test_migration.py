@@ -11,8 +11,8 @@ from territory import models
 from territory.cli import main
 from territory.cli.migrate import flags_of
 from territory.errors import BadInput
-from territory.training import PPO, Agent, RandomPolicy, TrainConfig, load_agent, run, save_agent
-from territory.training.migration import carry_over, distil, make_student, new_config, steps_to
+from territory.training import PPO, Agent, RandomPolicy, TrainConfig, load_agent, migration, run, save_agent
+from territory.training.migration import carry_over, distil, make_student, new_config, steps_to, teach
 from territory.training.recorded import Moments, watch_games
 
 SMALL = TrainConfig(
@@ -101,11 +101,34 @@ def test_moments_are_kept_at_a_pace_with_their_games(moments):
     assert len(np.unique(long.games)) >= 64  # games of 20 steps, seen twice each
 
 
-def test_a_split_keeps_games_whole(moments):
+def test_a_split_keeps_games_whole_and_in_their_part_when_others_are_added(moments):
     first, second = moments.split(0.75)
     assert len(first) + len(second) == len(moments)
     assert not set(first.games) & set(second.games)
-    assert len(set(first.games)) == 24
+    assert 16 <= len(set(first.games)) < 32
+    both = moments + moments
+    assert (len(both), len(set(both.games))) == (2 * 192, 2 * 32)
+    assert set(both.split(0.75)[0].games) >= set(first.games)
+    assert not set(both.split(0.75)[0].games) & set(second.games)
+
+
+def test_first_the_old_agent_plays_and_then_the_new_one_on_other_maps(teacher, monkeypatch):
+    played = []
+
+    def watch(policy, moments, every, seed, **world):
+        played.append((isinstance(policy, Agent) and policy.model, seed))
+        return watch_games(policy, moments, every, seed, **world)
+
+    monkeypatch.setattr(migration, "watch_games", watch)
+    student = _network(norm="batch", seed=9)
+    told = list(teach(student, teacher, SMALL, moments=128, rounds=2, epochs=1))
+    assert [(each.moments, each.epoch) for each in told] == [(64, 0), (64, 1), (128, 0), (128, 1)]
+    assert played == [(False, 0), (student, 32)]  # the old agent's actions are drawn, by a function
+
+
+def test_rounds_without_a_moment_are_refused(teacher):
+    with pytest.raises(BadInput, match="a moment for each"):
+        next(teach(_network(), teacher, SMALL, moments=1, rounds=2, epochs=1))
 
 
 def test_moments_are_those_of_the_seed(moments):
@@ -119,7 +142,7 @@ def test_the_command_writes_an_agent_from_which_a_run_starts_and_goes_on(teacher
     command = "migrate old.safetensors attention --norm batch --out new.safetensors --moments 96 --epochs 1 --measure 1"
     assert main(command.split()) == 0
     printed = capsys.readouterr().out
-    assert "before its first step it wins 0.0% of 64" in printed
+    assert "before a step of training it wins 0.0% of 64" in printed
     assert "seed 0: migrated not within its run, fresh not within its run" in printed
     assert "517,982 of the 517,982 parameters of attention, 100.0%" in printed and "epoch 1" in printed
     new = load_agent("new.safetensors")
