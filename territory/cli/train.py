@@ -8,6 +8,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from territory.training import distributed
 from territory.training import run as runs
 from territory.training.agent import find_checkpoint
 from territory.training.config import TrainConfig
@@ -34,10 +35,13 @@ class StopRequest:
 
 def train(config: TrainConfig, resume: str | None) -> int:
     """Start a run, or go on with one, and follow it to the end; returns the exit status."""
-    run = runs.start(config) if resume is None else runs.resume(find_checkpoint(resume), config)
-    _announce(run)
-    with stop_on_signals() as stop, _bar(run) as bar:
-        done = run.train(callback=lambda update: _show(bar, update), stop=stop)
+    with distributed.joined(config.device):
+        run = runs.start(config) if resume is None else runs.resume(find_checkpoint(resume), config)
+        _announce(run)
+        with stop_on_signals() as stop, _bar(run) as bar:
+            done = run.train(callback=lambda update: _show(bar, update), stop=stop)
+    if not run.writes:  # one of several processes speaks
+        return 0 if done else 128 + (stop.signal or signal.SIGINT)
     if done:
         print(f"done: {run.folder}. See how strong it is: territory evaluate {run.folder}")
         return 0
@@ -59,6 +63,8 @@ def stop_on_signals() -> Iterator[StopRequest]:
 
 def _announce(run: Run) -> None:
     config = run.ppo.config
+    if not run.writes:
+        return
     print(
         f"{run.folder}: {config.model}, {config.num_envs} games at once against {config.num_bots} x "
         f"{config.opponents} on {run.ppo.device.type}. Curves: tensorboard --logdir {config.runs_dir}"
@@ -67,7 +73,15 @@ def _announce(run: Run) -> None:
 
 def _bar(run: Run) -> tqdm:
     total = run.ppo.config.num_updates * run.ppo.config.batch_size
-    return tqdm(total=total, initial=run.ppo.step, unit=" steps", unit_scale=True, dynamic_ncols=True, smoothing=0.1)
+    return tqdm(
+        total=total,
+        initial=run.ppo.step,
+        unit=" steps",
+        unit_scale=True,
+        dynamic_ncols=True,
+        smoothing=0.1,
+        disable=not run.writes,
+    )
 
 
 def _show(bar: tqdm, update: Update) -> None:

@@ -16,10 +16,10 @@ from territory.training.players import find_opponents
 NORM_MODELS = ("attention", "tokens")  # those whose normalisation is a choice
 
 
-def make_envs(config: TrainConfig) -> Any:
-    """The training games of a configuration, as one vector environment."""
+def make_envs(config: TrainConfig, num_envs: int | None = None) -> Any:
+    """The training games of a configuration, or ``num_envs`` of them, as one vector environment."""
     world = config.world() | {"opponents": find_opponents(config.opponents, pick_device(config.device))}
-    return gymnasium.make_vec("Territory-v0", num_envs=config.num_envs, **world)
+    return gymnasium.make_vec("Territory-v0", num_envs=num_envs or config.num_envs, **world)
 
 
 def memory_layout(device: torch.device, config: TrainConfig) -> torch.memory_format:

@@ -23,9 +23,12 @@ def chosen(log_probs: Tensor, actions: Tensor) -> Tensor:
     return log_probs.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
 
 
-def normalized(advantages: Tensor) -> Tensor:
-    """Advantages ``(B,)`` with mean 0 and standard deviation 1."""
-    return (advantages - advantages.mean()) / (advantages.std(correction=0) + 1e-8)
+def normalized(advantages: Tensor, among: Tensor) -> Tensor:
+    """Advantages ``(B,)``, scaled so that those of the whole minibatch have mean 0 and standard deviation 1.
+
+    ``among`` are those: the same ones, unless other processes hold a part of them.
+    """
+    return (advantages - among.mean()) / (among.std(correction=0) + 1e-8)
 
 
 def policy_loss(ratio: Tensor, advantages: Tensor, clip_coef: float) -> Tensor:

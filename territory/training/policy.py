@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from territory.training.distributed import ALONE, Team
 from territory.training.losses import chosen, masked_log_softmax
 from territory.world.actions import NUM_BUILDS, NUM_INTENSITIES, Direction
 
@@ -20,16 +21,29 @@ class Decision(NamedTuple):
 
 
 def decide(
-    model: nn.Module, maps: Tensor, global_stats: Tensor, masks: Tensor, generator: torch.Generator | None = None
+    model: nn.Module,
+    maps: Tensor,
+    global_stats: Tensor,
+    masks: Tensor,
+    generator: torch.Generator | None = None,
+    team: Team = ALONE,
 ) -> Decision:
-    """Allowed actions for observations on the model's device: drawn with ``generator``, the `greedy` without one."""
+    """Allowed actions for observations on the model's device: `drawn` with ``generator``, the `greedy` without one."""
     logits, values = model(maps, global_stats)
     log_probs = masked_log_softmax(logits, masks)
-    if generator is None:
-        actions = greedy(log_probs)
-    else:
-        actions = torch.multinomial(log_probs.exp(), 1, generator=generator).squeeze(-1)
+    actions = greedy(log_probs) if generator is None else drawn(log_probs.exp(), generator, team)
     return Decision(actions, chosen(log_probs, actions), values)
+
+
+def drawn(probabilities: Tensor, generator: torch.Generator, team: Team = ALONE) -> Tensor:
+    """Choices by chance, int64 ``(B,)``, from ``(B, A)``.
+
+    Each action has a clock that rings after an exponential time, sooner where it is likelier; the first to ring is
+    chosen. That is how ``torch.multinomial`` draws too, but here every process throws the dice of all games.
+    """
+    games, actions = probabilities.shape
+    clocks = probabilities.new_empty(games * team.size, actions).exponential_(generator=generator)
+    return (probabilities / clocks[team.share(len(clocks))]).argmax(-1)
 
 
 def greedy(log_probs: Tensor) -> Tensor:

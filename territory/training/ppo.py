@@ -9,6 +9,7 @@ In short:
 import math
 import time
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -16,13 +17,13 @@ import torch
 from torch import Tensor, nn
 
 from territory.errors import BadInput
-from territory.training import losses
+from territory.training import distributed, losses
 from territory.training.agent import Agent
 from territory.training.build import make_envs, make_model, memory_layout
 from territory.training.config import TrainConfig
 from territory.training.device import keep_threads, pick_device
 from territory.training.policy import decide
-from territory.training.progress import EpisodeWindow, Update
+from territory.training.progress import EpisodeWindow, Update, finished
 from territory.training.rollout import Minibatch, Rollout
 
 ADAM_EPSILON = 1e-5  # as the first PPO had it (Huang et al. 2022, detail 3): torch's 1e-8 lets tiny gradients jump
@@ -32,16 +33,22 @@ class PPO:
     """A network, its games and its optimiser; `updates` trains."""
 
     def __init__(self, config: TrainConfig, envs: Any = None, model: nn.Module | None = None):
-        """``envs``: a gymnasium vector environment that is used as it is; by default `make_envs` makes one."""
+        """``envs``: a gymnasium vector environment that is used as it is; by default `make_envs` makes one.
+
+        In a process of `territory.training.distributed` it holds that process's games only.
+        """
         self.config = config
         self.device = pick_device(config.device)
+        self.team = distributed.team()
+        games = self.team.share(config.num_envs)
         with keep_threads():
-            self.envs = make_envs(config) if envs is None else envs
-            self.obs, info = self.envs.reset(seed=config.seed)
+            self.envs = make_envs(config, games.stop - games.start) if envs is None else envs
+            self.obs, info = self.envs.reset(seed=config.seed + games.start)
         self.mask = info["action_mask"]
         self.layout = memory_layout(self.device, config)
         model = make_model(config) if model is None else model
         self.model = model.to(self.device, memory_format=self.layout)
+        self.team.start_alike(self.model)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=config.learning_rate, eps=ADAM_EPSILON)
         self.generator = torch.Generator(self.device).manual_seed(config.seed)
         self.episodes = EpisodeWindow()
@@ -75,39 +82,42 @@ class PPO:
         does it too, and what an agent plays with later.
         """
         self.model.eval()
-        rollout, config = self.rollout, self.config
+        rollout, config, ended = self.rollout, self.config, []
         for step in range(config.num_steps):
             seen = rollout.see(step, self.obs, self.mask)
-            decision = decide(self.forward, *seen, generator=self.generator)
+            decision = decide(self.forward, *seen, generator=self.generator, team=self.team)
             rollout.decide(step, decision)
             self.obs, rewards, terminated, truncated, info = self.envs.step(decision.actions.cpu().numpy())
             self.mask = info["action_mask"]
             rollout.store(step, rewards, terminated, truncated)
             self._value_cut_off(step, truncated & ~terminated, info)
-            self.episodes.add(info)
+            ended.append(finished(info))
         rollout.finish(self._values(self.obs), config.gamma, config.gae_lambda)
+        for of_one_step in zip(*self.team.gather_objects(ended), strict=True):
+            self.episodes.add(list(chain(*of_one_step)))
         return rollout
 
     def improve(self) -> dict[str, float]:
         """Go over the rollout ``update_epochs`` times in shuffled minibatches; returns what was measured."""
         self.model.train()
         measured: list[dict[str, Tensor]] = []
+        advantages = self.team.gather(self.rollout.advantages).flatten()
         for _ in range(self.config.update_epochs):
-            epoch = [self._gradient_step(self.rollout.rows(index)) for index in self._shuffled()]
+            steps = [self._gradient_step(index, advantages) for index in self._shuffled()]
+            epoch = self.team.average(*map(list, zip(*steps, strict=True)))
             measured += epoch
             if self._moved_enough(epoch):
                 break
         return self._summary(measured, epoch)
 
     def loss(self, batch: Minibatch) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss of a minibatch and the terms it is made of."""
+        """The loss of a minibatch, its advantages normalised before, and the terms it is made of."""
         config = self.config
         logits, values = self.forward(batch.maps, batch.globals)
         log_probs = losses.masked_log_softmax(logits, batch.masks)
         log_ratio = losses.chosen(log_probs, batch.actions) - batch.log_probs
         ratio = log_ratio.exp()
-        advantages = losses.normalized(batch.advantages) if config.normalize_advantages else batch.advantages
-        policy_loss = losses.policy_loss(ratio, advantages, config.clip_coef)
+        policy_loss = losses.policy_loss(ratio, batch.advantages, config.clip_coef)
         value_loss = losses.value_loss(values, batch.returns)
         entropy = losses.entropy(log_probs).mean()
         terms = {
@@ -131,16 +141,23 @@ class PPO:
         """The network as it is now, ready to play: shares its weights, so it goes on learning with the run."""
         return Agent(self.model, self.config.as_dict(), self.last.as_dict() if self.last else {})
 
-    def _gradient_step(self, batch: Minibatch) -> dict[str, Tensor]:
+    def _gradient_step(self, index: Tensor, advantages: Tensor) -> tuple[dict[str, Tensor], float]:
+        """Learn from the samples ``index`` of the run; what was measured, and on which share of them here."""
+        own = self.team.own_rows(index, len(self.mask))
+        share = len(own) / len(index)
+        batch = self.rollout.rows(own if len(own) else index[:1] * 0)  # with nothing of its own: any sample, times 0
+        if self.config.normalize_advantages:
+            batch.advantages = losses.normalized(batch.advantages, among=advantages[index])
         loss, terms = self.loss(batch)
         self.optimizer.zero_grad()
-        loss.backward()
+        (loss * share).backward()
+        self.team.add_gradients(self.model)
         terms["grad_norm"] = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.max_grad_norm)
         self.optimizer.step()
-        return terms
+        return terms, share
 
     def _shuffled(self) -> tuple[Tensor, ...]:
-        order = torch.randperm(len(self.rollout), generator=self.generator, device=self.device)
+        order = torch.randperm(len(self.rollout) * self.team.size, generator=self.generator, device=self.device)
         return order.split(self.config.minibatch_size)
 
     def _moved_enough(self, epoch: list[dict[str, Tensor]]) -> bool:
@@ -175,7 +192,7 @@ class PPO:
                 f"training has diverged at update {self.update + 1}: {summary}. "
                 "A learning rate that is too high is the usual cause; the last checkpoint is from before."
             )
-        explained = losses.explained_variance(self.rollout.values, self.rollout.returns)
+        explained = losses.explained_variance(*map(self.team.gather, (self.rollout.values, self.rollout.returns)))
         return summary | {
             "approx_kl": mean("approx_kl", last_epoch),
             "ratio_deviation": measured[0]["ratio_deviation"].item(),

@@ -41,6 +41,12 @@ class Update:
         return asdict(self)
 
 
+def finished(info: dict[str, Any]) -> list[tuple[float, ...]]:
+    """The `EPISODE_FIELDS` of the games that finished in this step, from a vector environment's ``info``."""
+    games = np.flatnonzero(info.get("_final_info", ()))
+    return [tuple(float(info["final_info"][name][game]) for name in EPISODE_FIELDS) for game in games]
+
+
 class EpisodeWindow:
     """The last games that finished."""
 
@@ -48,12 +54,10 @@ class EpisodeWindow:
         self.count = 0
         self._latest: deque[tuple[float, ...]] = deque(maxlen=size)
 
-    def add(self, info: dict[str, Any]) -> None:
-        """Take in the games that finished in this step, from a vector environment's ``info``."""
-        finished = np.flatnonzero(info.get("_final_info", ()))
-        for game in finished:
-            self._latest.append(tuple(float(info["final_info"][name][game]) for name in EPISODE_FIELDS))
-        self.count += len(finished)
+    def add(self, games: list[tuple[float, ...]]) -> None:
+        """Take in games that have just `finished`."""
+        self._latest.extend(games)
+        self.count += len(games)
 
     def means(self) -> dict[str, float]:
         """The mean of each field, NaN before the first game has finished."""

@@ -12,6 +12,7 @@ import json
 import math
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -60,6 +61,11 @@ class Run:
         """The file that `resume` reads."""
         return self.folder / files.FILE_NAME
 
+    @property
+    def writes(self) -> bool:
+        """Whether this process keeps the folder: of several that share a run, one does."""
+        return self.ppo.team.rank == 0
+
     def train(
         self, callback: Callable[[Update], object] | None = None, stop: Callable[[], bool] = lambda: False
     ) -> bool:
@@ -68,15 +74,12 @@ class Run:
         A checkpoint is written every ``checkpoint_every`` updates and at the end, stopped or not. What it counts as
         done is in the log and in TensorBoard's file before: a kill in between is made good by `resume`.
         """
-        from torch.utils.tensorboard import SummaryWriter  # slow to import, and only training needs it
-
-        # TensorBoard forgets what it was told from purge_step on: the updates that will be made again.
-        with SummaryWriter(str(self.folder), purge_step=self.ppo.step + 1) as board:
+        with self._board() as board:
             for update in self.ppo.updates():
-                self._log(board, update)
-                ending = stop() or update.update == update.updates
+                if board is not None:
+                    self._log(board, update)
+                ending = self.ppo.team.any(stop()) or update.update == update.updates
                 if ending or update.update % self.ppo.config.checkpoint_every == 0:
-                    board.flush()
                     self.save()
                 if callback is not None:
                     callback(update)
@@ -86,12 +89,21 @@ class Run:
 
     def save(self) -> None:
         """Write the checkpoint: whole or not at all."""
-        files.write(self.checkpoint, snapshot(self.ppo))
+        content = snapshot(self.ppo)  # takes every process of a team
+        if self.writes:
+            files.write(self.checkpoint, content)
 
     def write_config(self) -> None:
         """Write what the run is trained with, for people and other programs: `resume` reads the checkpoint."""
         text = json.dumps(self.ppo.config.as_dict(), indent=1)
         files.write_atomically(self.folder / "config.json", text.encode())
+
+    def _board(self) -> AbstractContextManager[Any]:
+        """TensorBoard's writer, in the process that writes."""
+        from torch.utils.tensorboard import SummaryWriter  # slow to import, and only training needs it
+
+        # TensorBoard forgets what it was told from purge_step on: the updates that will be made again.
+        return SummaryWriter(str(self.folder), purge_step=self.ppo.step + 1) if self.writes else nullcontext()
 
     def _log(self, board: Any, update: Update) -> None:
         values = {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in update.as_dict().items()}
@@ -102,6 +114,7 @@ class Run:
         for name, tag in SCALARS.items():
             if values[name] is not None:
                 board.add_scalar(tag, values[name], update.step)
+        board.flush()
 
 
 def start(config: TrainConfig, envs: Any = None) -> Run:
@@ -113,10 +126,12 @@ def start(config: TrainConfig, envs: Any = None) -> Run:
         raise BadInput(f"the run {folder} exists: continue it with --resume {folder}, or choose another --name")
     # Under another name until it is complete: a run that is killed here can be started again.
     run = Run(folder.with_name(f".{name}.new"), PPO(replace(config, name=name), envs))
-    run.folder.mkdir(parents=True, exist_ok=True)
-    run.write_config()
+    if run.writes:
+        run.folder.mkdir(parents=True, exist_ok=True)
+        run.write_config()
     run.save()
-    files.move(run.folder, folder)
+    if run.writes:
+        files.move(run.folder, folder)
     run.folder = folder
     return run
 
@@ -138,15 +153,17 @@ def resume(folder: str | Path, config: TrainConfig | None = None, envs: Any = No
             )
     run = Run(folder, PPO(config, envs, files.build_model(content)))  # what `init` named may be gone by now
     restore(run.ppo, content)
-    _forget_after(run.folder / "log.jsonl", run.ppo.update)
+    if run.writes:
+        _forget_after(run.folder / "log.jsonl", run.ppo.update)
     if config != saved:  # so that it stays what was asked for, should this continuation be killed at once
-        run.write_config()
         run.save()
+        if run.writes:
+            run.write_config()
     return run
 
 
 def snapshot(ppo: PPO) -> Checkpoint:
-    """Everything that decides how training goes on, taken between two updates."""
+    """Everything that decides how training goes on, taken between two updates; the games are those of all processes."""
     content = Checkpoint(
         model=ppo.model.name,
         options=ppo.model.options,
@@ -156,10 +173,10 @@ def snapshot(ppo: PPO) -> Checkpoint:
     content.add_group(files.MODEL, files.model_arrays(ppo.model))
     for index, state in ppo.optimizer.state_dict()["state"].items():
         content.add_group(f"optimizer.{index}", {name: value.cpu().numpy() for name, value in state.items()})
-    content.add_group("envs", ppo.envs.state_dict())
-    content.add_group("obs", ppo.obs)
+    content.add_group("envs", ppo.team.gather_arrays(ppo.envs.state_dict()))
+    content.add_group("obs", ppo.team.gather_arrays(ppo.obs))
+    content.arrays |= ppo.team.gather_arrays({"mask": ppo.mask})
     content.add_group("episodes", ppo.episodes.state_dict())
-    content.arrays["mask"] = ppo.mask
     content.arrays["update"] = np.array([ppo.update])
     content.arrays["generator"] = ppo.generator.get_state().numpy()
     return content
@@ -179,8 +196,10 @@ def restore(ppo: PPO, content: Checkpoint) -> None:
         index, entry = name.split(".")
         state.setdefault(int(index), {})[entry] = torch.from_numpy(array)
     ppo.optimizer.load_state_dict({"state": state, "param_groups": ppo.optimizer.state_dict()["param_groups"]})
-    ppo.envs.load_state_dict(content.group("envs"))
-    ppo.obs, ppo.mask = content.group("obs"), content.arrays["mask"]
+    own = ppo.team.share(len(content.arrays["mask"]))
+    ppo.envs.load_state_dict({name: array[own] for name, array in content.group("envs").items()})
+    ppo.obs = {name: array[own] for name, array in content.group("obs").items()}
+    ppo.mask = content.arrays["mask"][own]
     ppo.episodes.load_state_dict(content.group("episodes"))
     ppo.generator.set_state(torch.from_numpy(content.arrays["generator"]))
     ppo.update = int(content.arrays["update"][0])

@@ -76,10 +76,10 @@ def test_explained_variance_of_a_perfect_a_useless_and_an_undefined_critic():
 
 
 def test_normalized_advantages_have_mean_zero_and_deviation_one():
-    scaled = losses.normalized(torch.tensor([1.0, 2.0, 3.0, 6.0]))
+    scaled = losses.normalized(*[torch.tensor([1.0, 2.0, 3.0, 6.0])] * 2)
     assert scaled.mean().item() == pytest.approx(0, abs=1e-6)
     assert scaled.std(correction=0).item() == pytest.approx(1)
 
 
 def test_equal_advantages_normalise_to_zero_not_to_nan():
-    assert losses.normalized(torch.full((4,), 3.0)).tolist() == [0, 0, 0, 0]
+    assert losses.normalized(*[torch.full((4,), 3.0)] * 2).tolist() == [0, 0, 0, 0]

@@ -1,0 +1,134 @@
+"""One training shared by several processes; torch.distributed carries what they tell each other.
+
+    torchrun --nproc-per-node 2 -m territory train --n-envs 16    # gloo on processors, nccl on GPUs, one GPU each
+
+``n-envs`` and ``minibatch-size`` count over all processes. Each plays its slice of the games, and all throw the dice of
+the whole run, so that they agree on every action, every shuffle and every average: however many processes share a
+configuration, it trains the same network, up to the order of additions. Rank 0 writes one checkpoint of everything,
+with which any number of processes can go on; all of them read it, so they need the folder in common.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from territory.errors import BadInput
+from territory.training.device import pick_device
+
+
+@dataclass(frozen=True)
+class Team:
+    """The processes of a run, seen from one of them. A team of one tells nobody anything."""
+
+    rank: int = 0
+    size: int = 1
+
+    def share(self, games: int) -> slice:
+        """This process's part of the ``games`` of the run."""
+        if games % self.size:
+            raise BadInput(f"{self.size} processes can't share {games} games evenly: take a multiple for --n-envs")
+        each = games // self.size
+        return slice(self.rank * each, (self.rank + 1) * each)
+
+    def own_rows(self, index: Tensor, games: int) -> Tensor:
+        """Those of the run's samples ``index`` (step * all games + game) that are among this process's ``games``.
+
+        Int64 positions in its own rollout (step * games + game).
+        """
+        if self.size == 1:
+            return index
+        step, game = index // (games * self.size), index % (games * self.size) - self.rank * games
+        return (step * games + game)[(game >= 0) & (game < games)]
+
+    def gather(self, values: Tensor) -> Tensor:
+        """The values ``(T, games)`` of all processes side by side: ``(T, all games)``."""
+        if self.size == 1:
+            return values
+        parts = [torch.empty_like(values) for _ in range(self.size)]
+        dist.all_gather(parts, values)
+        return torch.cat(parts, dim=1)
+
+    def gather_objects(self, own: Any) -> list[Any]:
+        """What each process holds, by rank."""
+        parts = [own] * self.size
+        if self.size > 1:
+            dist.all_gather_object(parts, own)
+        return parts
+
+    def gather_arrays(self, own: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Arrays with one row for each game, of all processes."""
+        parts = self.gather_objects(own)
+        return {name: np.concatenate([part[name] for part in parts]) for name in own}
+
+    def any(self, flag: bool) -> bool:
+        """Whether one of the processes says so."""
+        return any(self.gather_objects(flag))
+
+    def start_alike(self, model: nn.Module) -> None:
+        """Give every process the network of rank 0. Refuses batch norm, whose averages would be of its own games."""
+        if self.size == 1:
+            return
+        if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules()):
+            raise BadInput("batch norm averages over one process's part of a minibatch: take --norm group here")
+        for tensor in model.state_dict().values():
+            dist.broadcast(tensor, src=0)
+
+    def add_gradients(self, model: nn.Module) -> None:
+        """Replace each gradient by the sum over the processes: one message for all of them."""
+        if self.size == 1:
+            return
+        gradients = [weight.grad for weight in model.parameters() if weight.grad is not None]
+        message = torch.cat([gradient.flatten() for gradient in gradients])
+        dist.all_reduce(message)
+        for gradient, part in zip(gradients, message.split([g.numel() for g in gradients]), strict=True):
+            gradient.copy_(part.view(gradient.shape))
+
+    def average(self, terms: list[dict[str, Tensor]], shares: list[float]) -> list[dict[str, Tensor]]:
+        """What was measured in each gradient step, over all processes; ``shares``: of the samples that were its own."""
+        if self.size == 1:
+            return terms
+        table = torch.stack([torch.stack(list(step.values())) for step in terms])
+        largest = table.clone()
+        table *= table.new_tensor(shares).unsqueeze(1)
+        dist.all_reduce(table)
+        dist.all_reduce(largest, dist.ReduceOp.MAX)
+        means = [dict(zip(terms[0], row, strict=True)) for row in table]
+        return [
+            step | {"ratio_deviation": dict(zip(terms[0], row, strict=True))["ratio_deviation"]}
+            for step, row in zip(means, largest, strict=True)
+        ]
+
+
+ALONE = Team()
+
+
+def team() -> Team:
+    """The team that this process is in."""
+    if dist.is_available() and dist.is_initialized():
+        return Team(dist.get_rank(), dist.get_world_size())
+    return ALONE
+
+
+@contextmanager
+def joined(device: str) -> Iterator[Team]:
+    """Within it, a process that torchrun started is one of a team; any other process stays alone."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield ALONE
+        return
+    kind, local = pick_device(device).type, int(os.environ["LOCAL_RANK"])
+    if kind == "cuda":
+        if local >= torch.cuda.device_count():
+            raise BadInput(f"{local + 1} processes on a machine with {torch.cuda.device_count()} GPUs: start fewer")
+        torch.cuda.set_device(local)  # from here on, "cuda" is this one
+    dist.init_process_group("cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo")
+    try:
+        yield team()
+    finally:
+        dist.destroy_process_group()

@@ -1,0 +1,92 @@
+"""However many processes share a run, it is the same run."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from territory.errors import BadInput
+from territory.training import TrainConfig, checkpoint, run
+from territory.training.distributed import Team
+
+SMALL = TrainConfig(
+    height=32, width=32, num_bots=2, max_steps=20, num_envs=4, num_steps=16, minibatch_size=4, update_epochs=2,
+    device="cpu", name="run", total_timesteps=4 * 64,
+)  # fmt: skip
+
+
+def torchrun(tmp_path, *flags: str) -> subprocess.CompletedProcess:
+    """``territory train`` in two processes."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command += ["-m", "territory", "train", *flags, "--runs-dir", str(tmp_path)]
+    return subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
+
+
+def flags_of(config: TrainConfig) -> list[str]:
+    names = {"num_envs": "n-envs"}
+    changed = {k: v for k, v in config.as_dict().items() if v != getattr(TrainConfig(), k) and k != "runs_dir"}
+    return [word for k, v in changed.items() for word in ("--" + names.get(k, k.replace("_", "-")), str(v))]
+
+
+def test_two_processes_train_the_network_that_one_trains_with_all_the_games_and_one_can_go_on_for_them(tmp_path):
+    done = torchrun(tmp_path, *flags_of(SMALL))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("done:") == 1  # one of the two speaks
+    alone = run.start(replace(SMALL, runs_dir=str(tmp_path), name="alone"))
+    alone.train()
+    assert_alike(tmp_path / "run", tmp_path / "alone")
+
+    for name in ("run", "alone"):  # what two began, one continues
+        longer = replace(SMALL, runs_dir=str(tmp_path), name=name, total_timesteps=6 * 64)
+        run.resume(tmp_path / name, longer).train()
+    assert_alike(tmp_path / "run", tmp_path / "alone")
+
+
+def assert_alike(shared, alone) -> None:
+    """The same games, bit for bit, and the same network and log up to the order of additions."""
+    ours, theirs = checkpoint.read(shared).arrays, checkpoint.read(alone).arrays
+    assert set(ours) == set(theirs)
+    for name, array in ours.items():
+        if name.startswith(("model.", "optimizer.", "envs.episodes.returns")):
+            np.testing.assert_allclose(array, theirs[name], rtol=1e-3, atol=1e-5, err_msg=name)
+        else:
+            np.testing.assert_array_equal(array, theirs[name], err_msg=name)
+    for one, other in zip(*map(read_log, (shared, alone)), strict=True):
+        assert one == pytest.approx(other, rel=1e-2, abs=1e-5, nan_ok=True)
+
+
+def read_log(folder) -> list[dict]:
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    own = ("seconds", "steps_per_second", "ratio_deviation")  # two clocks, and rounding alone
+    return [{k: v for k, v in line.items() if v is not None and k not in own} for line in lines]
+
+
+def test_each_sample_of_a_run_belongs_to_one_process():
+    index, games = torch.randperm(5 * 6), 2  # five steps of six games, two for each of three processes
+    held = [Team(rank, 3).own_rows(index, games) for rank in range(3)]
+    assert [sorted(rows.tolist()) for rows in held] == [list(range(10))] * 3
+    everyone = torch.arange(30).reshape(5, 6)
+    kept = [everyone[:, Team(rank, 3).share(6)].flatten()[rows] for rank, rows in enumerate(held)]
+    assert sorted(torch.cat(kept).tolist()) == list(range(30))
+
+
+def test_a_team_of_one_changes_nothing():
+    index = torch.randperm(6)
+    assert Team().own_rows(index, 3) is index
+    assert Team().share(4) == slice(0, 4)
+    assert Team().gather(index) is index
+
+
+def test_games_that_can_not_be_shared_evenly_are_refused():
+    with pytest.raises(BadInput, match="2 processes can't share 5 games"):
+        Team(0, 2).share(5)
+
+
+def test_batch_norm_is_refused_in_a_team():
+    with pytest.raises(BadInput, match="take --norm group"):
+        Team(0, 2).start_alike(torch.nn.BatchNorm2d(3))
