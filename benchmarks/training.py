@@ -1,15 +1,19 @@
-"""Training: how much of it the game takes, and what bf16 brings on this processor."""
+"""Training: against Stable-Baselines3, how much of it the game takes, what bf16 and torch.compile bring here."""
 
 import time
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from gymnasium.vector import VectorWrapper
 
 from benchmarks.timing import Ratio, time_ratio
+from territory import models
+from territory.errors import BadInput
 from territory.profiling import LatencyRecord, compare_calls
 from territory.training import PPO, TrainConfig
 from territory.training.build import make_envs
+from territory.training.config import FIXED_SIZE_MODEL
 
 
 class StepClock(VectorWrapper):
@@ -26,11 +30,35 @@ class StepClock(VectorWrapper):
 
 
 def run(small: bool) -> list[Ratio]:
-    """A whole update against its environment steps; an optimiser's pass in bf16 against one in fp32."""
-    config = TrainConfig(device="cpu", num_steps=32)
+    """For each network: both trainers, the game's share, and an optimiser's pass in other ways than plain fp32."""
+    base = TrainConfig(device="cpu", num_steps=32)
     if small:
-        config = replace(config, height=64, width=64, num_envs=2, num_steps=4, minibatch_size=4)
-    return [_share_of_game(config, updates=2 if small else 5), _half_precision(config, repeats=2 if small else 7)]
+        base = replace(base, height=64, width=64, num_envs=2, num_steps=4, minibatch_size=4)
+    names = [name for name in models.names() if not (small and name == FIXED_SIZE_MODEL)]
+    ratios = []
+    for config in [replace(base, model=name) for name in names]:
+        ratios += [_against_peer(config, 2 if small else 7), _share_of_game(config, updates=2 if small else 5)]
+        ratios += _other_ways(config, 2 if small else 7, backend="eager" if small else "inductor")
+    return ratios
+
+
+def _against_peer(config: TrainConfig, repeats: int) -> Ratio:
+    """Whole updates by turns, games and optimiser's passes included: how many times our steps/s theirs are below."""
+    try:
+        from benchmarks.sb3 import make_peer
+    except ImportError as error:
+        raise BadInput(f"the peer is not installed ({error}): pip install stable-baselines3") from error
+    peer = make_peer(config)
+    updates = PPO(replace(config, total_timesteps=(1 + repeats) * config.batch_size)).updates()
+    calls = {
+        f"{config.model}, Stable-Baselines3's update": partial(
+            peer.learn, config.batch_size, reset_num_timesteps=False
+        ),
+        "ours": partial(next, updates),
+    }
+    theirs, ours = compare_calls(calls, repeats, warmup=1)
+    rates = [f"{config.batch_size / record.median:,.0f}" for record in (ours, theirs)]
+    return time_ratio(theirs, ours, f"{rates[0]} steps/s against their {rates[1]}")
 
 
 def _share_of_game(config: TrainConfig, updates: int) -> Ratio:
@@ -42,17 +70,21 @@ def _share_of_game(config: TrainConfig, updates: int) -> Ratio:
         whole.append(config.batch_size / update.steps_per_second)
         stepping.append(clock.seconds)
         clock.seconds = 0.0
-    update, game = _record("a PPO update", whole[1:]), _record("its environment steps", stepping[1:])
+    name = f"{config.model}, a PPO update"
+    update, game = _record(name, whole[1:]), _record("its environment steps", stepping[1:])
     return time_ratio(update, game, f"the game takes {game.median / update.median:.1%} of training")
 
 
-def _half_precision(config: TrainConfig, repeats: int) -> Ratio:
-    """One pass over the same rollout in each precision."""
-    runs = {p: PPO(replace(config, precision=p, update_epochs=1)) for p in ("fp32", "bf16")}
+def _other_ways(config: TrainConfig, repeats: int, backend: str) -> list[Ratio]:
+    """One pass over the same rollout as it is, in bf16, and compiled."""
+    once = replace(config, update_epochs=1)
+    runs = {"in fp32": PPO(once), "in bf16": PPO(replace(once, precision="bf16")), "compiled": PPO(once)}
     for ppo in runs.values():
         ppo.collect()
-    fp32, bf16 = compare_calls({f"a training pass in {p}": ppo.improve for p, ppo in runs.items()}, repeats, warmup=1)
-    return time_ratio(bf16, fp32)
+    runs["compiled"].model.compile(backend=backend)
+    calls = {f"{config.model}, a pass {way}": ppo.improve for way, ppo in runs.items()}
+    plain, *others = compare_calls(calls, repeats, warmup=1)
+    return [time_ratio(other, plain) for other in others]
 
 
 def _record(name: str, seconds: list[float]) -> LatencyRecord:

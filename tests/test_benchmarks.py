@@ -8,8 +8,17 @@ import sys
 
 import numpy as np
 import pytest
+import torch
+from builders import WAIT
 
+from benchmarks.sb3 import NativeBatch, make_peer
 from territory.profiling import compare_calls
+from territory.training import TrainConfig
+from territory.training.build import make_envs, make_model
+
+SMALL = TrainConfig(
+    height=64, width=64, num_bots=1, max_steps=2, num_envs=2, num_steps=4, minibatch_size=8, device="cpu"
+)
 
 ROWS = {
     "world": [
@@ -25,7 +34,11 @@ ROWS = {
         "baseline, MACs",
         *[f"baseline, {mode}, batch {batch}" for batch in (1, 2) for mode in ("forward", "training step")],
     ],
-    "training": ["a PPO update", "a training pass in bf16"],
+    "training": [
+        f"{name}, {what}"
+        for name in ("attention", "tokens")
+        for what in ("Stable-Baselines3's update", "a PPO update", "a pass in bf16", "a pass compiled")
+    ],
 }
 
 
@@ -57,6 +70,28 @@ def test_without_the_peer_it_says_how_to_install_it(root):
     done = _benchmarks(root, "peer", "--small")
     assert done.returncode == 2
     assert "pip install --no-deps generals-bots" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_the_peer_trains_our_network_from_our_first_weights_with_our_hyperparameters():
+    peer = make_peer(SMALL)
+    ours, theirs = make_model(SMALL).state_dict(), peer.policy.network.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours | theirs)
+    assert sum(w.numel() for w in peer.policy.parameters()) == sum(w.numel() for w in ours.values())  # and no other
+    before = theirs["actor.0.weight"].clone()
+    peer.learn(SMALL.batch_size)
+    assert not torch.equal(before, peer.policy.network.state_dict()["actor.0.weight"])
+    assert (peer.n_epochs, peer.batch_size, peer.gamma, peer.ent_coef) == (3, 8, 0.995, 0.01)
+
+
+def test_the_peer_is_told_which_games_were_cut_off_and_what_they_showed_last():
+    games = NativeBatch(make_envs(SMALL))
+    games.reset()
+    for _ in range(SMALL.max_steps):
+        obs, rewards, dones, infos = games.step(np.full(SMALL.num_envs, WAIT))
+    assert dones.all() and rewards.dtype == np.float32
+    for game, info in enumerate(infos):
+        assert info["TimeLimit.truncated"]
+        assert not np.array_equal(info["terminal_observation"]["global"], obs["global"][game])  # a new game has begun
 
 
 def test_calls_take_turns_and_the_warm_up_is_not_counted():
