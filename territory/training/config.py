@@ -26,7 +26,7 @@ class TrainConfig:
     model: str = "attention"
     """Which network: a name from ``territory.models.names()``."""
     norm: Norm = "group"
-    """Normalisation inside the attention network. Batch norm makes PPO's first ratio differ from 1."""
+    """Normalisation inside `attention` and `tokens`. Batch norm makes PPO's first ratio differ from 1."""
     init: str | None = None
     """An agent whose weights the network starts with, as `territory migrate` makes them; none: fresh ones."""
     device: Device = "auto"
@@ -39,7 +39,7 @@ class TrainConfig:
     """Environment steps to train for, over all games together; rounded up to whole updates."""
 
     num_envs: Annotated[int, tyro.conf.arg(name="n-envs", aliases=["--num-envs"])] = 16
-    """Games played at once."""
+    """Games played at once, over all processes where torchrun started several."""
     num_bots: int = 5
     """Opponents in each game, 1 to 50."""
     opponents: str = "bot"

@@ -13,6 +13,7 @@ import torch
 from territory.errors import BadInput
 from territory.training import TrainConfig, checkpoint, run
 from territory.training.distributed import Team
+from territory.training.policy import drawn
 
 SMALL = TrainConfig(
     height=32, width=32, num_bots=2, max_steps=20, num_envs=4, num_steps=16, minibatch_size=4, update_epochs=2,
@@ -73,6 +74,22 @@ def test_each_sample_of_a_run_belongs_to_one_process():
     everyone = torch.arange(30).reshape(5, 6)
     kept = [everyone[:, Team(rank, 3).share(6)].flatten()[rows] for rank, rows in enumerate(held)]
     assert sorted(torch.cat(kept).tolist()) == list(range(30))
+
+
+def test_dice_fall_as_torchs_own_do_and_the_processes_throw_one_set_together():
+    probabilities = torch.rand(6, 90).masked_fill(torch.rand(6, 90) < 0.7, 0.0)
+    whole = drawn(probabilities, torch.Generator().manual_seed(1))
+    assert torch.equal(whole, torch.multinomial(probabilities, 1, generator=torch.Generator().manual_seed(1))[:, 0])
+    for team in (Team(rank, 3) for rank in range(3)):
+        own = team.share(6)
+        assert torch.equal(whole[own], drawn(probabilities[own], torch.Generator().manual_seed(1), team))
+
+
+def test_an_action_of_probability_zero_is_never_drawn_and_the_others_as_often_as_they_should():
+    probabilities = torch.tensor([0.0, 0.25, 0.0, 0.75]).expand(40_000, 4)
+    counts = drawn(probabilities, torch.Generator().manual_seed(0)).bincount(minlength=4) / 40_000
+    assert counts[0] == counts[2] == 0
+    assert counts[1].item() == pytest.approx(0.25, abs=0.01)  # the standard error is 0.002
 
 
 def test_a_team_of_one_changes_nothing():
