@@ -1,0 +1,12 @@
+"""Every claim of the design document with the check that decides it: ``for claim, finding in judge(): ...``.
+
+Verdicts follow from measurements by the thresholds of `rules`; nobody writes them down. The command, notebook 06 and
+the tests all read this one ledger.
+"""
+
+# importing a theme enters its claims
+from territory.verdict import behaviour, counts, invariance, migration, sizes, speed  # noqa: F401
+from territory.verdict.evidence import Evidence
+from territory.verdict.ledger import THEMES, VERDICTS, Claim, Finding, claims, judge
+
+__all__ = ["THEMES", "VERDICTS", "Claim", "Evidence", "Finding", "claims", "judge"]

@@ -1,0 +1,65 @@
+"""What the checks look at: the two networks on trial, a trained agent, and games; each made when first asked for."""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from territory import models
+from territory.training import Agent, SteadyPolicy, TrainConfig, load_agent
+from territory.training.config import HELD_OUT_SEED
+from territory.training.recorded import Moments, watch_games
+from territory.world.layout import Stat
+
+
+def untrained(name: str, seed: int = 0, **options: object) -> nn.Module:
+    """A fresh network in evaluation mode; the caller's random numbers stay where they were."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return models.build(name, **options).eval()
+
+
+class Evidence:
+    """The exhibits. ``old`` and ``new`` are by default the document's networks; give others to try them instead."""
+
+    def __init__(self, old: nn.Module | None = None, new: nn.Module | None = None, moments: int = 384):
+        self.old = old or untrained("baseline")
+        self.new = new or untrained("attention")
+        self.moments = moments  # of recorded games, for each of the two collections
+        self._kept: dict[str, Any] = {}
+
+    def keep(self, name: str, make: Callable[[], Any]) -> Any:
+        """What several checks need, measured for the first of them."""
+        if name not in self._kept:
+            self._kept[name] = make()
+        return self._kept[name]
+
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        """Both, by the words of the tables."""
+        return {"old": self.old, "new": self.new}
+
+    @cached_property
+    def agent(self) -> Agent:
+        """The shipped agent that plays with the new network."""
+        return load_agent("attention")
+
+    @cached_property
+    def steady(self) -> Moments:
+        """Moments of a scripted player's games on 128 x 128 maps, which both networks take."""
+        return watch_games(SteadyPolicy(), self.moments, every=12, seed=5000, num_bots=1)
+
+    @cached_property
+    def surrounded(self) -> Moments:
+        """Moments of the agent's own games on held-out maps in which enemies are on most of its border."""
+        world = TrainConfig.from_dict(self.agent.config).world() | {"num_bots": 5}
+        seen = watch_games(self.agent, self.moments, every=4, seed=HELD_OUT_SEED, **world)
+        return seen.where(seen.stats[:, Stat.BORDER_ENEMY_SHARE] > 0.5)
+
+    def boards(self, count: int = 64) -> tuple[torch.Tensor, torch.Tensor]:
+        """Maps uint8 (count, 5, 128, 128) and statistics float32 (count, 16), spread over the scripted games."""
+        chosen = np.linspace(0, len(self.steady) - 1, count).astype(int)
+        return torch.from_numpy(self.steady.maps[chosen]), torch.from_numpy(self.steady.stats[chosen])

@@ -1,0 +1,75 @@
+"""Claims about time, as ratios of the two networks taking turns. They are of the machine they are measured on."""
+
+from statistics import median
+from time import perf_counter
+
+import torch
+
+from territory.profiling import compare_latency, example_inputs, macs_table
+from territory.training import TrainConfig, iterate
+from territory.verdict import rules
+from territory.verdict.evidence import Evidence
+from territory.verdict.ledger import Finding, claims_of
+
+claim = claims_of("speed")
+ROUNDS = 2  # of training updates, after one that isn't counted
+
+
+@claim("forward", "Memory Usage", "a forward pass of one observation, old over new (8 ms against 6)", "1.33x")
+def forward(evidence: Evidence) -> Finding:
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    networks = {name: model.to(device) for name, model in evidence.networks.items()}
+    old, new = compare_latency(networks, example_inputs(device=device), repeats=30, warmup=5)
+    for model in networks.values():
+        model.to("cpu")
+    ratio = old.median / new.median
+    note = f"{1e3 * old.median:.1f} ms against {1e3 * new.median:.1f} on this machine's {device}"
+    return Finding(rules.speedup(ratio, 8 / 6), f"{ratio:.2f}x", {"ratio": ratio}, note)
+
+
+def training_ratio(num_envs: int, steps: int) -> float:
+    """How many times as many environment steps per second the new network trains, updates taking turns."""
+    config = {"num_envs": num_envs, "num_steps": steps, "num_bots": 5, "device": "cpu", "minibatch_size": 64}
+    runs = {
+        name: iter(iterate(TrainConfig(model=name, total_timesteps=(ROUNDS + 2) * num_envs * steps, **config)))
+        for name in ("baseline", "attention")
+    }
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(ROUNDS + 1):
+        for name, run in runs.items():
+            start = perf_counter()
+            next(run)
+            times[name].append(perf_counter() - start)
+    for run in runs.values():
+        run.close()
+    return median(old / new for old, new in zip(times["baseline"][1:], times["attention"][1:], strict=True))
+
+
+def _steps(num_envs: int, steps: int, claimed: float) -> Finding:
+    ratio = training_ratio(num_envs, steps)
+    note = "acting and learning on this machine's CPU, PPO as shipped"
+    return Finding(rules.speedup(ratio, claimed), f"{ratio:.2f}x", {"ratio": ratio}, note)
+
+
+@claim("one-env", "Training Speed (estimated)", "training steps per second with one game (45 to 60)", "1.33x")
+def one_env(evidence: Evidence) -> Finding:
+    return _steps(1, 64, 60 / 45)
+
+
+@claim("twelve-envs", "Training Speed (estimated)", "training steps per second with twelve games (400 to 550)", "1.37x")
+def twelve_envs(evidence: Evidence) -> Finding:
+    return _steps(12, 16, 550 / 400)
+
+
+@claim("focus", "Computational Efficiency", "attention spends computation where it is needed")
+def focus(evidence: Evidence) -> Finding:
+    """If it did, the work would depend on the map."""
+    maps, stats = evidence.boards(4)
+    works = {
+        sum(record.macs for record in macs_table(evidence.new, (maps[i : i + 1], stats[i : i + 1]))) for i in (0, 3)
+    }
+    blank = sum(record.macs for record in macs_table(evidence.new))
+    same = works == {blank}
+    note = "a gate multiplies what has already been computed for every cell"
+    figure = f"{blank / 1e6:.1f} million multiply-adds" + (", whatever the map" if same else ", depending on the map")
+    return Finding(rules.holds([not same]), figure, {"macs": blank}, note)
