@@ -1,4 +1,4 @@
-"""The agent that comes with the package, in a few of the games that the README reports on."""
+"""The agents that come with the package, in a few of the games that the README reports on."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def played(agent):
 
 
 def test_it_says_how_it_was_trained_and_what_it_reached(agent):
-    assert shipped() == ("attention",)
+    assert shipped() == ("attention", "tokens")
     assert agent.config["num_bots"] == 5 and agent.config["norm"] == "group"
     assert agent.progress["step"] == 102_144
     (reached,) = agent.results.values()
@@ -38,3 +38,16 @@ def test_a_flat_argmax_waits_where_the_policy_would_rather_attack(agent, played)
     flat = territory.evaluate(argmax, games=16)
     assert sum(flat.wins) < sum(played.wins)
     assert flat.idle_share > 2 * played.idle_share
+
+
+def test_tokens_beats_nations_and_has_not_forgotten_bots():
+    tokens = territory.load_agent("tokens")
+    assert tokens.config["opponents"] == "nation" and tokens.config["init"] == "runs/tokens-mixed"
+    assert {name: reached["games"] for name, reached in tokens.results.items()} == {
+        "5 x bot": 64,
+        "5 x nation": 64,
+        "5 x mixed": 64,
+        "50 x mixed": 64,
+    }
+    assert territory.evaluate(tokens, games=8).win_rate == 1
+    assert territory.evaluate(tokens, games=16, opponents="nation").win_rate > 1 / 2  # one sixth if all were equal
