@@ -37,28 +37,31 @@ def run(small: bool) -> list[Ratio]:
     names = [name for name in models.names() if not (small and name == FIXED_SIZE_MODEL)]
     ratios = []
     for config in [replace(base, model=name) for name in names]:
-        ratios += [_against_peer(config, 2 if small else 7), _share_of_game(config, updates=2 if small else 5)]
+        ratios += _against_peer(config, 2 if small else 7)
+        ratios += [_share_of_game(config, updates=2 if small else 5)]
         ratios += _other_ways(config, 2 if small else 7, backend="eager" if small else "inductor")
     return ratios
 
 
-def _against_peer(config: TrainConfig, repeats: int) -> Ratio:
+def _against_peer(config: TrainConfig, repeats: int) -> list[Ratio]:
     """Whole updates by turns, games and optimiser's passes included: how many times our steps/s theirs are below."""
     try:
         from benchmarks.sb3 import make_peer
     except ImportError as error:
         raise BadInput(f"the peer is not installed ({error}): pip install stable-baselines3") from error
     peer = make_peer(config)
-    updates = PPO(replace(config, total_timesteps=(1 + repeats) * config.batch_size)).updates()
-    calls = {
-        f"{config.model}, Stable-Baselines3's update": partial(
-            peer.learn, config.batch_size, reset_num_timesteps=False
-        ),
-        "ours": partial(next, updates),
-    }
-    theirs, ours = compare_calls(calls, repeats, warmup=1)
-    rates = [f"{config.batch_size / record.median:,.0f}" for record in (ours, theirs)]
-    return time_ratio(theirs, ours, f"{rates[0]} steps/s against their {rates[1]}")
+    learn = partial(peer.learn, config.batch_size, reset_num_timesteps=False)
+    calls = {f"{config.model}, Stable-Baselines3's update": learn}
+    for name, precision in (("ours", "fp32"), ("ours in bf16", "bf16")):
+        ppo = PPO(replace(config, precision=precision, total_timesteps=(1 + repeats) * config.batch_size))
+        calls[name] = partial(next, ppo.updates())
+    theirs, *ours = compare_calls(calls, repeats, warmup=1)
+    return [time_ratio(theirs, record, _rates(config, record, theirs)) for record in ours]
+
+
+def _rates(config: TrainConfig, ours: LatencyRecord, theirs: LatencyRecord) -> str:
+    rates = [config.batch_size / record.median for record in (ours, theirs)]
+    return "{:,.0f} steps/s against their {:,.0f}".format(*rates)
 
 
 def _share_of_game(config: TrainConfig, updates: int) -> Ratio:
