@@ -7,7 +7,6 @@ import numpy as np
 
 from territory.errors import BadInput
 from territory.world.actions import OFFSETS
-from territory.world.rules import LAND_POWER
 
 OPPONENTS = ("bot", "nation", "mixed")
 MAX_BOTS = 50
@@ -80,6 +79,8 @@ class WorldParams:
 
     def settings(self) -> "Settings":
         """The same numbers as the kernels take them."""
+        from territory.world.rules import LAND_POWER  # here, so that the command line's help need not wait for Numba
+
         offsets = (OFFSETS[:, 0] * (self.width + 2) + OFFSETS[:, 1]).astype(np.int64)
         return Settings(
             height=int(self.height),
