@@ -149,7 +149,7 @@ async function render({ model, el }) {
     side.layer.show(get("layers")[number]);
     const heads = layer ? layer.heads : 0;
     if (side.head.control.childElementCount !== heads + 1) {
-      const choices = [[MEAN, heads ? "mean of all" : "–"], ...Array.from({ length: heads }, (_, i) => [i, `${i + 1}`])];
+      const choices = [[MEAN, heads ? "mean of all" : "–"], ...Array.from({ length: heads }, (_, i) => [i, `${i + 1} of ${heads}`])];
       side.head.control.replaceChildren(...choices.map(([value, text]) => make("option", "", { value }, text)));
     }
     side.head.control.disabled = heads < 2;
@@ -245,14 +245,16 @@ async function render({ model, el }) {
     answered = asked;
     const bytes = buffers[0];
     edited.looks = looksFrom(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength), content.index, networks());
-    tools.note.textContent = `answered in ${(performance.now() - since).toFixed(0)} ms · ${content.moved}`;
+    const took = performance.now() - since;
+    tools.note.textContent = `answered in ${took.toFixed(0)} ms · ${content.moved}`;
+    Object.assign(tools.note.dataset, { answer: content.serial, took });
     redraw();
     if (pending) ask();
   };
 
   // --- what is done ---
   const goTo = () => {
-    recorded = moment(game, networks(), get("step"));
+    recorded = moment(game, networks(), Math.min(get("step"), game.length - 1)); // a live game may still be on its way
     begin();
   };
   let playing = false;

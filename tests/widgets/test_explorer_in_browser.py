@@ -1,0 +1,355 @@
+"""The explorer in a real JupyterLab: every control is used as a learner uses it, and pixels and numbers must follow."""
+
+import nbformat
+import numpy as np
+import pytest
+import torch
+from explorer_page import CONTRAST, ExplorerPage
+
+from territory import interpret, models, viz
+from territory.world import WorldParams
+from territory.world.layout import Plane, Stat
+from territory.world.replay import record
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+SIDE, LAST = 64, 24
+SOURCE = """
+import torch
+from territory import models, widgets
+from territory.world.replay import Replay
+
+torch.manual_seed(0)
+networks = models.build("tokens"), models.build("attention", norm="group")
+explorer = widgets.AttentionExplorer(Replay.load("game.npz"), networks[0], step=2, other=networks[1])
+explorer
+"""
+LIVE = """
+import gymnasium
+env = gymnasium.make("Territory-v0", height=64, width=64, num_bots=2, max_steps=60).unwrapped
+env.reset(seed=3)
+live = widgets.AttentionExplorer(env, networks[1])
+live
+"""
+
+
+@pytest.fixture(scope="module")
+def game():
+    rng = np.random.default_rng(0)
+    params = WorldParams(height=SIDE, width=SIDE, num_bots=2, max_steps=LAST)
+    return record(lambda obs, mask: rng.choice(np.flatnonzero(mask)), params, seed=3)
+
+
+@pytest.fixture(scope="module")
+def records(game):
+    torch.manual_seed(0)
+    networks = models.build("tokens"), models.build("attention", norm="group")
+    return [interpret.capture_replay(network, game) for network in networks], networks
+
+
+def write(path, *sources):
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), path)
+
+
+@pytest.fixture
+def explorer(lab, tmp_path, game):
+    game.save(tmp_path / "game.npz")
+    lab.page.set_viewport_size({"width": 1280, "height": 1600})  # all of it in view: the mouse goes by place
+    write(tmp_path / "widget.ipynb", SOURCE, "")
+    lab.open("widget.ipynb")
+    lab.run_all()
+    return ExplorerPage(lab.page, lab.output(0).locator(".territory-explorer"))
+
+
+def assert_clean(lab):
+    assert lab.errors == []
+    assert lab.outside == []
+
+
+def expected(record, layer, step, strength=0.85, palette="inferno", ends=None, **chosen):
+    """What `viz` would draw."""
+    (found,) = [each for each in interpret.layers_of(record) if each.name == layer]
+    grid = interpret.overlay(found, record.attention[layer][step], **chosen)
+    low, high = ends or (found.low, found.high)
+    frame = record.frames[step]
+    return viz.attention_picture(frame, grid, low, high, strength, scale=512 // SIDE, palette=palette)
+
+
+def assert_alike(seen, wanted):
+    """The same picture: a weight at the edge of two of the 256 colours may fall on the other side."""
+    assert seen.shape == wanted.shape
+    assert np.abs(seen.astype(int) - wanted).max() <= 12
+    assert np.abs(seen.astype(int) - wanted).mean() < 0.5
+
+
+def test_time_layers_colours_and_cells_show_what_was_captured(explorer, records, lab):
+    (tokens, attention), _ = records
+    assert explorer.step() == 2
+    assert_alike(explorer.pixels(0), expected(tokens, "cross.map_to_stats", 2))
+    assert_alike(explorer.pixels(1), expected(attention, "spatial.1", 2))
+
+    # time: slider, value curve, keys, play at each speed
+    explorer.slide("step", 9)
+    assert explorer.root.locator(".explorer-standing").inner_text().startswith(f"Step 9 of {LAST}")
+    assert_alike(explorer.pixels(1), expected(attention, "spatial.1", 9))
+    assert explorer.value(1) == (pytest.approx(attention.values[9], abs=0.006),)
+    assert explorer.sector("N 15%") == pytest.approx(tokens.probabilities[9, :2].sum(), abs=1e-4)
+    assert explorer.sector("wait", 1) == pytest.approx(attention.probabilities[9, 80:].sum(), abs=1e-4)
+    curve = explorer.root.locator(".explorer-curve").first
+    curve.click(position={"x": curve.bounding_box()["width"] - 1, "y": 20})
+    assert explorer.step() == LAST
+    explorer.focus()
+    for key, step in [
+        ("Home", 0),
+        ("Shift+ArrowRight", 10),
+        ("ArrowLeft", 9),
+        ("End", LAST),
+        ("Shift+ArrowLeft", LAST - 10),
+    ]:
+        explorer.key(key)
+        assert explorer.step() == step
+    explorer.choose("at", "20")
+    explorer.key("Home")
+    explorer.focus()
+    explorer.key("Space")
+    lab.page.wait_for_function(f"() => document.querySelector('.explorer-time').value == {LAST}")
+    explorer.choose("at", "1")
+    explorer.button("play").click()  # at the end: from the beginning
+    explorer.button("pause").click()
+    assert explorer.step() <= 1
+    explorer.slide("step", 9)
+
+    # layers and heads
+    explorer.choose("layer", "cross.stats_to_map")
+    explorer.choose("head", "1")
+    explorer.root.get_by_label("show where rank takes part").check()
+    assert_alike(explorer.pixels(0), expected(tokens, "cross.stats_to_map", 9, head=1, stat=Stat.RANK))
+    explorer.choose("layer", "spatial.3", 1)
+    assert_alike(explorer.pixels(1), expected(attention, "spatial.3", 9))
+    explorer.choose("layer", "cross.map_to_stats", 1)
+    assert "1.000 in every state" in explorer.root.locator(".explorer-says").nth(1).inner_text()
+    assert_alike(explorer.pixels(1), viz.board_picture(attention.frames[9], 512 // SIDE))
+    explorer.focus()
+    explorer.key("l")  # both to their next: round to the first
+    assert explorer.control("layer", 1).input_value() == "spatial.1"
+    explorer.key("h")
+    assert explorer.control("head").input_value() == "-1"
+
+    # overlay, palette, scale
+    explorer.slide("overlay strength", 0.4)
+    assert_alike(explorer.pixels(1), expected(attention, "spatial.1", 9, strength=0.4))
+    explorer.focus()
+    explorer.key("BracketRight")
+    assert explorer.control("overlay strength").input_value() == "0.45"
+    explorer.key("BracketLeft")
+    explorer.key("p")
+    assert_alike(explorer.pixels(1), expected(attention, "spatial.1", 9, 0.4, "viridis"))
+    explorer.choose("palette", "cividis")
+    explorer.choose("scale", "moment")
+    gate = attention.attention["spatial.1"][9]
+    wanted = expected(attention, "spatial.1", 9, 0.4, "cividis", (float(gate.min()), float(gate.max())))
+    assert_alike(explorer.pixels(1), wanted)
+
+    # pointing, choosing a tile with the mouse and with the keyboard
+    lab.page.mouse.move(*explorer.place(20, 33, SIDE, side=1))
+    explorer.settle()
+    said = explorer.explanation.inner_text()
+    owner = tokens.frames[9].owner[20, 33]
+    assert said.startswith("Row 20, column 33: ") and f"spatial.1 {gate[5, 8]:.3f}" in said
+    assert (viz.player_name(owner) if owner else "nobody") in said
+    lab.page.mouse.click(*explorer.place(20, 33, SIDE, side=1))
+    explorer.settle()
+    cell = 20 // 16 * 4 + 33 // 16
+    gives = tokens.attention["cross.map_to_stats"][9][:, cell, Stat.TIME].mean()
+    gets = tokens.attention["cross.stats_to_map"][9][:, Stat.TIME, cell].mean()
+    assert explorer.shares("time") == pytest.approx([gives, gets], abs=6e-4)
+    explorer.maps.first.focus()
+    for key in ("ArrowDown", "ArrowRight", "Shift+ArrowUp", "Shift+ArrowLeft"):
+        explorer.key(key)
+    assert explorer.explanation.inner_text().startswith("Row 13, column 26: ")
+    explorer.key("Escape")
+    assert explorer.root.locator("[data-stat=time] .number").first.inner_text() == "–"
+    lab.page.mouse.move(0, 0)
+    explorer.root.locator("[data-stat=growth]").hover()
+    assert explorer.explanation.inner_text().startswith("growth: How fast")
+    for _ in "dd":  # JupyterLab's own keys to delete the cell
+        explorer.key("d")
+    assert lab.page.locator(".jp-Notebook .jp-Cell").count() == 2
+    assert_clean(lab)
+
+
+def test_what_if_asks_the_real_networks(explorer, records, lab, capsys):
+    (tokens, attention), networks = records
+    frame = tokens.frames[2]
+    assert explorer.control("rank").is_disabled()
+    explorer.focus()
+    explorer.key("w")
+    explorer.settle()
+
+    # all sixteen sliders
+    took = []
+    stats = np.linspace(-0.9, 0.9, 16).round(2)
+    for stat, value in zip(Stat, stats, strict=True):
+        name = stat.name.replace("_", " ").lower()
+        took.append(explorer.answer_to(lambda name=name, value=value: explorer.slide(name, value)))
+    check_answer(explorer, networks, interpret.imagine(frame, stats))
+    assert explorer.value()[1] == pytest.approx(tokens.values[2], abs=0.006)
+    assert "(was" in explorer.root.locator("[data-stat=rank] output").inner_text()
+    explorer.button("undo all").click()
+    explorer.settle()
+    assert explorer.value() == (pytest.approx(tokens.values[2], abs=0.006),)
+
+    # the brush: land, troops, a city and its end
+    explorer.choose("what the pointer does", "owner")
+    explorer.choose("whose land", "2")
+    explorer.slide("brush size in tiles", 9)
+    row, column = np.argwhere((frame.owner == 1) & (frame.terrain > 0)).mean(axis=0).astype(int)
+
+    def click():
+        lab.page.mouse.click(*explorer.place(row, column, SIDE))
+
+    took.append(explorer.answer_to(click))
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    disc = (np.hypot(rows - row, columns - column) <= 4.3) & (np.abs(rows - row) <= 4) & (np.abs(columns - column) <= 4)
+    owner = np.where(disc & (frame.terrain > 0), 2, frame.owner).astype(np.uint8)
+    check_answer(explorer, networks, interpret.imagine(frame, owner=owner))
+    explorer.choose("what the pointer does", "density")
+    explorer.slide("troops per tile", 250)
+    took.append(explorer.answer_to(click))
+    density = np.where(disc, 250, interpret.density_by_player(frame)[owner]).astype(np.uint8)
+    check_answer(explorer, networks, interpret.imagine(frame, owner=owner, density=density))
+    explorer.choose("what the pointer does", "city")
+    took.append(explorer.answer_to(click))
+    city = np.zeros((SIDE, SIDE), np.uint8)
+    city[row, column] = 1
+    painted = interpret.imagine(frame, None, owner, city, density)
+    assert painted.obs["map"][Plane.CITIES, row, column] == 128
+    check_answer(explorer, networks, painted)
+    explorer.choose("what the pointer does", "raze")
+    took.append(explorer.answer_to(click))
+    check_answer(explorer, networks, interpret.imagine(frame, owner=owner, density=density))
+
+    # a drag asks again and again, and only the latest counts
+    explorer.choose("what the pointer does", "owner")
+    explorer.choose("whose land", "0")
+    lab.page.mouse.move(*explorer.place(5, 5, SIDE))
+    lab.page.mouse.down()
+    lab.page.mouse.move(*explorer.place(50, 50, SIDE), steps=20)
+    lab.page.mouse.up()
+    lab.wait_idle()
+    explorer.settle()
+    strokes = explorer.pixels()
+    explorer.maps.first.focus()
+    explorer.choose("what the pointer does", "look")
+    lab.page.mouse.click(*explorer.place(40, 8, SIDE))
+    explorer.choose("what the pointer does", "owner")
+    explorer.maps.first.focus()
+    explorer.answer_to(lambda: explorer.key("Enter"))  # paint with the keyboard
+    assert (explorer.pixels() != strokes).any()
+    explorer.control("what if (W)").uncheck()
+    explorer.settle()
+    assert_alike(explorer.pixels(1), expected(attention, "spatial.1", 2))
+    with capsys.disabled():
+        print(f"\nwhat-if, two networks: median {np.median(took):.0f} ms of {len(took)}, worst {max(took):.0f}")
+    assert_clean(lab)
+
+
+def check_answer(explorer, networks, frame):
+    for side, network in enumerate(networks):
+        look = interpret.capture_frames(network, (frame,))
+        assert explorer.value(side)[0] == pytest.approx(look.values[0], abs=0.006)
+        assert explorer.sector("E 15%", side) == pytest.approx(look.probabilities[0, 20:22].sum(), abs=1e-4)
+        assert explorer.sector("wait", side) == pytest.approx(look.probabilities[0, 80:].sum(), abs=1e-4)
+
+
+def test_the_view_is_saved_as_a_picture_and_as_a_page_that_scrubs_without_a_kernel(explorer, records, lab, tmp_path):
+    (tokens, attention), _ = records
+    explorer.slide("step", 5)
+    with lab.page.expect_download() as download:
+        explorer.button("save picture").click()
+    assert download.value.suggested_filename == "explorer-step-5.png"
+    download.value.save_as(tmp_path / "view.png")
+    assert (tmp_path / "view.png").read_bytes().startswith(b"\x89PNG")
+    with lab.page.expect_download() as download:
+        explorer.button("save page").click()
+    download.value.save_as(tmp_path / "view.html")
+    assert_clean(lab)
+
+    lab.page.goto((tmp_path / "view.html").as_uri())
+    page = ExplorerPage(lab.page, lab.page.locator(".territory-explorer"))
+    assert page.step() == 5
+    page.slide("step", 11)
+    assert_alike(page.pixels(1), expected(attention, "spatial.1", 11))
+    page.choose("layer", "cross.stats_to_map")
+    page.choose("head", "0")
+    page.root.get_by_label("show where cities takes part").check()
+    assert_alike(page.pixels(0), expected(tokens, "cross.stats_to_map", 11, head=0, stat=Stat.CITIES))
+    lab.page.mouse.move(*page.place(20, 33, SIDE, side=1))
+    assert f"spatial.1 {attention.attention['spatial.1'][11][5, 8]:.3f}" in page.explanation.inner_text()
+    assert page.control("what if (W)").is_disabled()
+    assert "not the networks" in page.root.locator(".explorer-why").inner_text()
+    assert not page.button("save page").is_visible()
+    page.choose("at", "20")
+    page.button("play").click()
+    lab.page.wait_for_function(f"() => document.querySelector('.explorer-time').value == {LAST}")
+
+    light = page.root.evaluate(CONTRAST)
+    lab.page.emulate_media(color_scheme="dark")
+    dark = page.root.evaluate(CONTRAST)
+    check_contrast(light, dark)
+    assert_clean(lab)
+
+
+def check_contrast(light, dark):
+    assert light["paper"] > 0.9 and dark["paper"] < 0.1
+    for theme in (light, dark):
+        assert min(theme["text"]) >= 4.5  # WCAG 2.2, 1.4.3
+        assert min(theme["shapes"]) >= 3  # 1.4.11
+
+
+def test_a_live_game_is_followed_and_both_themes_can_be_read(explorer, lab, tmp_path):
+    light = explorer.root.evaluate(CONTRAST)
+    lab.page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
+    lab.page.locator("body[data-jp-theme-light=false]").wait_for(state="attached")
+    lab.page.wait_for_function(
+        "before => getComputedStyle(document.querySelector('.territory-explorer')).backgroundColor != before",
+        arg="rgb(255, 255, 255)",
+    )
+    check_contrast(light, explorer.root.evaluate(CONTRAST))
+
+    write(tmp_path / "live.ipynb", SOURCE, LIVE, "for _ in range(3): env.step(80)", "for _ in range(4): env.step(80)")
+    lab.open("live.ipynb")
+    for cell in range(3):
+        run_cell(lab, cell)
+    live = ExplorerPage(lab.page, lab.output(1).locator(".territory-explorer"))
+    assert live.step() == 0
+    live.button("catch up").click()
+    lab.page.wait_for_function("() => document.querySelectorAll('.explorer-time')[1].value == 3")
+    live.control("follow").check()
+    run_cell(lab, 3)
+    lab.page.wait_for_function("() => document.querySelectorAll('.explorer-time')[1].value == 7")
+    assert_clean(lab)
+
+
+def run_cell(lab, number):
+    lab.cell(number).locator(".cm-content").click()
+    lab.page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-cell')")
+    lab.wait_idle()
+
+
+def test_the_explorer_of_notebook_05_follows_its_slider(lab, tmp_path, root):
+    notebook = nbformat.read(root / "notebooks" / "05_seeing_attention.ipynb", as_version=4)
+    shown = next(place for place, cell in enumerate(notebook.cells) if cell.source == "explorer")
+    notebook.cells = notebook.cells[: shown + 1]  # what follows does not touch the widget
+    nbformat.write(notebook, tmp_path / "05.ipynb")
+    lab.open("05.ipynb")
+    lab.run_all()
+    explorer = ExplorerPage(lab.page, lab.output(shown).locator(".territory-explorer"))
+    seen, step = explorer.pixels(), explorer.step()
+    explorer.control("step").focus()
+    explorer.key("ArrowRight")
+    assert explorer.step() == step + 1
+    assert (explorer.pixels() != seen).any()
+    assert_clean(lab)
