@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import asdict
-from textwrap import shorten
 from typing import Annotated
 
 import tyro
@@ -19,7 +18,7 @@ def verdict(
         theme: Only this one: counts, sizes, speed, invariance, behaviour or migration.
         as_json: Print the ledger as JSON, with the numbers behind the figures.
     """
-    from territory.verdict import claims, judge
+    from territory.verdict import claims, judge, told
 
     if as_json:
         print(json.dumps([_entry(claim, finding) for claim, finding in judge(theme)], indent=1))
@@ -29,8 +28,7 @@ def verdict(
     print(HEADER, "-" * 100, sep="\n")
     for claim, finding in judge(theme):
         tally[finding.verdict] = tally.get(finding.verdict, 0) + 1
-        print(f"{claim.id:<18} {finding.verdict:<18} {shorten(claim.claimed or '-', 30):<30} {finding.figure}")
-        print(f"{'':<18} {claim.words}" + (f" ({finding.note})" if finding.note else ""), flush=True)
+        print(told(claim, finding), flush=True)
     print(", ".join(f"{count} {name}" for name, count in tally.items()))
     return 0
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from textwrap import shorten
 
 from territory.errors import BadInput
 from territory.verdict.evidence import Evidence
@@ -34,6 +35,12 @@ class Claim:
     words: str  # what it says, in our own words
     claimed: str  # its figure, or "" for a sentence without one
     check: Callable[[Evidence], Finding]
+
+
+def told(claim: Claim, finding: Finding) -> str:
+    """A claim and what became of it, in two lines."""
+    first = f"{claim.id:<18} {finding.verdict:<18} {shorten(claim.claimed or '-', 30):<30} {finding.figure}"
+    return f"{first}\n{'':<18} {claim.words}" + (f" ({finding.note})" if finding.note else "")
 
 
 _LEDGER: dict[str, Claim] = {}

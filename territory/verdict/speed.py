@@ -28,7 +28,10 @@ def forward(evidence: Evidence) -> Finding:
 
 
 def training_ratio(num_envs: int, steps: int) -> float:
-    """How many times as many environment steps per second the new network trains, updates taking turns."""
+    """How many times as many environment steps per second the new network trains, updates taking turns.
+
+    Training builds its networks itself: it is always the registry's two.
+    """
     config = {"num_envs": num_envs, "num_steps": steps, "num_bots": 5, "device": "cpu", "minibatch_size": 64}
     runs = {
         name: iter(iterate(TrainConfig(model=name, total_timesteps=(ROUNDS + 2) * num_envs * steps, **config)))
