@@ -1,4 +1,4 @@
-"""The command line: ``territory train | evaluate | league | migrate | play | verdict | bench | lab``.
+"""The command line: ``territory train | evaluate | league | migrate | play | profile | verdict | bench | lab``.
 
 torch and Numba are imported inside the commands, so that help and mistakes in flags answer at once.
 """
@@ -16,6 +16,7 @@ import tyro
 from territory.cli.league import league
 from territory.cli.migrate import migrate
 from territory.cli.play import play
+from territory.cli.profile import profile
 from territory.cli.verdict import verdict
 from territory.errors import BadInput
 from territory.training.config import HELD_OUT_SEED, TrainConfig
@@ -52,6 +53,7 @@ def _commands(args: list[str]) -> dict[str, Callable[..., Any]]:
         "league": league,
         "migrate": migrate,
         "play": play,
+        "profile": profile,
         "verdict": verdict,
         "bench": bench,
         "lab": lab,

@@ -19,50 +19,74 @@ from territory.profiling.inputs import example_inputs
 from territory.world.layout import NUM_PLANES
 
 READINGS = ("flatten", "mean")
+POOLINGS = {"none": nn.Identity, "max": nn.MaxPool2d, "average": nn.AvgPool2d}
+POOL = 2  # cells per side of a pooling window, and its stride
 SIDE = 128  # tiles
+Sizes = tuple[int, int, int]  # of the three convolutions
 
 
 @dataclass(frozen=True)
 class NetworkDesign:
     """The sizes of a network like the old one; as they stand here, they are the old one's.
 
-    Kernels follow the strides as in both networks of the document: conv 1 twice its stride, conv 2 four, conv 3 three.
-    Raises BadInput for sizes below 1, an unknown reading, or strides that leave conv 3 no cell to stand on.
+    Padding follows both networks of the document: half of what a kernel reaches over its stride for conv 1 and conv 2,
+    none for conv 3. Raises BadInput for sizes below 1, an unknown pooling or reading, a kernel smaller than its stride,
+    or a grid too small for the next kernel.
     """
 
-    channels: tuple[int, int, int] = (32, 64, 64)  # out of each convolution
-    strides: tuple[int, int, int] = (4, 2, 1)
+    channels: Sizes = (32, 64, 64)  # out of each convolution
+    kernels: Sizes = (8, 4, 3)
+    strides: Sizes = (4, 2, 1)
+    pooling: str = "none"  # of 2x2 cells behind conv 1: "none", "max" or "average"
     reading: str = "flatten"  # how the last grid becomes a vector: "flatten", or "mean" over its cells
     features: int = 512  # of the map branch
 
     def __post_init__(self) -> None:
-        if self.reading not in READINGS:
-            raise BadInput(f"expected a reading out of {', '.join(READINGS)}; came {self.reading!r}.")
-        if min(*self.channels, *self.strides, self.features) < 1:
-            raise BadInput(f"expected channels, strides and features of at least 1; came {self}.")
-        if self.cells < 1:
-            raise BadInput(
-                f"conv 3 has a window of 3x3 cells, but strides {self.strides} leave it a smaller grid. "
-                "Make a stride smaller."
-            )
+        for value, known in ((self.pooling, POOLINGS), (self.reading, READINGS)):
+            if value not in known:
+                raise BadInput(f"expected one of {', '.join(known)}; came {value!r}.")
+        if min(*self.channels, *self.kernels, *self.strides, self.features) < 1:
+            raise BadInput(f"expected channels, kernels, strides and features of at least 1; came {self}.")
+        for number, (kernel, stride) in enumerate(zip(self.kernels, self.strides, strict=True), 1):
+            if kernel < stride:
+                raise BadInput(
+                    f"conv {number} steps {stride} cells with a kernel of {kernel}: what lies between would never be "
+                    "seen. Make its kernel larger or its stride smaller."
+                )
+        self._check_grids()
 
     @property
     def convolutions(self) -> list[dict[str, int]]:
         """Kernel, stride and padding of each convolution."""
-        first, second, third = self.strides
+        sizes = list(zip(self.kernels, self.strides, strict=True))
+        paddings = [(kernel - stride) // 2 for kernel, stride in sizes[:2]] + [0]
         return [
-            {"kernel": 2 * first, "stride": first, "padding": first // 2},
-            {"kernel": 4, "stride": second, "padding": 1 if second < 4 else 0},
-            {"kernel": 3, "stride": third, "padding": 0},
+            {"kernel": kernel, "stride": stride, "padding": padding}
+            for (kernel, stride), padding in zip(sizes, paddings, strict=True)
         ]
 
     @property
     def cells(self) -> int:
-        """Side of the last grid; below 1 where there is none."""
-        side = SIDE
+        """Side of the last grid."""
+        return self._sides()[-1]
+
+    def _sides(self) -> list[int]:
+        """Side of the grid that each convolution writes, as far as there is one; pooling follows the first."""
+        sides, side = [], SIDE
         for conv in self.convolutions:
             side = (side + 2 * conv["padding"] - conv["kernel"]) // conv["stride"] + 1
-        return side
+            sides.append(side)
+            if len(sides) == 1 and self.pooling != "none":
+                side //= POOL
+        return sides
+
+    def _check_grids(self) -> None:
+        for number, (side, kernel) in enumerate(zip(self._sides(), self.kernels, strict=True), 1):
+            if side < 1:
+                raise BadInput(
+                    f"conv {number} has a window of {kernel}x{kernel} cells, but finds a smaller grid. "
+                    "Make a stride before it smaller, or do without pooling."
+                )
 
 
 class DesignedNetwork(nn.Module):
@@ -74,6 +98,8 @@ class DesignedNetwork(nn.Module):
         sizes = zip((NUM_PLANES, *design.channels), design.channels, design.convolutions, strict=False)
         self.map_branch = nn.Module()
         self.map_branch.blocks = nn.Sequential(*(ConvBlock(c_in, c_out, **conv) for c_in, c_out, conv in sizes))
+        pool = POOLINGS[design.pooling]
+        self.map_branch.pool = pool() if pool is nn.Identity else pool(POOL)
         cells = design.cells**2 if design.reading == "flatten" else 1
         self.map_branch.to_features = nn.Linear(design.channels[-1] * cells, design.features)
         self.global_branch = make_global_branch()
@@ -82,11 +108,19 @@ class DesignedNetwork(nn.Module):
         self.critic = make_critic()
 
     def forward(self, obs_map: Tensor, obs_global: Tensor) -> tuple[Tensor, Tensor]:
-        grid = self.map_branch.blocks(scale_planes(obs_map))  # (B, C, cells, cells)
+        first, *others = self.map_branch.blocks
+        grid = self.map_branch.pool(first(scale_planes(obs_map)))
+        for block in others:
+            grid = block(grid)  # at last (B, C, cells, cells)
         vector = grid.flatten(1) if self.design.reading == "flatten" else grid.mean(dim=(2, 3))
         map_features = torch.relu(self.map_branch.to_features(vector))
         fused = torch.relu(self.fusion(torch.cat([map_features, self.global_branch(obs_global)], dim=1)))
         return self.actor(fused), self.critic(fused).squeeze(1)
+
+
+def build_design(design: NetworkDesign) -> nn.Module:
+    """The network itself, with weights, on the CPU: ready to be timed."""
+    return DesignedNetwork(design)
 
 
 def draft(design: NetworkDesign) -> tuple[nn.Module, tuple[Tensor, Tensor]]:

@@ -1,6 +1,6 @@
 """What the profilers share: inputs to run a model on, running it with clear errors, and names for its layers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -63,12 +63,29 @@ def run(model: nn.Module, inputs: tuple[Tensor, ...]) -> Any:
         ) from error
 
 
+def tensors_of(value: Any) -> Iterator[Tensor]:
+    """Every tensor in a tensor, tuple, list or mapping, however deep; anything else is passed over."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping | tuple | list):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from tensors_of(each)
+
+
+def loss_of(outputs: Any) -> Tensor | int:
+    """The sum of all outputs that have a gradient: the work of a backward pass doesn't depend on the loss's value.
+
+    The number 0 where nothing has a gradient.
+    """
+    return sum(tensor.sum() for tensor in tensors_of(outputs) if tensor.requires_grad)
+
+
 @contextmanager
-def evaluation_mode(model: nn.Module) -> Iterator[None]:
-    """No gradients and no statistics updated inside; every submodule's own mode is restored after."""
+def evaluation_mode(model: nn.Module, gradients: bool = False) -> Iterator[None]:
+    """No statistics updated inside, and no gradients unless asked for; every submodule's own mode is restored after."""
     modes = {module: module.training for module in model.modules()}
     try:
-        with torch.no_grad():
+        with torch.set_grad_enabled(gradients):
             model.eval()
             yield
     finally:

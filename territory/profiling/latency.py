@@ -4,14 +4,13 @@ import copy
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from territory.errors import BadInput
-from territory.profiling.inputs import Inputs, device_of, evaluation_mode, prepare, run
+from territory.profiling.inputs import Inputs, device_of, evaluation_mode, loss_of, prepare, run, tensors_of
 
 MODES = ("forward", "train")
 Clock = Callable[[], float]
@@ -61,8 +60,11 @@ def compare_latency(
         raise BadInput(
             f"expected at least one model, repeats >= 1 and warmup >= 0; came {len(models)}, {repeats}, {warmup}."
         )
-    make = _forward_call if mode == "forward" else _train_call
-    calls = {name: _waiting(make(model, prepare(model, inputs)), device_of(model)) for name, model in models.items()}
+    calls = {}
+    for name, model in models.items():
+        tensors = prepare(model, inputs)
+        model = model if mode == "forward" else copy.deepcopy(model)
+        calls[name] = _waiting(make_call(model, tensors, mode)[0], device_of(model))
     return compare_calls(calls, repeats, warmup, clock)
 
 
@@ -82,33 +84,28 @@ def compare_calls(
     ]
 
 
-def _forward_call(model: nn.Module, inputs: tuple[Tensor, ...]) -> Callable[[], None]:
-    def call() -> None:
-        with evaluation_mode(model):
-            run(model, inputs)
-
-    return call
-
-
-def _train_call(model: nn.Module, inputs: tuple[Tensor, ...]) -> Callable[[], None]:
-    """One optimiser step on a copy; the loss is the sum of all outputs, for its value does not change the work."""
-    model = copy.deepcopy(model).train()
+def make_call(
+    model: nn.Module, inputs: tuple[Tensor, ...], mode: str
+) -> tuple[Callable[[], None], Callable[[], list[Tensor]]]:
+    """One pass as a call, and what lists the optimiser's state; ``"train"`` changes the model's weights."""
+    if mode == "forward":
+        return lambda: _forward(model, inputs), list
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise BadInput(f"{type(model).__name__} has no parameter to train. Is all of it frozen?")
+    model.train()
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-6)
 
     def call() -> None:
         optimiser.zero_grad()
-        _total(run(model, inputs)).backward()
+        loss_of(run(model, inputs)).backward()
         optimiser.step()
 
-    return call
+    return call, lambda: [*tensors_of(list(optimiser.state.values()))]
 
 
-def _total(outputs: Any) -> Tensor:
-    """The sum of a tensor, or of all tensors in a tuple, list or dict."""
-    if isinstance(outputs, Tensor):
-        return outputs.sum()
-    values = outputs.values() if isinstance(outputs, Mapping) else outputs
-    return sum(_total(value) for value in values)
+def _forward(model: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    with evaluation_mode(model):
+        run(model, inputs)
 
 
 def _waiting(call: Callable[[], None], device: torch.device) -> Callable[[], None]:

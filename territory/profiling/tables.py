@@ -4,12 +4,17 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
+_TIMES = ("forward", "backward", "seconds")  # columns of floats that may be added
+
+
+_TIMES = ("forward", "backward", "seconds")  # columns of floats that may be added
+
 
 def format_table(records: Sequence[Any], total: bool = False) -> str:
     """Dataclass records of one kind as aligned columns under their field names.
 
     Shares become percent, shapes 3x4x5, whole numbers get thousands separators. ``total`` adds a line with the sums
-    of all whole numbers and shares.
+    of all whole numbers, shares and times (``forward``, ``backward``, ``seconds``).
     """
     if not records:
         return "(no records)"
@@ -26,14 +31,22 @@ def format_table(records: Sequence[Any], total: bool = False) -> str:
 
 def _sums(names: list[str], values: list[list[Any]]) -> list[Any]:
     summed = [
-        sum(column) if isinstance(column[0], int) or name == "share" else ""
+        sum(column) if isinstance(column[0], int) or _is_share(name) or name in _TIMES else ""
         for name, column in zip(names, zip(*values, strict=True), strict=True)
     ]
     return ["total", *summed[1:]]
 
 
+def _is_share(name: str) -> bool:
+    return name.split("_")[-1] == "share"
+
+
+def _is_share(name: str) -> bool:
+    return name.split("_")[-1] == "share"
+
+
 def _text(name: str, value: Any) -> str:
-    if name == "share" and value != "":
+    if _is_share(name) and value != "":
         return f"{value:.1%}"
     if isinstance(value, tuple):
         return "x".join(map(str, value))

@@ -2,13 +2,14 @@
 
 from territory.viz.board import attention_picture, board_picture, player_name, plot_attention, plot_board, plot_planes
 from territory.viz.compass import Compass, by_part, plot_action_compass
-from territory.viz.curves import plot_intervals, plot_learning_curve, plot_value
+from territory.viz.curves import plot_intervals, plot_learning_curve, plot_seeds, plot_value
 from territory.viz.film import film, save_film
 from territory.viz.packing import layer_words, pack_moment, pack_record
-from territory.viz.parameters import parameter_figure, plot_parameter_shares, plot_parameters_against_macs
+from territory.viz.parameters import plot_parameter_shares, plot_shares, shares_figure
 from territory.viz.playing import COMPASS, playing_figure, plot_mask
 from territory.viz.png import figure_png, to_png
 from territory.viz.pointing import direction_towards
+from territory.viz.roofline import plot_roofline
 from territory.viz.seen import View, seen_figure
 from territory.viz.stats import plot_stats
 from territory.viz.style import PALETTES, colour_table
@@ -31,7 +32,6 @@ __all__ = [
     "layer_words",
     "pack_moment",
     "pack_record",
-    "parameter_figure",
     "player_name",
     "playing_figure",
     "plot_action_compass",
@@ -41,11 +41,14 @@ __all__ = [
     "plot_learning_curve",
     "plot_mask",
     "plot_parameter_shares",
-    "plot_parameters_against_macs",
     "plot_planes",
+    "plot_roofline",
+    "plot_seeds",
+    "plot_shares",
     "plot_stats",
     "plot_value",
     "save_film",
     "seen_figure",
+    "shares_figure",
     "to_png",
 ]

@@ -1,16 +1,16 @@
-"""Where a network's parameters sit, and where its work is done."""
+"""Where a network's parameters sit, where its work is done, and where its time goes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from territory.errors import BadInput
-from territory.profiling import MacsRecord, ParameterRecord, PartRecord
+from territory.profiling import ParameterRecord, PartRecord
 from territory.viz import style
 
-BAR = 0.38  # of a row's height, for each of two bars
+BARS = 0.78  # of a row's height, for all its bars together
 
 
 def plot_parameter_shares(records: Sequence[ParameterRecord | PartRecord], ax: Axes | None = None) -> Axes:
@@ -29,45 +29,45 @@ def plot_parameter_shares(records: Sequence[ParameterRecord | PartRecord], ax: A
     return _rows(ax, [_label(record) for record in records], "parameters by layer", "share of all parameters (%)")
 
 
-def plot_parameters_against_macs(
-    parameters: Sequence[ParameterRecord], macs: Sequence[MacsRecord], ax: Axes | None = None, smallest: float = 0.01
-) -> Axes:
-    """Per layer, its share of the parameters above its share of the multiply-accumulates.
+def plot_shares(tables: Mapping[str, Sequence[Any]], ax: Axes | None = None, smallest: float = 0.02) -> Axes:
+    """Per layer, its share of one thing above its share of the next: ``{"parameters": parameter_table(...), ...}``.
 
-    Layers whose two shares are both below ``smallest`` are drawn together as the last row.
+    Any records with ``part``, ``layer`` and ``share`` will do. Layers whose shares are all below ``smallest`` are drawn
+    together as the last row.
     """
-    _refuse_nothing(parameters)
-    shares = _shares(parameters, macs)
-    shown = {name: pair for name, pair in shares.items() if max(pair) >= smallest}
-    rest = [pair for name, pair in shares.items() if name not in shown]
+    for records in tables.values() or [[]]:
+        _refuse_nothing(records)
+    shares = _shares(list(tables.values()))
+    shown = {name: row for name, row in shares.items() if max(row) >= smallest}
+    rest = [row for name, row in shares.items() if name not in shown]
     if rest:
         shown[f"{len(rest)} smaller layers"] = tuple(map(sum, zip(*rest, strict=True)))
-    ax = style.axes(ax, 7, 1.0 + 0.42 * len(shown))
-    for offset, index, name in ((-BAR / 2, 0, "parameters"), (BAR / 2, 1, "multiply-accumulates")):
-        values = [100 * pair[index] for pair in shown.values()]
-        at = [row + offset for row in range(len(shown))]
-        bars = ax.barh(at, values, height=BAR, color=style.LINE_COLOURS[index], label=name)
+    height = BARS / len(tables)
+    ax = style.axes(ax, 7, 1.0 + 0.21 * len(tables) * len(shown))
+    for index, name in enumerate(tables):
+        values = [100 * row[index] for row in shown.values()]
+        at = [row + (index + 0.5) * height - BARS / 2 for row in range(len(shown))]
+        bars = ax.barh(at, values, height=height, color=style.LINE_COLOURS[index], label=name)
         ax.bar_label(bars, [f"{v:.1f}" for v in values], padding=3, fontsize=style.SMALL_SIZE, color=style.TEXT)
     _leave_room(ax, 1.15)
     ax.legend(frameon=False, fontsize=style.SMALL_SIZE, loc="lower right")
-    return _rows(ax, list(shown), "what a layer weighs, and what it works", "share of the network (%)")
+    return _rows(ax, list(shown), ", ".join(tables) + " by layer", "share of the network (%)")
 
 
-def parameter_figure(parameters: Sequence[ParameterRecord], macs: Sequence[MacsRecord]) -> Figure:
-    """`plot_parameters_against_macs` under both totals, one size, outside pyplot: for widgets, which redraw it."""
+def shares_figure(tables: Mapping[str, Sequence[Any]], title: str) -> Figure:
+    """`plot_shares` in one size, outside pyplot: for widgets, which redraw it."""
     figure = Figure(figsize=(7.2, 4.2), facecolor=style.PAPER, layout="constrained")
-    ax = plot_parameters_against_macs(parameters, macs, figure.add_subplot())
-    weight, work = sum(record.parameters for record in parameters), sum(record.macs for record in macs)
-    style.titled(ax, f"{weight:,} parameters, {work:,} multiply-accumulates")
+    style.titled(plot_shares(tables, figure.add_subplot()), title)
     return figure
 
 
-def _shares(parameters: Sequence[ParameterRecord], macs: Sequence[MacsRecord]) -> dict[str, tuple[float, float]]:
-    """(share of parameters, share of MACs) by layer; 0 where one of them has none."""
-    pairs = {_label(record): [record.share, 0.0] for record in parameters}
-    for record in macs:
-        pairs.setdefault(_label(record), [0.0, 0.0])[1] = record.share
-    return {name: tuple(pair) for name, pair in pairs.items()}
+def _shares(tables: Sequence[Sequence[Any]]) -> dict[str, tuple[float, ...]]:
+    """The share of each table by layer; 0 where a table hasn't got the layer."""
+    rows: dict[str, list[float]] = {}
+    for index, records in enumerate(tables):
+        for record in records:
+            rows.setdefault(_label(record), [0.0] * len(tables))[index] = record.share
+    return {name: tuple(row) for name, row in rows.items()}
 
 
 def _label(record: Any) -> str:
@@ -77,7 +77,7 @@ def _label(record: Any) -> str:
 
 def _refuse_nothing(records: Sequence[Any]) -> None:
     if not records:
-        raise BadInput("expected records of a parameter table; came none. Has the network no parameters?")
+        raise BadInput("expected records of a table; came none. Has the network no parameters?")
 
 
 def _rows(ax: Axes, names: list[str], title: str, x: str) -> Axes:

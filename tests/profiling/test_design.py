@@ -37,20 +37,45 @@ def test_a_mean_instead_of_the_flatten_by_formula():
     assert flatten[1] - mean[1] == (12_544 - 64) * 512
 
 
-def test_a_wider_stride_saves_work_and_no_convolution_parameters_beyond_the_kernel():
-    design = NetworkDesign(strides=(8, 2, 1))
-    assert design.cells == 6  # 128 -> 16 -> 8 -> 6
-    parameters, macs = cost(strides=(8, 2, 1), reading="mean")
-    assert parameters == cost(reading="mean")[0] + 5 * 32 * (16 * 16 - 8 * 8)
-    assert macs < cost(reading="mean")[1]
+def test_a_wider_stride_saves_work_and_a_flatten_after_it_parameters():
+    assert NetworkDesign(strides=(8, 2, 1)).cells == 6  # 128 -> 16 -> 8 -> 6
+    parameters, macs = cost(strides=(8, 2, 1))
+    assert cost()[0] - parameters == (14 * 14 - 6 * 6) * 64 * 512
+    assert macs < cost()[1] / 2
+
+
+def test_a_larger_kernel_costs_its_window_everywhere():
+    extra = 5 * 32 * (16 * 16 - 8 * 8)  # conv 1's weights
+    design = NetworkDesign(kernels=(16, 4, 3))
+    assert design.convolutions[0] == {"kernel": 16, "stride": 4, "padding": 6} and design.cells == 14
+    parameters, macs = cost(kernels=(16, 4, 3))
+    assert parameters - cost()[0] == extra
+    assert macs - cost()[1] == 32 * 32 * extra
+
+
+@pytest.mark.parametrize("pooling", ["max", "average"])
+def test_pooling_leaves_conv_1_its_work_and_shrinks_what_follows(pooling):
+    assert NetworkDesign(pooling=pooling).cells == 6  # 128 -> 32, pooled to 16 -> 8 -> 6
+    parameters, macs = cost(pooling=pooling)
+    assert parameters == cost(strides=(8, 2, 1))[0]  # the same grids as with a stride of 8 ...
+    assert macs - cost(strides=(8, 2, 1))[1] == (32 * 32 - 16 * 16) * 32 * (5 * 8 * 8)  # ... after all the work
+
+
+def test_pooling_takes_the_largest_of_four_or_their_mean():
+    torch.manual_seed(0)
+    most, mean = (DesignedNetwork(NetworkDesign(pooling=pooling)).map_branch.pool for pooling in ("max", "average"))
+    grid = torch.tensor([[[[1.0, 2.0], [3.0, 6.0]]]])
+    assert most(grid).item() == 6 and mean(grid).item() == 3
 
 
 @pytest.mark.parametrize(
     "sizes, message",
     [
-        ({"reading": "max"}, "out of flatten, mean; came 'max'"),
+        ({"reading": "max"}, "one of flatten, mean; came 'max'"),
+        ({"pooling": "median"}, "one of none, max, average; came 'median'"),
         ({"channels": (0, 64, 64)}, "at least 1"),
-        ({"strides": (16, 4, 1)}, r"strides \(16, 4, 1\) leave it a smaller grid"),
+        ({"kernels": (16, 4, 3), "strides": (16, 4, 1)}, "conv 3 has a window of 3x3 cells, but finds a smaller grid"),
+        ({"strides": (16, 2, 1)}, "conv 1 steps 16 cells with a kernel of 8"),
         ({"features": 0}, "at least 1"),
     ],
 )

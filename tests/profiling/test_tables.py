@@ -23,7 +23,7 @@ def test_columns_line_up_and_the_total_adds_counts_and_shares():
         "-----  -----  -----  ------  -------",
         "a      3x4    1,200   75.0%  0.01235",
         "long            400   25.0%        2",
-        "total         1,600  100.0%",
+        "total         1,600  100.0%    2.012",
     ]
 
 

@@ -1,0 +1,111 @@
+"""What bounds each layer: this machine's arithmetic, or its memory (Williams, Waterman & Patterson 2009)."""
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from territory.errors import BadInput
+from territory.profiling.inputs import Inputs, device_of, evaluation_mode, prepare, run, split_path, tensors_of
+from territory.profiling.latency import Clock
+from territory.profiling.layer_times import time_table, waiting_clock
+from territory.profiling.macs import macs_table
+
+GEMM = 1024  # rows and columns of the two matrices that are multiplied
+COPY = 2**26  # bytes that are copied: more than the caches of most machines hold
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a machine was measured to reach in float32."""
+
+    flops: float  # per second, in one large matrix product
+    bandwidth: float  # bytes per second, read and written together, in one large copy
+
+    def roof(self, intensity: float) -> float:
+        """FLOP/s that a layer of this intensity (FLOPs per byte) can reach at most."""
+        return min(self.flops, intensity * self.bandwidth)
+
+
+@dataclass(frozen=True)
+class RooflineRecord:
+    """One layer's forward pass against the machine's roof."""
+
+    part: str
+    layer: str
+    flops: int
+    bytes: int  # its inputs, parameters and output, each once
+    intensity: float  # flops / bytes
+    seconds: float
+    achieved: float  # flops / seconds
+    roof: float  # what `Machine.roof` allows at this intensity; a layer whose data lie in a cache can be above it
+
+
+def measure_machine(device: str | torch.device = "cpu", repeats: int = 7, clock: Clock = time.perf_counter) -> Machine:
+    """The best of ``repeats`` large float32 matrix products and copies, with torch's present number of threads."""
+    if repeats < 1:
+        raise BadInput(f"expected repeats of at least 1; came {repeats}.")
+    device = torch.device(device)
+    a, b, product = (torch.ones(GEMM, GEMM, device=device) for _ in range(3))
+    source, target = (torch.ones(COPY // 4, device=device) for _ in range(2))
+    ticks = waiting_clock(clock, device)
+    multiply = _best(lambda: torch.mm(a, b, out=product), repeats, ticks)
+    copy = _best(lambda: target.copy_(source), repeats, ticks)
+    return Machine(2 * GEMM**3 / multiply, 2 * COPY / copy)
+
+
+def _best(call: Callable[[], object], repeats: int, clock: Clock) -> float:
+    """Seconds of the quickest call; one more before them warms up."""
+    call()
+    seconds = []
+    for _ in range(repeats):
+        start = clock()
+        call()
+        seconds.append(clock() - start)
+    return min(seconds)
+
+
+def roofline(
+    model: nn.Module,
+    inputs: Inputs = None,
+    machine: Machine | None = None,
+    repeats: int = 20,
+    clock: Clock = time.perf_counter,
+) -> list[RooflineRecord]:
+    """One record per layer that multiplies, in order of execution; without a machine, this one is measured first.
+
+    Layers without multiply-accumulates (norms, activations) have no intensity to speak of and are left out.
+    """
+    machine = machine or measure_machine(device_of(model))
+    flops = {(r.part, r.layer): r.flops for r in macs_table(model, inputs)}
+    times = {(r.part, r.layer): r.forward for r in time_table(model, inputs, "forward", repeats, clock=clock)}
+    moved = _bytes_by_layer(model, inputs)
+    return [_record(key, count, moved[key], times[key], machine) for key, count in flops.items() if times.get(key)]
+
+
+def _record(key: tuple[str, str], flops: int, moved: int, seconds: float, machine: Machine) -> RooflineRecord:
+    intensity = flops / moved
+    return RooflineRecord(*key, flops, moved, intensity, seconds, flops / seconds, machine.roof(intensity))
+
+
+def _bytes_by_layer(model: nn.Module, inputs: Inputs) -> dict[tuple[str, str], int]:
+    """What each module reads and writes at least; its parameters are those it holds itself."""
+    moved: dict[tuple[str, str], int] = {}
+
+    def hook(path: str) -> Callable[..., None]:
+        def add(module: nn.Module, args: tuple, out: object) -> None:
+            tensors = [*tensors_of(args), *module.parameters(recurse=False), *tensors_of(out)]
+            key = split_path(path)
+            moved[key] = moved.get(key, 0) + sum(tensor.nbytes for tensor in tensors)
+
+        return add
+
+    tensors = prepare(model, inputs)
+    with evaluation_mode(model), ExitStack() as stack:
+        for path, module in model.named_modules():
+            stack.callback(module.register_forward_hook(hook(path)).remove)
+        run(model, tensors)
+    return moved

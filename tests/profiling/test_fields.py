@@ -1,0 +1,79 @@
+"""Receptive fields: by formula, and by asking gradients which tiles a cell depends on."""
+
+import pytest
+import torch
+from torch import nn
+
+from territory import models, profiling
+from territory.errors import BadInput
+from territory.profiling.fields import grow
+
+
+def last_field(model, inputs=None):
+    record = profiling.field_table(model, inputs)[-1]
+    return record.field, record.step, record.grid
+
+
+@pytest.mark.parametrize(
+    "name, field, step, grid",
+    [
+        ("baseline", 8 + 3 * 4 + 2 * 8, 8, 14),  # kernels 8, 4, 3 at steps of 1, 4, 8 tiles
+        ("attention", 8 + 3 * 4 + 3 * 16, 32, 4),  # kernels 8, 4, 4 at steps of 1, 4, 16
+        ("tokens", 8 + 1 * 8, 16, 8),  # kernels 8, 2: each token sees its own 16x16 tiles
+    ],
+)
+def test_the_networks_by_formula(name, field, step, grid):
+    assert last_field(models.build(name)) == ((field, field), (step, step), (grid, grid))
+
+
+def span(branch, size, cell):
+    """Rows and columns of the smallest box around the tiles that move one cell of the output."""
+    tiles = torch.rand(1, 1, *size, requires_grad=True)
+    branch(tiles)[0, :, cell[0], cell[1]].sum().backward()
+    _, _, rows, columns = tiles.grad.nonzero(as_tuple=True)
+    return tuple(int(axis.max() - axis.min()) + 1 for axis in (rows, columns))
+
+
+@pytest.mark.parametrize(
+    "branch, cell",
+    [
+        (nn.Sequential(nn.Conv2d(1, 2, 8, 4, 2), nn.Conv2d(2, 2, 4, 2, 1), nn.Conv2d(2, 1, 3)), (2, 3)),
+        (nn.Sequential(nn.Conv2d(1, 2, 3), nn.AvgPool2d(2), nn.Conv2d(2, 1, 3, dilation=2)), (4, 4)),
+        (nn.Sequential(nn.Conv2d(1, 2, (3, 5), (1, 2)), nn.Conv2d(2, 1, (2, 3), groups=1)), (9, 5)),
+    ],
+)
+def test_the_formula_is_what_gradients_reach(branch, cell):
+    for parameter in branch.parameters():
+        nn.init.ones_(parameter)  # so that no influence cancels
+    size = (64, 64)
+    assert profiling.field_table(branch, torch.zeros(1, 1, *size))[-1].field == span(branch, size, cell)
+
+
+def test_each_window_grows_the_field_by_the_steps_before_it():
+    assert grow(field=8, step=4, kernel=4, stride=2) == (20, 8)
+    records = profiling.field_table(models.build("baseline"))
+    assert [(r.field[0], r.step[0]) for r in records] == [(8, 4), (20, 8), (36, 8)]
+
+
+def test_max_pooling_is_a_window_too():
+    model = nn.Sequential(nn.Conv2d(1, 1, 2), nn.MaxPool2d(2))
+    assert last_field(model, torch.zeros(1, 1, 9, 9)) == ((3, 3), (2, 2), (4, 4))
+
+
+def test_a_network_without_windows_has_no_records():
+    assert profiling.field_table(nn.Linear(2, 3), torch.zeros(1, 2)) == []
+
+
+def test_parallel_branches_are_refused_and_the_model_is_released():
+    class Residual(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.straight, self.short = nn.Conv2d(1, 1, 3, 2, 1), nn.Conv2d(1, 1, 1, 2)
+
+        def forward(self, x):
+            return self.straight(x) + self.short(x)
+
+    model = Residual()
+    with pytest.raises(BadInput, match=r"came short, which reads a grid of \(8, 8\) behind one that wrote \(4, 4\)"):
+        profiling.field_table(model, torch.zeros(1, 1, 8, 8))
+    assert not any(module._forward_hooks for module in model.modules())
