@@ -29,7 +29,7 @@ RUN = TrainConfig(
 )  # fmt: skip
 SECONDS = 2.5  # until a kill from outside, at most
 LINES = {"training": 5000, "files": 400}  # until a kill from inside, at most: a few updates
-KINDS = ("clock", *LINES)
+KINDS = (*LINES, "clock")
 
 
 def go_on(config: TrainConfig, watched: tuple[str, ...] = (), line: int = 0) -> None:
