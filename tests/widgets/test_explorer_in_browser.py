@@ -243,8 +243,10 @@ def test_what_if_asks_the_real_networks(explorer, records, lab, capsys):
     strokes = explorer.pixels()
     explorer.maps.first.focus()
     explorer.choose("what the pointer does", "look")
-    lab.page.mouse.click(*explorer.place(40, 8, SIDE))
+    not_ours = np.argwhere((frame.owner != 1) & (frame.terrain > 0) & ~disc)[0]
+    lab.page.mouse.click(*explorer.place(*not_ours, SIDE))
     explorer.choose("what the pointer does", "owner")
+    explorer.choose("whose land", "1")
     explorer.maps.first.focus()
     explorer.answer_to(lambda: explorer.key("Enter"))  # paint with the keyboard
     assert (explorer.pixels() != strokes).any()
