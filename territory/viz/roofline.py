@@ -25,9 +25,9 @@ def plot_roofline(records: Sequence[RooflineRecord], machine: Machine, ax: Axes 
     x, y = [record.intensity for record in records], [record.achieved for record in records]
     sizes = [LARGEST * record.seconds / total for record in records]
     ax.scatter(x, y, s=sizes, color=style.LINE_COLOURS[0], alpha=0.7, linewidths=0)
-    for record in records:
-        if record.seconds >= NAMED * total:
-            _name(ax, record)
+    named = [record for record in records if record.seconds >= NAMED * total]
+    for depth, record in enumerate(sorted(named, key=lambda record: record.intensity)):
+        _name(ax, record, depth)
     style.tidy(ax, "what bounds each layer", "FLOPs per byte that must be moved", "FLOP/s")
     ax.grid(True, which="major", axis="both", color=style.FAINT, alpha=0.25)
     return ax
@@ -38,20 +38,22 @@ def _draw_roof(ax: Axes, machine: Machine, intensities: list[float]) -> None:
     ridge = machine.flops / machine.bandwidth
     x = np.array([min(*intensities, ridge) / 2, ridge, max(*intensities, ridge) * 2])
     ax.plot(x, [machine.roof(each) for each in x], color=style.TEXT, linewidth=1.5)
-    words = {"color": style.TEXT, "fontsize": style.SMALL_SIZE, "textcoords": "offset points", "xytext": (0, 5)}
-    ax.annotate("arithmetic", (x[2], machine.flops), ha="right", **words)
-    ax.annotate("memory", (x[0], machine.roof(x[0])), ha="left", **words)
+    words = {"color": style.TEXT, "fontsize": style.SMALL_SIZE, "textcoords": "offset points", "ha": "left"}
+    ax.annotate("arithmetic", (ridge, machine.flops), xytext=(4, 5), **words)
+    ax.annotate("memory", (x[0], machine.roof(x[0])), xytext=(0, 30), **words)
 
 
-def _name(ax: Axes, record: RooflineRecord) -> None:
+def _name(ax: Axes, record: RooflineRecord, depth: int) -> None:
+    """Below the dot and led to it, each name deeper than the one before, so that none lies on another."""
     label = record.part if record.layer == record.part else f"{record.part} · {record.layer}"
     ax.annotate(
         label,
         (record.intensity, record.achieved),
-        xytext=(0, -14),
+        xytext=(0, -28 - 16 * depth),
         textcoords="offset points",
         ha="center",
         va="top",
         fontsize=style.SMALL_SIZE,
         color=style.TEXT,
+        arrowprops={"arrowstyle": "-", "color": style.FAINT, "linewidth": 0.8},
     )
