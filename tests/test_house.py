@@ -14,7 +14,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 COURSE = ("00_the_game", "01_parameter_bloat", "02_attention_redesign", "03_cross_attention_on_trial", "04_training")
-COURSE += ("05_seeing_attention",)
+COURSE += ("05_seeing_attention", "06_verdict")
 CONDA_NAMES = {"pytorch": "torch", "playwright-python": "playwright"}
 REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)\s*(.*)")
 

@@ -61,12 +61,8 @@ def _learned_lift(evidence: Evidence, mask: np.ndarray) -> Finding:
     fresh = [lifts(gates, games, mask) for gates in evidence.keep("untrained", lambda: _untrained_gates(games))]
     cases = [found.low > max([1.0] + [other[name].high for other in fresh]) for name, found in trained.items()]
     figure = ", ".join(f"{found.mean:.2f} [{found.low:.2f}, {found.high:.2f}]" for found in trained.values())
-    bars = [max(other[name].mean for other in fresh) for name in trained]
-    note = (
-        f"best of {len(fresh)} untrained: "
-        + ", ".join(f"{bar:.2f}" for bar in bars)
-        + f"; {len(np.unique(games.games))} games"
-    )
+    bars = ", ".join(f"{max(other[name].mean for other in fresh):.2f}" for name in trained)
+    note = f"best of {len(fresh)} untrained: {bars}; {len(np.unique(games.games))} games"
     return Finding(rules.holds(cases), figure, {name: found.mean for name, found in trained.items()}, note)
 
 
