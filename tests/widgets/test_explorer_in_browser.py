@@ -153,22 +153,25 @@ def test_time_layers_colours_and_cells_show_what_was_captured(explorer, records,
     assert_alike(explorer.pixels(1), wanted)
 
     # pointing, choosing a tile with the mouse and with the keyboard
-    lab.page.mouse.move(*explorer.place(20, 33, SIDE, side=1))
+    owners = tokens.frames[9].owner
+    row, column = np.argwhere(owners > 1)[-1]
+    lab.page.mouse.move(*explorer.place(row, column, SIDE, side=1))
     explorer.settle()
     said = explorer.explanation.inner_text()
-    owner = tokens.frames[9].owner[20, 33]
-    assert said.startswith("Row 20, column 33: ") and f"spatial.1 {gate[5, 8]:.3f}" in said
-    assert (viz.player_name(owner) if owner else "nobody") in said
-    lab.page.mouse.click(*explorer.place(20, 33, SIDE, side=1))
+    assert said.startswith(f"Row {row}, column {column}: ") and f"spatial.1 {gate[row // 4, column // 4]:.3f}" in said
+    troops = tokens.frames[9].troops[owners[row, column]]
+    assert f" · {viz.player_name(owners[row, column])} · {troops:,.0f} troops at home, " in said
+    lab.page.mouse.click(*explorer.place(row, column, SIDE, side=1))
     explorer.settle()
-    cell = 20 // 16 * 4 + 33 // 16
+    cell = row // 16 * 4 + column // 16
     gives = tokens.attention["cross.map_to_stats"][9][:, cell, Stat.TIME].mean()
     gets = tokens.attention["cross.stats_to_map"][9][:, Stat.TIME, cell].mean()
     assert explorer.shares("time") == pytest.approx([gives, gets], abs=6e-4)
     explorer.maps.first.focus()
-    for key in ("ArrowDown", "ArrowRight", "Shift+ArrowUp", "Shift+ArrowLeft"):
+    for key in ("ArrowUp", "ArrowLeft", "Shift+ArrowUp", "Shift+ArrowLeft"):
         explorer.key(key)
-    assert explorer.explanation.inner_text().startswith("Row 13, column 26: ")
+    moved = max(0, row - 9), max(0, column - 9)
+    assert explorer.explanation.inner_text().startswith("Row {}, column {}: ".format(*moved))
     explorer.key("Escape")
     assert explorer.root.locator("[data-stat=time] .number").first.inner_text() == "–"
     lab.page.mouse.move(0, 0)
