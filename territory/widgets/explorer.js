@@ -93,6 +93,7 @@ async function render({ model, el }) {
         const [row, column] = tile() || [Math.floor(game.rows / 2), Math.floor(game.columns / 2)];
         const clip = (value, most) => Math.min(Math.max(value, 0), most - 1);
         const reach = far ? 8 : 1;
+        hovered = null; // the keyboard's tile is read out, not the resting pointer's
         set("cell", [clip(row + reach * down, game.rows), clip(column + reach * right, game.columns)]);
         describe(get("cell"));
       },
