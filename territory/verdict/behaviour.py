@@ -16,7 +16,9 @@ from territory.interpret import (
     probe,
     total_variation,
 )
+from territory.training import evaluate
 from territory.training.agent import shipped
+from territory.training.config import HELD_OUT_SEED
 from territory.training.recorded import Moments
 from territory.verdict import rules
 from territory.verdict.evidence import Evidence, untrained
@@ -133,36 +135,41 @@ def separate(evidence: Evidence) -> Finding:
     return Finding(rules.holds([share < 0.01]), figure, {"share": share}, "one ReLU behind the concatenation suffices")
 
 
-def _needs_trained_old(figure: str) -> Finding | None:
-    if "baseline" in shipped():
-        return None
-    return Finding("not testable here", figure, {}, "no trained baseline is shipped to compare with")
-
-
 @claim("overfitting", "Efficient CNN → Better Generalization", "fewer parameters, less overfitting")
 def overfitting(evidence: Evidence) -> Finding:
-    """Win rate on maps of training less that on held-out maps."""
-    return _compared("overfitting")
+    """Win rate on maps of training less that on held-out maps: confirmed if the new network's is smaller."""
+    games = _played(evidence)
+    if games is None:
+        return _no_opponent()
+    gaps = {name: seen - held_out for name, (seen, held_out) in games.items()}
+    return _both(gaps, gaps["attention"] < gaps["baseline"])
 
 
 @claim("better", "Option 1: Train with New Architecture (Recommended)", "attention plays better")
 def better(evidence: Evidence) -> Finding:
-    return _compared("better")
+    """Win rate on held-out maps."""
+    games = _played(evidence)
+    if games is None:
+        return _no_opponent()
+    wins = {name: held_out for name, (_, held_out) in games.items()}
+    return _both(wins, wins["attention"] > wins["baseline"])
 
 
-def _compared(what: str) -> Finding:
-    if missing := _needs_trained_old("only the new network has a trained agent"):
-        return missing
-    from territory.training import evaluate
-
-    games = {
-        name: [evaluate(name, 5, "bot", 32, seed) for seed in (0, 1_000_000)] for name in ("baseline", "attention")
-    }
-    gaps = {name: seen.win_rate - new.win_rate for name, (seen, new) in games.items()}
-    wins = {name: new.win_rate for name, (_, new) in games.items()}
-    values = gaps if what == "overfitting" else wins
-    good = (
-        values["attention"] < values["baseline"] if what == "overfitting" else values["attention"] > values["baseline"]
+def _played(evidence: Evidence) -> dict[str, tuple[float, float]] | None:
+    """Win rates on the first maps of training and on held-out maps; None unless both networks have a shipped agent."""
+    names = ("baseline", "attention")
+    if not set(names) <= set(shipped()):
+        return None
+    return evidence.keep(
+        "wins",
+        lambda: {n: tuple(evaluate(n, 5, "bot", 32, seed).win_rate for seed in (0, HELD_OUT_SEED)) for n in names},
     )
-    figure = f"old {values['baseline']:+.0%}, new {values['attention']:+.0%}"
-    return Finding(rules.holds([good]), figure, values)
+
+
+def _no_opponent() -> Finding:
+    note = "no trained baseline is shipped to compare with"
+    return Finding("not testable here", "only the new network has a trained agent", {}, note)
+
+
+def _both(values: dict[str, float], good: bool) -> Finding:
+    return Finding(rules.holds([good]), f"old {values['baseline']:+.0%}, new {values['attention']:+.0%}", values)
