@@ -7,7 +7,7 @@ the right direction, a wrong size. refuted: neither.
 from collections.abc import Sequence
 
 NEAR = 1.5  # a number wrong by less than this factor is off, by more refuted
-SAME = 1.1  # a timing within this factor of the claimed one confirms it
+SAME = 1.1  # timings within this factor of one another are the same
 
 
 def counted(measured: Sequence[int], claimed: Sequence[int]) -> str:
@@ -26,10 +26,10 @@ def printed(measured: Sequence[float], claimed: Sequence[float], digits: Sequenc
 
 
 def speedup(measured: float, claimed: float) -> str:
-    """How many times as good (above 1: better): confirmed near the claim, off if it is better at all, else refuted."""
+    """How many times as good (above 1: better): confirmed near the claim, off if better at all, else refuted."""
     if _factor(measured, claimed) <= SAME:
         return "confirmed"
-    return "off" if measured > 1 else "refuted"
+    return "off" if measured > SAME else "refuted"
 
 
 def holds(cases: Sequence[bool]) -> str:

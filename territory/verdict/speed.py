@@ -19,11 +19,12 @@ ROUNDS = 2  # of training updates, after one that isn't counted
 def forward(evidence: Evidence) -> Finding:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     networks = {name: model.to(device) for name, model in evidence.networks.items()}
-    old, new = compare_latency(networks, example_inputs(device=device), repeats=30, warmup=5)
+    old, new = compare_latency(networks, example_inputs(device=device), repeats=100, warmup=10)
     for model in networks.values():
         model.to("cpu")
     ratio = old.median / new.median
-    note = f"{1e3 * old.median:.1f} ms against {1e3 * new.median:.1f} on this machine's {device}"
+    times = (f"{1e3 * each.median:.1f} ms [{1e3 * each.low:.1f}, {1e3 * each.high:.1f}]" for each in (old, new))
+    note = f"{' against '.join(times)} on this machine's {device}"
     return Finding(rules.speedup(ratio, 8 / 6), f"{ratio:.2f}x", {"ratio": ratio}, note)
 
 
