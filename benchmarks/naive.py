@@ -30,7 +30,7 @@ class NaiveWorld(World):
         return rewards, terminated, ~terminated & (self.state.step >= self.params.max_steps)
 
 
-@kernel
+@kernel(inline=True)
 def _find_contacts(game, settings, books):
     """`contacts.find_contacts` without boards: one pass over the map for the border cells, then one for each attack."""
     books.count[:] = 0
@@ -41,7 +41,7 @@ def _find_contacts(game, settings, books):
                 _meet(game, settings, books, border, a, lane)
 
 
-@kernel
+@kernel(inline=True)
 def _border_cells(game, settings):
     """Every passable cell with a neighbour (of eight) that another player owns."""
     cells, found = np.empty(game.owner.size, np.int32), 0
@@ -56,11 +56,11 @@ def _border_cells(game, settings):
     return cells[:found]
 
 
-@kernel
+@kernel(inline=True)
 def _meet(game, settings, books, border, a, lane):
     found, known = 0, books.count[CONTACTS]
     for cell in border:
-        if game.owner[cell] != a and _faces(game, settings.offsets, cell, a, lane):
+        if game.owner[cell] != a and _faces(game.owner, settings.offsets, cell, a, lane):
             books.front_cells[found] = cell
             found += 1
             target = game.owner[cell]
@@ -73,15 +73,15 @@ def _meet(game, settings, books, border, a, lane):
         books.contact_of[books.target[k]] = -1
 
 
-@kernel
-def _faces(game, offsets, cell, a, lane):
+@kernel(inline=True)
+def _faces(owner, offsets, cell, a, lane):
     if lane < WHOLE_BORDER:
-        return game.owner[cell - offsets[lane]] == a
-    if game.owner[cell] != lane - WHOLE_BORDER:
+        return owner[cell - offsets[lane]] == a
+    if owner[cell] != lane - WHOLE_BORDER:
         return False
     beside = False
     for d in range(0, 8, 2):
-        beside |= game.owner[cell - offsets[d]] == a
+        beside |= owner[cell - offsets[d]] == a
     return beside
 
 
