@@ -165,7 +165,13 @@ def test_ctrl_c_restores_the_terminal_keeps_the_game_and_exits_130(tmp_path):
     command = [sys.executable, "-m", "territory", "play", *SMALL]
     environment["PYTHONPATH"] = str(ROOT)
     process = subprocess.Popen(
-        command, cwd=tmp_path, env=environment, stdin=terminal.slave, stdout=terminal.slave, stderr=subprocess.PIPE
+        command,
+        cwd=tmp_path,
+        env=environment,
+        stdin=terminal.slave,
+        stdout=terminal.slave,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # what runs in the background ignores it
     )
     terminal.wait_for("step 3")
     process.send_signal(signal.SIGINT)
