@@ -12,6 +12,7 @@ from territory.training import distributed
 from territory.training import run as runs
 from territory.training.agent import find_checkpoint
 from territory.training.config import TrainConfig
+from territory.training.players import is_mixture
 from territory.training.progress import Update
 from territory.training.run import Run
 
@@ -65,9 +66,10 @@ def _announce(run: Run) -> None:
     config = run.ppo.config
     if not run.writes:
         return
+    rivals = config.opponents if is_mixture(config.opponents) else f"{config.num_bots} x {config.opponents}"
     print(
-        f"{run.folder}: {config.model}, {config.num_envs} games at once against {config.num_bots} x "
-        f"{config.opponents} on {run.ppo.device.type}. Curves: tensorboard --logdir {config.runs_dir}"
+        f"{run.folder}: {config.model}, {config.num_envs} games at once against {rivals} "
+        f"on {run.ppo.device.type}. Curves: tensorboard --logdir {config.runs_dir}"
     )
 
 

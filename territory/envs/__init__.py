@@ -2,8 +2,17 @@
 
 from territory.envs.common import TRAINING_SEEDS
 from territory.envs.maps import map_from_image, save_map
+from territory.envs.mixture import MixedVectorEnv
 from territory.envs.parallel import TerritoryParallelEnv
 from territory.envs.single import TerritoryEnv
 from territory.envs.vector import TerritoryVectorEnv
 
-__all__ = ["TRAINING_SEEDS", "TerritoryEnv", "TerritoryParallelEnv", "TerritoryVectorEnv", "map_from_image", "save_map"]
+__all__ = [
+    "TRAINING_SEEDS",
+    "MixedVectorEnv",
+    "TerritoryEnv",
+    "TerritoryParallelEnv",
+    "TerritoryVectorEnv",
+    "map_from_image",
+    "save_map",
+]

@@ -11,13 +11,19 @@ from territory.errors import BadInput
 from territory.training.agent import load_agent
 from territory.training.config import TrainConfig
 from territory.training.device import pick_device
-from territory.training.players import find_opponents
+from territory.training.players import find_opponents, is_mixture
 
 NORM_MODELS = ("attention", "tokens")  # those whose normalisation is a choice
 
 
 def make_envs(config: TrainConfig, num_envs: int | None = None) -> Any:
-    """The training games of a configuration, or ``num_envs`` of them, as one vector environment."""
+    """The training games of a configuration, or ``num_envs`` of them, as one vector environment.
+
+    Raises:
+        BadInput: several processes would share a mixture of games, whose kinds can't be cut into equal parts.
+    """
+    if is_mixture(config.opponents) and num_envs not in (None, config.num_envs):
+        raise BadInput(f"one process trains with several kinds of games ({config.opponents}): leave torchrun away")
     world = config.world() | {"opponents": find_opponents(config.opponents, pick_device(config.device))}
     return gymnasium.make_vec("Territory-v0", num_envs=num_envs or config.num_envs, **world)
 

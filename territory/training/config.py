@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, get_args
 import tyro
 
 from territory.errors import BadInput
+from territory.training.policies import RandomPolicy
 from territory.world.params import OPPONENTS, WorldParams
 
 Norm = Literal["group", "batch"]
@@ -43,7 +44,8 @@ class TrainConfig:
     num_bots: int = 5
     """Opponents in each game, 1 to 50."""
     opponents: str = "bot"
-    """Who they are: bot (weak), nation (strong), mixed, or an agent: a shipped one, a run, a checkpoint file."""
+    """Who they are: bot (weak), nation (strong), mixed, or an agent: a shipped one, a run, a checkpoint file. Or
+    several kinds of games in one run, such as 5xnation+50xmixed, with the number of opponents before each x."""
     height: int = 128
     """Rows of the map, a multiple of 32."""
     width: int = 128
@@ -96,7 +98,8 @@ class TrainConfig:
                 f"the {self.model} network flattens its map, so it takes maps of {FIXED_SIZE[0]}x{FIXED_SIZE[1]} only, "
                 f"not {self.height}x{self.width}: take another model, or leave height and width away"
             )
-        WorldParams(**self.world() | {"opponents": _scripted(self.opponents)})  # refuses maps that can't be played
+        for kind in _kinds_of_games(self):
+            WorldParams(**self.world() | kind)  # refuses maps that can't be played
         if self.batch_size % self.minibatch_size:
             divisor = _nearest_divisor(self.batch_size, self.minibatch_size)
             raise BadInput(
@@ -134,16 +137,22 @@ class TrainConfig:
         return cls(**values)
 
 
-def _scripted(opponents: str) -> str:
-    """The opponents, or those whose seats an agent takes. Refuses who can't be found, and dice outside the run."""
-    if opponents in OPPONENTS:
-        return opponents
-    from territory.training.players import find_opponents  # needs torch where they are a network
+def _kinds_of_games(config: TrainConfig) -> list[dict[str, Any]]:
+    """Opponents of each kind of game; scripts stand for agents, whose seats they take as far as the map goes.
 
-    find_opponents(opponents)
-    if opponents == "random":
+    Refuses who can't be found, and dice outside the run.
+    """
+    if config.opponents in OPPONENTS:
+        return [{"opponents": config.opponents}]
+    from territory.training import players  # needs torch where they are a network
+
+    if players.is_mixture(config.opponents):
+        kinds = players.kinds_of_games(config.opponents)
+    else:
+        kinds = [{"opponents": players.find_opponents(config.opponents)}]
+    if any(isinstance(kind["opponents"], RandomPolicy) for kind in kinds):
         raise BadInput("opponents 'random' throw dice that no checkpoint keeps, so no run could go on exactly")
-    return OPPONENTS[0]
+    return [kind if kind["opponents"] in OPPONENTS else kind | {"opponents": OPPONENTS[0]} for kind in kinds]
 
 
 def _check_whole_numbers(config: TrainConfig) -> None:

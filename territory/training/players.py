@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from territory.envs import TerritoryEnv, TerritoryVectorEnv
+import numpy as np
+from gymnasium.vector import VectorEnv
+
+from territory.envs import MixedVectorEnv, TerritoryEnv, TerritoryVectorEnv
 from territory.envs.seats import Policy
 from territory.errors import BadInput
 from territory.training.policies import SCRIPTED
@@ -25,7 +28,7 @@ def find_policy(name: str | Path, device: Any = "cpu") -> Policy:
 
 def find_opponents(who: Any, device: Any = "cpu") -> str | Policy:
     """Opponents as the environments take them: a name or path becomes its policy, anything else stays as it is."""
-    if not isinstance(who, str | Path) or who in OPPONENTS:
+    if not isinstance(who, str | Path) or who in OPPONENTS or is_mixture(who):
         return who
     try:
         return find_policy(who, device)
@@ -39,9 +42,40 @@ def make_env(opponents: Any = "bot", **options: Any) -> TerritoryEnv:
     return TerritoryEnv(opponents=find_opponents(opponents), **options)
 
 
-def make_vector_env(opponents: Any = "bot", **options: Any) -> TerritoryVectorEnv:
-    """`TerritoryVectorEnv`; its opponents may be the name or path of a checkpoint."""
-    return TerritoryVectorEnv(opponents=find_opponents(opponents), **options)
+def make_vector_env(opponents: Any = "bot", num_envs: int = 1, **options: Any) -> VectorEnv:
+    """`TerritoryVectorEnv`; its opponents may be the name or path of a checkpoint, or a mixture of games.
+
+    ``"5xnation+50xmixed"`` plays half of the games against five nations, half against fifty mixed.
+    """
+    if not is_mixture(opponents):
+        return TerritoryVectorEnv(opponents=find_opponents(opponents), num_envs=num_envs, **options)
+    kinds = kinds_of_games(opponents)
+    if num_envs < len(kinds):
+        raise BadInput(f"{opponents!r} is {len(kinds)} kinds of games, so num_envs {num_envs} leaves one out")
+    sizes = [len(games) for games in np.array_split(range(num_envs), len(kinds))]
+    return MixedVectorEnv(
+        [TerritoryVectorEnv(num_envs=size, **options | kind) for size, kind in zip(sizes, kinds, strict=True)]
+    )
+
+
+def is_mixture(opponents: Any) -> bool:
+    """Whether it names several kinds of games."""
+    return isinstance(opponents, str) and "+" in opponents
+
+
+def kinds_of_games(mixture: str) -> list[dict[str, Any]]:
+    """``num_bots`` and ``opponents`` of each kind of game in a mixture such as ``"5xnation+50xmixed"``.
+
+    Raises:
+        BadInput: a part isn't a number, an x, and someone who can play.
+    """
+    kinds = []
+    for part in mixture.split("+"):
+        number, _, who = part.strip().partition("x")
+        if not number.isdecimal() or not who:
+            raise BadInput(f"a mixture of games is written like 5xnation+50xmixed; got {part!r} in {mixture!r}")
+        kinds.append({"num_bots": int(number), "opponents": find_opponents(who)})
+    return kinds
 
 
 make_env.metadata = TerritoryEnv.metadata  # gymnasium asks it which ways there are to render

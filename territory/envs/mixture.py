@@ -1,0 +1,92 @@
+"""Several kinds of games in one batch, so that a learner who meets new opponents does not forget the old ones."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium.vector import VectorEnv
+from gymnasium.vector.utils import batch_space
+
+from territory.envs.vector import TerritoryVectorEnv
+from territory.errors import BadInput
+
+
+class MixedVectorEnv(VectorEnv):
+    """The games of several `TerritoryVectorEnv` as one batch, in their order; autoreset and info are as theirs.
+
+    Args:
+        parts: batches whose maps have one size; opponents and their number may differ.
+
+    Raises:
+        BadInput: there is no part, or their observations differ in shape.
+    """
+
+    metadata = TerritoryVectorEnv.metadata
+
+    def __init__(self, parts: Sequence[TerritoryVectorEnv]):
+        spaces = [part.single_observation_space for part in parts]
+        if not spaces or any(space != spaces[0] for space in spaces):
+            raise BadInput(f"a mixture takes one or more batches of games with the same map size, got {spaces}")
+        self.parts = tuple(parts)
+        self.num_envs = sum(part.num_envs for part in parts)
+        self.render_mode = None
+        self.single_observation_space = spaces[0]
+        self.single_action_space = parts[0].single_action_space
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+        self.action_space = batch_space(self.single_action_space, self.num_envs)
+        self._cuts = np.cumsum([part.num_envs for part in parts])[:-1]
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
+        """Start all games: map ``seed + i`` in game i of the whole batch, as a plain batch would."""
+        super().reset(seed=seed)
+        firsts = [0, *self._cuts]
+        seeds = [None if seed is None else int(seed + first) for first in firsts]
+        started = [part.reset(seed=own) for part, own in zip(self.parts, seeds, strict=True)]
+        return _joined([obs for obs, _ in started]), self._info([info for _, info in started])
+
+    def step(self, actions: np.ndarray):
+        """Play one step of every game; ``actions`` ``(N,)``. Returns what `TerritoryVectorEnv.step` does."""
+        shares = np.split(np.asarray(actions), self._cuts)
+        stepped = [part.step(own) for part, own in zip(self.parts, shares, strict=True)]
+        obs, rewards, terminated, truncated, infos = zip(*stepped, strict=True)
+        ends = (np.concatenate(each) for each in (rewards, terminated, truncated))
+        return _joined(obs), *ends, self._info(infos)
+
+    def _info(self, infos: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        info = {"action_mask": np.concatenate([each["action_mask"] for each in infos])}
+        if not any("final_info" in each for each in infos):
+            return info
+        for name in ("final_obs", "_final_obs", "_final_info"):
+            info[name] = self._column(infos, name, object if name == "final_obs" else np.bool_)
+        finished = [each.get("final_info", {}) for each in infos]
+        fields = {name: column.dtype for each in finished for name, column in each.items()}
+        info["final_info"] = {name: self._column(finished, name, dtype) for name, dtype in fields.items()}
+        return info
+
+    def _column(self, rows: Sequence[dict[str, Any]], name: str, dtype: Any) -> np.ndarray:
+        """One value a game; where a part has none, since none of its games ended, the type's zero (None, False)."""
+        empty = None if dtype is object else 0
+        blanks = (np.full(part.num_envs, empty, dtype) for part in self.parts)
+        return np.concatenate([row.get(name, blank) for row, blank in zip(rows, blanks, strict=True)])
+
+    def action_masks(self) -> np.ndarray:
+        """bool (N, 90): which actions have an effect now."""
+        return np.concatenate([part.action_masks() for part in self.parts])
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Every part's, its number in front of each name."""
+        states = enumerate(part.state_dict() for part in self.parts)
+        return {f"{number}.{name}": array for number, state in states for name, array in state.items()}
+
+    def load_state_dict(self, arrays: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Continue from a `state_dict`; returns the observations and info that the saved step returned."""
+        loaded = []
+        for number, part in enumerate(self.parts):
+            start = f"{number}."
+            own = {name.removeprefix(start): array for name, array in arrays.items() if name.startswith(start)}
+            loaded.append(part.load_state_dict(own))
+        return _joined([obs for obs, _ in loaded]), self._info([info for _, info in loaded])
+
+
+def _joined(observations: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    return {name: np.concatenate([obs[name] for obs in observations]) for name in observations[0]}

@@ -1,0 +1,111 @@
+"""Several kinds of games in one batch: each as it would be alone."""
+
+import gymnasium
+import numpy as np
+import pytest
+
+from territory.envs import MixedVectorEnv, TerritoryVectorEnv
+from territory.errors import BadInput
+from territory.training import PPO, RandomPolicy, TrainConfig, evaluate, run
+
+SMALL = {"height": 32, "width": 32, "max_steps": 12}
+TWO_KINDS = "2xbot+4xnation"
+
+
+def make(num_envs=5, opponents=TWO_KINDS):
+    return gymnasium.make_vec("Territory-v0", num_envs=num_envs, opponents=opponents, **SMALL)
+
+
+def test_every_game_is_the_one_it_would_be_among_its_own_kind():
+    mixed, dice = make(), RandomPolicy()
+    alone = [
+        TerritoryVectorEnv(num_envs=3, num_bots=2, opponents="bot", **SMALL),
+        TerritoryVectorEnv(num_envs=2, num_bots=4, opponents="nation", **SMALL),
+    ]
+    obs, info = mixed.reset(seed=7)
+    for env, seed in zip(alone, (7, 10), strict=True):
+        env.reset(seed=seed)
+    for _ in range(30):  # every game ends at least twice
+        actions = dice(obs, info["action_mask"])
+        obs, rewards, terminated, truncated, info = mixed.step(actions)
+        one, other = (env.step(own) for env, own in zip(alone, np.split(actions, [3]), strict=True))
+        assert np.array_equal(obs["map"], np.concatenate([one[0]["map"], other[0]["map"]]))
+        assert np.array_equal(rewards, np.concatenate([one[1], other[1]]))
+        assert np.array_equal(terminated | truncated, np.concatenate([one[2] | one[3], other[2] | other[3]]))
+        assert np.array_equal(info["action_mask"], np.concatenate([one[4]["action_mask"], other[4]["action_mask"]]))
+
+
+def test_what_ended_is_kept_though_only_one_kind_has_ended():
+    mixed = MixedVectorEnv(
+        [
+            TerritoryVectorEnv(num_envs=1, num_bots=2, height=32, width=32, max_steps=3),
+            TerritoryVectorEnv(num_envs=2, num_bots=2, height=32, width=32, max_steps=5),
+        ]
+    )
+    mixed.reset(seed=0)
+    waits = np.full(3, 80)
+    infos = [mixed.step(waits)[4] for _ in range(3)]
+    assert "final_info" not in infos[1]
+    assert infos[2]["_final_obs"].tolist() == [True, False, False]
+    assert infos[2]["final_info"]["length"].tolist() == [3, 0, 0]
+    assert infos[2]["final_info"]["_length"].tolist() == [True, False, False]
+    assert infos[2]["final_obs"][0]["map"].shape == (5, 32, 32) and infos[2]["final_obs"][1] is None
+
+
+def test_a_saved_batch_goes_on_exactly():
+    mixed, other = make(), make()
+    mixed.reset(seed=1)
+    other.reset(seed=99)
+    mixed.step(np.arange(5))
+    _, info = other.load_state_dict(mixed.state_dict())
+    assert np.array_equal(info["action_mask"], mixed.action_masks())
+    for _ in range(20):
+        ours, theirs = mixed.step(np.arange(5)), other.step(np.arange(5))
+        assert np.array_equal(ours[0]["map"], theirs[0]["map"]) and np.array_equal(ours[1], theirs[1])
+
+
+def test_a_run_against_several_kinds_of_games_stops_and_goes_on_bit_for_bit(tmp_path):
+    config = TrainConfig(
+        model="tokens", opponents=TWO_KINDS, num_envs=4, num_steps=8, minibatch_size=16, total_timesteps=192,
+        device="cpu", runs_dir=str(tmp_path), name="cut", **SMALL,
+    )  # fmt: skip
+    straight = PPO(config)
+    list(straight.updates())
+    cut = run.start(config)
+    cut.train(stop=lambda: cut.ppo.update == 3)
+    resumed = run.resume(cut.folder)
+    resumed.train()
+    for name, weight in straight.model.state_dict().items():
+        assert np.array_equal(weight, resumed.ppo.model.state_dict()[name]), name
+    assert evaluate(resumed.ppo.agent(), opponents=TWO_KINDS, games=4).games == 4
+
+
+@pytest.mark.parametrize(
+    ("mixture", "message"),
+    [
+        ("nation+bot", "written like 5xnation"),
+        ("5xnation+", "written like 5xnation"),
+        ("5xnation+60xbot", "1 to 50"),
+        ("5xnation+5xfriends", "opponents must be one of"),
+        ("5xbot+5xrandom", "throw dice"),
+    ],
+)
+def test_a_mixture_that_is_none_is_refused(mixture, message):
+    with pytest.raises(BadInput, match=message):
+        TrainConfig(opponents=mixture)
+
+
+def test_each_kind_of_game_needs_a_game():
+    with pytest.raises(BadInput, match="2 kinds of games"):
+        make(num_envs=1)
+
+
+def test_games_of_different_sizes_do_not_mix():
+    one, other = (TerritoryVectorEnv(num_envs=1, num_bots=2, height=side, width=32) for side in (32, 64))
+    with pytest.raises(BadInput, match="same map size"):
+        MixedVectorEnv([one, other])
+
+
+def test_policies_can_be_opponents_in_a_mixture():
+    won = evaluate("steady", opponents="2xidle+2xidle", games=4, height=32, width=32, max_steps=60)
+    assert won.mean_rank == 1  # nobody else moves
