@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from territory.errors import BadInput
+from territory.training.seeds import interquartile_mean, seed_interval
 from territory.viz import style
 
 
@@ -40,16 +41,18 @@ def plot_learning_curve(
 def plot_seeds(
     curves: Mapping[str, Sequence[Sequence[tuple[float, float]]]], ax: Axes | None = None, goal: float | None = None
 ) -> Axes:
-    """The same run over several seeds, for each name: a thin line a seed, the median over seeds thick.
+    """The same run over several seeds, for each name: a thin line a seed, thick their interquartile mean.
 
-    A curve is pairs of step and value; the curves of a name have the same steps. NaN where there is no value yet.
-    ``goal`` draws a dashed line.
+    Around it a band, its 95 % bootstrap interval over seeds. A curve is pairs of step and value; the curves of a name
+    have the same steps. NaN where there is no value yet. ``goal`` draws a dashed line.
     """
     ax = style.axes(ax)
     for colour, (name, seeds) in zip(style.LINE_COLOURS, curves.items(), strict=False):
         steps, values = np.moveaxis(np.array(seeds, float), 2, 0)  # (seeds, points) each
         ax.plot(steps.T, values.T, color=colour, linewidth=0.8, alpha=0.35)
-        ax.plot(steps[0], np.median(values, axis=0), color=colour, linewidth=2.2, label=name)
+        ax.plot(steps[0], interquartile_mean(values), color=colour, linewidth=2.2, label=name)
+        if len(values) > 1:
+            ax.fill_between(steps[0], *seed_interval(values), color=colour, alpha=0.15, linewidth=0)
     if goal is not None:
         ax.axhline(goal, color=style.FAINT, linestyle="--", linewidth=1)
     ax.legend(frameon=False, fontsize=style.SMALL_SIZE)
