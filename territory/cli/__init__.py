@@ -96,6 +96,7 @@ def evaluate(
     height: int | None = None,
     width: int | None = None,
     max_steps: int | None = None,
+    attack_threshold: float | None = None,
     as_json: Annotated[Flag, tyro.conf.arg(name="json")] = False,
     export: str | None = None,
     half: Flag = False,
@@ -111,6 +112,7 @@ def evaluate(
         height: Rows of the map; by default as the agent was trained.
         width: Columns of the map; likewise.
         max_steps: Steps until a game is cut off; likewise.
+        attack_threshold: How likely a network must find attacking to do it; by default as its checkpoint says.
         as_json: Print the means and every single game as JSON.
         export: Write the agent to this file, without training state, with the means among its results.
         half: Export the weights in 16 bits.
@@ -119,8 +121,10 @@ def evaluate(
     from territory.training import evaluation, players
 
     policy = players.find_policy(agent)
-    if export is not None and not isinstance(policy, agents.Agent):
-        raise BadInput(f"only a network can be exported, and {agent!r} is scripted")
+    if not isinstance(policy, agents.Agent) and (export is not None or attack_threshold is not None):
+        raise BadInput(f"only a network can be exported or be given a threshold, and {agent!r} is scripted")
+    if attack_threshold is not None:
+        policy = policy.with_threshold(attack_threshold)
     size = {"height": height, "width": width, "max_steps": max_steps}
     if not as_json:
         print(f"{agent}: playing {games} games …", file=sys.stderr)

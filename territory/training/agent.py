@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from territory.errors import BadInput
 from territory.training import checkpoint as files
 from territory.training.losses import masked_log_softmax
-from territory.training.policy import decide
+from territory.training.policy import ATTACK_THRESHOLD, decide
 
 SHIPPED = Path(__file__).parent.parent / "checkpoints"
 RUNS = Path("runs")
@@ -29,13 +29,21 @@ class Agent:
         config: dict[str, Any] | None = None,
         progress: dict[str, Any] | None = None,
         results: dict[str, Any] | None = None,
+        attack_threshold: float = ATTACK_THRESHOLD,
         seed: int = 0,
     ):
-        """``seed``: of the actions drawn by ``act(..., deterministic=False)``."""
+        """How it chooses: ``attack_threshold`` without dice (see `greedy`), ``seed`` for those of ``act`` otherwise.
+
+        Raises:
+            BadInput: a threshold that isn't a probability.
+        """
+        if not 0 < attack_threshold <= 1:  # at 0 an agent with nobody to attack would attack
+            raise BadInput(f"attack_threshold is a probability above 0, at most 1; got {attack_threshold}")
         self.model = model
         self.config = dict(config or {})
         self.progress = dict(progress or {})
         self.results = dict(results or {})
+        self.attack_threshold = attack_threshold
         self.device = next(model.parameters()).device
         self.generator = torch.Generator(self.device).manual_seed(seed)
 
@@ -51,7 +59,10 @@ class Agent:
         masks = self._masks(mask, len(maps))
         generator = None if deterministic else self.generator
         with torch.inference_mode():
-            actions = decide(self.model.eval(), maps, global_stats, masks, generator).actions.cpu().numpy()
+            chosen = decide(
+                self.model.eval(), maps, global_stats, masks, generator, attack_threshold=self.attack_threshold
+            )
+        actions = chosen.actions.cpu().numpy()
         return int(actions[0]) if single else actions
 
     def predict(self, obs: dict[str, np.ndarray], mask: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -63,6 +74,10 @@ class Agent:
             probabilities = masked_log_softmax(logits, masks).exp()
         first = 0 if single else slice(None)
         return probabilities.cpu().numpy()[first], values.cpu().numpy()[first]
+
+    def with_threshold(self, attack_threshold: float) -> "Agent":
+        """The same agent, playing with another threshold; what was measured with its own is left behind."""
+        return Agent(self.model, self.config, self.progress, attack_threshold=attack_threshold)
 
     def __call__(self, obs: dict[str, np.ndarray], mask: np.ndarray) -> int | np.ndarray:
         """The deterministic choice: an agent is a policy like the scripted ones."""
@@ -102,12 +117,14 @@ def load_agent(name_or_path: str | Path, device: str | torch.device = "cpu") -> 
         BadInput: there is none of that name, or its file cannot be used.
     """
     content = files.read(find_checkpoint(name_or_path))
-    return Agent(files.build_model(content).to(device), content.config, content.progress, content.results)
+    told = (content.config, content.progress, content.results, content.attack_threshold)
+    return Agent(files.build_model(content).to(device), *told)
 
 
 def save_agent(agent: Agent, path: str | Path, half: bool = False) -> None:
     """Write an agent without its training state, to be shipped; ``half`` stores its weights in 16 bits."""
-    content = files.Checkpoint(agent.model.name, agent.model.options, agent.config, agent.progress, agent.results)
+    told = (agent.config, agent.progress, agent.results)
+    content = files.Checkpoint(agent.model.name, agent.model.options, *told, attack_threshold=agent.attack_threshold)
     content.add_group(files.MODEL, files.model_arrays(agent.model, half))
     files.write(path, content)
 

@@ -17,10 +17,12 @@ from torch import nn
 
 from territory import models
 from territory.errors import BadInput
+from territory.training.policy import ATTACK_THRESHOLD
 
 FORMAT = "territory-checkpoint-1"
 FILE_NAME = "checkpoint.safetensors"  # inside a run folder
 MODEL = "model"  # prefix of the network's arrays
+DESCRIBED = ("model", "options", "config", "progress", "results", "attack_threshold")  # what stands in the JSON
 
 
 @dataclass
@@ -32,6 +34,7 @@ class Checkpoint:
     config: dict[str, Any]  # the TrainConfig it was trained with
     progress: dict[str, Any] = field(default_factory=dict)  # the last Update
     results: dict[str, Any] = field(default_factory=dict)  # what evaluation measured
+    attack_threshold: float = ATTACK_THRESHOLD  # with which it plays without dice
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
 
     def group(self, prefix: str) -> dict[str, np.ndarray]:
@@ -55,7 +58,7 @@ def model_arrays(model: nn.Module, half: bool = False) -> dict[str, np.ndarray]:
 def write(path: str | Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint whole or not at all: a crash at any moment leaves the old file or the new one."""
     path = Path(path)
-    content = {name: getattr(checkpoint, name) for name in ("model", "options", "config", "progress", "results")}
+    content = {name: getattr(checkpoint, name) for name in DESCRIBED}
     arrays = {name: np.asarray(array, order="C") for name, array in checkpoint.arrays.items()}
     data = save(arrays, metadata={"format": FORMAT, "content": json.dumps(content)})
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ from territory.training.distributed import ALONE, Team
 from territory.training.losses import chosen, masked_log_softmax
 from territory.world.actions import NUM_BUILDS, NUM_INTENSITIES, Direction
 
+ATTACK_THRESHOLD = 0.5  # attack once it is likelier than waiting
 FIRST_WAIT = Direction.WAIT * NUM_INTENSITIES * NUM_BUILDS  # attacks have lower indices, kinds of waiting this and up
 
 
@@ -27,11 +28,13 @@ def decide(
     masks: Tensor,
     generator: torch.Generator | None = None,
     team: Team = ALONE,
+    attack_threshold: float = ATTACK_THRESHOLD,
 ) -> Decision:
     """Allowed actions for observations on the model's device: `drawn` with ``generator``, the `greedy` without one."""
     logits, values = model(maps, global_stats)
     log_probs = masked_log_softmax(logits, masks)
-    actions = greedy(log_probs) if generator is None else drawn(log_probs.exp(), generator, team)
+    dice = generator is not None
+    actions = drawn(log_probs.exp(), generator, team) if dice else greedy(log_probs, attack_threshold)
     return Decision(actions, chosen(log_probs, actions), values)
 
 
@@ -46,13 +49,16 @@ def drawn(probabilities: Tensor, generator: torch.Generator, team: Team = ALONE)
     return (probabilities / clocks[team.share(len(clocks))]).argmax(-1)
 
 
-def greedy(log_probs: Tensor) -> Tensor:
+def greedy(log_probs: Tensor, attack_threshold: float = ATTACK_THRESHOLD) -> Tensor:
     """The choice without dice, int64 ``(B,)``: first attack or wait, by their whole probability, then the likeliest.
 
     A flat argmax pits the one WAIT against each of up to 80 attacks, so a network that attacks nine times in ten, in
     ways that are nearly alike, would wait for ever. The shipped agent loses games that way which it wins when its
     actions are drawn, and wins again by this rule (tests/training/test_shipped.py).
+
+    ``attack_threshold``: how likely attacking must be, together. An agent to whom the moment matters little strikes
+    with a small chance at every step, again and again, and so strikes soon; under one half it never would.
     """
     attacks, waits = log_probs[:, :FIRST_WAIT], log_probs[:, FIRST_WAIT:]
-    waiting = waits.logsumexp(-1) > attacks.logsumexp(-1)
+    waiting = attacks.logsumexp(-1).exp() < attack_threshold
     return torch.where(waiting, FIRST_WAIT + waits.argmax(-1), attacks.argmax(-1))

@@ -68,6 +68,26 @@ def test_many_attacks_alike_outweigh_the_one_wait():
     assert greedy(probabilities.log()).tolist() == [7, 80, 81]
 
 
+def test_a_lower_threshold_attacks_where_attacking_is_rare_but_never_where_it_is_forbidden(agent, batch):
+    probabilities = torch.zeros(2, 90)
+    probabilities[0, 5], probabilities[0, 80] = 0.2, 0.8
+    probabilities[1, 80] = 1.0
+    assert greedy(probabilities.log(), attack_threshold=0.3).tolist() == [80, 80]
+    assert greedy(probabilities.log(), attack_threshold=0.2).tolist() == [5, 80]
+    assert greedy(probabilities.log(), attack_threshold=1e-9).tolist() == [5, 80]
+    obs, masks = batch
+    eager = agent.with_threshold(1e-9).act(obs, masks)
+    assert (eager < 80).tolist() == masks[:, :80].any(axis=1).tolist()
+    with pytest.raises(BadInput, match="above 0"):
+        agent.with_threshold(0.0)
+
+
+def test_the_threshold_is_kept_in_the_file(agent, tmp_path):
+    save_agent(agent.with_threshold(0.2), tmp_path / "eager.safetensors")
+    assert load_agent(tmp_path / "eager.safetensors").attack_threshold == 0.2
+    assert agent.attack_threshold == 0.5 == load_agent("attention").attack_threshold  # an older file says nothing
+
+
 def test_drawn_actions_are_allowed_vary_and_repeat_with_the_seed(agent, batch):
     obs, masks = batch
     draws = np.stack([agent.act(obs, masks, deterministic=False) for _ in range(50)])
