@@ -35,6 +35,7 @@ HABITS = {  # what notebook 04 trains with
     "ent_coef": 0.003,
     "device": "cpu",
 }
+LARGER_HABITS = {"num_envs": 24, "minibatch_size": 384, "update_epochs": 2}  # at 128: half the work for a step
 BOTS = {64: 8, 128: 5}  # by side of the map
 GAMES = 32  # of each final test
 GOAL = 0.9  # of the last hundred games
@@ -77,7 +78,8 @@ def _save(path: Path, runs: list[dict[str, Any]]) -> None:
 def _train(name: str, side: int, seed: int, steps: int) -> dict[str, Any]:
     print(f"training {name}, seed {seed}", file=sys.stderr, flush=True)
     world = {"height": side, "width": side, "num_bots": BOTS[side]}
-    ppo = PPO(TrainConfig(**NETWORKS[name], **HABITS, **world, seed=seed, total_timesteps=steps))
+    habits = HABITS | LARGER_HABITS if side == 128 else HABITS
+    ppo = PPO(TrainConfig(**NETWORKS[name], **habits, **world, seed=seed, total_timesteps=steps))
     start = time.process_time()  # what the processor worked: others on the machine don't count
     curve = [
         (update.step, round(time.process_time() - start, 1), _rounded(update.win_rate), _rounded(update.idle_share))
