@@ -1,8 +1,12 @@
 """Whole matches of bots beside those that the real engine played. The table: `python -m tests.oracle.matches`."""
 
+import json
+
 import numpy as np
 import pytest
 from oracle import matches
+
+from territory.world import World, WorldParams
 
 pytestmark = pytest.mark.slow
 
@@ -30,3 +34,14 @@ def test_a_real_match_could_be_one_of_ours(courses):
     inside = [matches.within(real, ours) for real, ours in courses]
     assert np.mean([each["alive"] for each in inside]) > 0.8
     assert np.mean([each["leader"] for each in inside]) > 0.7
+
+
+def test_nobody_has_reached_anybody_before_the_real_games_peace_ends():
+    """So the fifty ticks in which nobody can be attacked there are no rule here."""
+    constants = json.loads(matches.FILE.read_text())["constants"]
+    world = World(16, WorldParams(num_bots=50, opponents="mixed"))
+    world.reset(np.arange(16))
+    before = world.map_of("owner").copy()
+    for _ in range(constants["spawn_immunity_ticks"] // world.params.ticks_per_step):
+        world.step(np.full((16, 52), -1))
+    assert (world.map_of("owner") == before)[before > 0].all()
