@@ -90,7 +90,7 @@ def _play_step(game, settings, actions, books, rewards):
     """`engine.play_step` and `engine.play_tick`, with the fronts found in another way."""
     game.tiles_before[:] = game.tiles
     was_alive = game.alive.copy()
-    carry_out(game, settings, actions, books.front)
+    carry_out(game, settings, actions)
     contacts.note_attacks(game, books)
     for _ in range(settings.ticks_per_step):
         game.tick[0] += 1

@@ -12,6 +12,7 @@ from territory.training.config import HELD_OUT_SEED
 
 if TYPE_CHECKING:
     from territory.training.league import Duel, League
+    from territory.training.ratings import Rating
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]  # --json without a --no-json
 
@@ -41,6 +42,7 @@ def league(
     from territory.training.agent import shipped
     from territory.training.league import SCRIPTS, round_robin
     from territory.training.policies import SCRIPTED
+    from territory.training.ratings import rate
     from territory.world.params import WorldParams
 
     if games < 2 or games % 2:
@@ -49,10 +51,12 @@ def league(
     result = round_robin(list(names or (*SCRIPTS, *shipped(), *SCRIPTED)), games // 2, params, seed, _tell)
     asked = (questions.cities, questions.terrain) if studies else ()
     findings = [finding for question in asked for finding in question(games, seed, params)]
+    ratings = rate(result)
     if as_json:
-        print(json.dumps(result.as_dict() | {"studies": [vars(each) for each in findings]}, indent=1))
+        told = {"ratings": [each.as_dict() for each in ratings], "studies": [vars(each) for each in findings]}
+        print(json.dumps(result.as_dict() | told, indent=1))
     else:
-        print(table(result), explain(result), *findings, sep="\n")
+        print(table(result, ratings), explain(result), doubt(result, ratings), *findings, sep="\n")
     return 0
 
 
@@ -60,15 +64,16 @@ def _tell(duel: "Duel") -> None:
     print(f"{duel.first} against {duel.second}: {duel.score:.0%}", file=sys.stderr)
 
 
-def table(league: "League") -> str:
+def table(league: "League", ratings: tuple["Rating", ...]) -> str:
     """Each row's score against each column, in percent, with its interval; columns are numbered as the rows are."""
     names = [f"{place} {name}" for place, name in enumerate(league.names, start=1)]
     first = max(map(len, names))
-    lines = [" " * first + "".join(f"{place:>13}" for place in range(1, len(names) + 1)) + "    mean"]
-    for shown, name in zip(names, league.names, strict=True):
+    lines = [" " * first + "".join(f"{place:>13}" for place in range(1, len(names) + 1)) + "    mean           rating"]
+    for shown, name, rating in zip(names, league.names, ratings, strict=True):
         cells = ["–" if other == name else cell(league.duels[name, other]) for other in league.names]
         mean = f"{100 * league.mean_score(name):.0f}"
-        lines.append(shown.ljust(first) + "".join(f"{text:>13}" for text in cells) + f"{mean:>8}")
+        points = f"{rating.points:.0f} {rating.low:.0f}–{rating.high:.0f}"
+        lines.append(shown.ljust(first) + "".join(f"{text:>13}" for text in cells) + f"{mean:>8}{points:>17}")
     return "\n".join(lines)
 
 
@@ -92,4 +97,16 @@ def explain(league: "League") -> str:
             f"Place by place: {', '.join(steps)}.",
             f"Against the order: {', '.join(upsets) or 'nobody'}.",
         )
+    )
+
+
+def doubt(league: "League", ratings: tuple["Rating", ...]) -> str:
+    """What a rating means, and the duel that it explains worst."""
+    from territory.training.ratings import MEAN, furthest
+
+    duel, said = furthest(league, ratings)
+    return (
+        f"Rating: Bradley-Terry, Elo's scale (400 points more: ten wins of eleven), mean {MEAN:.0f}, 95 % over maps; "
+        "each pair begins with a drawn map.\n"
+        f"Furthest from it: {duel.first} > {duel.second} {cell(duel)}, where the ratings say {100 * said:.0f}."
     )

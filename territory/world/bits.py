@@ -1,4 +1,4 @@
-"""Two machine instructions that Python has no name for."""
+"""A machine instruction that Python has no name for."""
 
 from llvmlite import ir
 from numba import types
@@ -11,15 +11,5 @@ def trailing_zeros(typingctx, word):
 
     def generate(context, builder, signature, args):
         return builder.cttz(args[0], ir.Constant(ir.IntType(1), 0))
-
-    return types.uint64(types.uint64), generate
-
-
-@intrinsic
-def popcount(typingctx, word):
-    """How many bits of a uint64 are set."""
-
-    def generate(context, builder, signature, args):
-        return builder.ctpop(args[0])
 
     return types.uint64(types.uint64), generate

@@ -7,7 +7,7 @@ leave the board. So 64 cells are looked at with one instruction, and a tick neve
 
 import numpy as np
 
-from territory.world.bits import popcount, trailing_zeros
+from territory.world.bits import trailing_zeros
 from territory.world.compiled import kernel
 
 _ONE = np.uint64(1)
@@ -112,24 +112,37 @@ def press_front(game, settings, player, among, front):
 
 
 @kernel(inline=True)
+def has_front(game, settings, player, direction):
+    """Whether `push_front` would write any cell; looks no further than the first."""
+    first, end = reach(game, settings, player)
+    own, ground = game.boards[player, first:end], game.ground[first:end]
+    high, low, up, down = _moved(game.boards[player], settings.offsets[direction], first, end)
+    for i in range(own.size):
+        if ((high[i] << up) | (low[i] >> _ONE >> down)) & ground[i] & ~own[i]:
+            return True
+    return False
+
+
+@kernel(inline=True)
 def meets(game, settings, attacker, direction, player):
     """Whether a push of the attacker in this direction would meet the player's land."""
     first, end = reach(game, settings, attacker)
     land = game.boards[player, first:end]
     high, low, up, down = _moved(game.boards[attacker], settings.offsets[direction], first, end)
-    found = np.uint64(0)
     for i in range(land.size):
-        found |= ((high[i] << up) | (low[i] >> _ONE >> down)) & land[i]
-    return found != 0
+        if ((high[i] << up) | (low[i] >> _ONE >> down)) & land[i]:
+            return True
+    return False
 
 
 @kernel(inline=True)
-def count(board, first, end):
-    """How many cells the words from `first` to `end` hold."""
-    total = np.uint64(0)
-    for word in board[first:end]:
-        total += popcount(word)
-    return np.int64(total)
+def count_beside(game, settings, player, books):
+    """int64 (P+1,): how many cells of each owner, nobody included, lie beside (N, E, S, W) the player's land."""
+    beside = np.zeros(game.alive.size, np.int64)
+    first, end = press_front(game, settings, player, game.ground, books.front)
+    for i in range(list_cells(books.front, settings, first, end, books.front_cells)):
+        beside[game.owner[books.front_cells[i]]] += 1
+    return beside
 
 
 @kernel(inline=True)

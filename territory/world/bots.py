@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from territory.world import cities, rng, rules
-from territory.world.boards import list_cells, meets, press_front
+from territory.world.boards import count_beside, meets
 from territory.world.compiled import kernel
 from territory.world.contacts import note
 from territory.world.state import WHOLE_BORDER
@@ -47,14 +47,14 @@ def character(game, player):
 def think(game, settings, books, player):
     """Let a scripted player act."""
     traits = character(game, player)
-    touching, threat = look_around(game, settings, books, player)
+    beside, threat = count_beside(game, settings, player, books), _threats(game, settings, player)
     cap = rules.cap(float(game.tiles[player]), float(game.cities[player]), rules.CAP_FACTOR[game.kind[player]])
     if game.kind[player] == rules.NATION and cities.can_pay(game, settings, player):
         _build(game, settings, player)
-    if touching[0]:
+    if beside[0]:
         _commit(game, books, player, 0, game.troops[player] - traits.expand * cap)
     elif game.troops[player] >= traits.trigger * cap or _must_answer(game, player, threat):
-        target = _choose(game, player, touching, threat)
+        target = _choose(game, player, beside, threat)
         if target:
             _commit(game, books, player, target, game.troops[player] - traits.reserve * cap)
 
@@ -75,19 +75,16 @@ def _commit(game, books, player, target, troops):
 
 
 @kernel
-def look_around(game, settings, books, player):
-    """How many cells of each owner lie beside the player's, and the troops each player sends against it."""
-    touching, threat = np.zeros(game.alive.size, np.int64), np.zeros(game.alive.size)
-    first, end = press_front(game, settings, player, game.ground, books.front)
-    for i in range(list_cells(books.front, settings, first, end, books.front_cells)):
-        touching[game.owner[books.front_cells[i]]] += 1
+def _threats(game, settings, player):
+    """float64 (P+1,): the troops that each player sends against this one."""
+    threat = np.zeros(game.alive.size)
     for other in range(1, game.alive.size):
         if other != player:
             threat[other] = game.attacks[other, WHOLE_BORDER + player]
             for d in range(WHOLE_BORDER):
                 if game.attacks[other, d] > 0 and meets(game, settings, other, d, player):
                     threat[other] += game.attacks[other, d]
-    return touching, threat
+    return threat
 
 
 @kernel
@@ -97,18 +94,18 @@ def _must_answer(game, player, threat):
 
 
 @kernel
-def _choose(game, player, touching, threat):
+def _choose(game, player, beside, threat):
     attacker = np.argmax(threat)
-    if threat[attacker] > 0 and touching[attacker]:
+    if threat[attacker] > 0 and beside[attacker]:
         return attacker
     if game.kind[player] == rules.NATION:
-        return _weakest(game, touching)
-    return _any_neighbour(game, player, touching)
+        return _weakest(game, beside)
+    return _any_neighbour(game, player, beside)
 
 
 @kernel
-def _any_neighbour(game, player, touching):
-    neighbours = np.flatnonzero(touching)
+def _any_neighbour(game, player, beside):
+    neighbours = np.flatnonzero(beside)
     if neighbours.size == 0:
         return 0
     key = rng.stream(game.seed[0], rng.THINK, game.tick[0])
@@ -116,11 +113,11 @@ def _any_neighbour(game, player, touching):
 
 
 @kernel
-def _weakest(game, touching):
+def _weakest(game, beside):
     """A neighbouring bot before anyone else, and then the fewest troops per tile."""
     best, target = np.inf, 0
-    for other in range(1, touching.size):
-        if touching[other]:
+    for other in range(1, beside.size):
+        if beside[other]:
             density = game.troops[other] / game.tiles[other] + (0.0 if game.kind[other] == rules.BOT else 1e12)
             if density < best:
                 best, target = density, other

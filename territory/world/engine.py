@@ -18,7 +18,7 @@ def play_step(game, settings, actions, books, rewards):
     """One environment step: every order, then ten ticks. `actions` int (P+1,), `rewards` float64 (P+1,)."""
     game.tiles_before[:] = game.tiles
     was_alive = game.alive.copy()
-    carry_out(game, settings, actions, books.front)
+    carry_out(game, settings, actions)
     note_attacks(game, books)
     for _ in range(settings.ticks_per_step):
         play_tick(game, settings, actions, books)

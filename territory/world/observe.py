@@ -5,18 +5,13 @@ from numba import get_thread_id, prange
 
 from territory.world import cities, rules
 from territory.world.actions import NUM_ACTIONS, NUM_BUILDS, NUM_DIRECTIONS, NUM_INTENSITIES
-from territory.world.boards import count, list_cells, press_front
+from territory.world.boards import count_beside, has_front
 from territory.world.compiled import kernel
-from territory.world.layout import CITY_ENEMY, CITY_OWN, LOG_DENSITY_SCALE, Plane, Stat
-from territory.world.orders import can_commit, has_front
+from territory.world.layout import Stat
+from territory.world.orders import can_commit
+from territory.world.planes import log_density, write_planes
 from territory.world.state import WHOLE_BORDER, game_of
 from territory.world.workspace import workspace_of
-
-_OWN, _ENEMY, _UNCLAIMED, _TROOPS, _CITIES = (int(plane) for plane in Plane)
-# As bytes, so that the loops over cells stay in bytes.
-_NONE, _FULL, _CITY_OWN, _CITY_ENEMY = (np.uint8(level) for level in (0, 255, CITY_OWN, CITY_ENEMY))
-_SHADE, _SHADES = np.uint8(85), np.uint8(4)  # unclaimed land: 4 - terrain of them, so that plains are the brightest
-_OWNERS = 256  # any byte may be looked up
 
 (
     _TROOPS_OVER_CAP,
@@ -47,77 +42,18 @@ def observe_batch(state, settings, players, which, workspace, planes, stats, mas
     for i in prange(which.size):
         n = which[i]
         game, books = game_of(state, n), workspace_of(workspace, get_thread_id())
-        write_planes(game, settings, players[n], planes[n])
-        enemy, unclaimed, neighbours, fronts = survey(game, settings, players[n], books)
-        write_stats(game, settings, players[n], enemy, unclaimed, neighbours, stats[n])
-        write_mask(game, settings, players[n], fronts, masks[n])
+        write_planes(game, settings, players[n], books, planes[n])
+        write_stats(game, settings, players[n], count_beside(game, settings, players[n], books), stats[n])
+        write_mask(game, settings, players[n], open_directions(game, settings, players[n]), masks[n])
 
 
 @kernel(inline=True)
-def write_planes(game, settings, player, planes):
-    """Each plane row by row, in loops simple enough for the compiler to do 16 cells and more at a time."""
-    density = np.zeros(_OWNERS, np.uint8)
-    for p in range(1, game.alive.size):
-        density[p] = _density_byte(game, p)
-    own = np.uint8(player)
-    for r in range(settings.height):
-        first = (r + 1) * (settings.width + 2) + 1
-        owner = game.owner[first : first + settings.width]
-        terrain = game.terrain[first : first + settings.width]
-        city = game.city[first : first + settings.width]
-        _write_owners(owner, terrain, own, planes[_OWN, r], planes[_ENEMY, r], planes[_UNCLAIMED, r])
-        _write_cities(owner, city, own, planes[_CITIES, r])
-        for c in range(settings.width):
-            planes[_TROOPS, r, c] = density[owner[c]]
-
-
-@kernel(inline=True)
-def _write_owners(owner, terrain, player, own, enemy, unclaimed):
-    for c in range(owner.size):
-        own[c] = _FULL if owner[c] == player else _NONE
-    for c in range(owner.size):
-        enemy[c] = _NONE if owner[c] == player or owner[c] == _NONE else _FULL
-    for c in range(owner.size):
-        shade = (_SHADES - terrain[c]) * _SHADE
-        unclaimed[c] = shade if owner[c] == _NONE and terrain[c] != _NONE else _NONE
-
-
-@kernel(inline=True)
-def _write_cities(owner, city, player, cities):
-    for c in range(owner.size):
-        level = _CITY_OWN if owner[c] == player else _CITY_ENEMY
-        cities[c] = level if city[c] != _NONE else _NONE
-
-
-@kernel(inline=True)
-def _log_density(game, player):
-    if game.tiles[player] == 0:
-        return 0.0
-    return min(1.0, np.log2(1 + game.troops[player] / game.tiles[player]) / LOG_DENSITY_SCALE)
-
-
-@kernel(inline=True)
-def _density_byte(game, player):
-    return np.uint8(255 * _log_density(game, player) + 0.5)
-
-
-@kernel(inline=True)
-def survey(game, settings, player, books):
-    """Look along the player's border.
-
-    Returns how many enemy and unclaimed cells touch its land (4-connected), which players they belong to
-    (bool (P+1,)), and in which of the eight directions it has a front (bool (8,)).
-    """
-    neighbours = np.zeros(game.alive.size, np.bool_)
+def open_directions(game, settings, player):
+    """bool (8,): in which directions the player has a front."""
     fronts = np.zeros(NUM_DIRECTIONS, np.bool_)
     for d in range(NUM_DIRECTIONS):
-        fronts[d] = has_front(game, settings, player, d, books.front)
-    unclaimed = count(books.front, *press_front(game, settings, player, game.boards[0], books.front))
-    first, end = press_front(game, settings, player, game.ground, books.front)
-    beside = list_cells(books.front, settings, first, end, books.front_cells)
-    for i in range(beside):
-        neighbours[game.owner[books.front_cells[i]]] = True
-    return beside - unclaimed, unclaimed, neighbours, fronts
+        fronts[d] = has_front(game, settings, player, d)
+    return fronts
 
 
 @kernel
@@ -135,13 +71,13 @@ def write_mask(game, settings, player, fronts, mask):
 
 
 @kernel
-def write_stats(game, settings, player, enemy, unclaimed, neighbours, stats):
-    """The sixteen numbers, in the order and scale of `layout.Stat`."""
+def write_stats(game, settings, player, beside, stats):
+    """The sixteen numbers, in the order and scale of `layout.Stat`. `beside`: from `count_beside`."""
     kind, tiles = game.kind[player], float(game.tiles[player])
     troops, committed = game.troops[player], game.attacks[player].sum()
     cap = rules.cap(tiles, float(game.cities[player]), rules.CAP_FACTOR[kind])
     fastest = rules.growth(rules.BEST_FILL * cap, cap, 1.0)
-    strongest, weakest = _neighbour_strengths(game, player, neighbours)
+    strongest, weakest = _neighbour_strengths(game, player, beside)
     stats[_TROOPS_OVER_CAP] = troops / cap
     stats[_LOG_CAP] = np.log10(cap / 100_000) / 1.5
     stats[_GROWTH] = rules.growth(troops, cap, 1.0) / fastest
@@ -153,8 +89,8 @@ def write_stats(game, settings, player, enemy, unclaimed, neighbours, stats):
     stats[_GOLD_OVER_CITY_COST] = game.gold[player] / cities.next_price(game, settings, player)
     stats[_NUM_CITIES] = game.cities[player] / 8
     stats[_COMMITTED] = committed / max(1.0, troops + committed)
-    stats[_LOG_DENSITY] = _log_density(game, player)
-    stats[_BORDER_ENEMY_SHARE] = enemy / max(1, enemy + unclaimed)
+    stats[_LOG_DENSITY] = log_density(game, player)
+    stats[_BORDER_ENEMY_SHARE] = beside[1:].sum() / max(1, beside.sum())
     stats[_STRONGEST_NEIGHBOUR] = strongest
     stats[_WEAKEST_NEIGHBOUR] = weakest
     stats[_ACTIVE_FRONTS] = (game.attacks[player] >= 1).sum() / WHOLE_BORDER
@@ -168,15 +104,15 @@ def _strength(game, player):
 
 
 @kernel
-def _neighbour_strengths(game, player, neighbours):
+def _neighbour_strengths(game, player, beside):
     """log2 of the strongest and the weakest neighbour's troops over ours, / 4.
 
     With nobody there, nothing to fear (-1) and nothing to take (1).
     """
     own = _strength(game, player)
     strongest, weakest = -1.0, 1.0
-    for other in range(1, neighbours.size):
-        if neighbours[other]:
+    for other in range(1, beside.size):
+        if beside[other]:
             relative = np.log2(_strength(game, other) / own) / 4
             strongest, weakest = max(strongest, relative), min(weakest, relative)
     return strongest, weakest

@@ -4,7 +4,7 @@ import numpy as np
 
 from territory.world import cities
 from territory.world.actions import INTENSITIES, NUM_BUILDS, NUM_INTENSITIES
-from territory.world.boards import push_front
+from territory.world.boards import has_front
 from territory.world.compiled import kernel
 
 SCRIPTED = -1  # in place of an action: the player's own script decides
@@ -15,8 +15,8 @@ _NO_SITE = -1
 
 
 @kernel
-def carry_out(game, settings, actions, front):
-    """Carry out the orders of a step, `actions` int (P+1,), with a scratch board; what the mask forbids has no effect.
+def carry_out(game, settings, actions):
+    """Carry out the orders of a step, `actions` int (P+1,); what the mask forbids has no effect.
 
     Sites are chosen before any city is built, so that nobody's order can spoil another's: every mask stays true.
     """
@@ -26,11 +26,11 @@ def carry_out(game, settings, actions, front):
             sites[player] = cities.site(game, settings, player)
     for player in range(1, game.alive.size):
         if game.alive[player] and actions[player] != SCRIPTED:
-            _order(game, settings, player, actions[player], sites[player], front)
+            _order(game, settings, player, actions[player], sites[player])
 
 
 @kernel
-def _order(game, settings, player, action, site, front):
+def _order(game, settings, player, action, site):
     build, intensity = action % NUM_BUILDS, action // NUM_BUILDS % NUM_INTENSITIES
     direction = action // (NUM_BUILDS * NUM_INTENSITIES)
     if build and site == _NO_SITE:
@@ -38,7 +38,7 @@ def _order(game, settings, player, action, site, front):
     if direction == _WAIT:
         if intensity:
             return
-    elif not can_commit(game, player) or not has_front(game, settings, player, direction, front):
+    elif not can_commit(game, player) or not has_front(game, settings, player, direction):
         return
     if build:
         cities.build(game, settings, player, site)
@@ -52,10 +52,3 @@ def _order(game, settings, player, action, site, front):
 def can_commit(game, player):
     """Whether even the smallest order would send a whole troop."""
     return _SHARES[0] * game.troops[player] >= 1
-
-
-@kernel(inline=True)
-def has_front(game, settings, player, direction, front):
-    """Whether some cell one step in this direction from the player's land could be taken. `front`: scratch board."""
-    first, end = push_front(game, settings, player, direction, front)
-    return first < end

@@ -44,6 +44,7 @@ class Workspace(NamedTuple):
     losses: np.ndarray  # int32   (T, P+1)      cells that each player lost
     home_player: np.ndarray  # int16   (T, K)        attacks with nothing left to take
     home_lane: np.ndarray  # int16   (T, K)
+    shades: np.ndarray  # uint8   (T, C)        the plane of troops, with the map's border
 
 
 def new_workspace(threads: int, params: WorldParams) -> Workspace:
@@ -79,6 +80,7 @@ def new_workspace(threads: int, params: WorldParams) -> Workspace:
         losses=room(players, dtype=np.int32),
         home_player=room(contacts),
         home_lane=room(contacts),
+        shades=room(cells, dtype=np.uint8),
     )
 
 
@@ -109,4 +111,5 @@ def workspace_of(workspace, thread):
         workspace.losses[thread],
         workspace.home_player[thread],
         workspace.home_lane[thread],
+        workspace.shades[thread],
     )

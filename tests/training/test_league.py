@@ -128,11 +128,13 @@ def test_the_command_prints_a_table_and_the_same_as_json(capsys):
     printed = capsys.readouterr().out
     assert "1 bot" in printed and "100 34–100" in printed  # Wilson: 2 of 2 maps, 2 / (2 + 3.84)
     assert "Place by place: bot > idle 100 34–100." in printed and "Against the order: nobody." in printed
+    assert "1140 1140–1140" in printed  # 2.5 maps to 0.5: 400 * log10(5) = 280 points between the two
     assert "one that may not build, won:" in printed and "on mountains, won:" in printed
     assert main([*command, "--json"]) == 0
     values = json.loads(capsys.readouterr().out)
     assert values["duels"][0]["first"] == "bot" and values["duels"][0]["score"] == 1
     assert len(values["studies"]) == 6
+    assert [round(each["points"]) for each in values["ratings"]] == [1140, 860]
 
 
 def test_an_agent_plays_in_a_league():

@@ -5,7 +5,7 @@ import pytest
 from builders import reference
 
 from territory.errors import BadInput
-from territory.world import rules
+from territory.world import WorldParams, rules
 
 EXACT = {"rel": 1e-9, "abs": 1e-9}
 
@@ -34,8 +34,7 @@ def test_troop_growth():
 
 @pytest.mark.parametrize("table", ["attack_vs_player", "attack_vs_player_type_pairs"])
 def test_the_price_of_a_players_tile(table):
-    rows = [row for row in _rows(table) if not row.get("defence_post_in_range")]  # we have no defence posts
-    for row in rows:
+    for row in _rows(table):
         attacker_loss, defender_loss, used = rules.tile_price(
             row["terrain"],
             row["attack_troops"],
@@ -47,7 +46,6 @@ def test_the_price_of_a_players_tile(table):
         assert attacker_loss == pytest.approx(row["attackerTroopLoss"], **EXACT)
         assert defender_loss == pytest.approx(row["defenderTroopLoss"], **EXACT)
         assert used == pytest.approx(row["tilesPerTickUsed"], **EXACT)
-    assert rows
 
 
 def test_the_price_of_an_unclaimed_tile():
@@ -72,6 +70,21 @@ def test_attack_budget():
 def test_city_price_doubles_up_to_its_limit():
     prices = rules.city_price(np.arange(5.0), 125_000.0, 1_000_000.0)
     assert prices.tolist() == reference()["constants"]["city_cost_by_owned"]
+
+
+def test_the_constants_are_the_real_ones():
+    real, usual = reference()["constants"], WorldParams()
+    assert rules.START_TROOPS[[rules.HUMAN, rules.BOT]].tolist() == [
+        real["start_troops_human"],
+        real["start_troops_bot"],
+    ]
+    assert rules.GOLD_PER_TICK[[rules.HUMAN, rules.BOT]].tolist() == [
+        real["gold_per_tick_human"],
+        real["gold_per_tick_bot"],
+    ]
+    assert real["city_troops_per_level"] == rules.CITY_TROOPS
+    assert 100 * usual.win_share == real["win_percent_ffa"]
+    assert usual.city_spacing == real["structure_min_dist"]
 
 
 def test_arrays_give_what_scalars_give():
