@@ -53,7 +53,7 @@ _LIST = (
 
 def watch(page: Page, driven: set[str]) -> None:
     """From the next page on, put the name of every control that is used, and of every key, into `driven`."""
-    page.expose_function("tellDriven", driven.add)
+    page.expose_function("tellDriven", lambda name: driven.add(name))  # playwright marks what it is given
     page.add_init_script(_LISTEN)
 
 
