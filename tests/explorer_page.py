@@ -3,27 +3,21 @@
 import re
 
 import numpy as np
+from contrast import contrasts
 
 CANVAS = """(root, side) => {
   const canvas = root.querySelectorAll(".explorer-board")[side];
   const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
   return {width: canvas.width, bytes: [...data]};
 }"""
-CONTRAST = """root => {
-  const pen = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
-  const rgb = colour => { pen.fillStyle = colour; pen.fillRect(0, 0, 1, 1); return pen.getImageData(0, 0, 1, 1).data; };
-  const light = colour => [...rgb(colour)].slice(0, 3).map(v => v / 255)
-    .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-  const paper = light(getComputedStyle(root).backgroundColor);
-  const ratio = colour => (Math.max(light(colour), paper) + 0.05) / (Math.min(light(colour), paper) + 0.05);
-  const style = selector => getComputedStyle(root.querySelector(selector));
-  const texts = [".explorer-standing", ".explorer-explain", ".explorer-play", "select", ".name"];
-  const text = texts.map(part => ratio(style(part).color));
-  const shapes = [ratio(style(".track b").backgroundColor), ratio(style(".explorer-curve .line").stroke),
-    ratio(style(".explorer-dot").backgroundColor), ratio(style(".explorer-compass text").fill)];
-  return {text, shapes, paper};
-}"""
+TEXTS = [".explorer-standing", ".explorer-explain", ".explorer-play", ".explorer-summary", "select", ".name"]
+SHAPES = {
+    ".track b": "backgroundColor",
+    ".explorer-curve .line": "stroke",
+    ".explorer-curve .cursor": "stroke",
+    ".explorer-dot": "backgroundColor",
+    ".explorer-compass text": "fill",
+}
 SETTLED = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
@@ -91,6 +85,9 @@ class ExplorerPage:
         self.maps.nth(side).scroll_into_view_if_needed()
         box = self.maps.nth(side).bounding_box()
         return box["x"] + (column + 0.5) * box["width"] / rows, box["y"] + (row + 0.5) * box["height"] / rows
+
+    def contrasts(self):
+        return contrasts(self.root, TEXTS, SHAPES)
 
     def answers(self):
         return int(self.root.locator(".explorer-latency").get_attribute("data-answer") or 0)

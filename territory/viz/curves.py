@@ -19,7 +19,7 @@ def plot_value(values: np.ndarray, ax: Axes | None = None, step: int | None = No
     if step is not None:
         ax.axvline(step, color=style.LINE_COLOURS[1], linewidth=1.2)
         ax.plot([step], [values[step]], "o", color=style.LINE_COLOURS[1], markersize=5)
-    return style.tidy(ax, "value: expected return from here", "step")
+    return style.steps(style.tidy(ax, "value: expected return from here", "step"))
 
 
 def plot_learning_curve(
@@ -35,7 +35,7 @@ def plot_learning_curve(
         values = [_field(record, name) for record in records]
         ax.plot(steps, values, color=colour, linewidth=1.8, label=name.replace("_", " "))
     ax.legend(frameon=False, fontsize=style.SMALL_SIZE)
-    return style.tidy(ax, "learning", "environment steps")
+    return style.steps(style.tidy(ax, "learning", "environment steps"))
 
 
 def plot_seeds(
@@ -56,7 +56,7 @@ def plot_seeds(
     if goal is not None:
         ax.axhline(goal, color=style.FAINT, linestyle="--", linewidth=1)
     ax.legend(frameon=False, fontsize=style.SMALL_SIZE)
-    return style.tidy(ax, "learning", "environment steps")
+    return style.steps(style.tidy(ax, "learning", "environment steps"))
 
 
 def _field(record: Any, name: str) -> float:
@@ -82,5 +82,4 @@ def plot_intervals(
         ax.axhline(chance, color=style.FAINT, linestyle="--", linewidth=1)
     ax.set_xticks(range(len(rows)), list(rows))
     ax.set_xlim(-0.5, len(rows) - 0.5)
-    ax.legend(frameon=False, fontsize=style.SMALL_SIZE)
-    return style.tidy(ax)
+    return style.legend_above(style.tidy(ax))

@@ -17,7 +17,7 @@ def plot_stats(obs_global: np.ndarray, ax: Axes | None = None, before: np.ndarra
         ax.text(end, row, f"{value:.2f}", ha=side, va="center", fontsize=style.SMALL_SIZE)
     if before is not None:
         ax.plot(before, range(len(Stat)), "|", color=style.LINE_COLOURS[1], markersize=9, label="a step ago")
-        ax.legend(frameon=False, fontsize=style.SMALL_SIZE, loc="upper left")
+        style.legend_above(ax)
     ax.axvline(0, color=style.TEXT, linewidth=0.8)
     ax.set_yticks(range(len(Stat)), [stat.name.replace("_", " ").lower() for stat in Stat])
     ax.set_ylim(len(Stat) - 0.4, -0.6)

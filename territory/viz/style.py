@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from territory.world.picture import AGENT_COLOUR, INK
 
@@ -43,6 +44,22 @@ def tidy(ax: Axes, title: str = "", x: str = "", y: str = "") -> Axes:
     ax.set_xlabel(x, fontsize=LABEL_SIZE, color=TEXT)
     ax.set_ylabel(y, fontsize=LABEL_SIZE, color=TEXT)
     return titled(ax, title)
+
+
+def steps(ax: Axes) -> Axes:
+    """Whole numbers along x, in thousands' groups."""
+    ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    return ax
+
+
+def legend_above(ax: Axes) -> Axes:
+    """The legend in one line above the axes, where it lies on no number."""
+    columns = len(ax.get_legend_handles_labels()[1])
+    ax.legend(
+        loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.2, ncols=columns, frameon=False, fontsize=SMALL_SIZE
+    )
+    return ax
 
 
 def bare(ax: Axes, title: str = "") -> Axes:

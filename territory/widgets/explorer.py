@@ -19,7 +19,8 @@ from territory.world.layout import Stat
 from territory.world.picture import player_colours
 from territory.world.replay import Frame, Replay
 
-_PARTS = ("explorer_data.js", "explorer_board.js", "explorer_policy.js", "explorer_stats.js", "explorer.js")
+_PARTS = ("data", "words", "state", "board", "policy", "stats", "tools", "side", "bar", "ask", "keys")
+_FACE = ("dom.js", *(f"explorer_{part}.js" for part in _PARTS), "explorer.js")
 _LOOK = ("step", "speed", "strength", "palette", "scale", "stat", "cell", "layers", "heads", "what_if")
 _NO_ATTENTION = "This network has no attention: there is nothing to lay over the board. Its policy and value are real."
 
@@ -40,7 +41,7 @@ class AttentionExplorer(LeavesPicture, anywidget.AnyWidget):
         names: what to call them; by default what the networks call themselves.
     """
 
-    _esm = joined(*_PARTS) + "export default { render };\n"
+    _esm = joined(*_FACE) + "export default { render };\n"
     _css = joined("explorer.css")
     # What the controls say; what belongs to a network is a list with one entry for each.
     step = traitlets.Int(0, min=0).tag(sync=True)  # of the frames from 0 on
@@ -119,7 +120,7 @@ class AttentionExplorer(LeavesPicture, anywidget.AnyWidget):
         """The view as an HTML page that needs neither kernel nor network: everything works but what-if."""
         state = {name: getattr(self, name) for name in (*_LOOK, "about", "words")}
         state |= {"what_if": False, "words": self.words | {"standalone": True, "live": False}}
-        script = joined(*_PARTS, "explorer_page.js")
+        script = joined(*_FACE, "explorer_page.js")
         return standalone_page("Attention over a game", script, self._css, state, self.game)
 
     def save_html(self, path: str | Path) -> None:

@@ -112,7 +112,7 @@ function makeBoard(name, { game, point, leave, act, move }) {
   const canvas = make("canvas", "explorer-board", { "aria-hidden": "true" });
   const [tile, cell] = [make("i", "explorer-tile"), make("i", "explorer-cell")];
   const view = make("div", "explorer-map", {
-    tabindex: 0, role: "application",
+    tabindex: 0, role: "application", "data-control": "board",
     "aria-label": `the board as ${name} sees it; arrow keys move over it, Enter chooses or paints, Escape lets go`,
   }, canvas, cell, tile);
   const tileAt = (event) => {

@@ -13,9 +13,6 @@ function draw(tag, attributes = {}, ...children) {
   return node;
 }
 
-const percent = (share, digits = 0) => `${(100 * share).toFixed(digits)} %`;
-const signed = (value, digits = 2) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(digits)}`;
-
 function sector(direction, ring) {
   const [inner, outer] = [CENTRE + ring * RING, CENTRE + (ring + 1) * RING];
   const at = (radius, eighths) => {
@@ -44,11 +41,13 @@ function makeCompass(shares) {
   });
   const svg = draw("svg", { viewBox: "-4.5 -4.1 9 8.5", class: "explorer-compass", role: "img" },
     ...cells.map(({ path }) => path), ...labels.map(({ text }) => text));
-  const summary = make("p", "explorer-summary");
+  const build = make("span", "explorer-build");
+  const rings = `rings from the middle: ${shares.join(", ")} of the troops`;
+  const summary = make("p", "explorer-summary", {}, rings, make("br"), build);
   const part = (policy, { direction, ring }) => (direction === WAIT
     ? policy.slice(10 * WAIT).reduce((sum, share) => sum + share, 0)
     : policy[10 * direction + 2 * ring] + policy[10 * direction + 2 * ring + 1]);
-  const whole = (policy, direction) => policy.slice(10 * direction, 10 * direction + 10).reduce((sum, share) => sum + share, 0);
+  const towards = (policy, direction) => policy.slice(10 * direction, 10 * direction + 10).reduce((sum, share) => sum + share, 0);
   const show = (policy, before, taken) => {
     for (const cell of cells) {
       const share = part(policy, cell);
@@ -61,11 +60,11 @@ function makeCompass(shares) {
       cell.title.textContent = `${cell.name}: ${percent(share, 1)}${chosen ? ", the order that was given" : ""}`;
     }
     labels.forEach(({ share, was }, direction) => {
-      share.textContent = percent(whole(policy, direction));
-      was.textContent = before ? `was ${percent(whole(before, direction))}` : "";
+      share.textContent = percent(towards(policy, direction));
+      was.textContent = before ? `was ${percent(towards(before, direction))}` : "";
     });
     const builds = (from) => from.reduce((sum, share, action) => sum + (action % 2 ? share : 0), 0);
-    summary.textContent = `builds a city: ${percent(builds(policy))}${before ? ` (was ${percent(builds(before))})` : ""}`;
+    build.textContent = `builds a city: ${percent(builds(policy))}${before ? ` (was ${percent(builds(before))})` : ""}`;
     svg.setAttribute("aria-label", "policy: " + labels.map(({ share }, d) => `${NAMES[d] || "wait"} ${share.textContent}`).join(", "));
   };
   return { view: make("div", "explorer-policy", {}, svg, summary), show };
@@ -78,7 +77,7 @@ function makeCurve(seek) {
   const cursor = draw("line", { class: "cursor" });
   const [dot, other] = [make("i", "explorer-dot"), make("i", "explorer-dot imagined")];
   const svg = draw("svg", { preserveAspectRatio: "none", "aria-hidden": "true" }, zero, line, cursor);
-  const box = make("div", "explorer-curve", {}, svg, dot, other);
+  const box = make("div", "explorer-curve", { "data-control": "value curve" }, svg, dot, other);
   const said = make("p", "explorer-value");
   let [values, low, high] = [[0], 0, 1];
   const go = (event) => {

@@ -2,6 +2,7 @@
 
 import nbformat
 import pytest
+from controls import documented
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -40,6 +41,8 @@ def choose(view, name, option):
 
 
 def test_every_control_moves_the_numbers_and_the_picture(lab, view):
+    there = view.locator(".widget-dropdown .widget-label").all_inner_texts() + view.locator("button").all_inner_texts()
+    assert {*there} == {name for name, _, _ in STEPS} | {"Time it"} == documented("NetworkBudget")
     for name, option, read in STEPS:
         before = view.locator("img").screenshot()
         choose(view, name, option)

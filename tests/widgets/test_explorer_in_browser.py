@@ -4,7 +4,9 @@ import nbformat
 import numpy as np
 import pytest
 import torch
-from explorer_page import CONTRAST, ExplorerPage
+from contrast import check_contrast
+from controls import Seen, controls_of, watch
+from explorer_page import ExplorerPage
 
 from territory import interpret, models, viz
 from territory.world import WorldParams
@@ -53,14 +55,23 @@ def write(path, *sources):
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), path)
 
 
+@pytest.fixture(scope="module")
+def seen():
+    return Seen()
+
+
 @pytest.fixture
-def explorer(lab, tmp_path, game):
+def explorer(lab, tmp_path, game, seen):
+    watch(lab.page, seen.driven)
     game.save(tmp_path / "game.npz")
     lab.page.set_viewport_size({"width": 1280, "height": 1600})  # all of it in view: the mouse goes by place
     write(tmp_path / "widget.ipynb", SOURCE, "")
     lab.open("widget.ipynb")
     lab.run_all()
-    return ExplorerPage(lab.page, lab.output(0).locator(".territory-explorer"))
+    explorer = ExplorerPage(lab.page, lab.output(0).locator(".territory-explorer"))
+    seen.there |= controls_of(explorer.root)
+    yield explorer
+    seen.tests += 1
 
 
 def assert_clean(lab):
@@ -175,6 +186,12 @@ def test_time_layers_colours_and_cells_show_what_was_captured(explorer, records,
     explorer.key("Escape")
     assert explorer.root.locator("[data-stat=time] .number").first.inner_text() == "–"
     lab.page.mouse.move(0, 0)
+    explorer.choose("layer", "cross.stats_to_map")
+    for stat in Stat:
+        name = stat.name.replace("_", " ").lower()
+        explorer.root.get_by_label(f"show where {name} takes part").check()
+        explorer.settle()
+        assert f"Where “{name}” looks" in explorer.root.locator(".explorer-says").first.inner_text()
     explorer.root.locator("[data-stat=growth]").hover()
     assert explorer.explanation.inner_text().startswith("growth: How fast")
     for _ in "dd":  # JupyterLab's own keys to delete the cell
@@ -300,29 +317,23 @@ def test_the_view_is_saved_as_a_picture_and_as_a_page_that_scrubs_without_a_kern
     page.button("play").click()
     lab.page.wait_for_function(f"() => document.querySelector('.explorer-time').value == {LAST}")
 
-    light = page.root.evaluate(CONTRAST)
+    assert page.button("play").get_attribute("aria-pressed") == "false"  # over with its last moment
+
+    light = page.contrasts()
     lab.page.emulate_media(color_scheme="dark")
-    dark = page.root.evaluate(CONTRAST)
-    check_contrast(light, dark)
+    check_contrast(light, page.contrasts())
     assert_clean(lab)
 
 
-def check_contrast(light, dark):
-    assert light["paper"] > 0.9 and dark["paper"] < 0.1
-    for theme in (light, dark):
-        assert min(theme["text"]) >= 4.5  # WCAG 2.2, 1.4.3
-        assert min(theme["shapes"]) >= 3  # 1.4.11
-
-
-def test_a_live_game_is_followed_and_both_themes_can_be_read(explorer, lab, tmp_path):
-    light = explorer.root.evaluate(CONTRAST)
+def test_a_live_game_is_followed_and_both_themes_can_be_read(explorer, lab, tmp_path, seen):
+    light = explorer.contrasts()
     lab.page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
     lab.page.locator("body[data-jp-theme-light=false]").wait_for(state="attached")
     lab.page.wait_for_function(
         "before => getComputedStyle(document.querySelector('.territory-explorer')).backgroundColor != before",
         arg="rgb(255, 255, 255)",
     )
-    check_contrast(light, explorer.root.evaluate(CONTRAST))
+    check_contrast(light, explorer.contrasts())
 
     write(tmp_path / "live.ipynb", SOURCE, LIVE, "for _ in range(3): env.step(80)", "for _ in range(4): env.step(80)")
     lab.open("live.ipynb")
@@ -330,12 +341,19 @@ def test_a_live_game_is_followed_and_both_themes_can_be_read(explorer, lab, tmp_
         run_cell(lab, cell)
     live = ExplorerPage(lab.page, lab.output(1).locator(".territory-explorer"))
     assert live.step() == 0
+    seen.there |= controls_of(live.root)
     live.button("catch up").click()
     lab.page.wait_for_function("() => document.querySelectorAll('.explorer-time')[1].value == 3")
     live.control("follow").check()
     run_cell(lab, 3)
     lab.page.wait_for_function("() => document.querySelectorAll('.explorer-time')[1].value == 7")
     assert_clean(lab)
+
+
+def test_every_control_was_driven_and_stands_in_the_docs(seen, capsys):
+    said = seen.check("AttentionExplorer", tests=4)
+    with capsys.disabled():
+        print(f"\n{said}")
 
 
 def run_cell(lab, number):

@@ -4,7 +4,11 @@ import re
 
 import nbformat
 import pytest
+from contrast import check_contrast, contrasts
+from controls import Seen, controls_of, watch
 
+from territory.viz import PLANE_SENTENCES, STAT_SENTENCES
+from territory.world.layout import Plane, Stat
 from territory.world.picture import AGENT_COLOUR
 from territory.world.replay import Replay
 
@@ -13,27 +17,20 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 SOURCE = """
 import gymnasium
 import territory
-territory.widgets.GamePlayer(gymnasium.make("Territory-v0", height=64, width=64, num_bots=2, max_steps=60), seed=3)
+territory.widgets.GamePlayer(gymnasium.make("Territory-v0", height=64, width=64, num_bots=2, max_steps=90), seed=3)
 """
+COMPASS_KEYS = {
+    **{"q": "NW", "w": "N", "e": "NE", "a": "W", "d": "E", "z": "SW", "x": "S", "c": "SE"},
+    **{"ArrowUp": "N", "ArrowRight": "E", "ArrowDown": "S", "ArrowLeft": "W"},
+}
 PICTURES = """game => {
   const pixels = canvas => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
   const grey = canvas => [...pixels(canvas)].filter((_, i) => i % 4 == 0);
   const planes = [...game.querySelectorAll("figure canvas")].map(grey);
   return {planes, board: [...pixels(game.querySelector(".territory-board"))]};
 }"""
-CONTRAST = """game => {
-  const pen = document.createElement("canvas").getContext("2d");
-  const rgb = colour => { pen.fillStyle = colour; pen.fillRect(0, 0, 1, 1); return pen.getImageData(0, 0, 1, 1).data; };
-  const light = colour => [...rgb(colour)].slice(0, 3).map(v => v / 255)
-    .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-  const paper = light(getComputedStyle(game).backgroundColor);
-  const ratio = (colour) => (Math.max(light(colour), paper) + 0.05) / (Math.min(light(colour), paper) + 0.05);
-  const style = selector => getComputedStyle(game.querySelector(selector));
-  const text = [".territory-status", ".territory-compass button"].map(part => ratio(style(part).color));
-  const shapes = [".territory-stats b", ".territory-stats s", "i.on"].map(part => ratio(style(part).backgroundColor));
-  return {text, shapes, paper};
-}"""
+TEXTS = [".territory-status", ".territory-compass button", ".territory-toggle", ".territory-explain"]
+SHAPES = {".territory-stats b": "backgroundColor", ".territory-stats s": "backgroundColor", "i.on": "backgroundColor"}
 
 
 class Game:
@@ -77,9 +74,18 @@ class Game:
         assert self.lab.outside == []
 
 
+@pytest.fixture(scope="module")
+def seen():
+    return Seen()
+
+
 @pytest.fixture
-def game(lab, tmp_path):
-    return Game(lab, tmp_path)
+def game(lab, tmp_path, seen):
+    watch(lab.page, seen.driven)
+    game = Game(lab, tmp_path)
+    seen.there |= controls_of(game.root)
+    yield game
+    seen.tests += 1
 
 
 def open_direction(game):
@@ -115,10 +121,15 @@ def test_the_game_is_played_with_the_mouse_and_everything_shown_follows(game, tm
     game.page.mouse.down()
     game.page.mouse.up()
     game.wait_for_step(4)
-    game.hover(game.root.locator("[data-plane=unclaimed] canvas"))
-    assert re.match(r"unclaimed: \d+ at row 3\d, column 3\d\. Land that nobody owns", game.explanation.inner_text())
-    game.hover(game.root.locator("[data-stat=growth]"))
-    assert game.explanation.inner_text().startswith("growth: How fast troops grow now")
+    for plane in Plane:
+        name = plane.name.lower()
+        game.hover(game.root.locator(f"[data-plane={name}] canvas"))
+        said = rf"{name}: \d+ at row 3\d, column 3\d\. {re.escape(PLANE_SENTENCES[plane])}"
+        assert re.match(said, game.explanation.inner_text())
+    for stat in Stat:
+        name = stat.name.replace("_", " ").lower()
+        game.hover(game.root.locator(f"[data-stat='{name}']"))
+        assert game.explanation.inner_text() == f"{name}: {STAT_SENTENCES[stat]}"
 
     # time: held down, running on, paused
     game.root.get_by_label("at", exact=True).select_option("20")
@@ -202,20 +213,29 @@ def test_the_game_is_played_with_the_keyboard_and_read_in_both_themes(game):
     before = game.step()
     press("Enter")
     game.wait_for_step(before + 1)
+    for share in "12345":
+        press(share)
+        assert game.root.get_by_label("send", exact=True).input_value() == str(int(share) - 1)
+    game.root.focus()
+    for key, name in COMPASS_KEYS.items():
+        press(key)
+        game.wait_for_status(re.compile(f"(You ordered|Masked): {name} 75%"))
     for unknown in "dd":  # JupyterLab's own keys to delete the cell
         press(unknown)
     assert game.page.locator(".jp-Notebook .jp-Cell").count() == 1
 
-    light = game.root.evaluate(CONTRAST)
+    light = contrasts(game.root, TEXTS, SHAPES)
     game.page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
     game.page.locator("body[data-jp-theme-light=false]").wait_for(state="attached")
     game.page.wait_for_function(
         "before => getComputedStyle(document.querySelector('.territory-game')).backgroundColor != before",
         arg="rgb(255, 255, 255)",
     )
-    dark = game.root.evaluate(CONTRAST)
-    assert light["paper"] > 0.9 and dark["paper"] < 0.1
-    for theme in (light, dark):
-        assert min(theme["text"]) >= 4.5  # WCAG 2.2, 1.4.3
-        assert min(theme["shapes"]) >= 3  # 1.4.11
+    check_contrast(light, contrasts(game.root, TEXTS, SHAPES))
     game.assert_clean()
+
+
+def test_every_control_was_driven_and_stands_in_the_docs(seen, capsys):
+    said = seen.check("GamePlayer", tests=2)
+    with capsys.disabled():
+        print(f"\n{said}")

@@ -1,0 +1,27 @@
+// What both front ends build their pages from.
+
+function make(tag, className = "", attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
+function options(pairs) {
+  return pairs.map(([value, text]) => make("option", "", { value }, text));
+}
+
+function download(name, bytes) {
+  const link = make("a", "", { href: URL.createObjectURL(new Blob([bytes])), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+// Listeners of a model, taken off again when the page lets go of the view.
+function listen(model, listeners) {
+  for (const [event, listener] of listeners) model.on(event, listener);
+  return () => {
+    for (const [event, listener] of listeners) model.off(event, listener);
+  };
+}
