@@ -34,14 +34,14 @@ def by_seed(runs: list[Run], network: str, measure: Callable[[Run], float]) -> d
     return {run["seed"]: measure(run) for run in runs if run["network"] == network}
 
 
-def gained(runs: list[Run], new: str, measure: Callable[[Run], float]) -> Interval | None:
-    """How much more a new network has than the old one, 95 % interval over seeds; None without two seeds of both.
+def gained(runs: list[Run], new: str, measure: Callable[[Run], float], old: str = OLD) -> Interval | None:
+    """How much more one network has than another, 95 % interval over seeds; None without two seeds of both.
 
     Seed by seed: the same seed plays the same maps, so their difficulty is in both.
     """
-    old, other = by_seed(runs, OLD, measure), by_seed(runs, new, measure)
-    seeds = sorted(old.keys() & other.keys())
-    return bootstrap_interval(np.array([other[seed] - old[seed] for seed in seeds])) if len(seeds) > 1 else None
+    theirs, ours = by_seed(runs, old, measure), by_seed(runs, new, measure)
+    seeds = sorted(theirs.keys() & ours.keys())
+    return bootstrap_interval(np.array([ours[seed] - theirs[seed] for seed in seeds])) if len(seeds) > 1 else None
 
 
 def _told(runs: list[Run], measure: Callable[[Run], float]) -> str:
