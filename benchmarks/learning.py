@@ -128,15 +128,16 @@ def _learned(name: str, runs: list[dict[str, Any]], peer: float) -> Learned:
     return Learned(
         name,
         len(runs),
-        _spread(steps, "{:,.0f}"),
-        _spread(seconds, "{:.0f}"),
+        spread(steps, "{:,.0f}"),
+        spread(seconds, "{:.0f}"),
         f"{np.median(seconds) / peer:.2f}",
-        _spread(held_out, "{:.0%}"),
+        spread(held_out, "{:.0%}"),
         f"{np.mean(training - held_out):+.1%}",
     )
 
 
-def _spread(values: np.ndarray, form: str) -> str:
+def spread(values: np.ndarray, form: str) -> str:
+    """The median, and the smallest to the largest."""
     low, middle, high = (form.format(v) for v in (values.min(), np.median(values), values.max()))
     return f"{middle} ({low} to {high})"
 

@@ -1,4 +1,4 @@
-"""The networks: parameters, multiply-accumulates and time, each network against the attention network, in fp32."""
+"""The networks: parameters, multiply-accumulates and time in fp32, against `attention`; `tokens` against `baseline`."""
 
 from dataclasses import replace
 
@@ -11,6 +11,7 @@ from territory.training.build import make_model
 from territory.training.config import TrainConfig
 
 PEER = "attention"
+GOAL = ("baseline", "tokens")  # the first's training step is to take at least 3 times as long as the second's
 
 
 def run(small: bool) -> list[Ratio]:
@@ -21,7 +22,7 @@ def run(small: bool) -> list[Ratio]:
         "MACs": {name: sum(r.macs for r in macs_table(net)) for name, net in networks.items()},
     }
     ratios = [ratio for what, values in counts.items() for ratio in _counted(what, values)]
-    for batch in (1, 2) if small else (1, 12, 256):
+    for batch in (1, 2) if small else (1, 12, 128, 256):
         for mode in ("forward", "train"):
             ratios += _timed(networks, batch, mode, small)
     return ratios
@@ -40,6 +41,8 @@ def _timed(networks: dict[str, nn.Module], batch: int, mode: str, small: bool) -
     label = {"forward": "forward", "train": "training step"}[mode]
     repeats, warmup = (2, 1) if small else (6, 2) if batch > 100 else (25, 5)
     records = compare_latency(networks, example_inputs(batch), mode, repeats, warmup)
-    peer = next(record for record in records if record.name == PEER)
-    ratios = [time_ratio(record, peer) for record in records if record is not peer]
+    by_name = {record.name: record for record in records}
+    peer = by_name.pop(PEER)
+    ratios = [time_ratio(record, peer) for record in by_name.values()]
+    ratios += [time_ratio(*(by_name[name] for name in GOAL))] if mode == "train" else []
     return [replace(ratio, what=f"{ratio.what}, {label}, batch {batch}") for ratio in ratios]

@@ -1,6 +1,7 @@
 """``territory migrate``: a trained agent's network becomes another network, without starting from nothing."""
 
 import shlex
+import statistics
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -59,6 +60,7 @@ def migrate(
     print(f"train it on: territory train {flags_of(replace(config, init=out))}")
     if measure:
         compare(replace(config, init=str(Path(out).resolve())), range(seed, seed + measure))
+        print(f"beside that, {migration.EVERY * moments:,} steps were watched")
     return 0
 
 
@@ -88,6 +90,7 @@ def compare(config: TrainConfig, seeds: Sequence[int]) -> None:
     low, high = result.interval
     held_out = f"{result.games} held-out games ({low:.1%} to {high:.1%})"
     print(f"before a step of training it wins {result.win_rate:.1%} of {held_out}")
+    found = []
     for seed in seeds:
         runs = {
             name: replace(config, seed=seed, init=init) for name, init in (("migrated", config.init), ("fresh", None))
@@ -95,3 +98,14 @@ def compare(config: TrainConfig, seeds: Sequence[int]) -> None:
         taken = {name: steps_to(run) for name, run in runs.items()}
         told = (f"{name} {'not within its run' if steps is None else f'{steps:,}'}" for name, steps in taken.items())
         print(f"steps to 90 % of the last 100 games won, seed {seed}: {', '.join(told)}", flush=True)
+        found.append(taken)
+    print(saved_line(found))
+
+
+def saved_line(found: Sequence[dict[str, int | None]]) -> str:
+    """Steps that the migrated network had less than the fresh one, over those seeds in which both got there."""
+    saved = [taken["fresh"] - taken["migrated"] for taken in found if None not in taken.values()]
+    if not saved:
+        return f"steps saved: in none of {len(found)} seeds did both get there"
+    middle, low, high = statistics.median(saved), min(saved), max(saved)
+    return f"steps saved: {middle:,.0f} ({low:,} to {high:,}), median over {len(saved)} of {len(found)} seeds"

@@ -15,7 +15,7 @@ def verdict(
     """Every claim of the design document, and what measuring it says; about two minutes.
 
     Args:
-        theme: Only this one: counts, sizes, speed, invariance, behaviour or migration.
+        theme: Only this one: counts, sizes, speed, invariance, behaviour, learning or migration.
         as_json: Print the ledger as JSON, with the numbers behind the figures.
     """
     from territory.verdict import claims, judge, told

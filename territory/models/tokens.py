@@ -36,25 +36,25 @@ QUIET = 0.1  # gain of what is added to a token at first: below 1, so that train
 class MapTokens(nn.Module):
     """Map in 0..255 ``(B, 5, H, W)``, sides multiples of 16, to tokens ``(B, T, 64)``; written sizes: H = W = 128."""
 
-    def __init__(self, norm: str):
+    def __init__(self, norm: str, width: int = WIDTH):
         super().__init__()
         self.stem = ConvBlock(NUM_PLANES, STEM_CHANNELS, kernel=STEM, stride=STEM, norm=make_norm(norm, STEM_CHANNELS))
-        self.patches = ConvBlock(STEM_CHANNELS, WIDTH, kernel=STRIDE // STEM, stride=STRIDE // STEM)
-        self.norm = nn.LayerNorm(WIDTH)
+        self.patches = ConvBlock(STEM_CHANNELS, width, kernel=STRIDE // STEM, stride=STRIDE // STEM)
+        self.norm = nn.LayerNorm(width)
 
     def forward(self, planes: Tensor) -> Tensor:
         cells = self.patches(self.stem(planes))  # (B, 32, 16, 16) -> (B, 64, 8, 8)
         tokens = self.norm(cells.flatten(2).transpose(1, 2))  # (B, 64 cells, 64)
-        return tokens + positions(*cells.shape[2:], cells.device)
+        return tokens + positions(*cells.shape[2:], cells.device, tokens.shape[2])
 
 
 class StatTokens(nn.Module):
     """Statistics ``(B, 16)`` to tokens ``(B, 16, 64)``: each its value times a vector of its own, plus another."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = WIDTH):
         super().__init__()
-        self.scale = nn.Parameter(torch.empty(NUM_STATS, WIDTH))
-        self.name = nn.Parameter(torch.empty(NUM_STATS, WIDTH))
+        self.scale = nn.Parameter(torch.empty(NUM_STATS, width))
+        self.name = nn.Parameter(torch.empty(NUM_STATS, width))
         nn.init.normal_(self.scale, std=0.5)
         nn.init.normal_(self.name, std=0.5)
 
@@ -65,12 +65,12 @@ class StatTokens(nn.Module):
 class TwoWayAttention(nn.Module):
     """Cells ``(B, T, 64)`` ask the statistics ``(B, 16, 64)``, then each statistic asks the cells: ``(B, 16, 64)``."""
 
-    def __init__(self, heads: int):
+    def __init__(self, heads: int, width: int = WIDTH):
         super().__init__()
-        self.norm_stats, self.norm_cells, self.norm_out = (nn.LayerNorm(WIDTH) for _ in range(3))
-        self.map_to_stats = CrossAttention(WIDTH, WIDTH, WIDTH, heads, fused=True, key_bias=False)
-        self.stats_to_map = CrossAttention(WIDTH, WIDTH, WIDTH, heads, fused=True, key_bias=False)
-        self.think = nn.Sequential(*mlp(WIDTH, 2 * WIDTH, WIDTH))
+        self.norm_stats, self.norm_cells, self.norm_out = (nn.LayerNorm(width) for _ in range(3))
+        self.map_to_stats = CrossAttention(width, width, width, heads, fused=True, key_bias=False)
+        self.stats_to_map = CrossAttention(width, width, width, heads, fused=True, key_bias=False)
+        self.think = nn.Sequential(*mlp(width, 2 * width, width))
 
     def forward(self, cells: Tensor, stats: Tensor) -> Tensor:
         asked = self.norm_stats(stats)
@@ -121,13 +121,13 @@ class Tokens(nn.Module):
         return self.actor(fused), self.critic(fused).squeeze(1)
 
 
-def positions(rows: int, columns: int, device: torch.device) -> Tensor:
-    """Where each of T = rows x columns cells lies, ``(T, 64)``: sines and cosines of its place from -1 to 1.
+def positions(rows: int, columns: int, device: torch.device, width: int = WIDTH) -> Tensor:
+    """Where each of T = rows x columns cells lies, ``(T, width)``: sines and cosines of its place from -1 to 1.
 
     The scheme of Vaswani et al. 2017 (section 3.5) in two dimensions, over the map's extent rather than its cells,
     so that maps of other sizes have the same north and south.
     """
-    waves = math.pi / 2 * 2.0 ** torch.linspace(0, FINEST, WIDTH // 4, device=device)
+    waves = math.pi / 2 * 2.0 ** torch.linspace(0, FINEST, width // 4, device=device)
     down = torch.linspace(-1, 1, rows, device=device)[:, None] * waves  # (rows, 16)
     across = torch.linspace(-1, 1, columns, device=device)[:, None] * waves  # (columns, 16)
     along_rows = torch.cat([down.sin(), down.cos()], dim=1)[:, None].expand(-1, columns, -1)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from territory.errors import BadInput
 from territory.world.layout import NUM_PLANES, NUM_STATS
 
-Inputs = Tensor | Sequence[Tensor] | None
+Inputs = Tensor | Mapping[str, Tensor] | Sequence[Tensor | Mapping[str, Tensor]] | None
 
 
 def example_inputs(
@@ -35,28 +35,30 @@ def device_of(model: nn.Module) -> torch.device:
     return next((tensor.device for tensor in model.parameters()), torch.device("cpu"))
 
 
-def prepare(model: nn.Module, inputs: Inputs) -> tuple[Tensor, ...]:
-    """The model's positional inputs as a tuple of tensors on its device: those given, or a blank observation."""
+def prepare(model: nn.Module, inputs: Inputs) -> tuple[Any, ...]:
+    """The model's positional inputs on its device, tensors or dicts of them: those given, or a blank observation."""
     check_model(model)
     if inputs is None:
         return example_inputs(device=device_of(model))
-    listed = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    listed = (inputs,) if isinstance(inputs, Tensor | Mapping) else tuple(inputs)
     for value in listed:
-        if not isinstance(value, Tensor):
+        tensors = list(tensors_of(value))
+        if not tensors:
             raise BadInput(f"inputs: expected tensors; came {type(value).__name__}. Use torch.from_numpy.")
-        if value.device != device_of(model):
-            raise BadInput(f"inputs: expected tensors on {device_of(model)} like the model; came {value.device}.")
+        elsewhere = [tensor.device for tensor in tensors if tensor.device != device_of(model)]
+        if elsewhere:
+            raise BadInput(f"inputs: expected tensors on {device_of(model)} like the model; came {elsewhere[0]}.")
     return listed
 
 
-def run(model: nn.Module, inputs: tuple[Tensor, ...]) -> Any:
+def run(model: nn.Module, inputs: tuple[Any, ...]) -> Any:
     """``model(*inputs)``; what the model cannot take becomes a BadInput that names the shapes."""
     try:
         return model(*inputs)
     except BadInput:
         raise
-    except (RuntimeError, TypeError, ValueError, IndexError) as error:
-        shapes = ", ".join(str(tuple(tensor.shape)) for tensor in inputs)
+    except (RuntimeError, TypeError, ValueError, LookupError, AssertionError) as error:
+        shapes = ", ".join(str(tuple(tensor.shape)) for tensor in tensors_of(inputs))
         raise BadInput(
             f"{type(model).__name__} cannot take inputs of shapes {shapes}: {error}. "
             "Pass inputs=(...) as its forward expects them; without inputs a game observation is used."

@@ -4,6 +4,7 @@ import copy
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -85,7 +86,7 @@ def compare_calls(
 
 
 def make_call(
-    model: nn.Module, inputs: tuple[Tensor, ...], mode: str
+    model: nn.Module, inputs: tuple[Any, ...], mode: str
 ) -> tuple[Callable[[], None], Callable[[], list[Tensor]]]:
     """One pass as a call, and what lists the optimiser's state; ``"train"`` changes the model's weights."""
     if mode == "forward":
@@ -103,7 +104,7 @@ def make_call(
     return call, lambda: [*tensors_of(list(optimiser.state.values()))]
 
 
-def _forward(model: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+def _forward(model: nn.Module, inputs: tuple[Any, ...]) -> None:
     with evaluation_mode(model):
         run(model, inputs)
 

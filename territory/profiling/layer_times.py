@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -78,14 +79,14 @@ def time_table(
     return _records(runs)
 
 
-def _forward(model: nn.Module, inputs: tuple[Tensor, ...], watch: _Stopwatch) -> tuple[dict, dict]:
+def _forward(model: nn.Module, inputs: tuple[Any, ...], watch: _Stopwatch) -> tuple[dict, dict]:
     with evaluation_mode(model), _watched(model, watch):
         watch.take()
         run(model, inputs)
         return watch.take(), {}
 
 
-def _forward_and_backward(model: nn.Module, inputs: tuple[Tensor, ...], watch: _Stopwatch) -> tuple[dict, dict]:
+def _forward_and_backward(model: nn.Module, inputs: tuple[Any, ...], watch: _Stopwatch) -> tuple[dict, dict]:
     model.zero_grad()
     with _watched(model, watch):
         watch.take()

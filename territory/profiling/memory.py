@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +11,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.func import functional_call
 
 from territory.errors import BadInput
-from territory.profiling.inputs import Inputs, prepare, run
+from territory.profiling.inputs import Inputs, prepare, run, tensors_of
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,9 @@ def memory_table(model: nn.Module, inputs: Inputs = None) -> list[MemoryRecord]:
     ]
 
 
-def _kept_for_backward(model: nn.Module, inputs: tuple[Tensor, ...]) -> dict[str, int]:
+def _kept_for_backward(model: nn.Module, inputs: tuple[Any, ...]) -> dict[str, int]:
     """Bytes by layer; runs the model in training mode, on copies of its buffers so that no statistic moves."""
-    if inputs and inputs[0].is_meta:
+    if any(tensor.is_meta for tensor in tensors_of(inputs)):
         raise BadInput("memory_table needs real tensors; came meta ones, which have no storage to count.")
     active: list[str] = []  # the path of each module whose forward is under way, innermost last
     own = {tensor.untyped_storage().data_ptr() for tensor in [*model.parameters(), *model.buffers()]}

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from torch import nn
+from torch.nn.parameter import UninitializedParameter
 
+from territory.errors import BadInput
 from territory.profiling.inputs import check_model, split_path
 
 
@@ -30,6 +32,8 @@ class PartRecord:
 def parameter_table(model: nn.Module) -> list[ParameterRecord]:
     """One record per layer, in the model's own order; a parameter that two layers share is counted at the first."""
     check_model(model)
+    if any(isinstance(parameter, UninitializedParameter) for parameter in model.parameters()):
+        raise BadInput(f"{type(model).__name__} has lazy layers without a size yet: call it once on its inputs before.")
     total = sum(parameter.numel() for parameter in model.parameters()) or 1
     records, seen = [], set()
     for path, module in model.named_modules():

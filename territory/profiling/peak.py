@@ -61,7 +61,7 @@ def peak_memory(model: nn.Module, inputs: Inputs = None, mode: str = "train") ->
     call, standing = make_call(model, tensors, mode)
     call()
     model.zero_grad()
-    known = [*model.parameters(), *model.buffers(), *tensors, *standing()]
+    known = [*model.parameters(), *model.buffers(), *tensors_of(tensors), *standing()]
     extra = _most_on_cuda(call, device) if device.type == "cuda" else _most_on_cpu(call, known)
     before = sum(tensor.nbytes for tensor in known)
     return PeakRecord(str(device), before, before + extra)

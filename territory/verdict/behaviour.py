@@ -1,4 +1,4 @@
-"""Claims about what attention does and what it teaches."""
+"""Claims about what attention does."""
 
 import numpy as np
 import torch
@@ -16,9 +16,6 @@ from territory.interpret import (
     probe,
     total_variation,
 )
-from territory.training import evaluate
-from territory.training.agent import shipped
-from territory.training.config import HELD_OUT_SEED
 from territory.training.recorded import Moments
 from territory.verdict import rules
 from territory.verdict.evidence import Evidence, untrained
@@ -78,6 +75,16 @@ def threats(evidence: Evidence) -> Finding:
     return _learned_lift(evidence, evidence.surrounded.maps[:, Plane.ENEMY] > 0)
 
 
+@claim("cities", "Spatial Attention", "gates pick out cities")
+def cities(evidence: Evidence) -> Finding:
+    return _learned_lift(evidence, evidence.surrounded.maps[:, Plane.CITIES] > 0)
+
+
+@claim("openings", "Spatial Attention → Better Border Awareness", "gates pick out land to expand into")
+def openings(evidence: Evidence) -> Finding:
+    return _learned_lift(evidence, evidence.surrounded.maps[:, Plane.UNCLAIMED] > 0)
+
+
 @claim("equal", "Spatial Attention → Better Border Awareness", "without gates borders can't be told from the interior")
 def equal(evidence: Evidence) -> Finding:
     """Refuted if a linear layer behind the untrained old branch reads off how long the border is."""
@@ -133,43 +140,3 @@ def separate(evidence: Evidence) -> Finding:
     share = ((a - b - c + d).norm() / (d - a).norm()).item()
     figure = f"{share:.0%} of the effect is interaction"
     return Finding(rules.holds([share < 0.01]), figure, {"share": share}, "one ReLU behind the concatenation suffices")
-
-
-@claim("overfitting", "Efficient CNN → Better Generalization", "fewer parameters, less overfitting")
-def overfitting(evidence: Evidence) -> Finding:
-    """Win rate on maps of training less that on held-out maps: confirmed if the new network's is smaller."""
-    games = _played(evidence)
-    if games is None:
-        return _no_opponent()
-    gaps = {name: seen - held_out for name, (seen, held_out) in games.items()}
-    return _both(gaps, gaps["attention"] < gaps["baseline"])
-
-
-@claim("better", "Option 1: Train with New Architecture (Recommended)", "attention plays better")
-def better(evidence: Evidence) -> Finding:
-    """Win rate on held-out maps."""
-    games = _played(evidence)
-    if games is None:
-        return _no_opponent()
-    wins = {name: held_out for name, (_, held_out) in games.items()}
-    return _both(wins, wins["attention"] > wins["baseline"])
-
-
-def _played(evidence: Evidence) -> dict[str, tuple[float, float]] | None:
-    """Win rates on the first maps of training and on held-out maps; None unless both networks have a shipped agent."""
-    names = ("baseline", "attention")
-    if not set(names) <= set(shipped()):
-        return None
-    return evidence.keep(
-        "wins",
-        lambda: {n: tuple(evaluate(n, 5, "bot", 32, seed).win_rate for seed in (0, HELD_OUT_SEED)) for n in names},
-    )
-
-
-def _no_opponent() -> Finding:
-    note = "no trained baseline is shipped to compare with"
-    return Finding("not testable here", "only the new network has a trained agent", {}, note)
-
-
-def _both(values: dict[str, float], good: bool) -> Finding:
-    return Finding(rules.holds([good]), f"old {values['baseline']:+.0%}, new {values['attention']:+.0%}", values)

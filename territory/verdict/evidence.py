@@ -1,7 +1,9 @@
 """What the checks look at: the two networks on trial, a trained agent, and games; each made when first asked for."""
 
+import json
 from collections.abc import Callable
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,8 @@ from territory.training.config import HELD_OUT_SEED
 from territory.training.recorded import Moments, watch_games
 from territory.world.layout import Stat
 
+RUNS = Path(__file__).parents[2] / "notebooks" / "data" / "learning-128.json"  # of benchmarks.learning
+
 
 def untrained(name: str, seed: int = 0, **options: object) -> nn.Module:
     """A fresh network in evaluation mode; the caller's random numbers stay where they were."""
@@ -23,12 +27,18 @@ def untrained(name: str, seed: int = 0, **options: object) -> nn.Module:
 
 
 class Evidence:
-    """The exhibits. ``old`` and ``new`` are by default the document's networks; give others to try them instead."""
+    """The exhibits. ``old`` and ``new`` are by default the document's networks; give others to try them instead.
 
-    def __init__(self, old: nn.Module | None = None, new: nn.Module | None = None, moments: int = 384):
+    ``runs``: the data file of trained agents; it lies beside the notebooks, so an installed package has none.
+    """
+
+    def __init__(
+        self, old: nn.Module | None = None, new: nn.Module | None = None, moments: int = 384, runs: Path = RUNS
+    ):
         self.old = old or untrained("baseline")
         self.new = new or untrained("attention")
         self.moments = moments  # of recorded games, for each of the two collections
+        self.runs: list[dict[str, Any]] = json.loads(runs.read_text()) if runs.exists() else []
         self._kept: dict[str, Any] = {}
 
     def keep(self, name: str, make: Callable[[], Any]) -> Any:

@@ -7,7 +7,7 @@ from textwrap import shorten
 from territory.errors import BadInput
 from territory.verdict.evidence import Evidence
 
-THEMES = ("counts", "sizes", "speed", "invariance", "behaviour", "migration")
+THEMES = ("counts", "sizes", "speed", "invariance", "behaviour", "learning", "migration")
 VERDICTS = ("exact", "confirmed", "off", "refuted", "not testable here")
 
 

@@ -9,7 +9,7 @@ import torch
 
 from territory import models
 from territory.cli import main
-from territory.cli.migrate import flags_of
+from territory.cli.migrate import flags_of, saved_line
 from territory.errors import BadInput
 from territory.training import PPO, Agent, RandomPolicy, TrainConfig, load_agent, migration, run, save_agent
 from territory.training.migration import carry_over, distil, make_student, new_config, steps_to, teach
@@ -144,6 +144,7 @@ def test_the_command_writes_an_agent_from_which_a_run_starts_and_goes_on(teacher
     printed = capsys.readouterr().out
     assert "before a step of training it wins 0.0% of 64" in printed
     assert "seed 0: migrated not within its run, fresh not within its run" in printed
+    assert "steps saved: in none of 1 seeds did both get there" in printed and "384 steps were watched" in printed
     assert "517,982 of the 517,982 parameters of attention, 100.0%" in printed and "epoch 1" in printed
     new = load_agent("new.safetensors")
     assert new.model.options["norm"] == new.config["norm"] == "batch"
@@ -154,6 +155,11 @@ def test_the_command_writes_an_agent_from_which_a_run_starts_and_goes_on(teacher
     started.train(stop=lambda: True)
     (tmp_path / "new.safetensors").unlink()
     assert run.resume("runs/on").train()
+
+
+def test_steps_saved_are_of_the_seeds_in_which_both_got_there():
+    found = [{"migrated": 400, "fresh": 2000}, {"migrated": 100, "fresh": 1100}, {"migrated": 384, "fresh": None}]
+    assert saved_line(found) == "steps saved: 1,300 (1,000 to 1,600), median over 2 of 3 seeds"
 
 
 def test_a_folder_is_no_place_for_the_new_agent(tmp_path, capsys):

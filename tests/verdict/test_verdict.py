@@ -1,7 +1,6 @@
 """The ledger: every claim stands in the document's own sections, and its verdict follows its measurement."""
 
 import json
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,9 +8,8 @@ from torch import nn
 
 from territory.cli import main
 from territory.errors import BadInput
-from territory.training.config import HELD_OUT_SEED
 from territory.training.recorded import Moments
-from territory.verdict import THEMES, VERDICTS, Evidence, Finding, behaviour, claims, judge, rules
+from territory.verdict import THEMES, VERDICTS, Evidence, Finding, claims, judge, rules
 from territory.verdict.behaviour import lifts
 from territory.verdict.evidence import untrained
 from territory.verdict.invariance import moves
@@ -120,24 +118,6 @@ def test_a_gate_that_is_open_on_the_mask_only_has_a_high_lift():
     found = lifts({"spatial.1": mask * 0.8 + 0.1, "spatial.2": mask * 0.0 + 0.5}, games, mask)
     assert found["spatial.1"].low > 8.9
     assert found["spatial.2"].mean == pytest.approx(1)
-
-
-def test_once_a_trained_baseline_is_there_the_two_are_compared(monkeypatch):
-    wins = {
-        ("baseline", 0): 1.0,
-        ("baseline", HELD_OUT_SEED): 0.5,
-        ("attention", 0): 0.9,
-        ("attention", HELD_OUT_SEED): 0.8,
-    }
-    monkeypatch.setattr(behaviour, "shipped", lambda: ("attention", "baseline"))
-    monkeypatch.setattr(
-        behaviour, "evaluate", lambda name, bots, kind, games, seed: SimpleNamespace(win_rate=wins[name, seed])
-    )
-    evidence = Evidence()
-    assert CHECKS["overfitting"](evidence).figure == "old +50%, new +10%"
-    assert CHECKS["overfitting"](evidence).verdict == CHECKS["better"](evidence).verdict == "confirmed"
-    monkeypatch.setattr(behaviour, "shipped", lambda: ("attention",))
-    assert CHECKS["better"](evidence).verdict == "not testable here"
 
 
 def test_the_thresholds():

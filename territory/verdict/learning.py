@@ -1,0 +1,94 @@
+"""Claims about trained agents: how the old network and the new one did in the same games, over seeds.
+
+They are decided by the data file of ``python -m benchmarks.learning --side 128``, which takes too long to run here.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from territory.interpret import Interval, bootstrap_interval
+from territory.verdict import rules
+from territory.verdict.evidence import Evidence
+from territory.verdict.ledger import Finding, claims_of
+
+OLD = "baseline"
+NEW = ("attention", "attention, batch norm")  # as it was trained here, and as the document has it
+Run = Mapping[str, Any]
+claim = claims_of("learning")
+
+
+def gap(run: Run) -> float:
+    """Share of games won on maps of training less that on held-out maps."""
+    return run["training"] - run["held_out"]
+
+
+def won(run: Run) -> float:
+    """Share of games won on held-out maps."""
+    return run["held_out"]
+
+
+def by_seed(runs: list[Run], network: str, measure: Callable[[Run], float]) -> dict[int, float]:
+    """The measure of each run of a network."""
+    return {run["seed"]: measure(run) for run in runs if run["network"] == network}
+
+
+def gained(runs: list[Run], new: str, measure: Callable[[Run], float], old: str = OLD) -> Interval | None:
+    """How much more one network has than another, 95 % interval over seeds; None without two seeds of both.
+
+    Seed by seed: the same seed plays the same maps, so their difficulty is in both.
+    """
+    theirs, ours = by_seed(runs, old, measure), by_seed(runs, new, measure)
+    seeds = sorted(theirs.keys() & ours.keys())
+    return bootstrap_interval(np.array([ours[seed] - theirs[seed] for seed in seeds])) if len(seeds) > 1 else None
+
+
+def _told(runs: list[Run], measure: Callable[[Run], float]) -> str:
+    parts = []
+    for word, name in (("old", OLD), ("new", NEW[0]), ("with batch norm", NEW[1])):
+        values = np.array(list(by_seed(runs, name, measure).values()))
+        parts += [f"{word} {bootstrap_interval(values)}"] if len(values) > 1 else []
+    return ", ".join(parts)
+
+
+def _numbers(found: dict[str, Interval]) -> dict[str, float]:
+    return {f"{name}, {end}": getattr(each, end) for name, each in found.items() for end in ("mean", "low", "high")}
+
+
+def _compared(runs: list[Run], measure: Callable[[Run], float]) -> dict[str, Interval]:
+    found = {name: gained(runs, name, measure) for name in NEW}
+    return {name: each for name, each in found.items() if each is not None}
+
+
+def _untested() -> Finding:
+    note = "no runs of both networks: python -m benchmarks.learning --side 128"
+    return Finding("not testable here", "the two were not trained side by side", {}, note)
+
+
+def _sentence(found: dict[str, Interval], runs: list[Run]) -> str:
+    steps = max(run["steps"] for run in runs)
+    differences = (f"{name} {each.mean:+.2f} ({each.low:+.2f} to {each.high:+.2f})" for name, each in found.items())
+    return f"seed by seed against {OLD}: {'; '.join(differences)}, after {steps:,} steps"
+
+
+@claim("overfitting", "Efficient CNN → Better Generalization", "fewer parameters, less overfitting")
+def overfitting(evidence: Evidence) -> Finding:
+    """Two things have to be so: the old network wins more on maps it trained on, and the new one's gap is smaller."""
+    found = _compared(evidence.runs, gap)
+    if not found:
+        return _untested()
+    old = bootstrap_interval(np.array(list(by_seed(evidence.runs, OLD, gap).values())))
+    verdict = rules.holds([old.low > 0, *(each.high < 0 for each in found.values())])
+    figure = f"gap {_told(evidence.runs, gap)}"
+    return Finding(verdict, figure, {"old": old.mean} | _numbers(found), _sentence(found, evidence.runs))
+
+
+@claim("better", "Option 1: Train with New Architecture (Recommended)", "attention plays better")
+def better(evidence: Evidence) -> Finding:
+    """After as many steps, on held-out maps: with both norms, or it depends on the norm."""
+    found = _compared(evidence.runs, won)
+    if not found:
+        return _untested()
+    verdict = rules.holds([each.low > 0 for each in found.values()])
+    return Finding(verdict, f"won {_told(evidence.runs, won)}", _numbers(found), _sentence(found, evidence.runs))
