@@ -113,7 +113,7 @@ class LiveTraining:
             self._enter(end)
 
     def _leave(self) -> None:
-        """End before the process does: cut off in torch's hands, the thread would take it down, and a run be unsaved."""
+        """End before the process does: a thread cut off in torch's hands would take it down, and a run be unsaved."""
         self.stop()
         self._thread.join()
 

@@ -186,7 +186,8 @@ class TrainingMonitor(LeavesPicture, anywidget.AnyWidget):
 
 
 def _verdict(result: dict[str, float]) -> str:
-    return f"{'won' if result['win'] else 'not won'} after {result['length']:.0f} steps, {result['land_share']:.0%} of land"
+    how = "won" if result["win"] else "not won"
+    return f"{how} after {result['length']:.0f} steps, {result['land_share']:.0%} of the land"
 
 
 def _line(state: str, ppo: PPO, total: int, records: list, rate: float, left: float, error: Exception | None) -> str:

@@ -157,7 +157,7 @@ def test_a_failure_is_raised_where_somebody_waits():
     with torch.no_grad():
         next(live.ppo.model.parameters()).fill_(torch.nan)
     live.start()
-    with pytest.raises(Exception, match="diverged|nan"):
+    with pytest.raises(BadInput, match="diverged"):
         live.wait()
     assert live.state == "failed"
 
@@ -168,10 +168,11 @@ def test_what_can_not_be_trained_is_refused():
 
 
 def test_a_process_that_ends_saves_the_run_first(tmp_path):
+    config = dataclasses.replace(SMALL, total_timesteps=64_000, runs_dir=str(tmp_path))
     program = f"""
 from territory.training import TrainConfig, run
 from territory.training.live import LiveTraining
-made = run.start(TrainConfig(**{dataclasses.replace(SMALL, total_timesteps=64_000, runs_dir=str(tmp_path))!r}.as_dict()))
+made = run.start(TrainConfig(**{config.as_dict()}))
 live = LiveTraining(made)
 live.start()
 while len(live.records) < 2: pass
