@@ -1,5 +1,6 @@
 """A run while it goes: its curves, a game of the agent it trains, and a hand on the switch. `monitor.js` draws it."""
 
+import asyncio
 import math
 import threading
 import time
@@ -25,6 +26,7 @@ from territory.world.picture import render_world
 
 BOARD_PIXELS = 384  # the board's longer side, about
 MOST_OFTEN = 0.1  # seconds between two messages: quicker than eyes follow, slower than a small run's updates
+LOOK_AGAIN = 0.05  # seconds, while waiting
 FIELDS = ("step", *viz.UPDATE_SENTENCES)  # rows of `history`
 _HERE = Path(__file__).parent
 
@@ -32,8 +34,8 @@ _HERE = Path(__file__).parent
 class TrainingMonitor(LeavesPicture, anywidget.AnyWidget):
     """Trains in the background and shows it: curves, rate, time left, and the agent's game; pause, go on, stop.
 
-    Cells can be run meanwhile. `wait` waits until training rests, and leaves the picture of that moment in the
-    notebook and in pages made from it.
+    Cells can be run meanwhile. ``await monitor.wait()`` waits until training rests, and leaves the picture of that
+    moment in the notebook and in pages made from it.
 
     Args:
         trainer: a `PPO`; or a `territory.training.run.Run`, which a dead kernel takes nothing from that was saved:
@@ -99,8 +101,13 @@ class TrainingMonitor(LeavesPicture, anywidget.AnyWidget):
         """End after this update."""
         self.live.stop()
 
-    def wait(self) -> str:
-        """Wait until training rests (paused, or over), then put the picture of it into the notebook; the state."""
+    async def wait(self) -> str:
+        """Wait until training rests (paused, or over), then put the picture of it into the notebook; the state.
+
+        To be awaited: so the kernel hears the buttons meanwhile, where it knows how (ipykernel from 7 on).
+        """
+        while self.live.state not in RESTING:
+            await asyncio.sleep(LOOK_AGAIN)
         state = self.live.wait()
         self._publish(update=True)
         return state

@@ -1,5 +1,6 @@
 """The monitor without a browser: what it sends is what the records say, and what it is asked for happens."""
 
+import asyncio
 import base64
 import dataclasses
 from io import BytesIO
@@ -38,6 +39,10 @@ def ask(monitor, what, value=None):
     monitor._handle_custom_msg({"ask": what, "value": value}, [])
 
 
+def wait(monitor) -> str:
+    return asyncio.run(monitor.wait())
+
+
 def history(monitor) -> dict[str, np.ndarray]:
     return dict(zip(FIELDS, np.frombuffer(monitor.history).reshape(len(FIELDS), -1), strict=True))
 
@@ -45,7 +50,7 @@ def history(monitor) -> dict[str, np.ndarray]:
 def test_the_history_that_is_sent_is_that_of_the_records_to_the_last_bit(monitor):
     assert all(len(column) == 0 for column in history(monitor).values())
     monitor.start()
-    assert monitor.wait() == "finished"
+    assert wait(monitor) == "finished"
     for name, column in history(monitor).items():
         np.testing.assert_array_equal(column, [getattr(record, name) for record in monitor.records])
     assert len(monitor.records) == monitor.status["updates"] == 5
@@ -62,11 +67,11 @@ def test_the_buttons_start_pause_and_stop(monitor):
     assert monitor.status["state"] == "ready" and monitor.status["resting"]
     monitor.live._until = lambda update: update.update == 2 and ask(monitor, "pause")
     ask(monitor, "start")
-    assert monitor.wait() == "paused"
+    assert wait(monitor) == "paused"
     assert (monitor.status["state"], monitor.status["step"], monitor.status["updates"]) == ("paused", 128, 2)
     monitor.live._until = lambda update: ask(monitor, "stop")
     ask(monitor, "start")
-    assert monitor.wait() == "stopped"
+    assert wait(monitor) == "stopped"
     assert monitor.status["step"] == 192
     assert monitor.status["line"].startswith("stopped · 192 of 320 steps · ")
 
@@ -74,7 +79,7 @@ def test_the_buttons_start_pause_and_stop(monitor):
 def test_rate_and_time_left_are_those_of_the_live_training(monitor):
     monitor.live._until = lambda update: update.update == 3
     monitor.start()
-    monitor.wait()
+    wait(monitor)
     assert monitor.status["rate"] == monitor.live.steps_per_second
     assert monitor.status["left"] == monitor.live.seconds_left
     assert monitor.status["line"].endswith("left at this rate")
@@ -90,7 +95,7 @@ def test_the_game_goes_on_only_while_training_does_and_while_it_is_watched(monit
     ask(monitor, "watching", False)
     monitor.live._until = lambda update: update.update == 3
     monitor.start()
-    monitor.wait()
+    wait(monitor)
     assert monitor.watched.steps == 0 and not monitor.watched.results
     ask(monitor, "watching", True)
     monitor._play(start=monitor._starts)  # training rests: this returns at once
@@ -118,13 +123,13 @@ def test_a_failure_is_said():
         next(monitor.live.ppo.model.parameters()).fill_(torch.nan)
     monitor.start()
     with pytest.raises(BadInput, match="diverged"):
-        monitor.wait()
+        wait(monitor)
     assert monitor.status["line"].startswith("failed: ")
 
 
 def test_a_still_figure_draws_the_records_as_they_are(monitor):
     monitor.start()
-    monitor.wait()
+    wait(monitor)
     figure = viz.training_figure(monitor.records, np.zeros((8, 8, 3), np.uint8), "title")
     axes = [axes for part in figure.subfigs for axes in part.axes]
     lines = {line.get_label(): line.get_ydata() for ax in axes for line in ax.lines}
@@ -145,7 +150,11 @@ monitor
 
 @pytest.mark.slow
 def test_an_exported_page_shows_the_training_as_it_was_in_the_end():
-    cells = [SOURCE, "print(monitor.wait())", "import base64; print(base64.b64encode(monitor.static_png()).decode())"]
+    cells = [
+        SOURCE,
+        "print(await monitor.wait())",
+        "import base64; print(base64.b64encode(monitor.static_png()).decode())",
+    ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     NotebookClient(notebook, kernel_name="python3").execute()
     assert notebook.cells[1].outputs[0]["text"] == "finished\n"

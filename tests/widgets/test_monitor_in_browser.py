@@ -24,7 +24,7 @@ import json
 records = [[r.win_rate, r.entropy, r.value_loss] for r in monitor.records]
 print(json.dumps([monitor.state, monitor.live.ppo.step, records]))
 """
-WAIT = "monitor.wait()"
+WAIT = "await monitor.wait()"
 CURVES = """monitor => Object.fromEntries([...monitor.querySelectorAll("polyline")].map(line => {
   const [box, ticks] = [line.ownerSVGElement, [...line.ownerSVGElement.querySelectorAll("line.grid")]];
   const texts = [...box.querySelectorAll("text")].slice(0, ticks.length);
