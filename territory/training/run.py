@@ -11,7 +11,7 @@ In ``runs-dir``:
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime
@@ -28,6 +28,7 @@ from territory.training.config import TrainConfig
 from territory.training.ppo import PPO
 from territory.training.progress import Update
 
+LOG = "log.jsonl"
 # What a continued run may change: neither alters what the next update computes.
 CHANGEABLE = ("total_timesteps", "device", "checkpoint_every", "name", "runs_dir")
 SCALARS = {  # Update field -> TensorBoard tag
@@ -66,26 +67,39 @@ class Run:
         """Whether this process keeps the folder: of several that share a run, one does."""
         return self.ppo.team.rank == 0
 
-    def train(
-        self, callback: Callable[[Update], object] | None = None, stop: Callable[[], bool] = lambda: False
-    ) -> bool:
-        """Train to the end or until ``stop()``, logging each update; True if the end was reached.
+    def updates(self) -> Iterator[Update]:
+        """As `PPO.updates`, each one logged; a checkpoint is written every ``checkpoint_every`` updates and at the end.
 
-        A checkpoint is written every ``checkpoint_every`` updates and at the end, stopped or not. What it counts as
-        done is in the log and in TensorBoard's file before: a kill in between is made good by `resume`.
+        What a checkpoint counts as done is in the log and in TensorBoard's file before: a kill in between is made good
+        by `resume`.
         """
         with self._board() as board:
             for update in self.ppo.updates():
                 if board is not None:
                     self._log(board, update)
-                ending = self.ppo.team.any(stop()) or update.update == update.updates
-                if ending or update.update % self.ppo.config.checkpoint_every == 0:
+                if update.update % self.ppo.config.checkpoint_every == 0 or update.update == update.updates:
                     self.save()
-                if callback is not None:
-                    callback(update)
-                if ending:
-                    break
+                yield update
+
+    def train(
+        self, callback: Callable[[Update], object] | None = None, stop: Callable[[], bool] = lambda: False
+    ) -> bool:
+        """Train to the end or until ``stop()``, which saves too; True if the end was reached."""
+        for update in self.updates():
+            ending = self.ppo.team.any(stop())
+            if ending:
+                self.save()
+            if callback is not None:
+                callback(update)
+            if ending:
+                break
         return self.ppo.update == self.ppo.config.num_updates
+
+    def log(self) -> list[Update]:
+        """The records of the updates so far, read from the log."""
+        path = self.folder / LOG
+        lines = map(json.loads, path.read_text(encoding="utf-8").splitlines()) if path.exists() else ()
+        return [Update(**{k: math.nan if v is None else v for k, v in line.items()}) for line in lines]
 
     def save(self) -> None:
         """Write the checkpoint: whole or not at all."""
@@ -107,7 +121,7 @@ class Run:
 
     def _log(self, board: Any, update: Update) -> None:
         values = {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in update.as_dict().items()}
-        with open(self.folder / "log.jsonl", "a", encoding="utf-8") as file:
+        with open(self.folder / LOG, "a", encoding="utf-8") as file:
             file.write(json.dumps(values) + "\n")
             file.flush()
             os.fsync(file.fileno())  # a power cut must not take a line that the next checkpoint counts on
@@ -154,7 +168,7 @@ def resume(folder: str | Path, config: TrainConfig | None = None, envs: Any = No
     run = Run(folder, PPO(config, envs, files.build_model(content)))  # what `init` named may be gone by now
     restore(run.ppo, content)
     if run.writes:
-        _forget_after(run.folder / "log.jsonl", run.ppo.update)
+        _forget_after(run.folder / LOG, run.ppo.update)
     if config != saved:  # so that it stays what was asked for, should this continuation be killed at once
         run.save()
         if run.writes:

@@ -13,6 +13,7 @@ from territory.viz.roofline import plot_roofline
 from territory.viz.seen import View, seen_figure
 from territory.viz.stats import plot_stats
 from territory.viz.style import PALETTES, colour_table
+from territory.viz.training import TRAINING_PANELS, UPDATE_SENTENCES, training_figure
 from territory.viz.words import PLANE_SENTENCES, STAT_SENTENCES
 
 __all__ = [
@@ -20,6 +21,8 @@ __all__ = [
     "PALETTES",
     "PLANE_SENTENCES",
     "STAT_SENTENCES",
+    "TRAINING_PANELS",
+    "UPDATE_SENTENCES",
     "Compass",
     "View",
     "attention_picture",
@@ -51,4 +54,5 @@ __all__ = [
     "seen_figure",
     "shares_figure",
     "to_png",
+    "training_figure",
 ]

@@ -3,5 +3,6 @@
 from territory.widgets.budget import NetworkBudget
 from territory.widgets.explorer import AttentionExplorer
 from territory.widgets.game import GamePlayer
+from territory.widgets.monitor import TrainingMonitor
 
-__all__ = ["AttentionExplorer", "GamePlayer", "NetworkBudget"]
+__all__ = ["AttentionExplorer", "GamePlayer", "NetworkBudget", "TrainingMonitor"]

@@ -197,3 +197,54 @@ def test_a_batch_norm_probe_reports_its_deviation():
     ppo = PPO(config, envs=probes.ActionReward(), model=probes.TinyModel(norm=True))
     deviations = [update.ratio_deviation for update in islice(ppo.updates(), 20)]
     assert max(deviations) > 1e-3
+
+
+def test_dropout_breaks_the_ratio_too():
+    ppo = PPO(small("attention", update_epochs=1, minibatch_size=SMALL.num_envs))
+    ppo.model.fusion.register_forward_hook(lambda part, _, out: torch.nn.functional.dropout(out, 0.1, part.training))
+    ppo.collect()
+    assert ppo.improve()["ratio_deviation"] > 1e-3
+
+
+def test_what_is_logged_is_what_the_rollout_and_each_gradient_step_say():
+    ppo, terms = PPO(SMALL), []
+    loss = ppo.loss
+
+    def noted(batch):
+        total, measured = loss(batch)
+        terms.append(measured)
+        return total, measured
+
+    ppo.loss = noted
+    update = next(ppo.updates())
+    per_epoch = SMALL.batch_size // SMALL.minibatch_size
+    assert len(terms) == SMALL.update_epochs * per_epoch
+
+    def mean(name, steps):
+        return pytest.approx(np.mean([step[name].item() for step in steps]), rel=1e-5)
+
+    for name in ("policy_loss", "value_loss", "entropy", "clip_fraction"):
+        assert getattr(update, name) == mean(name, terms)
+    assert update.approx_kl == mean("approx_kl", terms[-per_epoch:])
+    assert update.ratio_deviation == terms[0]["ratio_deviation"].item()
+    returns, values = ppo.rollout.returns.numpy(), ppo.rollout.values.numpy()
+    assert update.explained_variance == pytest.approx(1 - np.var(returns - values) / np.var(returns), rel=1e-4)
+
+
+def test_win_rate_and_idle_share_are_logged_as_the_games_report_them():
+    ppo = PPO(dataclasses.replace(SMALL, max_steps=8))
+    finals, step = [], ppo.envs.step
+
+    def noted(actions):
+        out = step(actions)
+        if "final_info" in out[4]:
+            finals.extend(
+                zip(*(out[4]["final_info"][n][out[4]["_final_info"]] for n in ("win", "idle_share")), strict=True)
+            )
+        return out
+
+    ppo.envs.step = noted
+    update = next(ppo.updates())
+    won, idle = np.mean(finals, axis=0)
+    assert update.episodes == len(finals) >= 8
+    assert (update.win_rate, update.idle_share) == pytest.approx((won, idle))
