@@ -95,8 +95,10 @@ def _attribute(
     with evaluation_mode(model):
         planes, *rest = _asked(model, frames)
         empty = torch.from_numpy(background(frames)).to(planes)
-        found = method(_score(model))(planes, baselines=empty, additional_forward_args=tuple(rest), **options)
-    return found.detach().cpu().numpy()
+        parts = zip(*(tensor.split(TOGETHER) for tensor in (planes, empty, *rest)), strict=True)
+        attribute = method(_score(model))
+        found = [attribute(x, baselines=y, additional_forward_args=tuple(z), **options) for x, y, *z in parts]
+    return torch.cat(found).detach().cpu().numpy()
 
 
 def _asked(model: nn.Module, frames: Sequence[Frame]) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -121,3 +121,13 @@ def test_own_land_is_the_share_of_a_cell_that_is_owned():
     own = relevance_maps(models.build("tokens"), FRAMES)["own land"]
     expected = FRAMES[0].obs["map"][Plane.OWN].reshape(4, 16, 4, 16).mean(axis=(1, 3)) / 255
     np.testing.assert_allclose(own[0], expected)
+
+
+@pytest.mark.parametrize("method", [occlusion, integrated_gradients, grad_cam])
+def test_many_frames_get_what_each_alone_gets(method, monkeypatch):
+    """They go through the network a few at a time, which must not show."""
+    torch.manual_seed(0)
+    model = Convolved()
+    whole = method(model, FRAMES)
+    monkeypatch.setattr("territory.interpret.relevance.TOGETHER", 2)
+    np.testing.assert_allclose(method(model, FRAMES), whole, rtol=1e-4, atol=1e-6)
