@@ -1,4 +1,4 @@
-"""The command line: ``territory train | evaluate | league | migrate | play | profile | verdict | bench | lab``.
+"""The command line: ``territory train | evaluate | interpret | league | migrate | play | profile | verdict | …``.
 
 torch and Numba are imported inside the commands, so that help and mistakes in flags answer at once.
 """
@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from territory.cli.interpret import interpret
 from territory.cli.league import league
 from territory.cli.migrate import migrate
 from territory.cli.play import play
@@ -50,6 +51,7 @@ def _commands(args: list[str]) -> dict[str, Callable[..., Any]]:
     return {
         "train": _train_command(args),
         "evaluate": evaluate,
+        "interpret": interpret,
         "league": league,
         "migrate": migrate,
         "play": play,

@@ -82,10 +82,17 @@ def _keep(record: Record, name: str):
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
     """The model in evaluation mode without gradients inside the block, and as it was after it."""
-    training = model.training
+    with evaluation_mode(model), torch.inference_mode():
+        yield
+
+
+@contextmanager
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """Every module in evaluation mode inside the block, and each in the mode it had after it."""
+    modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
-        with torch.inference_mode():
-            yield
+        yield
     finally:
-        model.train(training)
+        for module, mode in modes.items():
+            module.training = mode

@@ -12,7 +12,6 @@ require a gradient, single rows of a weight (a ReLU that rests is no fault), and
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from territory.errors import BadInput
+from territory.interpret.capture import evaluation_mode
 from territory.interpret.softmaxes import Softmaxes
 
 ONE_KEY, CONSTANT = "one key", "constant weights"
@@ -53,7 +53,7 @@ def find_dead_attention(model: nn.Module, batches: Iterable[Sequence[Any]]) -> l
         BadInput: fewer than two batches (an accident of one input would look like a fault), or nothing to learn.
     """
     watched, gradients, count = Softmaxes(model), _Gradients(model), 0
-    with _evaluation_mode(model), torch.enable_grad():
+    with evaluation_mode(model), torch.enable_grad():
         for count, batch in enumerate(batches, start=1):
             with watched.running():
                 outputs = model(*batch)
@@ -128,14 +128,3 @@ def _tensors(outputs: Any) -> Iterator[Tensor]:
     elif isinstance(outputs, dict | list | tuple):
         for part in outputs.values() if isinstance(outputs, dict) else outputs:
             yield from _tensors(part)
-
-
-@contextmanager
-def _evaluation_mode(model: nn.Module) -> Iterator[None]:
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode

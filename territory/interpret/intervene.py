@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -45,3 +46,44 @@ def _replace(name: str, change: Change):
 def frame_mean(weights: Tensor) -> Tensor:
     """Every cell gets its frame's mean: as open on average as before, but blind to place. ``(B, 1, h, w)``."""
     return weights.mean(dim=(-2, -1), keepdim=True).expand_as(weights)
+
+
+def even(weights: Tensor) -> Tensor:
+    """Every query looks at all keys alike: blind to what they are, and as loud as before. ``(B, heads, Tq, Tk)``."""
+    return torch.full_like(weights, 1 / weights.shape[-1])
+
+
+def head_even(head: int) -> Callable[[Tensor], Tensor]:
+    """One head made blind, the others as they are."""
+    return _on_head(head, lambda weights: 1 / weights.shape[-1])
+
+
+def head_silent(head: int) -> Callable[[Tensor], Tensor]:
+    """One head knocked out: it adds nothing."""
+    return _on_head(head, lambda weights: 0.0)
+
+
+def _on_head(head: int, weight: Callable[[Tensor], float]) -> Callable[[Tensor], Tensor]:
+    def change(weights: Tensor) -> Tensor:
+        if not 0 <= head < weights.shape[1]:
+            raise BadInput(f"expected a head from 0 to {weights.shape[1] - 1}; came {head}")
+        changed = weights.clone()
+        changed[:, head] = weight(weights)
+        return changed
+
+    return change
+
+
+def knock_outs(attention: Mapping[str, np.ndarray]) -> dict[str, dict[str, Change]]:
+    """The usual interventions on what was captured, by what they do: changes for `intervene`.
+
+    Each gate flat and each cross-attention blind, then all of them together; each head silent.
+    """
+    blind = {name: frame_mean if weights.ndim == 3 else even for name, weights in attention.items()}
+    found: dict[str, dict[str, Change]] = {f"{name} blind": {name: change} for name, change in blind.items()}
+    if len(blind) > 1:
+        found["all blind"] = dict(blind)
+    for name, weights in attention.items():
+        heads = weights.shape[1] if weights.ndim == 4 else 0
+        found |= {f"{name} head {head + 1} silent": {name: head_silent(head)} for head in range(heads)}
+    return found

@@ -21,9 +21,13 @@ def border_mask(planes: np.ndarray) -> np.ndarray:
     """
     own = planes[..., Plane.OWN, :, :] > 0
     foreign = (planes[..., Plane.ENEMY, :, :] > 0) | (planes[..., Plane.UNCLAIMED, :, :] > 0)
-    padded = np.pad(foreign, [(0, 0)] * (foreign.ndim - 2) + [(1, 1), (1, 1)])
-    beside = padded[..., :-2, 1:-1] | padded[..., 2:, 1:-1] | padded[..., 1:-1, :-2] | padded[..., 1:-1, 2:]
-    return own & beside
+    return own & beside(foreign)
+
+
+def beside(tiles: np.ndarray) -> np.ndarray:
+    """Where a neighbour to the north, south, west or east is one of the tiles: bool (..., H, W) to the same shape."""
+    padded = np.pad(tiles, [(0, 0)] * (tiles.ndim - 2) + [(1, 1), (1, 1)])
+    return padded[..., :-2, 1:-1] | padded[..., 2:, 1:-1] | padded[..., 1:-1, :-2] | padded[..., 1:-1, 2:]
 
 
 def to_tiles(attention: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """What a network computed over a whole recorded game."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,8 +44,9 @@ def capture_replay(model: nn.Module, replay: Replay) -> ReplayRecord:
     return capture_frames(model, tuple(replay.play()))
 
 
-def capture_frames(model: nn.Module, frames: tuple[Frame, ...]) -> ReplayRecord:
+def capture_frames(model: nn.Module, frames: Sequence[Frame]) -> ReplayRecord:
     """Run the network, in evaluation mode, on some frames: one or more, of one game or not."""
+    frames = tuple(frames)
     chunks = [frames[start : start + BATCH] for start in range(0, len(frames), BATCH)]
     with evaluating(model):
         parts = [_run(model, chunk) for chunk in chunks]
@@ -53,7 +55,7 @@ def capture_frames(model: nn.Module, frames: tuple[Frame, ...]) -> ReplayRecord:
     return ReplayRecord(frames, np.concatenate(probabilities), np.concatenate(values), attention)
 
 
-def _run(model: nn.Module, frames: tuple[Frame, ...]) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+def _run(model: nn.Module, frames: Sequence[Frame]) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
     device = next(model.parameters()).device
     maps, stats, masks = to_tensors(frames, device)
     with capture(model) as record:
@@ -62,10 +64,13 @@ def _run(model: nn.Module, frames: tuple[Frame, ...]) -> tuple[np.ndarray, np.nd
     return probabilities_of(logits, masks).cpu().numpy(), values.float().cpu().numpy(), attention
 
 
-def to_tensors(frames: tuple[Frame, ...], device: torch.device | str = "cpu") -> tuple[Tensor, Tensor, Tensor]:
-    """Maps uint8 (B, 5, H, W), statistics float32 (B, 16) and masks bool (B, 90) of some frames."""
+def to_tensors(
+    frames: Sequence[Frame], device: torch.device | str = "cpu", planes: np.ndarray | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Maps uint8 (B, 5, H, W), statistics float32 (B, 16) and masks bool (B, 90) of some frames; ``planes``: other
+    maps for them."""
     arrays = (
-        np.stack([frame.obs["map"] for frame in frames]),
+        np.stack([frame.obs["map"] for frame in frames]) if planes is None else planes,
         np.stack([frame.obs["global"] for frame in frames]),
         np.stack([frame.mask for frame in frames]),
     )

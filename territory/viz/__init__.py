@@ -2,13 +2,14 @@
 
 from territory.viz.board import attention_picture, board_picture, player_name, plot_attention, plot_board, plot_planes
 from territory.viz.compass import Compass, by_part, plot_action_compass
-from territory.viz.curves import plot_intervals, plot_learning_curve, plot_seeds, plot_value
+from territory.viz.curves import plot_intervals, plot_learning_curve, plot_rows, plot_seeds, plot_value
 from territory.viz.film import film, save_film
 from territory.viz.packing import layer_words, pack_moment, pack_record
 from territory.viz.parameters import plot_parameter_shares, plot_shares, shares_figure
 from territory.viz.playing import COMPASS, playing_figure, plot_mask
 from territory.viz.png import figure_png, to_png
 from territory.viz.pointing import direction_towards
+from territory.viz.relevance import plot_relevance, plot_removal
 from territory.viz.roofline import plot_roofline
 from territory.viz.seen import View, seen_figure
 from territory.viz.stats import plot_stats
@@ -45,7 +46,10 @@ __all__ = [
     "plot_mask",
     "plot_parameter_shares",
     "plot_planes",
+    "plot_relevance",
+    "plot_removal",
     "plot_roofline",
+    "plot_rows",
     "plot_seeds",
     "plot_shares",
     "plot_stats",

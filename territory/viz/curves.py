@@ -83,3 +83,29 @@ def plot_intervals(
     ax.set_xticks(range(len(rows)), list(rows))
     ax.set_xlim(-0.5, len(rows) - 0.5)
     return style.legend_above(style.tidy(ax))
+
+
+def plot_rows(
+    rows: Mapping[str, Mapping[str, tuple[float, float, float]]],
+    ax: Axes | None = None,
+    chance: float | None = None,
+    title: str = "",
+) -> Axes:
+    """`plot_intervals` lying down, for many rows or long names: the first row on top."""
+    ax = style.axes(ax, 6.5, 1.1 + 0.28 * len(rows))
+    names = list(dict.fromkeys(name for group in rows.values() for name in group))
+    for index, name in enumerate(names):
+        at = [place for place, group in enumerate(rows.values()) if name in group]
+        mean, low, high = np.array([group[name] for group in rows.values() if name in group]).T
+        y = np.array(at) + 0.2 * (index - (len(names) - 1) / 2)
+        errors = np.stack([mean - low, high - mean]).clip(min=0)
+        colour = style.LINE_COLOURS[index % 5]
+        ax.errorbar(mean, y, xerr=errors, fmt="os^Dv"[index % 5], color=colour, markersize=4.5, capsize=2, label=name)
+    if chance is not None:
+        ax.axvline(chance, color=style.FAINT, linestyle="--", linewidth=1)
+    ax.set_yticks(range(len(rows)), list(rows))
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+    style.legend_above(style.tidy(ax, title))
+    ax.grid(False, axis="y")
+    ax.grid(True, axis="x", color=style.FAINT, alpha=0.25, linewidth=0.8)
+    return ax

@@ -5,7 +5,8 @@ import torch
 
 from territory import models
 from territory.errors import BadInput
-from territory.interpret import capture, frame_mean, intervene
+from territory.interpret import capture, even, frame_mean, head_even, head_silent, intervene, knock_outs
+from territory.models.cross_attention import CrossAttention
 
 
 @pytest.fixture(scope="module")
@@ -71,3 +72,45 @@ def test_weights_of_another_shape_are_refused(model, batch):
         intervene(model, {"spatial.1": lambda g: g[..., 0]}),
     ):
         model(*batch)
+
+
+def test_a_silent_head_adds_nothing_and_a_blind_one_the_mean_of_all_values():
+    torch.manual_seed(0)
+    attention = CrossAttention(8, 8, 8, heads=2, fused=True)
+    holder = torch.nn.ModuleDict({"cross_attention": attention})
+    queries, context = torch.randn(2, 3, 8), torch.randn(2, 5, 8)
+    with torch.no_grad():
+        with intervene(holder, {"cross.map_to_stats": head_silent(1)}):
+            silent = attention(queries, context)
+        with intervene(holder, {"cross.map_to_stats": even}):
+            blind = attention(queries, context)
+        expected = attention.out(attention.v(context).mean(dim=1, keepdim=True)).expand_as(blind)
+        attention.out.weight[:, 4:] = 0  # the columns that head 2 is heard through
+        torch.testing.assert_close(silent, attention(queries, context))
+    torch.testing.assert_close(blind, expected)
+
+
+def test_one_head_can_be_made_blind_alone():
+    weights = torch.softmax(torch.randn(2, 3, 4, 5), dim=-1)
+    changed = head_even(2)(weights)
+    assert torch.equal(changed[:, :2], weights[:, :2]) and (changed[:, 2] == 0.2).all()
+    with pytest.raises(BadInput, match="a head from 0 to 2; came 3"):
+        head_silent(3)(weights)
+
+
+def test_the_usual_knock_outs_are_each_layer_blind_all_of_them_and_each_head_silent(model, batch):
+    with capture(model) as gated:
+        model(*batch)
+    assert list(knock_outs(gated)) == [
+        "spatial.1 blind",
+        "spatial.2 blind",
+        "spatial.3 blind",
+        "cross.map_to_stats blind",
+        "all blind",
+        "cross.map_to_stats head 1 silent",
+    ]
+    with torch.no_grad():
+        plain, _ = model(*batch)
+        with intervene(model, knock_outs(gated)["cross.map_to_stats blind"]):
+            assert torch.equal(model(*batch)[0], plain)  # over one key, even is what it was
+    assert knock_outs({}) == {}
