@@ -105,7 +105,7 @@ def play_by_hand(screen: Screen, game: Game) -> None:
         elif key in set("12345"):
             share = int(key) - 1
         elif key == "b":
-            builds, said = can_build and not builds, "" if can_build else "a city needs gold, and a place inland"
+            builds, said = can_build and not builds, "" if can_build else "it needs gold and a place inland"
         elif key in _DIRECTIONS:
             said = _order(game, _DIRECTIONS[key], share, builds, masks[0])
             builds = False
