@@ -55,6 +55,8 @@ def training_figure(records: Sequence[Any], board: np.ndarray, title: str = "", 
     for ax, (name, fields) in zip((wide, *grid[2:]), TRAINING_PANELS.items(), strict=True):
         if records:
             plot_learning_curve(records, fields, ax)
+        if records and len(fields) == 1:
+            ax.get_legend().remove()  # the title says it
         style.tidy(ax, name.split(":")[0], "environment steps")
     wide.set_ylim(-0.02, 1.02)
     picture = right.add_subplot()

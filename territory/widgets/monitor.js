@@ -171,6 +171,15 @@ function render({ model, el }) {
     drawCurves();
   };
 
+  let due = false; // news may come quicker than a busy browser draws: then it draws the newest only
+  const newsCame = () => {
+    if (!due) requestAnimationFrame(() => {
+      due = false;
+      drawStatus();
+    });
+    due = true;
+  };
+
   root.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select")) return;
     event.stopPropagation();
@@ -192,7 +201,7 @@ function render({ model, el }) {
     explanation,
   );
   const listeners = [
-    ["change:status", drawStatus],
+    ["change:status", newsCame],
     ["change:board", drawBoard],
     ["change:game", drawGame],
     ["change:watching change:speed", drawControls],

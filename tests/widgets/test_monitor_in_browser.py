@@ -89,6 +89,15 @@ class Monitor:
             "step => document.querySelector('.monitor-progress').ariaValueNow >= step", arg=step
         )
 
+    def board(self):
+        """The pixels of the game."""
+        return self.root.locator("canvas").evaluate("canvas => canvas.toDataURL()")
+
+    def wait_for_another(self, board):
+        self.page.wait_for_function(
+            "before => document.querySelector('.territory-monitor canvas').toDataURL() != before", arg=board
+        )
+
     def button(self, name):
         return self.root.get_by_role("button", name=name)
 
@@ -110,11 +119,10 @@ def curve(shown, name):
 def test_training_is_watched_paused_taken_up_again_and_stopped(monitor, tmp_path):
     # it moves, and its agent plays
     monitor.root.get_by_label("game speed").select_option("20")
-    canvas = monitor.root.locator("canvas")
-    board = canvas.screenshot()
+    board = monitor.board()
     monitor.button("start").click()
     monitor.wait_for_step(3 * 64)
-    monitor.lab.wait_for_change(canvas, board)
+    monitor.wait_for_another(board)
 
     # the kernel answers meanwhile, and knows what the page shows
     state, step, _ = monitor.ask_kernel()
@@ -125,10 +133,10 @@ def test_training_is_watched_paused_taken_up_again_and_stopped(monitor, tmp_path
     monitor.in_state("paused")
     _, step, records = monitor.ask_kernel()
     assert monitor.step() == step == 64 * len(records)
-    picture, line = canvas.screenshot(), monitor.root.locator(".monitor-line").inner_text()
+    board, line = monitor.board(), monitor.root.locator(".monitor-line").inner_text()
     monitor.page.wait_for_timeout(700)
     assert monitor.ask_kernel()[1] == step and monitor.step() == step
-    assert canvas.screenshot() == picture
+    assert monitor.board() == board
     assert line.startswith(f"paused · {step:,} of {UPDATES * 64:,} steps · ")
 
     # what is drawn and written is what was recorded
