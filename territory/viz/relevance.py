@@ -34,7 +34,7 @@ def plot_relevance(frame: Frame, maps: Mapping[str, np.ndarray], ax: Axes | None
 
 def plot_removal(curves: Mapping[str, Curves], ax: Axes | None = None) -> Axes:
     """For each map of relevance: how much of the policy has moved, in the mean, over the share of cells removed."""
-    ax = style.axes(ax)
+    ax = style.axes(ax, 7.6, 3.4)
     for index, (name, curve) in enumerate(curves.items()):
         known = dict(color=style.FAINT, linestyle="--") if name == "random" else {}
         look = {"color": style.LINE_COLOURS[index % len(style.LINE_COLOURS)], "linestyle": "-"} | known
@@ -43,5 +43,7 @@ def plot_removal(curves: Mapping[str, Curves], ax: Axes | None = None) -> Axes:
         ax.plot(100 * curve.shares, curve.deleted.mean(axis=0), linewidth=1.8, label=name, **look)
     ax.set_xlim(0, 100)
     ax.set_ylim(bottom=0)
-    ax.legend(frameon=False, fontsize=style.SMALL_SIZE)
+    ax.legend(
+        frameon=False, fontsize=style.SMALL_SIZE, loc="upper left", bbox_to_anchor=(1.01, 1)
+    )  # curves are everywhere
     return style.tidy(ax, "share of the policy that moves", "% of the cells removed, most relevant first")

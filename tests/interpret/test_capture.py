@@ -5,9 +5,11 @@ import pytest
 import torch
 from torch import nn
 
-from territory import models
+from territory import load_agent, models
 from territory.errors import BadInput
 from territory.interpret import attention_modules, capture, capture_replay
+from territory.interpret.replays import to_tensors
+from territory.models import cross_attention
 from territory.models.cross_attention import CrossAttention
 from territory.world import WorldParams
 from territory.world.replay import record
@@ -75,6 +77,67 @@ def test_hooks_are_removed_after_the_block(model):
     with capture(model):
         assert _num_hooks(model) == 4
     assert _num_hooks(model) == 0
+
+
+@pytest.mark.parametrize("name", ["attention", "tokens"])
+def test_shipped_networks_play_the_same_watched_and_unwatched(name, replay):
+    """Hooks switch fused attention off for as long as they sit there: on real boards the plain one agrees."""
+    model = load_agent(name).model
+    maps, stats, _ = to_tensors(list(replay.play()))
+    with torch.no_grad():
+        before = model(maps, stats)
+        with capture(model) as attention:
+            watched = model(maps, stats)
+        after = model(maps, stats)
+    torch.testing.assert_close(watched, before, rtol=1e-4, atol=1e-4)
+    assert all(torch.equal(*pair) for pair in zip(before, after, strict=True))
+    for weights in (weights for weights in attention.values() if weights.ndim == 4):
+        torch.testing.assert_close(weights.sum(dim=-1), torch.ones(weights.shape[:-1]))
+
+
+def test_the_fused_call_is_left_while_watched_and_taken_up_again(monkeypatch):
+    calls, fused = [], cross_attention.scaled_dot_product_attention
+    monkeypatch.setattr(
+        cross_attention, "scaled_dot_product_attention", lambda *args: calls.append(args) or fused(*args)
+    )
+    model = models.build("tokens")
+    with capture(model):
+        model(*_batch(1))
+    assert not calls
+    model(*_batch(1))
+    assert len(calls) == 2
+
+
+def test_captured_weights_are_those_that_the_fused_call_averages_with(monkeypatch):
+    """Ask the fused call for the mean of unit vectors: what comes back are its weights."""
+    fused, hidden = cross_attention.scaled_dot_product_attention, []
+
+    def asked(q, k, v):
+        hidden.append(fused(q, k, torch.eye(k.shape[2]).expand(*k.shape[:2], -1, -1)))
+        return fused(q, k, v)
+
+    monkeypatch.setattr(cross_attention, "scaled_dot_product_attention", asked)
+    model = load_agent("tokens").model
+    with torch.no_grad():
+        model(*_batch())
+        with capture(model) as attention:
+            model(*_batch())
+    for weights, theirs in zip(attention.values(), hidden, strict=True):
+        torch.testing.assert_close(weights, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_one_state_a_batch_and_a_whole_replay_give_the_same_heads(replay):
+    model = load_agent("tokens").model
+    rows = capture_replay(model, replay)
+    maps, stats, _ = to_tensors(rows.frames)
+    with capture(model) as batch, torch.no_grad():
+        model(maps, stats)
+    with capture(model) as single, torch.no_grad():
+        model(maps[3:4], stats[3:4])
+    for name, weights in rows.attention.items():
+        assert weights.shape[:2] == (7, 2)
+        np.testing.assert_allclose(weights, batch[name], rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(weights[3:4], single[name], rtol=1e-4, atol=1e-6)
 
 
 def test_hooks_are_removed_when_the_block_fails(model):

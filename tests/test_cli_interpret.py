@@ -1,0 +1,37 @@
+"""`territory interpret`: every table of an agent's attention, by one command."""
+
+import json
+
+from territory.cli import main
+from territory.cli.interpret import text_table
+from territory.interpret import Interval
+
+QUICK = ["--games", "2", "--moments", "1", "--num-bots", "1"]
+
+
+def test_it_prints_lifts_faithfulness_sanity_sensitivity_and_knock_outs(capsys):
+    assert main(["interpret", "tokens", *QUICK, "--json"]) == 0
+    tables = json.loads(capsys.readouterr().out)
+    titles = list(tables)
+    for start in ("lift on border", "lift on fronts", "entropy", "faithfulness, share", "faithfulness, nats"):
+        assert any(title.startswith(start) for title in titles)
+    faithful = next(table for title, table in tables.items() if title.startswith("faithfulness, share"))
+    assert set(faithful) == {
+        *("stats_to_map 1", "stats_to_map 2", "occlusion", "integrated gradients", "grad-cam", "own land")
+    }
+    assert len(tables["what moves with each statistic"]) == 16
+    mean, low, high = tables["knocked out"]["all blind"]["policy moves"]
+    assert 0 <= low <= mean <= high <= 1
+
+
+def test_a_table_is_aligned_text_and_one_without_rows_says_why():
+    told = text_table({"a": {"x": Interval(0.5, 0.25, 1)}, "longer": {"x": Interval(1, 1, 1)}})
+    assert told.splitlines() == ["        x", "a       0.50 (0.25 to 1.00)", "longer  1.00 (1.00 to 1.00)"]
+    assert "no attention" in text_table({})
+
+
+def test_a_background_or_an_agent_that_is_not_there_is_refused(capsys):
+    assert main(["interpret", "tokens", "--background", "grey"]) == 2
+    assert "vacated, flooded, elsewhere; came 'grey'" in capsys.readouterr().err
+    assert main(["interpret", "nobody"]) == 2
+    assert "no agent 'nobody'" in capsys.readouterr().err
