@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 SETTINGS = (
     'dict(height=32, width=32, num_bots=2, max_steps=20, num_envs=4, num_steps=16, minibatch_size=32, device="cpu")'
 )
-UPDATES = 400
+UPDATES = 20_000  # more than any machine gets through before it is stopped
 SOURCE = f"""
 from territory.training import PPO, TrainConfig
 from territory.widgets import TrainingMonitor
