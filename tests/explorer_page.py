@@ -1,15 +1,14 @@
 """The explorer as a reader has it in front of them, in a notebook or in a saved page."""
 
+import base64
+import io
 import re
 
 import numpy as np
 from contrast import contrasts
+from PIL import Image
 
-CANVAS = """(root, side) => {
-  const canvas = root.querySelectorAll(".explorer-board")[side];
-  const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-  return {width: canvas.width, bytes: [...data]};
-}"""
+CANVAS = """(root, side) => root.querySelectorAll(".explorer-board")[side].toDataURL("image/png").split(",")[1]"""
 TEXTS = [".explorer-standing", ".explorer-explain", ".explorer-play", ".explorer-summary", "select", ".name"]
 SHAPES = {
     ".track b": "backgroundColor",
@@ -34,8 +33,8 @@ class ExplorerPage:
     def pixels(self, side=0):
         """The board as it is drawn now: uint8 (rows, columns, 3)."""
         self.settle()
-        seen = self.root.evaluate(CANVAS, side)
-        return np.array(seen["bytes"], np.uint8).reshape(-1, seen["width"], 4)[..., :3]
+        picture = base64.b64decode(self.root.evaluate(CANVAS, side))
+        return np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"))
 
     def control(self, label, number=0):
         return self.root.get_by_label(label, exact=True).nth(number)

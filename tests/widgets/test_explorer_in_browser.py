@@ -26,6 +26,12 @@ networks = models.build("tokens"), models.build("attention", norm="group")
 explorer = widgets.AttentionExplorer(Replay.load("game.npz"), networks[0], step=2, other=networks[1])
 explorer
 """
+# At once, so that no step passes in between, however slow the machine.
+PRESS_TWICE = """root => [1, 2].map(() => {
+  const play = root.querySelector(".explorer-play");
+  play.click();
+  return play.textContent;
+})"""
 LIVE = """
 import gymnasium
 env = gymnasium.make("Territory-v0", height=64, width=64, num_bots=2, max_steps=60).unwrapped
@@ -127,9 +133,9 @@ def test_time_layers_colours_and_cells_show_what_was_captured(explorer, records,
     explorer.key("Space")
     lab.page.wait_for_function(f"() => document.querySelector('.explorer-time').value == {LAST}")
     explorer.choose("at", "1")
-    explorer.button("play").click()  # at the end: from the beginning
-    explorer.button("pause").click()
-    assert explorer.step() <= 1
+    assert explorer.root.evaluate(PRESS_TWICE) == ["❚❚ pause", "▶ play"]  # at the end: from the beginning
+    explorer.settle()
+    assert explorer.step() == 0
     explorer.slide("step", 9)
 
     # layers and heads

@@ -1,6 +1,7 @@
 """The training monitor in a real JupyterLab, used as a learner uses it: start, read, pause, go on, stop."""
 
 import json
+from itertools import islice
 
 import nbformat
 import pytest
@@ -12,7 +13,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 SETTINGS = (
     'dict(height=32, width=32, num_bots=2, max_steps=20, num_envs=4, num_steps=16, minibatch_size=32, device="cpu")'
 )
-UPDATES = 400
+UPDATES = 20_000  # more than any machine gets through before it is stopped
 SOURCE = f"""
 from territory.training import PPO, TrainConfig
 from territory.widgets import TrainingMonitor
@@ -132,7 +133,8 @@ def test_training_is_watched_paused_taken_up_again_and_stopped(monitor, tmp_path
     monitor.button("pause").click()
     monitor.in_state("paused")
     _, step, records = monitor.ask_kernel()
-    assert monitor.step() == step == 64 * len(records)
+    paused = len(records)
+    assert monitor.step() == step == 64 * paused
     board, line = monitor.board(), monitor.root.locator(".monitor-line").inner_text()
     monitor.page.wait_for_timeout(700)
     assert monitor.ask_kernel()[1] == step and monitor.step() == step
@@ -162,8 +164,8 @@ def test_training_is_watched_paused_taken_up_again_and_stopped(monitor, tmp_path
     assert state == "stopped" and monitor.step() == step
     assert monitor.button("stop").is_disabled() and monitor.button("go on").is_enabled()
     ppo = PPO(TrainConfig(**eval(SETTINGS), total_timesteps=UPDATES * 64))
-    alone = [[r.win_rate, r.entropy, r.value_loss] for r, _ in zip(ppo.updates(), records, strict=False)]
-    assert json.dumps(alone) == json.dumps(records)
+    alone = [[r.win_rate, r.entropy, r.value_loss] for r in islice(ppo.updates(), paused + 3)]
+    assert json.dumps(alone) == json.dumps(records[: paused + 3])
     assert monitor.lab.errors == []
     assert monitor.lab.outside == []
 
