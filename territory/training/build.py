@@ -1,5 +1,6 @@
 """What a configuration stands for: its games, its network with the first weights, their layout in memory."""
 
+from dataclasses import replace
 from typing import Any
 
 import gymnasium
@@ -11,7 +12,7 @@ from territory.errors import BadInput
 from territory.training.agent import load_agent
 from territory.training.config import TrainConfig
 from territory.training.device import pick_device
-from territory.training.players import find_opponents, is_mixture
+from territory.training.players import find_opponents, is_mixture, kinds_of_games
 
 NORM_MODELS = ("attention", "tokens")  # those whose normalisation is a choice
 
@@ -26,6 +27,13 @@ def make_envs(config: TrainConfig, num_envs: int | None = None) -> Any:
         raise BadInput(f"one process trains with several kinds of games ({config.opponents}): leave torchrun away")
     world = config.world() | {"opponents": find_opponents(config.opponents, pick_device(config.device))}
     return gymnasium.make_vec("Territory-v0", num_envs=num_envs or config.num_envs, **world)
+
+
+def make_watched_env(config: TrainConfig) -> Any:
+    """One game like those of the run, as a vector environment; of a mixture, one of its first kind."""
+    if is_mixture(config.opponents):
+        config = replace(config, **kinds_of_games(config.opponents)[0])
+    return make_envs(config, 1)
 
 
 def memory_layout(device: torch.device, config: TrainConfig) -> torch.memory_format:

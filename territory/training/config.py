@@ -146,12 +146,11 @@ def _kinds_of_games(config: TrainConfig) -> list[dict[str, Any]]:
         return [{"opponents": config.opponents}]
     from territory.training import players  # needs torch where they are a network
 
-    if players.is_mixture(config.opponents):
-        kinds = players.kinds_of_games(config.opponents)
-    else:
-        kinds = [{"opponents": players.find_opponents(config.opponents)}]
-    if any(isinstance(kind["opponents"], RandomPolicy) for kind in kinds):
-        raise BadInput("opponents 'random' throw dice that no checkpoint keeps, so no run could go on exactly")
+    mixed = players.is_mixture(config.opponents)
+    kinds = players.kinds_of_games(config.opponents) if mixed else [{"opponents": config.opponents}]
+    for kind in kinds:
+        if isinstance(players.find_opponents(kind["opponents"]), RandomPolicy):
+            raise BadInput("opponents 'random' throw dice that no checkpoint keeps, so no run could go on exactly")
     return [kind if kind["opponents"] in OPPONENTS else kind | {"opponents": OPPONENTS[0]} for kind in kinds]
 
 

@@ -17,7 +17,7 @@ import torch
 
 from territory.errors import BadInput
 from territory.training.agent import Agent
-from territory.training.build import make_envs
+from territory.training.build import make_watched_env
 from territory.training.config import HELD_OUT_SEED
 from territory.training.device import keep_threads
 from territory.training.ppo import PPO
@@ -164,7 +164,7 @@ class WatchedGame:
 
     def __init__(self, ppo: PPO, envs: Any = None):
         """``envs``: a vector environment of one game; by default, one like those of the run, on an unseen map."""
-        self.envs = make_envs(ppo.config, 1) if envs is None else envs
+        self.envs = make_watched_env(ppo.config) if envs is None else envs
         with keep_threads():
             self.obs, info = self.envs.reset(seed=HELD_OUT_SEED + ppo.config.seed)
         self.mask = info["action_mask"]

@@ -54,7 +54,7 @@ def make_vector_env(opponents: Any = "bot", num_envs: int = 1, **options: Any) -
         raise BadInput(f"{opponents!r} is {len(kinds)} kinds of games, so num_envs {num_envs} leaves one out")
     sizes = [len(games) for games in np.array_split(range(num_envs), len(kinds))]
     return MixedVectorEnv(
-        [TerritoryVectorEnv(num_envs=size, **options | kind) for size, kind in zip(sizes, kinds, strict=True)]
+        [make_vector_env(num_envs=size, **options | kind) for size, kind in zip(sizes, kinds, strict=True)]
     )
 
 
@@ -74,7 +74,7 @@ def kinds_of_games(mixture: str) -> list[dict[str, Any]]:
         number, _, who = part.strip().partition("x")
         if not number.isdecimal() or not who:
             raise BadInput(f"a mixture of games is written like 5xnation+50xmixed; got {part!r} in {mixture!r}")
-        kinds.append({"num_bots": int(number), "opponents": find_opponents(who)})
+        kinds.append({"num_bots": int(number), "opponents": who})
     return kinds
 
 

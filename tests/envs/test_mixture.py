@@ -7,6 +7,7 @@ import pytest
 from territory.envs import MixedVectorEnv, TerritoryVectorEnv
 from territory.errors import BadInput
 from territory.training import PPO, RandomPolicy, TrainConfig, evaluate, run
+from territory.training.live import WatchedGame
 
 SMALL = {"height": 32, "width": 32, "max_steps": 12}
 TWO_KINDS = "2xbot+4xnation"
@@ -104,6 +105,11 @@ def test_games_of_different_sizes_do_not_mix():
     one, other = (TerritoryVectorEnv(num_envs=1, num_bots=2, height=side, width=32) for side in (32, 64))
     with pytest.raises(BadInput, match="same map size"):
         MixedVectorEnv([one, other])
+
+
+def test_a_run_against_a_mixture_is_watched_in_a_game_of_its_first_kind():
+    watched = WatchedGame(PPO(TrainConfig(model="tokens", opponents=TWO_KINDS, num_envs=2, minibatch_size=64, **SMALL)))
+    assert watched.world.num_envs == 1 and watched.world.params.num_players == 3
 
 
 def test_policies_can_be_opponents_in_a_mixture():
