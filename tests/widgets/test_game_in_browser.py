@@ -6,6 +6,7 @@ import nbformat
 import pytest
 from contrast import check_contrast, contrasts
 from controls import Seen, controls_of, watch
+from playwright.sync_api import expect
 
 from territory.viz import PLANE_SENTENCES, STAT_SENTENCES
 from territory.world.layout import Plane, Stat
@@ -123,13 +124,13 @@ def test_the_game_is_played_with_the_mouse_and_everything_shown_follows(game, tm
     game.wait_for_step(4)
     for plane in Plane:
         name = plane.name.lower()
-        game.hover(game.root.locator(f"[data-plane={name}] canvas"))
+        game.root.locator(f"[data-plane={name}] canvas").hover()
         said = rf"{name}: \d+ at row 3\d, column 3\d\. {re.escape(PLANE_SENTENCES[plane])}"
-        assert re.match(said, game.explanation.inner_text())
+        expect(game.explanation).to_have_text(re.compile(said))
     for stat in Stat:
         name = stat.name.replace("_", " ").lower()
-        game.hover(game.root.locator(f"[data-stat='{name}']"))
-        assert game.explanation.inner_text() == f"{name}: {STAT_SENTENCES[stat]}"
+        game.root.locator(f"[data-stat='{name}']").hover()
+        expect(game.explanation).to_have_text(f"{name}: {STAT_SENTENCES[stat]}")
 
     # time: held down, running on, paused
     game.root.get_by_label("at", exact=True).select_option("20")
@@ -215,7 +216,7 @@ def test_the_game_is_played_with_the_keyboard_and_read_in_both_themes(game):
     game.wait_for_step(before + 1)
     for share in "12345":
         press(share)
-        assert game.root.get_by_label("send", exact=True).input_value() == str(int(share) - 1)
+        expect(game.root.get_by_label("send", exact=True)).to_have_value(str(int(share) - 1))
     game.root.focus()
     for key, name in COMPASS_KEYS.items():
         press(key)
