@@ -12,6 +12,13 @@ function options(pairs) {
   return pairs.map(([value, text]) => make("option", "", { value }, text));
 }
 
+// A control that is switched off under the reader's focus hands it to the whole view: else the next key would go to
+// the page around, where JupyterLab has other plans for it.
+function switchOff(control, off) {
+  if (off && control.matches(":focus")) control.closest("[tabindex]:not(button, input, select)").focus();
+  control.disabled = off;
+}
+
 function download(name, bytes) {
   const link = make("a", "", { href: URL.createObjectURL(new Blob([bytes])), download: name });
   link.click();

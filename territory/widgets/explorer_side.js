@@ -19,7 +19,7 @@ function makeChoice(state, number) {
       const each = Array.from({ length: heads }, (_, i) => [i, `${i + 1} of ${heads}`]);
       head.control.replaceChildren(...options([[MEAN, heads ? "mean of all" : "–"], ...each]));
     }
-    head.control.disabled = heads < 2;
+    switchOff(head.control, heads < 2);
     head.show(state.get("heads")[number]);
   };
   return { views: [layer.view, head.view], show };

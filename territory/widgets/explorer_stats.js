@@ -37,7 +37,7 @@ function makeStats(words, { choose, change, explain }) {
     rows.forEach(({ row, pick, slider, value, weights }, i) => {
       const changed = now.stats[i] !== before.stats[i];
       pick.checked = i === state.get("stat");
-      slider.disabled = state.edited === null;
+      switchOff(slider, state.edited === null);
       slider.value = now.stats[i];
       value.textContent = signed(now.stats[i], 3) + (changed ? ` (was ${signed(before.stats[i], 3)})` : "");
       row.classList.toggle("changed", changed);

@@ -29,8 +29,8 @@ function render({ model, el }) {
     standing.textContent = `Step ${scene.step} · ${scene.standing}`;
     status.textContent = scene.line;
     root.classList.toggle("over", scene.over);
-    controls.run.disabled = scene.over;
-    controls.build.disabled = !scene.mask.some((allowed, index) => allowed && index % 2 === 1);
+    switchOff(controls.run, scene.over);
+    switchOff(controls.build, !scene.mask.some((allowed, index) => allowed && index % 2 === 1));
     if (scene.over) line.release();
     for (const part of [land, compass, stats]) part.draw();
   };

@@ -19,7 +19,7 @@ function makeCompass(model, line) {
     const [intensity, build] = [model.get("intensity"), Number(model.get("build"))];
     for (const { direction, button, cells } of blocks) {
       const chosen = direction * 10 + (direction === WAIT ? 0 : intensity * 2) + build;
-      button.disabled = over || !mask[chosen];
+      switchOff(button, over || !mask[chosen]);
       for (const cell of cells) {
         const index = Number(cell.dataset.index);
         cell.classList.toggle("on", Boolean(mask[index]));

@@ -20,6 +20,7 @@ import gymnasium
 import territory
 territory.widgets.GamePlayer(gymnasium.make("Territory-v0", height=64, width=64, num_bots=2, max_steps=90), seed=3)
 """
+DIRECTIONS = ("NW", "N", "NE", "W", "E", "SW", "S", "SE")
 COMPASS_KEYS = {
     **{"q": "NW", "w": "N", "e": "NE", "a": "W", "d": "E", "z": "SW", "x": "S", "c": "SE"},
     **{"ArrowUp": "N", "ArrowRight": "E", "ArrowDown": "S", "ArrowLeft": "W"},
@@ -67,6 +68,7 @@ class Game:
         return float(self.root.locator(f"[data-stat='{name}'] .value").inner_text())
 
     def hover(self, part, x=0.5, y=0.5):
+        part.scroll_into_view_if_needed()
         box = part.bounding_box()
         self.page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
 
@@ -184,6 +186,18 @@ def assert_pictures_agree_with_the_numbers(game):
     )  # on any ground
 
 
+def press_direction(game, name):
+    """A masked direction is off, an open one is played."""
+    button, before = game.button(name), game.step()
+    if button.is_disabled():
+        button.click(force=True)
+        game.lab.wait_idle()
+        assert game.step() == before
+        return
+    button.click(position={"x": 4, "y": 4})
+    game.wait_for_status(f"You ordered: {name} 75%")
+
+
 def test_the_game_is_played_with_the_keyboard_and_read_in_both_themes(game):
     press = game.page.keyboard.press
     game.root.focus()
@@ -218,6 +232,8 @@ def test_the_game_is_played_with_the_keyboard_and_read_in_both_themes(game):
         press(share)
         expect(game.root.get_by_label("send", exact=True)).to_have_value(str(int(share) - 1))
     game.root.focus()
+    for name in DIRECTIONS:
+        press_direction(game, name)
     for key, name in COMPASS_KEYS.items():
         press(key)
         game.wait_for_status(re.compile(f"(You ordered|Masked): {name} 75%"))
