@@ -19,7 +19,7 @@ def played(agent):
 
 
 def test_it_says_how_it_was_trained_and_what_it_reached(agent):
-    assert shipped() == ("attention", "tokens")
+    assert shipped() == ("attention", "baseline", "tokens", "tokens-crowds")
     assert agent.config["num_bots"] == 5 and agent.config["norm"] == "group"
     assert agent.progress["step"] == 102_144
     (reached,) = agent.results.values()
@@ -51,3 +51,16 @@ def test_tokens_beats_nations_and_has_not_forgotten_bots():
     }
     assert territory.evaluate(tokens, games=8).win_rate == 1
     assert territory.evaluate(tokens, games=16, opponents="nation").win_rate > 1 / 2  # one sixth if all were equal
+
+
+def test_tokens_crowds_wins_far_more_than_its_share_of_fifty_one_players():
+    crowds = territory.load_agent("tokens-crowds")
+    assert crowds.config["opponents"] == "5xnation+50xmixed" and crowds.attack_threshold == 0.3
+    assert crowds.results["50 x mixed"]["games"] == 64
+    assert territory.evaluate(crowds, num_bots=50, opponents="mixed", games=16).win_rate > 1 / 5
+
+
+def test_baseline_wins_against_bots():
+    baseline = territory.load_agent("baseline")
+    assert baseline.results["5 x bot"]["games"] == 64
+    assert territory.evaluate(baseline, games=8).win_rate > 1 / 2
