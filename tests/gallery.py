@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from territory import viz
+from territory.interpret import Curves
 from territory.profiling import Machine, MacsRecord, ParameterRecord, RooflineRecord
 from territory.world.replay import Frame
 
@@ -104,6 +105,21 @@ class Draw:
         lying = {"overlay": self.share(8, 8), "title": "spatial.2"} if overlay else {}
         return viz.View(name, self.frame(), self.policy(), values, 7, values[7] + 1, **lying)
 
+    def rows(self) -> dict:
+        return {stat: {"policy": self.interval(), "asked": self.interval()} for stat in ("rank", "time", "cities")}
+
+    def removal(self) -> dict:
+        names, shares = ("occlusion", "own land", "random"), np.linspace(0, 1, 9)
+        return {name: Curves(shares, np.sort(self.share(4, 9)), np.sort(self.share(4, 9))) for name in names}
+
+    def relevance(self) -> dict:
+        return {name: 2 * self.share(8, 8) - 1 for name in ("occlusion", "Grad-CAM")}
+
+    def trained(self) -> list[dict]:
+        fields = [field for names in viz.TRAINING_PANELS.values() for field in names]
+        curves = {field: np.sort(self.share(12)) for field in fields}
+        return [{"step": 384 * step, **{f: curve[step] for f, curve in curves.items()}} for step in range(12)]
+
     def playing(self) -> Figure:
         frame, before = self.frame(), 2 * self.share(16) - 1
         return viz.playing_figure(viz.board_picture(frame, 8), frame.obs, frame.mask, before, "step 7")
@@ -119,6 +135,9 @@ PICTURES: dict[str, Callable] = {
     "plot_mask": lambda draw: viz.plot_mask(draw.share(90) < 0.5),
     "plot_parameter_shares": lambda draw: viz.plot_parameter_shares(draw.parameters()),
     "plot_planes": lambda draw: viz.plot_planes(draw.frame().obs["map"]),
+    "plot_relevance": lambda draw: viz.plot_relevance(draw.frame(), draw.relevance()),
+    "plot_removal": lambda draw: viz.plot_removal(draw.removal()),
+    "plot_rows": lambda draw: viz.plot_rows(draw.rows(), chance=1, title="moved"),
     "plot_roofline": lambda draw: viz.plot_roofline(draw.roofline(), ROOF),
     "plot_seeds": lambda draw: viz.plot_seeds(draw.curves(), goal=0.9),
     "plot_shares": lambda draw: viz.plot_shares(draw.tables()),
@@ -126,6 +145,9 @@ PICTURES: dict[str, Callable] = {
     "plot_value": lambda draw: viz.plot_value(np.cumsum(draw.share(40) - 0.5), step=11),
     "playing_figure": lambda draw: draw.playing(),
     "seen_figure": lambda draw: viz.seen_figure([draw.view("tokens", True), draw.view("baseline", False)]),
+    "training_figure": lambda draw: viz.training_figure(
+        draw.trained(), viz.board_picture(draw.frame(), 2), "tokens", "step 7"
+    ),
     "shares_figure": lambda draw: viz.shares_figure(draw.tables(), "all of it"),
 }
 

@@ -203,7 +203,7 @@ def test_dropout_breaks_the_ratio_too():
     ppo = PPO(small("attention", update_epochs=1, minibatch_size=SMALL.num_envs))
     ppo.model.fusion.register_forward_hook(lambda part, _, out: torch.nn.functional.dropout(out, 0.1, part.training))
     ppo.collect()
-    assert ppo.improve()["ratio_deviation"] > 1e-3
+    assert ppo.improve()["ratio_deviation"] > 1e-4
 
 
 def test_what_is_logged_is_what_the_rollout_and_each_gradient_step_say():
