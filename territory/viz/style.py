@@ -46,9 +46,9 @@ def tidy(ax: Axes, title: str = "", x: str = "", y: str = "") -> Axes:
     return titled(ax, title)
 
 
-def steps(ax: Axes) -> Axes:
+def steps(ax: Axes, most: int = 8) -> Axes:
     """Whole numbers along x, in thousands' groups."""
-    ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    ax.xaxis.set_major_locator(MaxNLocator(most, integer=True))
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     return ax
 

@@ -57,7 +57,7 @@ def training_figure(records: Sequence[Any], board: np.ndarray, title: str = "", 
             plot_learning_curve(records, fields, ax)
         if records and len(fields) == 1:
             ax.get_legend().remove()  # the title says it
-        style.tidy(ax, name.split(":")[0], "environment steps")
+        style.steps(style.tidy(ax, name.split(":")[0], "environment steps"), most=8 if ax is wide else 4)
     wide.set_ylim(-0.02, 1.02)
     picture = right.add_subplot()
     picture.imshow(board, interpolation="nearest")
