@@ -67,7 +67,7 @@ def test_play_shows_the_end_of_a_game(folder, capsys):
 
 def test_evaluate_exports_an_agent_with_its_results(folder, capsys):
     assert main(["train", *SMALL, "--total-timesteps", "64", "--name", "mine"]) == 0
-    assert call("evaluate mine --games 2 --num-bots 2 --export shipped/star.safetensors --half") == 0
+    assert call("evaluate mine --games 2 --num-bots 2 --export shipped/star.safetensors --bits 16") == 0
     star, mine = load_agent("shipped/star.safetensors"), load_agent("mine")
     assert star.results["2 x bot"]["games"] == 2
     assert star.progress["step"] == 64

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -101,7 +101,7 @@ def evaluate(
     attack_threshold: float | None = None,
     as_json: Annotated[Flag, tyro.conf.arg(name="json")] = False,
     export: str | None = None,
-    half: Flag = False,
+    bits: Literal[32, 16, 8] = 32,
 ) -> int:
     """Win rate and more of an agent, on maps that training never saw.
 
@@ -117,7 +117,7 @@ def evaluate(
         attack_threshold: How likely a network must find attacking to do it; by default as its checkpoint says.
         as_json: Print the means and every single game as JSON.
         export: Write the agent to this file, without training state, with the means among its results.
-        half: Export the weights in 16 bits.
+        bits: Export the weights in so many bits: a large network is smaller in 16, and in 8.
     """
     from territory.training import agent as agents
     from territory.training import evaluation, players
@@ -134,7 +134,7 @@ def evaluate(
     print(json.dumps({"agent": agent} | result.as_dict(), indent=1) if as_json else result)
     if export is not None:
         policy.results[f"{num_bots} x {opponents}"] = result.summary()
-        agents.save_agent(policy, export, half)
+        agents.save_agent(policy, export, bits)
     return 0
 
 

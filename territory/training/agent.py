@@ -121,11 +121,11 @@ def load_agent(name_or_path: str | Path, device: str | torch.device = "cpu") -> 
     return Agent(files.build_model(content).to(device), *told)
 
 
-def save_agent(agent: Agent, path: str | Path, half: bool = False) -> None:
-    """Write an agent without its training state, to be shipped; ``half`` stores its weights in 16 bits."""
+def save_agent(agent: Agent, path: str | Path, bits: int = 32) -> None:
+    """Write an agent without its training state, to be shipped; its weights in 32, 16 or 8 ``bits``."""
     told = (agent.config, agent.progress, agent.results)
     content = files.Checkpoint(agent.model.name, agent.model.options, *told, attack_threshold=agent.attack_threshold)
-    content.add_group(files.MODEL, files.model_arrays(agent.model, half))
+    content.add_group(files.MODEL, files.model_arrays(agent.model, bits))
     files.write(path, content)
 
 

@@ -22,6 +22,7 @@ from territory.training.policy import ATTACK_THRESHOLD
 FORMAT = "territory-checkpoint-1"
 FILE_NAME = "checkpoint.safetensors"  # inside a run folder
 MODEL = "model"  # prefix of the network's arrays
+SCALE = "@scale"  # ends the name of what an array of whole numbers has to be multiplied with
 DESCRIBED = ("model", "options", "config", "progress", "results", "attack_threshold")  # what stands in the JSON
 
 
@@ -47,12 +48,33 @@ class Checkpoint:
         self.arrays.update({f"{prefix}.{name}": array for name, array in arrays.items()})
 
 
-def model_arrays(model: nn.Module, half: bool = False) -> dict[str, np.ndarray]:
-    """The weights of a network; ``half`` stores floats in 16 bits, for a large network that is shipped."""
+def model_arrays(model: nn.Module, bits: int = 32) -> dict[str, np.ndarray]:
+    """The weights of a network; for a large one that is shipped in 16 ``bits``, or in 8.
+
+    In 8 bits a matrix or kernel becomes whole numbers from -127 to 127, and beside it stands, as ``NAME@scale``, what
+    one of them is worth in each row: the largest weight of the row over 127. Vectors stay as they are.
+    """
     arrays = {name: tensor.detach().cpu().numpy() for name, tensor in model.state_dict().items()}
-    if half:
+    if bits == 16:
         return {n: a.astype(np.float16) if a.dtype == np.float32 else a for n, a in arrays.items()}
+    if bits == 8:
+        return {n: a for name, array in arrays.items() for n, a in _in_bytes(name, array).items()}
     return arrays
+
+
+def _in_bytes(name: str, array: np.ndarray) -> dict[str, np.ndarray]:
+    if array.ndim < 2 or array.dtype != np.float32:
+        return {name: array}
+    largest = np.abs(array).max(axis=tuple(range(1, array.ndim)), keepdims=True)
+    scale = np.where(largest > 0, largest, 1) / np.float32(127)
+    return {name: np.rint(array / scale).astype(np.int8), name + SCALE: scale}
+
+
+def _weights(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
+    """The arrays of a checkpoint's network, those in 8 bits as float32 again."""
+    arrays = checkpoint.group(MODEL)
+    scales = {name: arrays.pop(name) for name in [*arrays] if name.endswith(SCALE)}
+    return {name: array * scales[name + SCALE] if name + SCALE in scales else array for name, array in arrays.items()}
 
 
 def write(path: str | Path, checkpoint: Checkpoint) -> None:
@@ -120,7 +142,8 @@ def build_model(checkpoint: Checkpoint) -> nn.Module:
 def load_weights(model: nn.Module, checkpoint: Checkpoint) -> None:
     """Fill a network with a checkpoint's weights; refuses those of another network, saying what differs."""
     wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    found = {name: array.shape for name, array in checkpoint.group(MODEL).items()}
+    weights = _weights(checkpoint)
+    found = {name: array.shape for name, array in weights.items()}
     different = sorted(set(wanted.items()) ^ set(found.items()))
     if different:
         name = different[0][0]
@@ -129,7 +152,7 @@ def load_weights(model: nn.Module, checkpoint: Checkpoint) -> None:
             f"{name} has shape {found.get(name, 'nothing')} in the file and {wanted.get(name, 'nothing')} in the "
             "network. Likely the file comes from another version, or the network was built with other options."
         )
-    model.load_state_dict({name: torch.from_numpy(array) for name, array in checkpoint.group(MODEL).items()})
+    model.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
 
 
 def _from_metadata(path: Path, metadata: dict[str, str], arrays: dict[str, np.ndarray]) -> Checkpoint:

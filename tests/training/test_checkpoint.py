@@ -57,13 +57,31 @@ def test_the_network_comes_back_with_its_weights(path, content):
 def test_half_precision_halves_the_file_and_rounds_the_weights(tmp_path, content):
     model = files.build_model(content)
     small = Checkpoint(content.model, content.options, {})
-    small.add_group(files.MODEL, files.model_arrays(model, half=True))
+    small.add_group(files.MODEL, files.model_arrays(model, bits=16))
     files.write(tmp_path / "half.safetensors", small)
     again = files.build_model(files.read(tmp_path / "half.safetensors"))
     assert (tmp_path / "half.safetensors").stat().st_size < 2.1 * 517_982
     for one, other in zip(model.parameters(), again.parameters(), strict=True):
         assert other.dtype == torch.float32
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
+
+
+def test_bytes_quarter_the_file_and_every_weight_is_within_half_a_step_of_its_row(tmp_path, content):
+    model = files.build_model(content)
+    small = Checkpoint(content.model, content.options, {})
+    small.add_group(files.MODEL, files.model_arrays(model, bits=8))
+    files.write(tmp_path / "small.safetensors", small)
+    again = files.build_model(files.read(tmp_path / "small.safetensors"))
+    assert (tmp_path / "small.safetensors").stat().st_size < 1.1 * 517_982
+    for one, other in zip(model.parameters(), again.parameters(), strict=True):
+        assert other.dtype == torch.float32
+        step = one.detach().abs().reshape(len(one), -1).amax(1) / 127 if one.ndim > 1 else torch.zeros(len(one))
+        worst = (one - other).detach().abs().reshape(len(one), -1).amax(1)
+        assert (worst <= 0.501 * step).all()
+    twice = files.model_arrays(again, bits=8)
+    assert all(
+        (array == small.arrays[f"model.{name}"]).all() for name, array in twice.items() if array.dtype == np.int8
+    )
 
 
 def test_a_write_that_fails_leaves_the_old_file(path, content, monkeypatch):
