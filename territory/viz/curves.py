@@ -1,6 +1,6 @@
 """Numbers over time, and numbers beside each other with their uncertainty."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -71,13 +71,8 @@ def plot_intervals(
     ``chance`` draws a dashed line where nothing but chance would put them.
     """
     ax = style.axes(ax)
-    names = list(dict.fromkeys(name for group in rows.values() for name in group))
-    for index, name in enumerate(names):
-        at = [place for place, group in enumerate(rows.values()) if name in group]
-        mean, low, high = np.array([group[name] for group in rows.values() if name in group]).T
-        x = np.array(at) + 0.14 * (index - (len(names) - 1) / 2)
-        errors = np.stack([mean - low, high - mean]).clip(min=0)
-        ax.errorbar(x, mean, errors, fmt="os^Dv"[index % 5], color=style.LINE_COLOURS[index % 5], capsize=3, label=name)
+    for place, mean, errors, look in _series(rows, apart=0.14):
+        ax.errorbar(place, mean, errors, capsize=3, **look)
     if chance is not None:
         ax.axhline(chance, color=style.FAINT, linestyle="--", linewidth=1)
     ax.set_xticks(range(len(rows)), list(rows))
@@ -93,14 +88,8 @@ def plot_rows(
 ) -> Axes:
     """`plot_intervals` lying down, for many rows or long names: the first row on top."""
     ax = style.axes(ax, 6.5, 1.1 + 0.28 * len(rows))
-    names = list(dict.fromkeys(name for group in rows.values() for name in group))
-    for index, name in enumerate(names):
-        at = [place for place, group in enumerate(rows.values()) if name in group]
-        mean, low, high = np.array([group[name] for group in rows.values() if name in group]).T
-        y = np.array(at) + 0.2 * (index - (len(names) - 1) / 2)
-        errors = np.stack([mean - low, high - mean]).clip(min=0)
-        colour = style.LINE_COLOURS[index % 5]
-        ax.errorbar(mean, y, xerr=errors, fmt="os^Dv"[index % 5], color=colour, markersize=4.5, capsize=2, label=name)
+    for place, mean, errors, look in _series(rows, apart=0.2):
+        ax.errorbar(mean, place, xerr=errors, markersize=4.5, capsize=2, **look)
     if chance is not None:
         ax.axvline(chance, color=style.FAINT, linestyle="--", linewidth=1)
     ax.set_yticks(range(len(rows)), list(rows))
@@ -109,3 +98,16 @@ def plot_rows(
     ax.grid(False, axis="y")
     ax.grid(True, axis="x", color=style.FAINT, alpha=0.25, linewidth=0.8)
     return ax
+
+
+def _series(
+    rows: Mapping[str, Mapping[str, tuple[float, float, float]]], apart: float
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, str]]]:
+    """For each name in the groups: its places, ``apart`` from its neighbours', means, errors (2, n), and its look."""
+    names = list(dict.fromkeys(name for group in rows.values() for name in group))
+    for index, name in enumerate(names):
+        at = [place for place, group in enumerate(rows.values()) if name in group]
+        mean, low, high = np.array([group[name] for group in rows.values() if name in group]).T
+        errors = np.stack([mean - low, high - mean]).clip(min=0)
+        look = {"fmt": "os^Dv"[index % 5], "color": style.LINE_COLOURS[index % 5], "label": name}
+        yield np.array(at) + apart * (index - (len(names) - 1) / 2), mean, errors, look
