@@ -7,7 +7,6 @@ the data file at once; runs that are in it already are not repeated.
 
 import argparse
 import json
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from benchmarks.variants import SHIPPED, VARIANTS, variant
 from territory import models
 from territory.profiling import compare_latency, example_inputs, format_table, macs_table
 from territory.training import PPO, TrainConfig
+from territory.training.checkpoint import write_atomically
 
 SIDE = 64  # tiles of the world that they learn in; costs are of the full one
 BATCH = 128
@@ -68,9 +68,7 @@ def save(path: Path, data: Runs) -> None:
         records = sorted(records, key=lambda record: (order.index(record["variant"]), record.get("seed", 0)))
         parts.append(f'"{kind}": [\n' + ",\n".join(json.dumps(record) for record in records) + "\n]")
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".tmp")
-    draft.write_text("{\n" + ",\n".join(parts) + "\n}\n")
-    os.replace(draft, path)
+    write_atomically(path, ("{\n" + ",\n".join(parts) + "\n}\n").encode())
 
 
 def costs(names: list[str], repeats: int) -> list[dict[str, Any]]:

@@ -5,7 +5,6 @@ Each finished run is added to the data file at once; runs that are in it already
 """
 
 import argparse
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +13,10 @@ from typing import Any
 import numpy as np
 from gymnasium.vector import VectorEnv, VectorWrapper
 
-from benchmarks.learning import BOTS, DATA, HABITS
+from benchmarks.learning import BOTS, DATA, HABITS, load, save
 from territory.profiling import format_table
 from territory.training import PPO, TrainConfig
 from territory.training.build import make_envs
-from territory.training.checkpoint import write_atomically
 from territory.training.policies import WAIT
 from territory.world.actions import NUM_ACTIONS
 
@@ -94,21 +92,11 @@ def main() -> None:
     asked = parser.parse_args()
     for seed in range(asked.seeds):
         for case in CASES:
-            runs = _load(asked.out)
+            runs = load(asked.out)
             if not any((run["case"], run["seed"], run["steps"]) == (case, seed, asked.steps) for run in runs):
-                _save(asked.out, [*runs, _train(case, seed, asked.steps)])
-    print(format_table(summary(_load(asked.out))))
-
-
-def _load(path: Path) -> list[dict[str, Any]]:
-    return json.loads(path.read_text()) if path.exists() else []
-
-
-def _save(path: Path, runs: list[dict[str, Any]]) -> None:
-    lines = ",\n".join(
-        json.dumps(run) for run in sorted(runs, key=lambda run: ([*CASES].index(run["case"]), run["seed"]))
-    )
-    write_atomically(path, f"[\n{lines}\n]\n".encode())
+                run = _train(case, seed, asked.steps)
+                save(asked.out, [*load(asked.out), run], key=lambda run: ([*CASES].index(run["case"]), run["seed"]))
+    print(format_table(summary(load(asked.out))))
 
 
 def _train(case: str, seed: int, steps: int) -> dict[str, Any]:

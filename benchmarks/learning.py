@@ -6,9 +6,9 @@ Each finished run is added to the data file at once; runs that are in it already
 
 import argparse
 import json
-import os
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 
 from territory.profiling import format_table
 from territory.training import PPO, Agent, TrainConfig, evaluate
+from territory.training.checkpoint import write_atomically
 from territory.training.config import HELD_OUT_SEED
 
 DATA = Path(__file__).parents[1] / "notebooks" / "data"
@@ -58,7 +59,7 @@ def main() -> None:
             if not any((run["network"], run["seed"], run["steps"]) == (name, seed, asked.steps) for run in runs):
                 run = _train(name, asked.side, seed, asked.steps)
                 runs = [*load(out), run]  # read again: others may have added theirs
-                _save(out, runs)
+                save(out, runs, key=lambda run: (run["network"], run["seed"]))
     print(format_table(summary(runs)))
 
 
@@ -67,12 +68,11 @@ def load(path: Path) -> list[dict[str, Any]]:
     return json.loads(path.read_text()) if path.exists() else []
 
 
-def _save(path: Path, runs: list[dict[str, Any]]) -> None:
+def save(path: Path, runs: list[dict[str, Any]], key: Callable[[dict[str, Any]], Any]) -> None:
+    """Write a data file whole or not at all, one run a line, in the order of ``key``."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = ",\n".join(json.dumps(run) for run in sorted(runs, key=lambda run: (run["network"], run["seed"])))
-    draft = path.with_suffix(".tmp")
-    draft.write_text(f"[\n{lines}\n]\n")
-    os.replace(draft, path)
+    lines = ",\n".join(json.dumps(run) for run in sorted(runs, key=key))
+    write_atomically(path, f"[\n{lines}\n]\n".encode())
 
 
 def _train(name: str, side: int, seed: int, steps: int) -> dict[str, Any]:
