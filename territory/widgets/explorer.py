@@ -42,7 +42,7 @@ class AttentionExplorer(LeavesPicture, anywidget.AnyWidget):
     """
 
     _esm = joined(*_FACE) + "export default { render };\n"
-    _css = joined("explorer.css")
+    _css = joined("theme.css", "explorer.css")
     # What the controls say; what belongs to a network is a list with one entry for each.
     step = traitlets.Int(0, min=0).tag(sync=True)  # of the frames from 0 on
     speed = traitlets.Int(10, min=1, max=20).tag(sync=True)  # steps a second while playing

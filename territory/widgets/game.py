@@ -35,7 +35,7 @@ class GamePlayer(LeavesPicture, anywidget.AnyWidget):
     """
 
     _esm = joined(*_FACE) + "export default { render };\n"
-    _css = joined("game.css")
+    _css = joined("theme.css", "game.css")
     # What the controls say.
     intensity = traitlets.Int(1, min=0, max=len(INTENSITIES) - 1).tag(sync=True)
     build = traitlets.Bool(False).tag(sync=True)

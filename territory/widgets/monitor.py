@@ -20,7 +20,7 @@ from territory.training.live import RESTING, LiveTraining, WatchedGame
 from territory.training.ppo import PPO
 from territory.training.progress import Update
 from territory.training.run import Run
-from territory.widgets.static import LeavesPicture
+from territory.widgets.static import LeavesPicture, joined
 from territory.world.actions import describe
 from territory.world.picture import render_world
 
@@ -46,7 +46,7 @@ class TrainingMonitor(LeavesPicture, anywidget.AnyWidget):
     """
 
     _esm = _HERE / "monitor.js"
-    _css = _HERE / "monitor.css"
+    _css = joined("theme.css", "monitor.css")
     # What is shown. The browser sets nothing itself: it asks (`_answer`), since training sets these from its thread.
     history = traitlets.Bytes().tag(sync=True)  # float64 (len(FIELDS), updates)
     status = traitlets.Dict().tag(sync=True)  # state, step, rate, ... in numbers and in words

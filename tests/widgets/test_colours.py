@@ -20,7 +20,7 @@ def colour(style, name):
 @pytest.mark.parametrize("vision", VISIONS)
 @pytest.mark.parametrize(("sheet", "marks"), [("explorer.css", "mark"), ("game.css", "then")])
 def test_marks_are_told_from_bars(sheet, marks, vision):
-    style = joined(sheet)
+    style = joined("theme.css", sheet)
     bar, mark = (to_lab(colour(style, name), vision) for name in ("bar", marks))
     assert ciede2000(bar, mark) > CLEARLY
 
