@@ -79,18 +79,24 @@ def _train(name: str, side: int, seed: int, steps: int) -> dict[str, Any]:
     print(f"training {name}, seed {seed}", file=sys.stderr, flush=True)
     world = {"height": side, "width": side, "num_bots": BOTS[side]}
     habits = HABITS | LARGER_HABITS if side == 128 else HABITS
-    ppo = PPO(TrainConfig(**NETWORKS[name], **habits, **world, seed=seed, total_timesteps=steps))
+    config = TrainConfig(**NETWORKS[name], **habits, **world, seed=seed, total_timesteps=steps)
+    return trained(name, PPO(config), world)
+
+
+def trained(name: str, ppo: PPO, world: dict[str, int]) -> dict[str, Any]:
+    """Train to the end and test: one run of a data file, under the name of its network."""
     start = time.process_time()  # what the processor worked: others on the machine don't count
     curve = [
         (update.step, round(time.process_time() - start, 1), _rounded(update.win_rate), _rounded(update.idle_share))
         for update in ppo.updates()
     ]
-    agent = Agent(ppo.model)
+    agent, config = Agent(ppo.model), ppo.config
     tests = {
         where: evaluate(agent, games=GAMES, seed=first, **world).win_rate
-        for where, first in (("held_out", HELD_OUT_SEED), ("training", seed))
+        for where, first in (("held_out", HELD_OUT_SEED), ("training", config.seed))
     }
-    return {"network": name, "side": side, "seed": seed, "steps": steps, **tests, "curve": curve}
+    run = {"network": name, "side": config.height, "seed": config.seed, "steps": config.total_timesteps}
+    return run | tests | {"curve": curve}
 
 
 def _rounded(value: float) -> float | None:

@@ -99,6 +99,7 @@ def evaluate(
     width: int | None = None,
     max_steps: int | None = None,
     attack_threshold: float | None = None,
+    views: Literal[1, 8] | None = None,
     as_json: Annotated[Flag, tyro.conf.arg(name="json")] = False,
     export: str | None = None,
     bits: Literal[32, 16, 8] = 32,
@@ -115,6 +116,8 @@ def evaluate(
         width: Columns of the map; likewise.
         max_steps: Steps until a game is cut off; likewise.
         attack_threshold: How likely a network must find attacking to do it; by default as its checkpoint says.
+        views: 8 asks a network about the board turned and mirrored too and takes the mean, at 8 times the work;
+            by default as its checkpoint says.
         as_json: Print the means and every single game as JSON.
         export: Write the agent to this file, without training state, with the means among its results.
         bits: Export the weights in so many bits: a large network is smaller in 16, and in 8.
@@ -123,10 +126,12 @@ def evaluate(
     from territory.training import evaluation, players
 
     policy = players.find_policy(agent)
-    if not isinstance(policy, agents.Agent) and (export is not None or attack_threshold is not None):
-        raise BadInput(f"only a network can be exported or be given a threshold, and {agent!r} is scripted")
-    if attack_threshold is not None:
-        policy = policy.with_threshold(attack_threshold)
+    habits = {"attack_threshold": attack_threshold, "views": views}
+    changed = any(habit is not None for habit in habits.values())
+    if not isinstance(policy, agents.Agent) and (export is not None or changed):
+        raise BadInput(f"only a network can be exported, or be given a threshold or views, and {agent!r} is scripted")
+    if changed:
+        policy = policy.choosing(**habits)
     size = {"height": height, "width": width, "max_steps": max_steps}
     if not as_json:
         print(f"{agent}: playing {games} games …", file=sys.stderr)

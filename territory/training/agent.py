@@ -8,12 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from territory.errors import BadInput
+from territory.models.symmetry import EightViews
 from territory.training import checkpoint as files
 from territory.training.losses import masked_log_softmax
 from territory.training.policy import ATTACK_THRESHOLD, decide
 
 SHIPPED = Path(__file__).parent.parent / "checkpoints"
 RUNS = Path("runs")
+VIEWS = (1, 8)  # how many of its board an agent may ask its network about
 
 
 class Agent:
@@ -30,20 +32,26 @@ class Agent:
         progress: dict[str, Any] | None = None,
         results: dict[str, Any] | None = None,
         attack_threshold: float = ATTACK_THRESHOLD,
+        views: int = 1,
         seed: int = 0,
     ):
-        """How it chooses: ``attack_threshold`` without dice (see `greedy`), ``seed`` for those of ``act`` otherwise.
+        """How it chooses: ``attack_threshold`` without dice (see `greedy`), ``seed`` for those of ``act`` otherwise;
+        ``views``: 1, or 8 to ask its network about the board turned and mirrored too (see `EightViews`).
 
         Raises:
-            BadInput: a threshold that isn't a probability.
+            BadInput: a threshold that isn't a probability, or other views.
         """
         if not 0 < attack_threshold <= 1:  # at 0 an agent with nobody to attack would attack
             raise BadInput(f"attack_threshold is a probability above 0, at most 1; got {attack_threshold}")
+        if views not in VIEWS:
+            raise BadInput(f"views is 1 (the board as it lies) or 8 (turned and mirrored too); got {views!r}")
         self.model = model
+        self.asked = model if views == 1 else EightViews(model)  # what answers: the instruments look into ``model``
         self.config = dict(config or {})
         self.progress = dict(progress or {})
         self.results = dict(results or {})
         self.attack_threshold = attack_threshold
+        self.views = views
         self.device = next(model.parameters()).device
         self.generator = torch.Generator(self.device).manual_seed(seed)
 
@@ -60,7 +68,7 @@ class Agent:
         generator = None if deterministic else self.generator
         with torch.inference_mode():
             chosen = decide(
-                self.model.eval(), maps, global_stats, masks, generator, attack_threshold=self.attack_threshold
+                self.asked.eval(), maps, global_stats, masks, generator, attack_threshold=self.attack_threshold
             )
         actions = chosen.actions.cpu().numpy()
         return int(actions[0]) if single else actions
@@ -70,14 +78,16 @@ class Agent:
         single, maps, global_stats = self._batch(obs)
         masks = self._masks(mask, len(maps))
         with torch.inference_mode():
-            logits, values = self.model.eval()(maps, global_stats)
+            logits, values = self.asked.eval()(maps, global_stats)
             probabilities = masked_log_softmax(logits, masks).exp()
         first = 0 if single else slice(None)
         return probabilities.cpu().numpy()[first], values.cpu().numpy()[first]
 
-    def with_threshold(self, attack_threshold: float) -> "Agent":
-        """The same agent, playing with another threshold; what was measured with its own is left behind."""
-        return Agent(self.model, self.config, self.progress, attack_threshold=attack_threshold)
+    def choosing(self, attack_threshold: float | None = None, views: int | None = None) -> "Agent":
+        """The same network, choosing otherwise; what was measured with its own habits is left behind."""
+        threshold = self.attack_threshold if attack_threshold is None else attack_threshold
+        seen = self.views if views is None else views
+        return Agent(self.model, self.config, self.progress, attack_threshold=threshold, views=seen)
 
     def __call__(self, obs: dict[str, np.ndarray], mask: np.ndarray) -> int | np.ndarray:
         """The deterministic choice: an agent is a policy like the scripted ones."""
@@ -117,14 +127,15 @@ def load_agent(name_or_path: str | Path, device: str | torch.device = "cpu") -> 
         BadInput: there is none of that name, or its file cannot be used.
     """
     content = files.read(find_checkpoint(name_or_path))
-    told = (content.config, content.progress, content.results, content.attack_threshold)
+    told = (content.config, content.progress, content.results, content.attack_threshold, content.views)
     return Agent(files.build_model(content).to(device), *told)
 
 
 def save_agent(agent: Agent, path: str | Path, bits: int = 32) -> None:
     """Write an agent without its training state, to be shipped; its weights in 32, 16 or 8 ``bits``."""
     told = (agent.config, agent.progress, agent.results)
-    content = files.Checkpoint(agent.model.name, agent.model.options, *told, attack_threshold=agent.attack_threshold)
+    habits = {"attack_threshold": agent.attack_threshold, "views": agent.views}
+    content = files.Checkpoint(agent.model.name, agent.model.options, *told, **habits)
     content.add_group(files.MODEL, files.model_arrays(agent.model, bits))
     files.write(path, content)
 

@@ -23,7 +23,15 @@ FORMAT = "territory-checkpoint-1"
 FILE_NAME = "checkpoint.safetensors"  # inside a run folder
 MODEL = "model"  # prefix of the network's arrays
 SCALE = "@scale"  # ends the name of what an array of whole numbers has to be multiplied with
-DESCRIBED = ("model", "options", "config", "progress", "results", "attack_threshold")  # what stands in the JSON
+DESCRIBED = (
+    "model",
+    "options",
+    "config",
+    "progress",
+    "results",
+    "attack_threshold",
+    "views",
+)  # what stands in the JSON
 
 
 @dataclass
@@ -36,6 +44,7 @@ class Checkpoint:
     progress: dict[str, Any] = field(default_factory=dict)  # the last Update
     results: dict[str, Any] = field(default_factory=dict)  # what evaluation measured
     attack_threshold: float = ATTACK_THRESHOLD  # with which it plays without dice
+    views: int = 1  # of its board that it asks its network about
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
 
     def group(self, prefix: str) -> dict[str, np.ndarray]:

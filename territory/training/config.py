@@ -63,6 +63,9 @@ class TrainConfig:
     """Step size of Adam."""
     anneal_lr: bool = False
     """Let the learning rate fall linearly to zero over the run."""
+    warmup_updates: int = 0
+    """Updates over which the learning rate rises to its full size: Adam's first steps are as long as any other, and
+    tear at a network that already knows something (init)."""
     gamma: float = 0.995
     """Discount: a reward 138 steps away counts half."""
     gae_lambda: float = 0.95
@@ -160,6 +163,8 @@ def _check_whole_numbers(config: TrainConfig) -> None:
         value = getattr(config, name)
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise BadInput(f"{name} must be a whole number of at least 1, got {value!r}")
+    if not isinstance(config.warmup_updates, int) or config.warmup_updates < 0:
+        raise BadInput(f"warmup_updates must be a whole number of at least 0, got {config.warmup_updates!r}")
     if not isinstance(config.seed, int) or not 0 <= config.seed < MAX_SEED:
         raise BadInput(
             f"seed must be a whole number from 0 to {MAX_SEED - 1}, got {config.seed!r}: "

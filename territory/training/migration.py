@@ -89,7 +89,7 @@ def teach(
         first_map = config.seed + number * GAMES_AT_ONCE
         part = watch_games(player, moments // rounds, EVERY, first_map, **config.world())
         seen = part if seen is None else seen + part
-        yield from distil(student, old.model, seen, epochs, config.seed)
+        yield from distil(student, old.asked, seen, epochs, config.seed)
 
 
 def _drawing(agent: Agent) -> Policy:

@@ -178,8 +178,9 @@ class PPO:
 
     def _set_learning_rate(self) -> None:
         left = 1 - self.update / self.config.num_updates if self.config.anneal_lr else 1.0
+        risen = min(1.0, (self.update + 1) / (self.config.warmup_updates + 1))
         for group in self.optimizer.param_groups:
-            group["lr"] = self.config.learning_rate * left
+            group["lr"] = self.config.learning_rate * left * risen
 
     def _summary(self, measured: list[dict[str, Tensor]], last_epoch: list[dict[str, Tensor]]) -> dict[str, float]:
         def mean(name: str, steps: list[dict[str, Tensor]]) -> float:

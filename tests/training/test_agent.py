@@ -7,6 +7,7 @@ import torch
 import territory
 from territory import models
 from territory.errors import BadInput
+from territory.models.symmetry import VIEWS
 from territory.training import Agent, IdlePolicy, RandomPolicy, SteadyPolicy, load_agent, save_agent
 from territory.training import agent as agents
 from territory.training import checkpoint as files
@@ -76,16 +77,36 @@ def test_a_lower_threshold_attacks_where_attacking_is_rare_but_never_where_it_is
     assert greedy(probabilities.log(), attack_threshold=0.19).tolist() == [5, 80]
     assert greedy(probabilities.log(), attack_threshold=1e-9).tolist() == [5, 80]
     obs, masks = batch
-    eager = agent.with_threshold(1e-9).act(obs, masks)
+    eager = agent.choosing(1e-9).act(obs, masks)
     assert (eager < 80).tolist() == masks[:, :80].any(axis=1).tolist()
     with pytest.raises(BadInput, match="above 0"):
-        agent.with_threshold(0.0)
+        agent.choosing(0.0)
 
 
 def test_the_threshold_is_kept_in_the_file(agent, tmp_path):
-    save_agent(agent.with_threshold(0.2), tmp_path / "eager.safetensors")
+    save_agent(agent.choosing(0.2), tmp_path / "eager.safetensors")
     assert load_agent(tmp_path / "eager.safetensors").attack_threshold == 0.2
     assert agent.attack_threshold == 0.5 == load_agent("attention").attack_threshold  # an older file says nothing
+
+
+def test_an_agent_of_eight_views_chooses_alike_whichever_way_the_board_lies(agent, batch, tmp_path):
+    obs, masks = batch
+    save_agent(agent.choosing(views=8), tmp_path / "looks.safetensors")
+    looks = load_agent(tmp_path / "looks.safetensors")
+    assert (looks.views, agent.views, load_agent("attention").views) == (8, 1, 1)
+    view = VIEWS[3]
+    seen = np.ascontiguousarray(view.of_maps(torch.from_numpy(obs["map"])).numpy())
+    places = view.of_actions().numpy()
+    turned_masks = np.empty_like(masks)
+    turned_masks[:, places] = masks
+    there, value = looks.predict({**obs, "map": seen}, turned_masks)
+    here, same_value = looks.predict(obs, masks)
+    np.testing.assert_allclose(there[:, places], here, atol=1e-5)
+    np.testing.assert_allclose(value, same_value, atol=1e-5)
+    assert np.abs(agent.predict(obs, masks)[0] - here).max() > 1e-5
+    assert looks.model is not looks.asked and agent.model is agent.asked
+    with pytest.raises(BadInput, match="turned and mirrored too.; got 2"):
+        agent.choosing(views=2)
 
 
 def test_drawn_actions_are_allowed_vary_and_repeat_with_the_seed(agent, batch):

@@ -21,6 +21,7 @@ from territory.training.device import pick_device
         ({"learning_rate": 0}, "above 0"),
         ({"learning_rate": "fast"}, "above 0, got 'fast'"),
         ({"ent_coef": -0.1}, "at least 0"),
+        ({"warmup_updates": -1}, "at least 0, got -1"),
         ({"target_kl": 0}, "none or a number above 0"),
         ({"seed": 1_000_000}, "held out for evaluation"),
         ({"device": "tpu"}, "auto, cpu, cuda, mps"),

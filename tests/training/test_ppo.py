@@ -174,6 +174,11 @@ def test_the_learning_rate_falls_to_zero_only_if_asked():
     assert falling == pytest.approx([3e-4, 2e-4, 1e-4])
 
 
+def test_the_learning_rate_rises_first_if_asked():
+    rising = [update.learning_rate for update in iterate(dataclasses.replace(SMALL, warmup_updates=2))]
+    assert rising == pytest.approx([1e-4, 2e-4, 3e-4])
+
+
 def test_a_target_kl_ends_an_update_early():
     ppo = PPO(dataclasses.replace(SMALL, target_kl=1e-12, update_epochs=5))
     ppo.collect()

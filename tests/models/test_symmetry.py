@@ -1,0 +1,64 @@
+"""The eight views of a board: a group, the right one for the game's own compass, and an exact ensemble."""
+
+import numpy as np
+import pytest
+import torch
+
+from territory.models import build
+from territory.models.symmetry import VIEWS, EightViews
+from territory.world.actions import NUM_ACTIONS, Direction, encode
+from tests.builders import board
+
+
+def _asymmetric() -> np.ndarray:
+    """Owners: the agent in the middle, player 2 to its north-east, some of it due east."""
+    owner = np.ones((32, 32), np.uint8)
+    owner[:10, 22:], owner[14:18, 28:] = 2, 2
+    return owner
+
+
+def test_the_eight_views_are_eight_different_ones_and_the_first_is_the_board_itself():
+    marked = torch.arange(9).reshape(3, 3)
+    assert len({tuple(view.of_maps(marked).flatten().tolist()) for view in VIEWS}) == 8
+    assert torch.equal(VIEWS[0].of_maps(marked), marked)
+    assert VIEWS[0].of_actions().tolist() == list(range(NUM_ACTIONS))
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_action_has_one_place_in_a_view_and_waiting_stays(view):
+    seen = view.of_actions()
+    assert sorted(seen.tolist()) == list(range(NUM_ACTIONS))
+    assert torch.equal(seen[encode(Direction.WAIT) :], torch.arange(encode(Direction.WAIT), NUM_ACTIONS))
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_what_the_game_allows_turns_with_the_board(view):
+    """The game's compass and the view's agree: the same moment laid another way allows the same orders, turned."""
+    allowed = board(_asymmetric()).observe()[1][0]
+    turned = view.of_maps(torch.from_numpy(_asymmetric())).numpy()
+    seen = board(np.ascontiguousarray(turned)).observe()[1][0]
+    np.testing.assert_array_equal(seen[view.of_actions().numpy()], allowed)
+    assert 0 < allowed[:80].sum() < 40  # some directions are open, most are not: a wrong compass would show
+
+
+@pytest.mark.parametrize("name", ["attention", "tokens"])
+def test_eight_views_give_the_same_answer_whichever_way_the_board_lies(name):
+    torch.manual_seed(0)
+    network = build(name).eval()
+    maps = torch.randint(0, 256, (2, 5, 64, 64), dtype=torch.uint8)
+    stats = torch.rand(2, 16)
+    logits, values = EightViews(network)(maps, stats)
+    for view in VIEWS:
+        seen, seen_values = EightViews(network)(view.of_maps(maps), stats)
+        torch.testing.assert_close(seen[:, view.of_actions()], logits)
+        torch.testing.assert_close(seen_values, values)
+    turned = network(VIEWS[2].of_maps(maps), stats)[0][:, VIEWS[2].of_actions()]
+    assert (turned - network(maps, stats)[0]).abs().max() > 1e-4  # one view alone is not indifferent
+
+
+def test_a_map_that_is_not_square_is_asked_about_in_the_views_of_its_shape():
+    torch.manual_seed(0)
+    network, asked = build("tokens").eval(), []
+    network.register_forward_pre_hook(lambda _, given: asked.append(tuple(given[0].shape[-2:])))
+    EightViews(network)(torch.zeros(1, 5, 32, 64, dtype=torch.uint8), torch.zeros(1, 16))
+    assert asked == [(32, 64)] * 4
