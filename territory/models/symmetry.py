@@ -1,9 +1,9 @@
-"""The eight ways to lay the board on the table, and a network that looks at all of them.
+"""The eight ways to lay the board on the table.
 
 A map turned by a quarter or mirrored is as good a map, and the best order on it is the old one turned along. No network
-here knows that: each has learned it roughly, from maps that lie every way. Averaging a network's answers over the eight
-views makes it exact, and takes out the errors that differ from view to view (an average over a group is equivariant:
-Cohen & Welling 2016, section 3; as a test-time ensemble, AlphaGo's: Silver et al. 2016).
+here knows that: each has learned it roughly, from maps that lie every way. Averaging its answers over the eight views
+makes it exact, and takes out the errors that differ from view to view (an average over a group is equivariant: Cohen &
+Welling 2016; AlphaGo's networks were asked about boards in all eight: Silver et al. 2016).
 """
 
 from typing import NamedTuple
@@ -37,25 +37,17 @@ class View(NamedTuple):
         return torch.cat([attacks.flatten(), torch.arange(attacks.numel(), NUM_ACTIONS)])  # waiting has no direction
 
 
-VIEWS = tuple(View(turns, mirrored) for turns in range(4) for mirrored in (False, True))
+VIEWS = tuple(View(turns, mirrored) for turns in range(4) for mirrored in (False, True))  # the board itself is first
 
 
-class EightViews(nn.Module):
-    """A network asked about every view of its board: mean logits ``(B, 90)`` and value ``(B,)``, eight times the work.
+def views_of(height: int, width: int) -> tuple[View, ...]:
+    """Those that keep the shape of a map: all eight of a square, four of others."""
+    return VIEWS if height == width else tuple(view for view in VIEWS if view.turns % 2 == 0)
 
-    On maps that are not square only the views of the same shape are asked: four.
-    """
 
-    def __init__(self, network: nn.Module):
-        super().__init__()
-        self.network = network
-
-    def forward(self, obs_map: Tensor, obs_global: Tensor) -> tuple[Tensor, Tensor]:
-        square = obs_map.shape[-2] == obs_map.shape[-1]
-        answers = [self._asked(view, obs_map, obs_global) for view in VIEWS if square or view.turns % 2 == 0]
-        logits, values = zip(*answers, strict=True)
-        return torch.stack(logits).mean(0), torch.stack(values).mean(0)
-
-    def _asked(self, view: View, obs_map: Tensor, obs_global: Tensor) -> tuple[Tensor, Tensor]:
-        logits, values = self.network(view.of_maps(obs_map), obs_global)
-        return logits[:, view.of_actions().to(logits.device)], values
+def ask(network: nn.Module, obs_map: Tensor, obs_global: Tensor, views: tuple[View, ...]) -> tuple[Tensor, Tensor]:
+    """What a network answers about V views of a board, as of the board: logits ``(V, B, 90)`` and values ``(V, B)``."""
+    answers = [network(view.of_maps(obs_map), obs_global) for view in views]
+    places = [view.of_actions().to(obs_map.device) for view in views]
+    logits = [logits[:, seen] for (logits, _), seen in zip(answers, places, strict=True)]
+    return torch.stack(logits), torch.stack([values for _, values in answers])

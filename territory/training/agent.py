@@ -8,10 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from territory.errors import BadInput
-from territory.models.symmetry import EightViews
 from territory.training import checkpoint as files
-from territory.training.losses import masked_log_softmax
-from territory.training.policy import ATTACK_THRESHOLD, decide
+from territory.training.policy import ATTACK_THRESHOLD, answer, decide
 
 SHIPPED = Path(__file__).parent.parent / "checkpoints"
 RUNS = Path("runs")
@@ -36,7 +34,7 @@ class Agent:
         seed: int = 0,
     ):
         """How it chooses: ``attack_threshold`` without dice (see `greedy`), ``seed`` for those of ``act`` otherwise;
-        ``views``: 1, or 8 to ask its network about the board turned and mirrored too (see `EightViews`).
+        ``views``: 1, or 8 to ask its network about the board turned and mirrored too (see `answer`).
 
         Raises:
             BadInput: a threshold that isn't a probability, or other views.
@@ -46,7 +44,6 @@ class Agent:
         if views not in VIEWS:
             raise BadInput(f"views is 1 (the board as it lies) or 8 (turned and mirrored too); got {views!r}")
         self.model = model
-        self.asked = model if views == 1 else EightViews(model)  # what answers: the instruments look into ``model``
         self.config = dict(config or {})
         self.progress = dict(progress or {})
         self.results = dict(results or {})
@@ -67,9 +64,8 @@ class Agent:
         masks = self._masks(mask, len(maps))
         generator = None if deterministic else self.generator
         with torch.inference_mode():
-            chosen = decide(
-                self.asked.eval(), maps, global_stats, masks, generator, attack_threshold=self.attack_threshold
-            )
+            habits = {"attack_threshold": self.attack_threshold, "views": self.views}
+            chosen = decide(self.model.eval(), maps, global_stats, masks, generator, **habits)
         actions = chosen.actions.cpu().numpy()
         return int(actions[0]) if single else actions
 
@@ -78,8 +74,8 @@ class Agent:
         single, maps, global_stats = self._batch(obs)
         masks = self._masks(mask, len(maps))
         with torch.inference_mode():
-            logits, values = self.asked.eval()(maps, global_stats)
-            probabilities = masked_log_softmax(logits, masks).exp()
+            log_probs, values = answer(self.model.eval(), maps, global_stats, masks, self.views)
+            probabilities = log_probs.exp()
         first = 0 if single else slice(None)
         return probabilities.cpu().numpy()[first], values.cpu().numpy()[first]
 

@@ -57,6 +57,9 @@ class TrainConfig:
     """Steps each game is played between two updates; longer sees further, shorter learns sooner."""
     update_epochs: int = 3
     """How often each update goes over what was collected."""
+    augment: bool = False
+    """From the second pass of an update on, each minibatch's boards are turned or mirrored, with their orders: what is
+    learned in one direction then holds in eight."""
     minibatch_size: int = 256
     """Samples per gradient step; must divide n-envs * num-steps."""
     learning_rate: float = 3e-4
@@ -103,6 +106,10 @@ class TrainConfig:
             )
         for kind in _kinds_of_games(self):
             WorldParams(**self.world() | kind)  # refuses maps that can't be played
+        if self.augment and self.update_epochs == 1:
+            raise BadInput(
+                "augment turns boards from the second pass of an update on: it needs update_epochs of 2 or more"
+            )
         if self.batch_size % self.minibatch_size:
             divisor = _nearest_divisor(self.batch_size, self.minibatch_size)
             raise BadInput(

@@ -20,8 +20,7 @@ from territory.errors import BadInput
 from territory.training.agent import Agent
 from territory.training.build import make_model
 from territory.training.config import TrainConfig
-from territory.training.losses import masked_log_softmax
-from territory.training.policy import greedy
+from territory.training.policy import answer, greedy
 from territory.training.ppo import iterate
 from territory.training.recorded import GAMES_AT_ONCE, Moments, watch_games
 
@@ -89,7 +88,7 @@ def teach(
         first_map = config.seed + number * GAMES_AT_ONCE
         part = watch_games(player, moments // rounds, EVERY, first_map, **config.world())
         seen = part if seen is None else seen + part
-        yield from distil(student, old.asked, seen, epochs, config.seed)
+        yield from distil(student, old.model, seen, epochs, config.seed, old.views)
 
 
 def _drawing(agent: Agent) -> Policy:
@@ -97,9 +96,12 @@ def _drawing(agent: Agent) -> Policy:
     return lambda obs, mask: agent.act(obs, mask, deterministic=False)
 
 
-def distil(student: nn.Module, teacher: nn.Module, moments: Moments, epochs: int, seed: int = 0) -> Iterator[Likeness]:
+def distil(
+    student: nn.Module, teacher: nn.Module, moments: Moments, epochs: int, seed: int = 0, views: int = 1
+) -> Iterator[Likeness]:
     """Teach a network another one's policy and value; hands out how alike they are before and after each epoch.
 
+    ``views``: of each board, 1 or 8, that the teacher is asked about; a student can learn in one what it saw in eight.
     A tenth of the games is only looked at, never learned from.
     """
     if epochs < 0:
@@ -107,7 +109,7 @@ def distil(student: nn.Module, teacher: nn.Module, moments: Moments, epochs: int
     learned, held_out = moments.split(0.9)
     if not len(learned) or not len(held_out):
         raise BadInput("expected moments of at least two games, to learn from one and to measure on another")
-    wanted, held_out_wanted = (_answers(teacher, part) for part in (learned, held_out))
+    wanted, held_out_wanted = (_answers(teacher, part, views) for part in (learned, held_out))
     optimizer = torch.optim.Adam(student.parameters(), lr=LEARNING_RATE)
     steps = epochs * -(-len(learned) // MINIBATCH)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1, 0.01, max(1, steps))
@@ -131,18 +133,16 @@ def _kl(wanted: Tensor, log_probs: Tensor) -> Tensor:
     return (wanted.exp() * surprise).sum(-1).mean()
 
 
-def _forward(model: nn.Module, moments: Moments) -> tuple[Tensor, Tensor]:
-    maps, stats, masks = map(torch.from_numpy, (moments.maps, moments.stats, moments.masks))
-    logits, values = model(maps, stats)
-    return masked_log_softmax(logits, masks), values
+def _forward(model: nn.Module, moments: Moments, views: int = 1) -> tuple[Tensor, Tensor]:
+    return answer(model, *map(torch.from_numpy, (moments.maps, moments.stats, moments.masks)), views)
 
 
 @torch.no_grad()
-def _answers(model: nn.Module, moments: Moments) -> list[Tensor]:
+def _answers(model: nn.Module, moments: Moments, views: int = 1) -> list[Tensor]:
     """Log-probabilities (S, 90) and values (S,), in evaluation mode."""
     model.eval()
     chunks = np.array_split(np.arange(len(moments)), -(-len(moments) // MINIBATCH))
-    parts = [_forward(model, moments.where(index)) for index in chunks]
+    parts = [_forward(model, moments.where(index), views) for index in chunks]
     return [torch.cat(column) for column in zip(*parts, strict=True)]
 
 

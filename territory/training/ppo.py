@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from territory.errors import BadInput
+from territory.models.symmetry import VIEWS, View, views_of
 from territory.training import distributed, losses
 from territory.training.agent import Agent
 from territory.training.build import make_envs, make_model, memory_layout
@@ -102,8 +103,9 @@ class PPO:
         self.model.train()
         measured: list[dict[str, Tensor]] = []
         advantages = self.team.gather(self.rollout.advantages).flatten()
-        for _ in range(self.config.update_epochs):
-            steps = [self._gradient_step(index, advantages) for index in self._shuffled()]
+        for number in range(self.config.update_epochs):
+            turned = self.config.augment and number > 0  # first as the games were seen: there the ratio must begin at 1
+            steps = [self._gradient_step(index, advantages, self._view(turned)) for index in self._shuffled()]
             epoch = self.team.average(*map(list, zip(*steps, strict=True)))
             measured += epoch
             if self._moved_enough(epoch):
@@ -141,11 +143,16 @@ class PPO:
         """The network as it is now, ready to play: shares its weights, so it goes on learning with the run."""
         return Agent(self.model, self.config.as_dict(), self.last.as_dict() if self.last else {})
 
-    def _gradient_step(self, index: Tensor, advantages: Tensor) -> tuple[dict[str, Tensor], float]:
-        """Learn from the samples ``index`` of the run; what was measured, and on which share of them here."""
+    def _gradient_step(self, index: Tensor, advantages: Tensor, view: View) -> tuple[dict[str, Tensor], float]:
+        """Learn from the samples ``index`` of the run; what was measured, and on which share of them here.
+
+        In another view than they were played in, the ratio weighs another policy, the network's in that view, by what
+        the one that played would have done: as right, and it is what makes the eight agree (Raileanu et al. 2021).
+        """
         own = self.team.own_rows(index, len(self.mask))
         share = len(own) / len(index)
         batch = self.rollout.rows(own if len(own) else index[:1] * 0)  # with nothing of its own: any sample, times 0
+        batch = batch if view == VIEWS[0] else batch.seen(view)
         if self.config.normalize_advantages:
             batch.advantages = losses.normalized(batch.advantages, among=advantages[index])
         loss, terms = self.loss(batch)
@@ -159,6 +166,13 @@ class PPO:
     def _shuffled(self) -> tuple[Tensor, ...]:
         order = torch.randperm(len(self.rollout) * self.team.size, generator=self.generator, device=self.device)
         return order.split(self.config.minibatch_size)
+
+    def _view(self, turned: bool) -> View:
+        """How a minibatch's boards lie: drawn among the views of their shape, or as they were."""
+        if not turned:
+            return VIEWS[0]
+        views = views_of(self.config.height, self.config.width)
+        return views[torch.randint(len(views), (), generator=self.generator, device=self.device)]
 
     def _moved_enough(self, epoch: list[dict[str, Tensor]]) -> bool:
         limit = self.config.target_kl

@@ -1,11 +1,12 @@
 """What was seen, done and earned between two updates, in arrays allocated once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from territory.models.symmetry import View
 from territory.training.advantages import gae
 from territory.training.policy import Decision
 
@@ -21,6 +22,12 @@ class Minibatch:
     log_probs: Tensor  # float32 (B,), under the policy that acted
     advantages: Tensor  # float32 (B,)
     returns: Tensor  # float32 (B,)
+
+    def seen(self, view: View) -> "Minibatch":
+        """The same samples with their boards laid another way: what was ordered and what was allowed turn along."""
+        places = view.of_actions().to(self.actions.device)
+        maps, masks = view.of_maps(self.maps), self.masks[:, places.argsort()]
+        return replace(self, maps=maps, masks=masks, actions=places[self.actions])
 
 
 class Rollout:

@@ -22,6 +22,7 @@ from territory.training.device import pick_device
         ({"learning_rate": "fast"}, "above 0, got 'fast'"),
         ({"ent_coef": -0.1}, "at least 0"),
         ({"warmup_updates": -1}, "at least 0, got -1"),
+        ({"augment": True, "update_epochs": 1}, "update_epochs of 2 or more"),
         ({"target_kl": 0}, "none or a number above 0"),
         ({"seed": 1_000_000}, "held out for evaluation"),
         ({"device": "tpu"}, "auto, cpu, cuda, mps"),

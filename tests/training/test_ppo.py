@@ -10,6 +10,7 @@ import torch
 
 from territory import models
 from territory.errors import BadInput
+from territory.models.symmetry import VIEWS
 from territory.training import PPO, TrainConfig, iterate, losses, train
 from territory.training.build import NORM_MODELS, make_model
 from territory.training.config import FIXED_SIZE_MODEL
@@ -123,6 +124,30 @@ def test_rows_are_numbered_by_step_then_game():
     batch = rollout.rows(torch.tensor([2 * SMALL.num_envs + 3]))
     assert torch.equal(batch.maps[0], rollout.maps[2, 3])
     assert batch.log_probs[0] == rollout.log_probs[2, 3]
+
+
+def test_a_minibatch_seen_otherwise_is_another_board_with_the_same_orders_turned():
+    ppo = PPO(SMALL)
+    ppo.collect()
+    batch = ppo.rollout.rows(torch.arange(16))
+    for view in VIEWS:
+        seen = batch.seen(view)
+        assert torch.equal(seen.maps, view.of_maps(batch.maps))
+        assert torch.equal(seen.masks[:, view.of_actions()], batch.masks)
+        assert seen.masks.gather(1, seen.actions[:, None]).all()
+        assert torch.equal(seen.actions >= 80, batch.actions >= 80)  # waiting stays waiting
+        assert torch.equal(seen.advantages, batch.advantages)
+    assert not torch.equal(batch.seen(VIEWS[2]).actions, batch.actions)
+
+
+def test_boards_are_turned_from_the_second_pass_on_so_that_the_ratio_still_begins_at_1(monkeypatch):
+    seen, ppo = [], PPO(dataclasses.replace(SMALL, augment=True, update_epochs=4))
+    one_step = ppo._gradient_step
+    monkeypatch.setattr(ppo, "_gradient_step", lambda *given: seen.append(given[-1]) or one_step(*given))
+    ppo.collect()
+    measured = ppo.improve()
+    assert set(seen[:2]) == {VIEWS[0]} and len(set(seen[2:])) > 1  # two minibatches a pass
+    assert measured["ratio_deviation"] < 3e-6
 
 
 @pytest.mark.parametrize("model", models.names())
