@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -21,6 +21,7 @@ def migrate(
     moments: int = 4096,
     rounds: int = 2,
     epochs: int = 8,
+    views: Literal[1, 8] | None = None,
     seed: int = 0,
     measure: int = 0,
 ) -> int:
@@ -34,6 +35,8 @@ def migrate(
         moments: Moments of games that the new network learns from.
         rounds: In the first the old agent plays, in the others the new one, with the old one as its judge.
         epochs: How often it goes over them.
+        views: 8 asks the old network about each board turned and mirrored too: the new one, which may be the same
+            network, learns in one view what eight saw. By default as its checkpoint says.
         seed: Of the games and the new weights.
         measure: Afterwards train it and a fresh network to 90 % of the last 100 games won, from this many seeds.
     """
@@ -43,7 +46,7 @@ def migrate(
 
     if Path(out).is_dir():
         raise BadInput(f"out is the file that the new agent goes into, and {out} is a folder")
-    agent = load_agent(old)
+    agent = load_agent(old).choosing(views=views)
     config = replace(migration.new_config(agent, new, norm), seed=seed)
     student, carried = migration.make_student(agent, config)
     print(format_table(carried, total=True), share_line(old, new, carried), sep="\n")
@@ -55,7 +58,7 @@ def migrate(
             f"values {like.value_error:.3f} apart",
             flush=True,
         )
-    save_agent(Agent(student.eval(), config.as_dict()), out)
+    save_agent(Agent(student.eval(), config.as_dict(), attack_threshold=agent.attack_threshold), out)
     print(f"{out}: see how strong it is: territory evaluate {out}")
     print(f"train it on: territory train {flags_of(replace(config, init=out))}")
     if measure:

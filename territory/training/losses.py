@@ -18,6 +18,12 @@ def entropy(log_probs: Tensor) -> Tensor:
     return -(log_probs.exp() * log_probs.masked_fill(log_probs == -torch.inf, 0.0)).sum(dim=-1)
 
 
+def kl_divergence(wanted: Tensor, log_probs: Tensor) -> Tensor:
+    """What choices of the ``wanted`` policy surprise one who expects the other, ``(B,)`` in nats; both ``(B, A)``."""
+    surprise = (wanted - log_probs).masked_fill(wanted == -torch.inf, 0.0)  # infinity less infinity where masked
+    return (wanted.exp() * surprise).sum(dim=-1)
+
+
 def chosen(log_probs: Tensor, actions: Tensor) -> Tensor:
     """Log-probability ``(B,)`` of each row's action ``(B,)`` int64."""
     return log_probs.gather(-1, actions.unsqueeze(-1)).squeeze(-1)

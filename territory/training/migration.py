@@ -20,6 +20,7 @@ from territory.errors import BadInput
 from territory.training.agent import Agent
 from territory.training.build import make_model
 from territory.training.config import TrainConfig
+from territory.training.losses import kl_divergence
 from territory.training.policy import answer, greedy
 from territory.training.ppo import iterate
 from territory.training.recorded import GAMES_AT_ONCE, Moments, watch_games
@@ -84,7 +85,7 @@ def teach(
         raise BadInput(f"expected at least one round and a moment for each, got {rounds} rounds, {moments} moments")
     seen = None
     for number in range(rounds):
-        player = _drawing(old) if number == 0 else Agent(student)
+        player = _drawing(old) if number == 0 else Agent(student, attack_threshold=old.attack_threshold)
         first_map = config.seed + number * GAMES_AT_ONCE
         part = watch_games(player, moments // rounds, EVERY, first_map, **config.world())
         seen = part if seen is None else seen + part
@@ -109,28 +110,30 @@ def distil(
     learned, held_out = moments.split(0.9)
     if not len(learned) or not len(held_out):
         raise BadInput("expected moments of at least two games, to learn from one and to measure on another")
-    wanted, held_out_wanted = (_answers(teacher, part, views) for part in (learned, held_out))
-    optimizer = torch.optim.Adam(student.parameters(), lr=LEARNING_RATE)
-    steps = epochs * -(-len(learned) // MINIBATCH)
-    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1, 0.01, max(1, steps))
-    order = np.random.default_rng(seed)
+    wanted, held_out_wanted = (answers(teacher, part, views) for part in (learned, held_out))
     yield _likeness(len(moments), 0, student, held_out, held_out_wanted)
-    for epoch in range(1, epochs + 1):
-        student.train()
-        for index in np.array_split(order.permutation(len(learned)), steps // epochs):
-            log_probs, values = _forward(student, learned.where(index))
-            value_error = (values - wanted[1][index]).square().mean()
-            optimizer.zero_grad()
-            (_kl(wanted[0][index], log_probs) + VALUE_WEIGHT * value_error).backward()
-            optimizer.step()
-            schedule.step()
+    for epoch in imitate(student, learned, wanted, epochs, seed):
         yield _likeness(len(moments), epoch, student, held_out, held_out_wanted)
 
 
-def _kl(wanted: Tensor, log_probs: Tensor) -> Tensor:
-    """KL divergence, in nats, of log-probabilities (S, 90) from the wanted ones, mean over S."""
-    surprise = (wanted - log_probs).masked_fill(wanted == -torch.inf, 0.0)  # infinity less infinity where masked
-    return (wanted.exp() * surprise).sum(-1).mean()
+def imitate(
+    student: nn.Module, moments: Moments, wanted: tuple[Tensor, Tensor], epochs: int, seed: int = 0
+) -> Iterator[int]:
+    """Correct a network towards the wanted `answers` to these moments; hands out the number of each epoch done."""
+    optimizer = torch.optim.Adam(student.parameters(), lr=LEARNING_RATE)
+    steps = epochs * -(-len(moments) // MINIBATCH)
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1, 0.01, max(1, steps))
+    order = np.random.default_rng(seed)
+    for epoch in range(1, epochs + 1):
+        student.train()
+        for index in np.array_split(order.permutation(len(moments)), steps // epochs):
+            log_probs, values = _forward(student, moments.where(index))
+            value_error = (values - wanted[1][index]).square().mean()
+            optimizer.zero_grad()
+            (kl_divergence(wanted[0][index], log_probs).mean() + VALUE_WEIGHT * value_error).backward()
+            optimizer.step()
+            schedule.step()
+        yield epoch
 
 
 def _forward(model: nn.Module, moments: Moments, views: int = 1) -> tuple[Tensor, Tensor]:
@@ -138,20 +141,20 @@ def _forward(model: nn.Module, moments: Moments, views: int = 1) -> tuple[Tensor
 
 
 @torch.no_grad()
-def _answers(model: nn.Module, moments: Moments, views: int = 1) -> list[Tensor]:
-    """Log-probabilities (S, 90) and values (S,), in evaluation mode."""
+def answers(model: nn.Module, moments: Moments, views: int = 1) -> tuple[Tensor, Tensor]:
+    """Log-probabilities (S, 90) and values (S,) that a network gives, in evaluation mode."""
     model.eval()
     chunks = np.array_split(np.arange(len(moments)), -(-len(moments) // MINIBATCH))
-    parts = [_forward(model, moments.where(index), views) for index in chunks]
-    return [torch.cat(column) for column in zip(*parts, strict=True)]
+    log_probs, values = zip(*(_forward(model, moments.where(index), views) for index in chunks), strict=True)
+    return torch.cat(log_probs), torch.cat(values)
 
 
-def _likeness(seen: int, epoch: int, student: nn.Module, held_out: Moments, wanted: list[Tensor]) -> Likeness:
-    log_probs, values = _answers(student, held_out)
+def _likeness(seen: int, epoch: int, student: nn.Module, held_out: Moments, wanted: tuple[Tensor, Tensor]) -> Likeness:
+    log_probs, values = answers(student, held_out)
     return Likeness(
         seen,
         epoch,
-        kl=_kl(wanted[0], log_probs).item(),
+        kl=kl_divergence(wanted[0], log_probs).mean().item(),
         value_error=(values - wanted[1]).square().mean().sqrt().item(),
         same_choice=(greedy(log_probs) == greedy(wanted[0])).float().mean().item(),
     )
