@@ -22,6 +22,7 @@ def migrate(
     rounds: int = 2,
     epochs: int = 8,
     views: Literal[1, 8] | None = None,
+    power: float = 1.0,
     seed: int = 0,
     measure: int = 0,
 ) -> int:
@@ -37,6 +38,8 @@ def migrate(
         epochs: How often it goes over them.
         views: 8 asks the old network about each board turned and mirrored too: the new one, which may be the same
             network, learns in one view what eight saw. By default as its checkpoint says.
+        power: Above 1 the new network learns to be more decided about the direction of an attack than the old one:
+            its probabilities of directions are raised to this power.
         seed: Of the games and the new weights.
         measure: Afterwards train it and a fresh network to 90 % of the last 100 games won, from this many seeds.
     """
@@ -50,7 +53,7 @@ def migrate(
     config = replace(migration.new_config(agent, new, norm), seed=seed)
     student, carried = migration.make_student(agent, config)
     print(format_table(carried, total=True), share_line(old, new, carried), sep="\n")
-    for like in migration.teach(student, agent, config, moments, rounds, epochs):
+    for like in migration.teach(student, agent, config, moments, rounds, epochs, power):
         if like.epoch == 0:
             print(f"learning to answer alike on {like.moments:,} moments, of {migration.EVERY * like.moments:,} steps:")
         print(

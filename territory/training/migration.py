@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from territory.envs.seats import Policy
 from territory.errors import BadInput
 from territory.training.agent import Agent
+from territory.training.aim import aim_error, decided
 from territory.training.build import make_model
 from territory.training.config import TrainConfig
 from territory.training.losses import kl_divergence
@@ -29,6 +30,7 @@ LEARNING_RATE = 1e-3
 MINIBATCH = 128
 EVERY = 4  # steps of a game from one moment that is learned to the next
 VALUE_WEIGHT = 0.5  # as PPO's own
+AIM_WEIGHT = 1.0
 WINDOW = 100  # games behind a win rate
 
 
@@ -78,7 +80,7 @@ def new_config(old: Agent, name: str, norm: str) -> TrainConfig:
 
 
 def teach(
-    student: nn.Module, old: Agent, config: TrainConfig, moments: int, rounds: int, epochs: int
+    student: nn.Module, old: Agent, config: TrainConfig, moments: int, rounds: int, epochs: int, power: float = 1.0
 ) -> Iterator[Likeness]:
     """Record games in rounds and `distil`: the old agent's, with its actions drawn; then the student's own."""
     if not 1 <= rounds <= moments:
@@ -89,7 +91,7 @@ def teach(
         first_map = config.seed + number * GAMES_AT_ONCE
         part = watch_games(player, moments // rounds, EVERY, first_map, **config.world())
         seen = part if seen is None else seen + part
-        yield from distil(student, old.model, seen, epochs, config.seed, old.views)
+        yield from distil(student, old.model, seen, epochs, config.seed, old.views, power)
 
 
 def _drawing(agent: Agent) -> Policy:
@@ -98,28 +100,48 @@ def _drawing(agent: Agent) -> Policy:
 
 
 def distil(
-    student: nn.Module, teacher: nn.Module, moments: Moments, epochs: int, seed: int = 0, views: int = 1
+    student: nn.Module,
+    teacher: nn.Module,
+    moments: Moments,
+    epochs: int,
+    seed: int = 0,
+    views: int = 1,
+    power: float = 1.0,
 ) -> Iterator[Likeness]:
     """Teach a network another one's policy and value; hands out how alike they are before and after each epoch.
 
     ``views``: of each board, 1 or 8, that the teacher is asked about; a student can learn in one what it saw in eight.
+    ``power``: above 1, the student is to be more `decided` about directions than its teacher.
     A tenth of the games is only looked at, never learned from.
     """
-    if epochs < 0:
-        raise BadInput(f"epochs must be 0 or more, got {epochs}")
+    if epochs < 0 or not power >= 1:
+        raise BadInput(f"epochs must be 0 or more and power at least 1, got {epochs} and {power}")
     learned, held_out = moments.split(0.9)
     if not len(learned) or not len(held_out):
         raise BadInput("expected moments of at least two games, to learn from one and to measure on another")
-    wanted, held_out_wanted = (answers(teacher, part, views) for part in (learned, held_out))
+    wanted, held_out_wanted = (_wanted(teacher, part, views, power) for part in (learned, held_out))
     yield _likeness(len(moments), 0, student, held_out, held_out_wanted)
-    for epoch in imitate(student, learned, wanted, epochs, seed):
+    for epoch in imitate(student, learned, wanted, epochs, seed, AIM_WEIGHT if power > 1 else 0.0):
         yield _likeness(len(moments), epoch, student, held_out, held_out_wanted)
 
 
+def _wanted(teacher: nn.Module, moments: Moments, views: int, power: float) -> tuple[Tensor, Tensor]:
+    log_probs, values = answers(teacher, moments, views)
+    return (decided(log_probs, power) if power > 1 else log_probs), values
+
+
 def imitate(
-    student: nn.Module, moments: Moments, wanted: tuple[Tensor, Tensor], epochs: int, seed: int = 0
+    student: nn.Module,
+    moments: Moments,
+    wanted: tuple[Tensor, Tensor],
+    epochs: int,
+    seed: int = 0,
+    aim_weight: float = 0.0,
 ) -> Iterator[int]:
-    """Correct a network towards the wanted `answers` to these moments; hands out the number of each epoch done."""
+    """Correct a network towards the wanted `answers` to these moments; hands out the number of each epoch done.
+
+    ``aim_weight``: of an error of its own for where to attack (see `aim_error`).
+    """
     optimizer = torch.optim.Adam(student.parameters(), lr=LEARNING_RATE)
     steps = epochs * -(-len(moments) // MINIBATCH)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1, 0.01, max(1, steps))
@@ -130,7 +152,10 @@ def imitate(
             log_probs, values = _forward(student, moments.where(index))
             value_error = (values - wanted[1][index]).square().mean()
             optimizer.zero_grad()
-            (kl_divergence(wanted[0][index], log_probs).mean() + VALUE_WEIGHT * value_error).backward()
+            error = kl_divergence(wanted[0][index], log_probs).mean() + VALUE_WEIGHT * value_error
+            if aim_weight:
+                error = error + aim_weight * aim_error(wanted[0][index], log_probs)
+            error.backward()
             optimizer.step()
             schedule.step()
         yield epoch
