@@ -41,6 +41,7 @@ from territory.interpret.tables import (
     spread_table,
     untrained_like,
 )
+from territory.interpret.turning import Turning, likeliest_direction, turning
 from territory.interpret.what_if import density_by_player, imagine
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "ReplayRecord",
     "Sample",
     "Sensitivity",
+    "Turning",
     "attention_maps",
     "attention_modules",
     "attention_moved",
@@ -89,6 +91,7 @@ __all__ = [
     "layers_of",
     "lift",
     "lift_table",
+    "likeliest_direction",
     "log_loss",
     "occlusion",
     "one_key_map",
@@ -108,6 +111,7 @@ __all__ = [
     "to_cells",
     "to_tiles",
     "total_variation",
+    "turning",
     "untrained_like",
     "vacated",
     "with_stat",

@@ -1,0 +1,64 @@
+"""Does an agent see where? Turn its board, and the direction that it would attack in must turn along."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from territory.errors import BadInput
+from territory.models.symmetry import VIEWS, View
+from territory.world.actions import NUM_BUILDS, NUM_DIRECTIONS, NUM_INTENSITIES, Direction
+
+ATTACKS = NUM_DIRECTIONS * NUM_INTENSITIES * NUM_BUILDS  # they come first among the actions
+
+
+@dataclass(frozen=True)
+class Turning:
+    """Over B boards and the views in which the direction that was chosen would be another one; shares."""
+
+    boards: int  # those with somebody to attack
+    along: float  # the direction turned with the board: it came from the board
+    stayed: float  # the same compass direction whichever way the board lay: a favourite
+    favourite: str  # the direction chosen most often on the boards as they lie
+    favoured: float  # share of boards on which it was
+
+
+def turning(model: nn.Module, maps: Tensor, stats: Tensor, masks: Tensor) -> Turning:
+    """What becomes of the likeliest direction when square boards are turned and mirrored.
+
+    ``maps`` uint8 ``(B, 5, S, S)``, ``stats`` ``(B, 16)``, ``masks`` bool ``(B, 90)``: an agent that looks at its map
+    turns along always; one that chooses without looking, by chance.
+
+    Raises:
+        BadInput: maps that are not square, or no board on which there is anybody to attack.
+    """
+    if maps.shape[-1] != maps.shape[-2]:
+        raise BadInput(f"a quarter turn needs square maps, got {tuple(maps.shape[-2:])}")
+    able = masks[:, :ATTACKS].any(1)
+    if not able.any():
+        raise BadInput("on none of these boards is there anybody to attack: take them from the middle of games")
+    maps, stats, masks = maps[able], stats[able], masks[able]
+    here = likeliest_direction(model, maps, stats, masks)
+    along, stayed = zip(*(_compare(model, view, here, maps, stats, masks) for view in VIEWS[1:]), strict=True)
+    counts = np.bincount(here.numpy(), minlength=NUM_DIRECTIONS)
+    shares = (torch.cat(each).float().mean().item() for each in (along, stayed))
+    return Turning(len(here), *shares, Direction(counts.argmax()).name, counts.max().item() / len(here))
+
+
+@torch.no_grad()
+def likeliest_direction(model: nn.Module, maps: Tensor, stats: Tensor, masks: Tensor) -> Tensor:
+    """The direction ``(B,)`` int64, 0 to 7 clockwise from north, that most of the probability of attacking is in."""
+    logits = model.eval()(maps, stats)[0].masked_fill(~masks, -torch.inf)
+    return logits[:, :ATTACKS].unflatten(1, (NUM_DIRECTIONS, -1)).logsumexp(2).argmax(1)
+
+
+def _compare(
+    model: nn.Module, view: View, here: Tensor, maps: Tensor, stats: Tensor, masks: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Whether the direction turned along, and whether it stayed, where these are not the same."""
+    places = view.of_actions()
+    there = likeliest_direction(model, view.of_maps(maps), stats, masks[:, places.argsort()])
+    expected = places[here * (ATTACKS // NUM_DIRECTIONS)] // (ATTACKS // NUM_DIRECTIONS)
+    differs = expected != here
+    return (there == expected)[differs], (there == here)[differs]
