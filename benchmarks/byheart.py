@@ -21,7 +21,7 @@ from territory.profiling import format_table
 from territory.training import TrainConfig, load_agent
 from territory.training.build import make_model
 from territory.training.losses import kl_divergence
-from territory.training.migration import answers, imitate
+from territory.training.migration import answers, imitate, with_dice
 from territory.training.recorded import Moments, watch_games
 
 TEACHER = "tokens"
@@ -52,10 +52,7 @@ def main() -> None:
 def record(seed: int, moments: int) -> tuple[Moments, Moments]:
     """Two halves of the games that the teacher plays with dice, on maps that no other seed has."""
     teacher, world = load_agent(TEACHER), {"num_bots": 5, "opponents": "nation"}
-    played = watch_games(
-        lambda obs, mask: teacher.act(obs, mask, deterministic=False), moments, EVERY, 1000 * seed, **world
-    )
-    return played.split(0.5, seed)
+    return watch_games(with_dice(teacher), moments, EVERY, 1000 * seed, **world).split(0.5, seed)
 
 
 def learn(name: str, seed: int, learned: Moments, others: Moments, epochs: int) -> Told:

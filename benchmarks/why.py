@@ -8,7 +8,7 @@ runs of the two stand in the table for comparison. Each finished run is added to
 import argparse
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,13 @@ from torch import Tensor, nn
 
 from benchmarks.learning import BOTS, DATA, HABITS, LARGER_HABITS, load, reached, save, spread, trained
 from territory import models
-from territory.models.attention import MAP_CHANNELS, Attention
+from territory.models.attention import MAP_CHANNELS
 from territory.models.attention import MAP_FEATURES as ATTENTION_FEATURES
 from territory.models.baseline import MAP_FEATURES as BASELINE_FEATURES
 from territory.models.blocks import initialise, make_norm
 from territory.profiling import format_table
 from territory.training import PPO, TrainConfig
+from territory.training.build import model_options
 from territory.training.seeds import interquartile_mean
 
 SIDE = 128
@@ -84,18 +85,18 @@ class Variant:
 
     model: str
     change: Change = lambda model: None
-    habits: tuple[tuple[str, Any], ...] = ()
+    habits: dict[str, Any] = field(default_factory=dict)
 
 
 VARIANTS = {
     "baseline, group norm": Variant("baseline", _normalised),
     "baseline, mean pool": Variant("baseline", _pooled),
     "baseline, norm and pool": Variant("baseline", _both),
-    "baseline, learning rate 3e-4": Variant("baseline", habits=tuple(LOW.items())),
+    "baseline, learning rate 3e-4": Variant("baseline", habits=LOW),
     "attention, no norm": Variant("attention", _not_normalised),
     "attention, no gates": Variant("attention", _not_gated),
     "attention, flatten": Variant("attention", _flattened),
-    "attention, learning rate 3e-4": Variant("attention", habits=tuple(LOW.items())),
+    "attention, learning rate 3e-4": Variant("attention", habits=LOW),
 }
 PEERS = ("baseline", "attention")  # trained by benchmarks.learning
 
@@ -103,7 +104,7 @@ PEERS = ("baseline", "attention")  # trained by benchmarks.learning
 def build(name: str) -> nn.Module:
     """A freshly initialised network of that name; ``torch.manual_seed`` decides its weights."""
     kind = VARIANTS[name]
-    model = Attention(norm="group") if kind.model == "attention" else models.build(kind.model)
+    model = models.build(kind.model, **model_options(TrainConfig(kind.model)))
     kind.change(model)
     initialise(model)  # first weights as each network makes its own
     return model
@@ -131,9 +132,7 @@ def train(name: str, seed: int, steps: int) -> dict[str, Any]:
     print(f"training {name}, seed {seed}", file=sys.stderr, flush=True)
     world = {"height": SIDE, "width": SIDE, "num_bots": BOTS[SIDE]}
     kind = VARIANTS[name]
-    config = TrainConfig(
-        kind.model, **HABITS | LARGER_HABITS | dict(kind.habits), **world, seed=seed, total_timesteps=steps
-    )
+    config = TrainConfig(kind.model, **HABITS | LARGER_HABITS | kind.habits, **world, seed=seed, total_timesteps=steps)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)  # as training seeds the registry's networks
         model = build(name)

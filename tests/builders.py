@@ -64,3 +64,15 @@ def everyone(world: World, agent: int = WAIT, others: int = WAIT) -> np.ndarray:
 def random_actions(masks: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """One allowed action for each row of masks (N, 90), uniformly."""
     return np.argmax(generator.random(masks.shape) * masks, axis=1)
+
+
+def random_moments(games: int, side: int = 64, allowed: float = 0.3) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Observations and masks of no game that was ever played; waiting is always allowed."""
+    random = np.random.default_rng(0)
+    obs = {
+        "map": random.integers(0, 256, (games, 5, side, side), dtype=np.uint8),
+        "global": random.normal(size=(games, 16)).astype(np.float32),
+    }
+    masks = random.random((games, 90)) < allowed
+    masks[:, WAIT] = True
+    return obs, masks

@@ -47,7 +47,7 @@ def test_one_property_is_moved_and_everything_else_stays(name, peer, changed):
 def test_another_learning_rate_is_no_other_network():
     for peer in why.PEERS:
         name = f"{peer}, learning rate 3e-4"
-        assert parts(name) == parts(peer) and dict(why.VARIANTS[name].habits) == why.LOW
+        assert parts(name) == parts(peer) and why.VARIANTS[name].habits == why.LOW
 
 
 @pytest.mark.parametrize(("name", "keeps"), [("attention, flatten", True), ("baseline, mean pool", False)])

@@ -8,9 +8,7 @@ from torch import Tensor, nn
 
 from territory.errors import BadInput
 from territory.models.symmetry import VIEWS, View
-from territory.world.actions import NUM_BUILDS, NUM_DIRECTIONS, NUM_INTENSITIES, Direction
-
-ATTACKS = NUM_DIRECTIONS * NUM_INTENSITIES * NUM_BUILDS  # they come first among the actions
+from territory.world.actions import FIRST_WAIT, NUM_DIRECTIONS, NUM_ORDERS, Direction
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ def turning(model: nn.Module, maps: Tensor, stats: Tensor, masks: Tensor) -> Tur
     """
     if maps.shape[-1] != maps.shape[-2]:
         raise BadInput(f"a quarter turn needs square maps, got {tuple(maps.shape[-2:])}")
-    able = masks[:, :ATTACKS].any(1)
+    able = masks[:, :FIRST_WAIT].any(1)
     if not able.any():
         raise BadInput("on none of these boards is there anybody to attack: take them from the middle of games")
     maps, stats, masks = maps[able], stats[able], masks[able]
@@ -50,7 +48,7 @@ def turning(model: nn.Module, maps: Tensor, stats: Tensor, masks: Tensor) -> Tur
 def likeliest_direction(model: nn.Module, maps: Tensor, stats: Tensor, masks: Tensor) -> Tensor:
     """The direction ``(B,)`` int64, 0 to 7 clockwise from north, that most of the probability of attacking is in."""
     logits = model.eval()(maps, stats)[0].masked_fill(~masks, -torch.inf)
-    return logits[:, :ATTACKS].unflatten(1, (NUM_DIRECTIONS, -1)).logsumexp(2).argmax(1)
+    return logits[:, :FIRST_WAIT].unflatten(1, (NUM_DIRECTIONS, -1)).logsumexp(2).argmax(1)
 
 
 def _compare(
@@ -59,6 +57,6 @@ def _compare(
     """Whether the direction turned along, and whether it stayed, where these are not the same."""
     places = view.of_actions()
     there = likeliest_direction(model, view.of_maps(maps), stats, masks[:, places.argsort()])
-    expected = places[here * (ATTACKS // NUM_DIRECTIONS)] // (ATTACKS // NUM_DIRECTIONS)
+    expected = places[here * NUM_ORDERS] // NUM_ORDERS
     differs = expected != here
     return (there == expected)[differs], (there == here)[differs]

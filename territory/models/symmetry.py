@@ -11,9 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from territory.world.actions import NUM_ACTIONS, NUM_BUILDS, NUM_DIRECTIONS, NUM_INTENSITIES
-
-ORDERS = NUM_INTENSITIES * NUM_BUILDS  # actions of one direction, which lie together
+from territory.world.actions import FIRST_WAIT, NUM_ACTIONS, NUM_DIRECTIONS, NUM_ORDERS
 
 
 class View(NamedTuple):
@@ -33,8 +31,8 @@ class View(NamedTuple):
         """
         compass = torch.arange(NUM_DIRECTIONS)  # clockwise from north, two to a quarter
         seen = ((-compass if self.mirrored else compass) - 2 * self.turns) % NUM_DIRECTIONS
-        attacks = seen[:, None] * ORDERS + torch.arange(ORDERS)
-        return torch.cat([attacks.flatten(), torch.arange(attacks.numel(), NUM_ACTIONS)])  # waiting has no direction
+        attacks = seen[:, None] * NUM_ORDERS + torch.arange(NUM_ORDERS)
+        return torch.cat([attacks.flatten(), torch.arange(FIRST_WAIT, NUM_ACTIONS)])  # waiting has no direction
 
 
 VIEWS = tuple(View(turns, mirrored) for turns in range(4) for mirrored in (False, True))  # the board itself is first

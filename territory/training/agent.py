@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from territory.errors import BadInput
+from territory.models.symmetry import VIEWS
 from territory.training import checkpoint as files
 from territory.training.policy import ATTACK_THRESHOLD, answer, decide
 
 SHIPPED = Path(__file__).parent.parent / "checkpoints"
 RUNS = Path("runs")
-VIEWS = (1, 8)  # how many of its board an agent may ask its network about
 
 
 class Agent:
@@ -41,7 +41,7 @@ class Agent:
         """
         if not 0 < attack_threshold <= 1:  # at 0 an agent with nobody to attack would attack
             raise BadInput(f"attack_threshold is a probability above 0, at most 1; got {attack_threshold}")
-        if views not in VIEWS:
+        if views not in (1, len(VIEWS)):
             raise BadInput(f"views is 1 (the board as it lies) or 8 (turned and mirrored too); got {views!r}")
         self.model = model
         self.config = dict(config or {})

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from territory.training.losses import kl_divergence
-from territory.training.policy import FIRST_WAIT
-from territory.world.actions import NUM_DIRECTIONS
+from territory.world.actions import FIRST_WAIT, NUM_DIRECTIONS
 
 
 def decided(log_probs: Tensor, power: float) -> Tensor:

@@ -87,15 +87,15 @@ def teach(
         raise BadInput(f"expected at least one round and a moment for each, got {rounds} rounds, {moments} moments")
     seen = None
     for number in range(rounds):
-        player = _drawing(old) if number == 0 else Agent(student, attack_threshold=old.attack_threshold)
+        player = with_dice(old) if number == 0 else Agent(student, attack_threshold=old.attack_threshold)
         first_map = config.seed + number * GAMES_AT_ONCE
         part = watch_games(player, moments // rounds, EVERY, first_map, **config.world())
         seen = part if seen is None else seen + part
         yield from distil(student, old.model, seen, epochs, config.seed, old.views, power)
 
 
-def _drawing(agent: Agent) -> Policy:
-    """Its policy with actions drawn, so that its games differ."""
+def with_dice(agent: Agent) -> Policy:
+    """An agent's policy with actions drawn, so that its games differ."""
     return lambda obs, mask: agent.act(obs, mask, deterministic=False)
 
 

@@ -9,10 +9,9 @@ from torch import Tensor, nn
 from territory.models.symmetry import ask, views_of
 from territory.training.distributed import ALONE, Team
 from territory.training.losses import chosen, masked_log_softmax
-from territory.world.actions import NUM_BUILDS, NUM_INTENSITIES, Direction
+from territory.world.actions import FIRST_WAIT
 
 ATTACK_THRESHOLD = 0.5  # attack once it is likelier than waiting
-FIRST_WAIT = Direction.WAIT * NUM_INTENSITIES * NUM_BUILDS  # attacks have lower indices, kinds of waiting this and up
 
 
 class Decision(NamedTuple):

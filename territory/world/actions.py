@@ -31,7 +31,9 @@ INTENSITIES = (0.15, 0.30, 0.45, 0.60, 0.75)
 NUM_DIRECTIONS = 8  # those that attack; WAIT is not among them
 NUM_INTENSITIES = len(INTENSITIES)
 NUM_BUILDS = 2
-NUM_ACTIONS = len(Direction) * NUM_INTENSITIES * NUM_BUILDS
+NUM_ORDERS = NUM_INTENSITIES * NUM_BUILDS  # actions of one direction, which lie together
+NUM_ACTIONS = len(Direction) * NUM_ORDERS
+FIRST_WAIT = Direction.WAIT * NUM_ORDERS  # attacks have lower indices, kinds of waiting this and up
 
 # One step in each direction as (row, column): rows grow southwards, columns eastwards.
 OFFSETS = np.array([(-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1)], dtype=np.int64)

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from builders import board
 
 from territory.models import build
 from territory.models.symmetry import VIEWS, ask, views_of
 from territory.world.actions import NUM_ACTIONS, Direction, encode
-from tests.builders import board
 
 
 def _asymmetric() -> np.ndarray:

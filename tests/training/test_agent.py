@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from builders import random_moments
 
 import territory
 from territory import models
@@ -22,14 +23,7 @@ def agent() -> Agent:
 
 @pytest.fixture
 def batch():
-    random = np.random.default_rng(0)
-    obs = {
-        "map": random.integers(0, 256, (6, 5, 64, 64), dtype=np.uint8),
-        "global": random.normal(size=(6, 16)).astype(np.float32),
-    }
-    masks = random.random((6, 90)) < 0.3
-    masks[:, 80] = True
-    return obs, masks
+    return random_moments(6)
 
 
 def one(obs, game=0):

@@ -8,7 +8,6 @@ import torch
 
 from territory import models
 from territory.errors import BadInput
-from territory.models.symmetry import VIEWS
 from territory.training import RandomPolicy
 from territory.training.aim import aim_error, decided
 from territory.training.losses import masked_log_softmax
@@ -73,7 +72,7 @@ def test_a_favourite_direction_is_unlearned_from_ones_own_eight_views():
     shares = [directions(answers(each, moments)[0]).mean(0).numpy() for each in (network, student)]
     favourite = [share[1] / share.sum() for share in shares]
     assert favourite[0] > 0.3 and favourite[1] < 0.6 * favourite[0]
-    assert len(VIEWS) == 8 and np.isfinite(shares).all()
+    assert np.isfinite(shares).all()
 
 
 def test_a_power_below_one_is_refused():

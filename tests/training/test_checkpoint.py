@@ -54,25 +54,26 @@ def test_the_network_comes_back_with_its_weights(path, content):
     assert not model.training
 
 
-def test_half_precision_halves_the_file_and_rounds_the_weights(tmp_path, content):
+def shipped_in(bits, content, path):
+    """The network, its arrays in so many bits, the network that comes back, and the bytes of the file."""
     model = files.build_model(content)
     small = Checkpoint(content.model, content.options, {})
-    small.add_group(files.MODEL, files.model_arrays(model, bits=16))
-    files.write(tmp_path / "half.safetensors", small)
-    again = files.build_model(files.read(tmp_path / "half.safetensors"))
-    assert (tmp_path / "half.safetensors").stat().st_size < 2.1 * 517_982
+    small.add_group(files.MODEL, files.model_arrays(model, bits=bits))
+    files.write(path, small)
+    return model, small, files.build_model(files.read(path)), path.stat().st_size
+
+
+def test_half_precision_halves_the_file_and_rounds_the_weights(tmp_path, content):
+    model, _, again, size = shipped_in(16, content, tmp_path / "half.safetensors")
+    assert size < 2.1 * 517_982
     for one, other in zip(model.parameters(), again.parameters(), strict=True):
         assert other.dtype == torch.float32
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
 
 
 def test_bytes_quarter_the_file_and_every_weight_is_within_half_a_step_of_its_row(tmp_path, content):
-    model = files.build_model(content)
-    small = Checkpoint(content.model, content.options, {})
-    small.add_group(files.MODEL, files.model_arrays(model, bits=8))
-    files.write(tmp_path / "small.safetensors", small)
-    again = files.build_model(files.read(tmp_path / "small.safetensors"))
-    assert (tmp_path / "small.safetensors").stat().st_size < 1.1 * 517_982
+    model, small, again, size = shipped_in(8, content, tmp_path / "small.safetensors")
+    assert size < 1.1 * 517_982
     for one, other in zip(model.parameters(), again.parameters(), strict=True):
         assert other.dtype == torch.float32
         step = one.detach().abs().reshape(len(one), -1).amax(1) / 127 if one.ndim > 1 else torch.zeros(len(one))
