@@ -113,7 +113,9 @@ def main() -> None:
         if asked.games and (asked.against is None or who in asked.against)
         for row in compare(name, agent, who, number, asked.games)
     ]
-    print(format_table(rows), format_table([turned(name, agent) for name, agent in agents.items()]), sep="\n\n")
+    if rows:
+        print(format_table(rows), end="\n\n")
+    print(format_table([turned(name, agent) for name, agent in agents.items()]))
 
 
 def compare(name: str, agent: Agent, opponents: str, num_bots: int, games: int) -> list[Seen]:

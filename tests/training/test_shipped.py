@@ -2,9 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 
 import territory
+from territory.interpret import turning
 from territory.training.agent import shipped
+from territory.training.migration import with_dice
+from territory.training.recorded import watch_games
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +23,7 @@ def played(agent):
 
 
 def test_it_says_how_it_was_trained_and_what_it_reached(agent):
-    assert shipped() == ("attention", "baseline", "tokens", "tokens-crowds")
+    assert shipped() == ("attention", "baseline", "tokens", "tokens-aimed", "tokens-crowds")
     assert agent.config["num_bots"] == 5 and agent.config["norm"] == "group"
     assert agent.progress["step"] == 102_144
     (reached,) = agent.results.values()
@@ -58,6 +62,16 @@ def test_tokens_crowds_wins_far_more_than_its_share_of_fifty_one_players():
     assert crowds.config["opponents"] == "5xnation+50xmixed" and crowds.attack_threshold == 0.3
     assert crowds.results["50 x mixed"]["games"] == 64
     assert territory.evaluate(crowds, num_bots=50, opponents="mixed", games=16).win_rate > 1 / 5
+
+
+def test_tokens_aimed_sees_where_as_the_agent_that_it_was_taught_by_does_not():
+    aimed, crowds = (territory.load_agent(name) for name in ("tokens-aimed", "tokens-crowds"))
+    assert {reached["games"] for reached in aimed.results.values()} == {256} and len(aimed.results) == 4
+    assert aimed.attack_threshold == crowds.attack_threshold and aimed.views == 1
+    seen = watch_games(with_dice(aimed), 96, every=8, num_bots=5, opponents="nation")
+    boards = [torch.from_numpy(each) for each in (seen.maps, seen.stats, seen.masks)]
+    assert turning(aimed.model, *boards).along > 1 / 2
+    assert turning(crowds.model, *boards).along < 1 / 5
 
 
 def test_baseline_wins_against_bots():
