@@ -127,6 +127,10 @@ def joined(device: str) -> Iterator[Team]:
         if local >= torch.cuda.device_count():
             raise BadInput(f"{local + 1} processes on a machine with {torch.cuda.device_count()} GPUs: start fewer")
         torch.cuda.set_device(local)  # from here on, "cuda" is this one
+    # Its functions have the group that exists when it is first imported as their default argument. The first optimiser
+    # would import it, and gloo's threads, kept alive by that, now and then abort a process that has done all its work.
+    from torch.distributed.nn import functional  # noqa: F401
+
     dist.init_process_group("cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo")
     try:
         yield team()

@@ -21,11 +21,29 @@ SMALL = TrainConfig(
 )  # fmt: skip
 
 
-def torchrun(tmp_path, *flags: str) -> subprocess.CompletedProcess:
+def torchrun(tmp_path, *flags: str, program=("-m", "territory")) -> subprocess.CompletedProcess:
     """``territory train`` in two processes."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command += ["-m", "territory", "train", *flags, "--runs-dir", str(tmp_path)]
+    command += [*program, "train", *flags, "--runs-dir", str(tmp_path)]
     return subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
+
+
+AFTER_THE_RUN = """
+import os, pathlib, sys
+from territory.cli import main
+assert main(sys.argv[1:]) == 0
+threads = [task.joinpath("comm").read_text().strip() for task in pathlib.Path("/proc/self/task").iterdir()]
+print(os.environ["RANK"], "left:", [name for name in threads if "gloo" in name])
+"""
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="only Linux lists a process's threads there")
+def test_no_thread_of_the_team_outlives_the_run(tmp_path):
+    """One that did would now and then abort a process that has done all its work."""
+    (script := tmp_path / "after.py").write_text(AFTER_THE_RUN)
+    done = torchrun(tmp_path, *flags_of(replace(SMALL, total_timesteps=64)), program=[str(script)])
+    assert done.returncode == 0, done.stderr
+    assert sorted(line for line in done.stdout.splitlines() if "left:" in line) == ["0 left: []", "1 left: []"]
 
 
 def flags_of(config: TrainConfig) -> list[str]:
