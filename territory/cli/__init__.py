@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from territory.cli.aim import aim, branch
 from territory.cli.interpret import interpret
 from territory.cli.league import league
 from territory.cli.migrate import migrate
@@ -51,6 +52,8 @@ def _commands(args: list[str]) -> dict[str, Callable[..., Any]]:
     return {
         "train": _train_command(args),
         "evaluate": evaluate,
+        "branch": branch,
+        "aim": aim,
         "interpret": interpret,
         "league": league,
         "migrate": migrate,

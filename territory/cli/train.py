@@ -16,11 +16,14 @@ from territory.training.players import is_mixture
 from territory.training.progress import Update
 from territory.training.run import Run
 
+FINISHING = "finishing this update and saving … (again: stop now, back to the last checkpoint)"
+
 
 class StopRequest:
-    """Set by the first Ctrl-C (or polite kill), heeded between two updates; a second Ctrl-C stops at once."""
+    """Set by the first Ctrl-C (or polite kill), heeded where work can end; a second Ctrl-C stops at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, told: str) -> None:
+        self.told = told  # to whoever pressed it
         self.signal: int | None = None
 
     def __call__(self) -> bool:
@@ -31,7 +34,7 @@ class StopRequest:
         if self.signal is not None:
             raise KeyboardInterrupt
         self.signal = number
-        tqdm.write("finishing this update and saving … (again: stop now, back to the last checkpoint)", sys.stderr)
+        tqdm.write(self.told, sys.stderr)
 
 
 def train(config: TrainConfig, resume: str | None) -> int:
@@ -51,9 +54,9 @@ def train(config: TrainConfig, resume: str | None) -> int:
 
 
 @contextmanager
-def stop_on_signals() -> Iterator[StopRequest]:
+def stop_on_signals(told: str = FINISHING) -> Iterator[StopRequest]:
     """Within it, Ctrl-C and a polite kill only ask to stop."""
-    stop = StopRequest()
+    stop = StopRequest(told)
     before = {number: signal.signal(number, stop.handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stop

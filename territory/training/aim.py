@@ -12,17 +12,40 @@ from torch import Tensor
 from territory.training.losses import kl_divergence
 from territory.world.actions import FIRST_WAIT, NUM_DIRECTIONS
 
+NEVER = -1e9  # as a log-probability, and still a number
 
-def decided(log_probs: Tensor, power: float) -> Tensor:
-    """The same policy ``(B, 90)``, more decided about the direction: its probabilities of directions to that power.
+
+def aim(log_probs: Tensor) -> Tensor:
+    """The policy over directions, given that it attacks: ``(B, 90)`` to ``(B, 8)``, all log-probabilities.
+
+    Minus infinity in a direction in which nobody is to attack; zeros, which mean nothing, where that is so in all.
+    """
+    attacks = log_probs[:, :FIRST_WAIT].unflatten(1, (NUM_DIRECTIONS, -1))
+    closed = (attacks == -torch.inf).all(2)
+    nobody = closed.all(1, keepdim=True)
+    # The sum of nothing has no gradient, so what is closed becomes very unlikely first.
+    ways = attacks.clamp(min=NEVER).logsumexp(2).log_softmax(1)
+    return ways.masked_fill(closed, -torch.inf).masked_fill(nobody, 0.0)
+
+
+def redirected(log_probs: Tensor, new_aim: Tensor) -> Tensor:
+    """The same policy ``(B, 90)`` with another `aim` ``(B, 8)`` that is open where its own is.
 
     How likely it attacks at all stays, and so does what it orders once the direction is chosen.
     """
-    attacks = log_probs[:, :FIRST_WAIT].unflatten(1, (NUM_DIRECTIONS, -1))  # (B, 8, orders)
-    ways = attacks.logsumexp(2)
-    sharper = (power * ways).log_softmax(1) + ways.logsumexp(1, keepdim=True)
-    change = (sharper - ways).masked_fill(ways == -torch.inf, 0.0)  # infinity less infinity where it is closed
-    return torch.cat([(attacks + change[:, :, None]).flatten(1), log_probs[:, FIRST_WAIT:]], dim=1)
+    change = (new_aim - aim(log_probs)).nan_to_num(0.0, 0.0, 0.0)  # infinity less infinity where it is closed
+    attacks = log_probs[:, :FIRST_WAIT].unflatten(1, (NUM_DIRECTIONS, -1)) + change[:, :, None]
+    return torch.cat([attacks.flatten(1), log_probs[:, FIRST_WAIT:]], dim=1)
+
+
+def decided(log_probs: Tensor, power: float) -> Tensor:
+    """The same policy, more decided about the direction: its probabilities of directions to that power."""
+    return redirected(log_probs, (power * aim(log_probs)).log_softmax(1))
+
+
+def aim_gain(log_probs: Tensor, advantages: Tensor) -> Tensor:
+    """What a policy ``(B, 90)`` can expect of its directions, ``(B,)``: the mean of their advantages ``(B, 8)``."""
+    return (aim(log_probs).exp() * advantages).sum(1)
 
 
 def aim_error(wanted: Tensor, log_probs: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from territory import models
 from territory.errors import BadInput
 from territory.training import RandomPolicy
-from territory.training.aim import aim_error, decided
+from territory.training.aim import aim, aim_error, aim_gain, decided, redirected
 from territory.training.losses import masked_log_softmax
 from territory.training.migration import answers, distil
 from territory.training.recorded import watch_games
@@ -20,6 +20,7 @@ def policy() -> torch.Tensor:
     """Log-probabilities of six moments; in the first there is nobody to attack."""
     torch.manual_seed(0)
     mask = torch.rand(6, 90) < 0.4
+    mask[1, 20:30] = False  # nobody lives there
     mask[:, 80], mask[0, :80] = True, False
     return masked_log_softmax(torch.randn(6, 90), mask)
 
@@ -79,3 +80,28 @@ def test_a_power_below_one_is_refused():
     moments = watch_games(RandomPolicy(), 64, height=64, width=64, num_bots=2, max_steps=20)
     with pytest.raises(BadInput, match="power at least 1"):
         next(distil(models.build("tokens"), models.build("tokens"), moments, epochs=1, power=0.5))
+
+
+def test_a_redirected_policy_has_the_aim_that_it_was_given_and_nothing_else_is_new(policy):
+    torch.manual_seed(1)
+    other = masked_log_softmax(torch.randn(6, 90), policy > -torch.inf)
+    new = redirected(policy, aim(other))
+    torch.testing.assert_close(aim(new)[1:], aim(other)[1:])
+    torch.testing.assert_close(directions(new).sum(1), directions(policy).sum(1))
+    torch.testing.assert_close(new[:, 80:], policy[:, 80:])
+    assert torch.equal(new == -torch.inf, policy == -torch.inf)
+
+
+def test_the_gain_of_an_aim_is_the_mean_of_what_its_directions_are_worth(policy):
+    advantages = torch.randn(6, 8).masked_fill(directions(policy) == 0, 0.0)
+    shares = directions(policy)[1:] / directions(policy)[1:].sum(1, keepdim=True)
+    torch.testing.assert_close(aim_gain(policy, advantages)[1:], (shares * advantages[1:]).sum(1))
+    assert aim_gain(policy, advantages)[0] == 0  # nobody to attack
+
+
+def test_an_aim_with_closed_directions_has_a_gradient(policy):
+    logits = torch.randn(6, 90, requires_grad=True)
+    log_probs = masked_log_softmax(logits, policy > -torch.inf)
+    (aim_gain(log_probs, torch.randn(6, 8)).sum() + aim_error(policy, redirected(log_probs, aim(policy)))).backward()
+    assert logits.grad.isfinite().all() and logits.grad.abs().sum() > 0
+    assert (directions(policy)[1:] == 0).any()  # some direction is closed

@@ -1,0 +1,194 @@
+"""What a direction is worth: from one moment of a game, play on in all of them, and compare what comes of it.
+
+PPO's advantage of a step is one number for when and where together, seen in one future. Here a moment in which an
+agent attacks is played on once in each direction that is open, by the same agent and with the same dice of the world:
+what differs then comes from the direction. These are the "vine" rollouts with common random numbers of Schulman et al.
+2015 (Trust Region Policy Optimization, section 5.2), which need a game that can be set back to where it was.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from gymnasium.vector import VectorEnv
+
+from territory.errors import BadInput
+from territory.training.agent import Agent
+from territory.training.checkpoint import write_atomically
+from territory.training.device import keep_threads
+from territory.training.players import is_mixture, kinds_of_games, make_vector_env
+from territory.training.recorded import GAMES_AT_ONCE, Moments
+from territory.world.actions import FIRST_WAIT, NUM_DIRECTIONS, NUM_ORDERS
+
+AT_ONCE = 32  # moments that are played on together
+ATTACKS, WAITS = 0.2, 0.02  # of an agent's attacks, and of its waits, the share that is kept: neighbours are alike
+
+COLUMNS = ("maps", "stats", "masks", "games")
+
+State = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Branches:
+    """S moments of an agent's games, and what came of each direction in those in which it attacked."""
+
+    moments: Moments
+    returns: np.ndarray  # float32 (S, 8), discounted; NaN where nobody is to attack, or where the agent waited
+
+    def __len__(self) -> int:
+        return len(self.moments)
+
+    def __add__(self, other: "Branches") -> "Branches":
+        """Both, of other games: theirs get other numbers."""
+        return Branches(self.moments + other.moments, np.concatenate([self.returns, other.returns]))
+
+    @classmethod
+    def of(cls, parts: Sequence["Branches"]) -> "Branches":
+        """All of them; the same number is the same game in each."""
+        joined = (np.concatenate([getattr(part.moments, name) for part in parts]) for name in COLUMNS)
+        return cls(Moments(*joined), np.concatenate([part.returns for part in parts]))
+
+    def save(self, path: str | Path) -> None:
+        """Write a ``.npz`` file, whole or not at all."""
+        columns = {name: getattr(self.moments, name) for name in COLUMNS}
+        np.savez_compressed(data := BytesIO(), returns=self.returns, **columns)
+        write_atomically(Path(path), data.getvalue())
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Branches":
+        """Read what `save` wrote; never executes what a file says."""
+        try:
+            with np.load(path) as arrays:
+                return cls(Moments(*(arrays[name] for name in COLUMNS)), arrays["returns"])
+        except (OSError, ValueError, KeyError, BadZipFile) as error:
+            raise BadInput(f"{path}: expected a file that `territory branch` wrote ({error})") from error
+
+    def where(self, chosen: np.ndarray) -> "Branches":
+        """Those at a bool mask ``(S,)``, or at positions."""
+        return Branches(self.moments.where(chosen), self.returns[chosen])
+
+    def advantages(self) -> np.ndarray:
+        """float32 ``(S, 8)``: by how much a direction is better than the mean of the open ones; 0 where unknown."""
+        known = ~np.isnan(self.returns)
+        mean = np.where(known, self.returns, 0).sum(1, keepdims=True) / np.maximum(known.sum(1, keepdims=True), 1)
+        return np.where(known, self.returns - mean, 0).astype(np.float32)
+
+
+def branch_games(
+    agent: Agent, moments: int, horizon: int = 32, gamma: float = 0.998, seed: int = 0, **world: Any
+) -> Iterator[Branches]:
+    """Let an agent play without dice in `Territory-v0` (options: ``world``) until enough of its attacks are played on.
+
+    Hands out `AT_ONCE` attacks at a time, with the waits that were kept beside them, so that what was learned need not
+    wait for all. A mixture of games gets an equal number of moments of each kind. Game i begins on map ``seed + i``.
+
+    Args:
+        agent: who plays, and plays on; its critic says what a branch is worth when ``horizon`` steps are over.
+        moments: attacks to play on.
+        horizon: steps that each branch lasts, its attack included.
+        gamma: discount of a step.
+        seed: the first map, and which moments are kept.
+    """
+    if min(moments, horizon) < 1 or seed < 0:
+        raise BadInput(f"expected at least 1 moment, a horizon of 1 and seed 0, got {moments}, {horizon}, {seed}")
+    opponents = world.get("opponents")
+    kinds = kinds_of_games(opponents) if is_mixture(opponents) else [{}]
+    for number, kind in enumerate(kinds):
+        share = -(-moments // len(kinds))
+        for part in _branch_one_kind(agent, share, horizon, gamma, seed + number * GAMES_AT_ONCE, world | kind):
+            part.moments.games[:] = part.moments.games * len(kinds) + number  # no number for two games
+            yield part
+
+
+def _branch_one_kind(
+    agent: Agent, moments: int, horizon: int, gamma: float, seed: int, world: dict[str, Any]
+) -> Iterator[Branches]:
+    batch = min(AT_ONCE, moments)
+    ahead = make_vector_env(num_envs=batch * NUM_DIRECTIONS, **world)
+    watched = _watch(agent, seed, world)
+    for _ in range(-(-moments // batch)):
+        attacks: list[_Moment] = []
+        waits: list[_Moment] = []
+        while len(attacks) < batch:
+            moment = next(watched)
+            (attacks if moment.state else waits).append(moment)
+        returns = _in_every_direction(ahead, agent, attacks, horizon, gamma)
+        unknown = np.full((len(waits), NUM_DIRECTIONS), np.nan, np.float32)
+        yield Branches(_as_moments(attacks + waits), np.concatenate([returns, unknown]))
+    ahead.close()
+
+
+@dataclass(frozen=True)
+class _Moment:
+    obs: tuple[np.ndarray, ...]  # map, statistics, mask
+    game: int
+    state: State  # empty where the agent waited
+    likely: np.ndarray  # float32 (90,), its probabilities
+
+
+def _watch(agent: Agent, seed: int, world: dict[str, Any]) -> Iterator[_Moment]:
+    """Some of the attacks of an agent's games, with all that a game is made of, and a few of its waits; no end."""
+    chance = np.random.default_rng(seed)
+    envs = make_vector_env(num_envs=GAMES_AT_ONCE, **world)
+    with keep_threads():
+        obs, info = envs.reset(seed=seed)
+    playing = np.arange(envs.num_envs)
+    while True:
+        masks = info["action_mask"].copy()
+        actions = agent.act(obs, masks)
+        attacks = actions < FIRST_WAIT
+        for game in np.flatnonzero(chance.random(len(actions)) < np.where(attacks, ATTACKS, WAITS)):
+            one = {name: column[game].copy() for name, column in obs.items()}
+            state = {name: rows[game].copy() for name, rows in envs.state_dict().items()} if attacks[game] else {}
+            likely = agent.predict(one, masks[game])[0]
+            yield _Moment((one["map"], one["global"], masks[game]), int(playing[game]), state, likely)
+        obs, _, terminated, truncated, info = envs.step(actions)
+        ended = terminated | truncated
+        playing[ended] = playing.max() + 1 + np.arange(ended.sum())
+
+
+def _as_moments(seen: list[_Moment]) -> Moments:
+    columns = (np.stack(column) for column in zip(*(moment.obs for moment in seen), strict=True))
+    return Moments(*columns, np.array([moment.game for moment in seen]))
+
+
+def _in_every_direction(
+    ahead: VectorEnv, agent: Agent, attacks: list[_Moment], horizon: int, gamma: float
+) -> np.ndarray:
+    """Returns float32 ``(B, 8)``; NaN where nobody is to attack. The likeliest order of each direction."""
+    likely = np.stack([np.where(moment.obs[2], moment.likely, -1) for moment in attacks])[:, :FIRST_WAIT]
+    likely = likely.reshape(len(attacks), NUM_DIRECTIONS, NUM_ORDERS)
+    actions = likely.argmax(2) + NUM_ORDERS * np.arange(NUM_DIRECTIONS)
+    states = {
+        name: np.repeat(np.stack([moment.state[name] for moment in attacks]), NUM_DIRECTIONS, axis=0)
+        for name in attacks[0].state
+    }
+    returns = play_on(ahead, states, actions.ravel(), agent, horizon, gamma).reshape(actions.shape)
+    return np.where(likely.max(2) >= 0, returns, np.nan).astype(np.float32)
+
+
+def play_on(
+    envs: VectorEnv, states: State, actions: np.ndarray, agent: Agent, horizon: int, gamma: float
+) -> np.ndarray:
+    """Discounted returns ``(N,)`` of these actions ``(N,)`` from these states on, the agent choosing after them.
+
+    A game that is won or lost is worth what it paid; one that goes on, or was cut off, also what the critic expects.
+    """
+    envs.load_state_dict(states)
+    returns, weight = np.zeros(len(actions)), np.ones(len(actions))
+    for _ in range(horizon):
+        obs, rewards, terminated, truncated, info = envs.step(actions)
+        returns += weight * rewards
+        weight = np.where(terminated, 0, weight * gamma)
+        if (cut := np.flatnonzero(truncated & (weight > 0))).size:
+            last = {name: np.stack([info["final_obs"][i][name] for i in cut]) for name in obs}
+            returns[cut] += weight[cut] * agent.predict(last)[1]
+            weight[cut] = 0
+        if not weight.any():
+            return returns
+        actions = agent.act(obs, info["action_mask"])
+    return returns + weight * agent.predict(obs, info["action_mask"])[1]

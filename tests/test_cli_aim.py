@@ -1,0 +1,79 @@
+"""``territory branch`` and ``territory aim``, as their users meet them."""
+
+import re
+import signal
+
+import numpy as np
+import pytest
+import torch
+
+from territory import models
+from territory.cli import main
+from territory.training import Agent, TrainConfig, load_agent, save_agent
+from territory.training import branches as playing
+from territory.training.branches import Branches
+
+WORLD = {"height": 32, "width": 32, "num_bots": 2, "max_steps": 30}
+
+
+def call(command: str) -> int:
+    """The exit status of ``territory COMMAND``."""
+    return main(command.split())
+
+
+@pytest.fixture
+def player(tmp_path, monkeypatch):
+    """An untrained agent that strikes easily, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    config = TrainConfig(model="tokens", **WORLD)
+    save_agent(Agent(models.build("tokens"), config.as_dict(), attack_threshold=0.05), "player.safetensors")
+    return "player.safetensors"
+
+
+def test_branches_are_kept_and_an_agent_learns_from_several_files(player, capsys):
+    assert call(f"branch {player} --out one.npz --moments 32 --horizon 2 --seed 1") == 0
+    assert call(f"branch {player} --out two.npz --moments 32 --horizon 2 --opponents 1xnation+3xmixed") == 0
+    assert f"territory aim {player} two.npz" in capsys.readouterr().out
+    assert call(f"aim {player} one.npz two.npz --out aimed.safetensors --epochs 2") == 0
+    printed = capsys.readouterr().out
+    one, two = Branches.load("one.npz"), Branches.load("two.npz")
+    assert f"{len(one) + len(two):,} moments" in printed
+    assert len(re.findall(r"epoch \d: [+-]0\.\d\d\d ", printed)) == 3
+    old, new = load_agent(player), load_agent("aimed.safetensors")
+    assert (new.config, new.attack_threshold) == (old.config, old.attack_threshold)
+    changed = [not torch.equal(a, b) for a, b in zip(old.model.parameters(), new.model.parameters(), strict=True)]
+    assert any(changed)
+
+
+def test_ctrl_c_keeps_what_was_played_on(player, monkeypatch, capsys):
+    whole = playing.branch_games
+
+    def interrupted(*args, **options):
+        for part in whole(*args, **options):
+            signal.raise_signal(signal.SIGINT)
+            yield part
+
+    monkeypatch.setattr(playing, "branch_games", interrupted)
+    assert call(f"branch {player} --out some.npz --moments 100000 --horizon 2") == 130
+    kept = Branches.load("some.npz")
+    assert (~np.isnan(kept.returns).all(1)).sum() == playing.AT_ONCE
+    assert "saving" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("aim player.safetensors --out new.safetensors", "expected one or more files"),
+        ("aim player.safetensors notes.npz --out new.safetensors", "that `territory branch` wrote"),
+        ("aim player.safetensors nowhere.npz --out new.safetensors", "that `territory branch` wrote"),
+        ("aim player.safetensors notes.npz --out .", "is a folder"),
+        ("branch player.safetensors --out a.npz --moments 0", "at least 1 moment"),
+        ("branch player.safetensors --out a.npz --opponents friends", "bot, nation, mixed"),
+    ],
+)
+def test_bad_input_is_one_line(player, capsys, tmp_path, command, message):
+    (tmp_path / "notes.npz").write_text("what I wanted to remember")
+    assert call(command) == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("territory: ")]
+    assert len(lines) == 1 and message in lines[0]
