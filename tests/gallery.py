@@ -56,6 +56,13 @@ class Draw:
         weights = self.share(90) ** 6
         return weights / weights.sum()
 
+    def directions(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        worth = self.rng.normal(size=(14, 8)) * self.share(14, 1)
+        choices = {"who looks": worth.argmax(1), "who doesn't": self.rng.integers(8, size=14)}
+        worth[0, choices["who looks"][0] - 4] = np.nan
+        choices["who doesn't"][0] = choices["who looks"][0]
+        return worth, choices
+
     def interval(self) -> tuple[float, float, float]:
         low, middle, high = np.sort(self.share(3) * 2)
         return middle, low, high
@@ -130,6 +137,7 @@ PICTURES: dict[str, Callable] = {
     "plot_action_compass": lambda draw: viz.plot_action_compass(draw.policy(), chosen=24),
     "plot_attention": lambda draw: viz.plot_attention(draw.frame(), draw.share(8, 8), title="spatial.2"),
     "plot_board": lambda draw: viz.plot_board(draw.frame()),
+    "plot_directions": lambda draw: viz.plot_directions(*draw.directions()),
     "plot_intervals": lambda draw: viz.plot_intervals(draw.groups(), chance=1),
     "plot_learning_curve": lambda draw: viz.plot_learning_curve(draw.learning()),
     "plot_mask": lambda draw: viz.plot_mask(draw.share(90) < 0.5),

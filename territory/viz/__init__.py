@@ -3,6 +3,7 @@
 from territory.viz.board import attention_picture, board_picture, player_name, plot_attention, plot_board, plot_planes
 from territory.viz.compass import Compass, by_part, plot_action_compass
 from territory.viz.curves import plot_intervals, plot_learning_curve, plot_rows, plot_seeds, plot_value
+from territory.viz.directions import plot_directions
 from territory.viz.film import film, save_film
 from territory.viz.packing import layer_words, pack_moment, pack_record
 from territory.viz.parameters import plot_parameter_shares, plot_shares, shares_figure
@@ -41,6 +42,7 @@ __all__ = [
     "plot_action_compass",
     "plot_attention",
     "plot_board",
+    "plot_directions",
     "plot_intervals",
     "plot_learning_curve",
     "plot_mask",
