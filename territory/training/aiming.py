@@ -68,6 +68,7 @@ def _epochs(
 ) -> Iterator[int]:
     advantages = learned.advantages()
     advantages /= advantages[advantages != 0].std()
+    played_on = known(learned)
     batches, order = -(-len(learned) // MINIBATCH), np.random.default_rng(seed)
     optimizer = torch.optim.Adam(student.parameters(), lr=learning_rate)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1, 0.01, max(1, epochs * batches))
@@ -78,21 +79,21 @@ def _epochs(
             view = views[order.integers(len(views))]
             log_probs, values = _seen(student, learned.where(index), view)
             optimizer.zero_grad()
-            gain = aim_gain(log_probs, torch.from_numpy(advantages[index])).mean()
-            error = (
-                drift(log_probs, wanted[0][index], hold) + VALUE_WEIGHT * (values - wanted[1][index]).square().mean()
-            )
-            (error - gain).backward()
+            gain = aim_gain(log_probs, torch.from_numpy(advantages[index]))
+            turned = kl_divergence(aim(wanted[0][index]), aim(log_probs))
+            attacks = torch.from_numpy(played_on[index])
+            aimed = (hold * turned - gain)[attacks].sum() / attacks.sum().clamp(min=1)
+            error = drift(log_probs, wanted[0][index]) + VALUE_WEIGHT * (values - wanted[1][index]).square().mean()
+            (error + aimed).backward()
             nn.utils.clip_grad_norm_(student.parameters(), MAX_GRAD_NORM)
             optimizer.step()
             schedule.step()
         yield epoch
 
 
-def drift(log_probs: Tensor, old: Tensor, hold: float) -> Tensor:
-    """KL divergence ``()`` from an old policy ``(B, 90)``: in full but for directions, ``hold`` times in these."""
-    elsewhere = kl_divergence(redirected(old, aim(log_probs).detach()), log_probs).mean()
-    return elsewhere + hold * kl_divergence(aim(old), aim(log_probs)).mean()
+def drift(log_probs: Tensor, old: Tensor) -> Tensor:
+    """KL divergence ``()`` from an old policy ``(B, 90)`` in all but the directions."""
+    return kl_divergence(redirected(old, aim(log_probs).detach()), log_probs).mean()
 
 
 def _seen(student: nn.Module, branches: Branches, view: View) -> tuple[Tensor, Tensor]:

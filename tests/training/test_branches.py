@@ -111,16 +111,14 @@ def test_learning_the_aim_improves_it_and_leaves_the_rest_as_it_was(agent, branc
     assert (likely[0] - likely[1]).abs().mean() < 0.05
 
 
-def test_drift_hears_of_all_but_the_direction_in_full_and_of_that_as_much_as_it_should():
+def test_drift_hears_of_everything_but_the_direction():
     torch.manual_seed(0)
     mask = torch.ones(4, 90, dtype=torch.bool)
     old, other = (masked_log_softmax(torch.randn(4, 90), mask) for _ in range(2))
     turned = redirected(old, aim(other))
-    apart = kl_divergence(aim(old), aim(turned)).mean()
-    torch.testing.assert_close(drift(turned, old, 0.0), torch.tensor(0.0), atol=1e-6, rtol=0)
-    torch.testing.assert_close(drift(turned, old, 0.3), 0.3 * apart)
+    torch.testing.assert_close(drift(turned, old), torch.tensor(0.0), atol=1e-6, rtol=0)
     elsewhere = redirected(other, aim(old))  # the same directions, all else another policy's
-    torch.testing.assert_close(drift(elsewhere, old, 0.3), kl_divergence(old, elsewhere).mean())
+    torch.testing.assert_close(drift(elsewhere, old), kl_divergence(old, elsewhere).mean())
 
 
 def test_nothing_to_learn_from_is_refused(agent, branches):

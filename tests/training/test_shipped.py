@@ -23,7 +23,7 @@ def played(agent):
 
 
 def test_it_says_how_it_was_trained_and_what_it_reached(agent):
-    assert shipped() == ("attention", "baseline", "tokens", "tokens-aimed", "tokens-crowds")
+    assert shipped() == ("attention", "baseline", "tokens", "tokens-aimed", "tokens-crowds", "tokens-scout")
     assert agent.config["num_bots"] == 5 and agent.config["norm"] == "group"
     assert agent.progress["step"] == 102_144
     (reached,) = agent.results.values()
@@ -64,8 +64,9 @@ def test_tokens_crowds_wins_far_more_than_its_share_of_fifty_one_players():
     assert territory.evaluate(crowds, num_bots=50, opponents="mixed", games=16).win_rate > 1 / 5
 
 
-def test_tokens_aimed_sees_where_as_the_agent_that_it_was_taught_by_does_not():
-    aimed, crowds = (territory.load_agent(name) for name in ("tokens-aimed", "tokens-crowds"))
+@pytest.mark.parametrize("name", ["tokens-aimed", "tokens-scout"])
+def test_an_agent_that_was_taught_where_sees_it_as_the_one_that_it_comes_from_does_not(name):
+    aimed, crowds = (territory.load_agent(each) for each in (name, "tokens-crowds"))
     assert {reached["games"] for reached in aimed.results.values()} == {256} and len(aimed.results) == 4
     assert aimed.attack_threshold == crowds.attack_threshold and aimed.views == 1
     seen = watch_games(with_dice(aimed), 96, every=8, num_bots=5, opponents="nation")
