@@ -34,7 +34,9 @@ def player(tmp_path, monkeypatch):
 def test_branches_are_kept_and_an_agent_learns_from_several_files(player, capsys):
     assert call(f"branch {player} --out one.npz --moments 32 --horizon 2 --seed 1") == 0
     assert call(f"branch {player} --out two.npz --moments 32 --horizon 2 --opponents 1xnation+3xmixed") == 0
-    assert f"territory aim {player} two.npz" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert f"territory aim {player} two.npz" in printed
+    assert len(re.findall(r"its directions: [+-]0\.\d{3} \(give or take 0\.\d{3}\) more", printed)) == 2
     assert call(f"aim {player} one.npz two.npz --out aimed.safetensors --epochs 2") == 0
     printed = capsys.readouterr().out
     one, two = Branches.load("one.npz"), Branches.load("two.npz")

@@ -39,6 +39,7 @@ def branch(
     """
     from territory.cli.train import stop_on_signals
     from territory.training.agent import load_agent
+    from territory.training.aiming import margin, worth
     from territory.training.branches import AT_ONCE, Branches, branch_games
 
     _refuse_folder(out)
@@ -58,6 +59,8 @@ def branch(
                 break
     kept = Branches.of(parts)
     kept.save(out)
+    own = worth(player.model, kept)
+    print(f"its directions: {own.mean():+.3f} (give or take {margin(own):.3f}) more than the mean of the open ones")
     print(f"{out}: {len(kept):,} moments. Learn from them: territory aim {agent} {out} --out aimed.safetensors")
     return 0 if stop.signal is None else 128 + stop.signal
 

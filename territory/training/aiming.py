@@ -105,10 +105,9 @@ def _seen(student: nn.Module, branches: Branches, view: View) -> tuple[Tensor, T
 
 def _measured(epoch: int, student: nn.Module, old: nn.Module, learned: Branches, held_out: Branches) -> Aimed:
     gains = [worth(student, part) for part in (learned, held_out)]
-    margin = 1.96 * gains[1].std() / np.sqrt(max(1, len(gains[1])))
     now, then = (aim(answers(model, held_out.moments)[0]).argmax(1) for model in (student, old))
     moved = (now != then).numpy()[known(held_out)].mean()
-    return Aimed(epoch, gains[0].mean(), gains[1].mean(), margin, moved)
+    return Aimed(epoch, gains[0].mean(), gains[1].mean(), margin(gains[1]), moved)
 
 
 def known(branches: Branches) -> np.ndarray:
@@ -121,3 +120,8 @@ def worth(model: nn.Module, branches: Branches) -> np.ndarray:
     asked = branches.where(known(branches))
     ways = aim(answers(model, asked.moments)[0]).argmax(1, keepdim=True).numpy()
     return np.take_along_axis(asked.advantages(), ways, axis=1)[:, 0]
+
+
+def margin(values: np.ndarray) -> float:
+    """Half of the 95 % interval of a mean, from the spread of the values."""
+    return 1.96 * values.std() / np.sqrt(max(1, len(values)))
