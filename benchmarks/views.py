@@ -16,7 +16,7 @@ import torch
 from territory.interpret import turning
 from territory.models.symmetry import VIEWS, ask
 from territory.profiling import format_table
-from territory.training import Agent, TrainConfig, evaluate, load_agent
+from territory.training import Agent, evaluate, load_agent
 from territory.training.evaluation import EvaluationResult
 from territory.training.losses import masked_log_softmax
 from territory.training.migration import with_dice
@@ -140,7 +140,7 @@ def compare(name: str, agent: Agent, opponents: str, num_bots: int, games: int) 
 
 def turned(name: str, agent: Agent) -> Turned:
     """One row: the agent's direction on boards of the games that it was trained in, which it plays with dice."""
-    world = TrainConfig.from_dict(agent.config).world()
+    world = agent.train_config().world()
     seen = watch_games(with_dice(agent), MOMENTS, EVERY, **world)
     found = asdict(turning(agent.model, *map(torch.from_numpy, (seen.maps, seen.stats, seen.masks))))
     shares = (f"{found[share]:.0%}" for share in ("along", "stayed"))

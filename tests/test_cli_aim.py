@@ -2,6 +2,7 @@
 
 import re
 import signal
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -63,6 +64,22 @@ def test_ctrl_c_keeps_what_was_played_on(player, monkeypatch, capsys):
     assert "saving" in capsys.readouterr().err
 
 
+def test_a_crash_loses_only_what_came_since_the_last_save(player, monkeypatch):
+    whole = playing.branch_games
+
+    def dying(*args, **options):
+        for number, part in enumerate(whole(*args, **options)):
+            if number == 3:
+                raise RuntimeError("the machine is gone")
+            yield part
+
+    monkeypatch.setattr(playing, "branch_games", dying)
+    monkeypatch.setattr(import_module("territory.cli.aim"), "SAVE_EVERY", 2)  # the name is a command, too
+    with pytest.raises(RuntimeError, match="gone"):
+        call(f"branch {player} --out some.npz --moments 100000 --horizon 2")
+    assert (~np.isnan(Branches.load("some.npz").returns).all(1)).sum() == 2 * playing.AT_ONCE
+
+
 @pytest.mark.parametrize(
     ("command", "message"),
     [
@@ -70,12 +87,14 @@ def test_ctrl_c_keeps_what_was_played_on(player, monkeypatch, capsys):
         ("aim player.safetensors notes.npz --out new.safetensors", "that `territory branch` wrote"),
         ("aim player.safetensors nowhere.npz --out new.safetensors", "that `territory branch` wrote"),
         ("aim player.safetensors notes.npz --out .", "is a folder"),
+        ("branch unknown.safetensors --out a.npz", "doesn't say how it was trained"),
         ("branch player.safetensors --out a.npz --moments 0", "at least 1 moment"),
         ("branch player.safetensors --out a.npz --opponents friends", "bot, nation, mixed"),
     ],
 )
 def test_bad_input_is_one_line(player, capsys, tmp_path, command, message):
     (tmp_path / "notes.npz").write_text("what I wanted to remember")
+    save_agent(Agent(models.build("tokens")), "unknown.safetensors")
     assert call(command) == 2
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("territory: ")]
     assert len(lines) == 1 and message in lines[0]

@@ -1,16 +1,16 @@
 """``territory branch`` and ``territory aim``: play on in every direction, and teach an agent where to attack."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated
 
 import tyro
 from tqdm import tqdm
 
+from territory.cli.migrate import refuse_folder
 from territory.errors import BadInput
-from territory.training.config import TrainConfig
 
 FINISHING = "finishing these attacks and saving … (again: stop now, and lose them)"
+SAVE_EVERY = 32  # batches: what a crash may lose is some minutes
 Out = Annotated[str, tyro.conf.arg(metavar="FILE")]
 
 
@@ -39,28 +39,26 @@ def branch(
     """
     from territory.cli.train import stop_on_signals
     from territory.training.agent import load_agent
-    from territory.training.aiming import margin, worth
+    from territory.training.aiming import directions, worth
     from territory.training.branches import AT_ONCE, Branches, branch_games
 
-    _refuse_folder(out)
+    refuse_folder(out)
     player = load_agent(agent)
-    if not player.config:
-        raise BadInput(f"the file of {agent} doesn't say how it was trained, so there is no telling what it plays")
     asked = {"opponents": opponents, "num_bots": num_bots}
-    config = replace(
-        TrainConfig.from_dict(player.config), **{name: value for name, value in asked.items() if value is not None}
-    )
+    config = replace(player.train_config(), **{name: value for name, value in asked.items() if value is not None})
     parts = []
     with stop_on_signals(FINISHING) as stop, tqdm(total=moments, unit=" attacks", dynamic_ncols=True) as bar:
         for part in branch_games(player, moments, horizon, config.gamma, seed, **config.world()):
             parts.append(part)
             bar.update(AT_ONCE)
+            if len(parts) % SAVE_EVERY == 0:
+                Branches.of(parts).save(out)
             if stop():
                 break
     kept = Branches.of(parts)
     kept.save(out)
-    own = worth(player.model, kept)
-    print(f"its directions: {own.mean():+.3f} (give or take {margin(own):.3f}) more than the mean of the open ones")
+    own, margin = worth(kept, directions(player.model, kept))
+    print(f"its directions: {own:+.3f} (give or take {margin:.3f}) more than the mean of the open ones")
     print(f"{out}: {len(kept):,} moments. Learn from them: territory aim {agent} {out} --out aimed.safetensors")
     return 0 if stop.signal is None else 128 + stop.signal
 
@@ -89,7 +87,7 @@ def aim(
     from territory.training.aiming import learn_aim
     from territory.training.branches import Branches
 
-    _refuse_folder(out)
+    refuse_folder(out)
     if not branches:
         raise BadInput("expected one or more files that territory branch wrote, behind the agent")
     old = load_agent(agent)
@@ -105,8 +103,3 @@ def aim(
     save_agent(Agent(old.model.eval(), old.config, attack_threshold=old.attack_threshold), out)
     print(f"{out}: see how strong it is: territory evaluate {out}")
     return 0
-
-
-def _refuse_folder(out: str) -> None:
-    if Path(out).is_dir():
-        raise BadInput(f"out is the file that is written, and {out} is a folder")

@@ -47,8 +47,7 @@ def migrate(
     from territory.training import migration
     from territory.training.agent import Agent, load_agent, save_agent
 
-    if Path(out).is_dir():
-        raise BadInput(f"out is the file that the new agent goes into, and {out} is a folder")
+    refuse_folder(out)
     agent = load_agent(old).choosing(views=views)
     config = replace(migration.new_config(agent, new, norm), seed=seed)
     student, carried = migration.make_student(agent, config)
@@ -68,6 +67,12 @@ def migrate(
         compare(replace(config, init=str(Path(out).resolve())), range(seed, seed + measure))
         print(f"beside that, {migration.EVERY * moments:,} steps were watched")
     return 0
+
+
+def refuse_folder(out: str) -> None:
+    """Say so before the work is done, not after."""
+    if Path(out).is_dir():
+        raise BadInput(f"out is the file that is written, and {out} is a folder")
 
 
 def share_line(old: str, new: str, carried: list) -> str:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from territory.errors import BadInput
 from territory.models.symmetry import VIEWS
 from territory.training import checkpoint as files
+from territory.training.config import TrainConfig
 from territory.training.policy import ATTACK_THRESHOLD, answer, decide
 
 SHIPPED = Path(__file__).parent.parent / "checkpoints"
@@ -84,6 +85,12 @@ class Agent:
         threshold = self.attack_threshold if attack_threshold is None else attack_threshold
         seen = self.views if views is None else views
         return Agent(self.model, self.config, self.progress, attack_threshold=threshold, views=seen)
+
+    def train_config(self) -> TrainConfig:
+        """How it was trained; refuses an agent whose file doesn't say so, since there is no telling what it plays."""
+        if not self.config:
+            raise BadInput("the agent's file doesn't say how it was trained, so there is no telling what it plays")
+        return TrainConfig.from_dict(self.config)
 
     def __call__(self, obs: dict[str, np.ndarray], mask: np.ndarray) -> int | np.ndarray:
         """The deterministic choice: an agent is a policy like the scripted ones."""

@@ -5,7 +5,6 @@ else: how likely it attacks, what it orders, what a moment is worth to it. A boa
 met, with its directions, so that nothing can be learned about a point of the compass as such.
 """
 
-import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,10 +16,10 @@ from territory.errors import BadInput
 from territory.models.symmetry import View, views_of
 from territory.training.aim import aim, aim_gain, redirected
 from territory.training.branches import Branches
+from territory.training.fitting import fit
 from territory.training.losses import kl_divergence, masked_log_softmax
 from territory.training.migration import answers
 
-MINIBATCH = 128
 VALUE_WEIGHT = 0.05
 MAX_GRAD_NORM = 1.0
 HELD_OUT = 0.15  # of the games, which are only looked at
@@ -33,7 +32,7 @@ class Aimed:
     epoch: int  # 0: before the first
     learned: float  # in the attacks that were learned from
     held_out: float  # in those of other games
-    margin: float  # 95 % interval of the latter, to either side
+    margin: float  # 95 % interval of the latter over games, to either side
     moved: float  # share of the others in which another direction is the likeliest than at first
 
 
@@ -46,15 +45,15 @@ def learn_aim(
     """
     if epochs < 0:
         raise BadInput(f"epochs must be 0 or more, got {epochs}")
-    first = np.random.default_rng(seed).random(branches.moments.games.max() + 1)[branches.moments.games] < 1 - HELD_OUT
+    first = branches.moments.among(1 - HELD_OUT, seed)
     learned, held_out = branches.where(first), branches.where(~first)
     if not len(learned) or not len(held_out):
         raise BadInput("expected moments of at least two games, to learn from one and to measure on another")
-    old = copy.deepcopy(student)
-    wanted = answers(old, learned.moments)
-    yield _measured(0, student, old, learned, held_out)
+    wanted = answers(student, learned.moments)
+    before = directions(student, held_out)
+    yield _measured(0, student, learned, held_out, before)
     for epoch in _epochs(student, learned, wanted, epochs, learning_rate, hold, seed):
-        yield _measured(epoch, student, old, learned, held_out)
+        yield _measured(epoch, student, learned, held_out, before)
 
 
 def _epochs(
@@ -69,26 +68,18 @@ def _epochs(
     advantages = learned.advantages()
     advantages /= advantages[advantages != 0].std()
     played_on = known(learned)
-    batches, order = -(-len(learned) // MINIBATCH), np.random.default_rng(seed)
-    optimizer = torch.optim.Adam(student.parameters(), lr=learning_rate)
-    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1, 0.01, max(1, epochs * batches))
     views = views_of(*learned.moments.maps.shape[-2:])
-    for epoch in range(1, epochs + 1):
-        student.train()
-        for index in np.array_split(order.permutation(len(learned)), batches):
-            view = views[order.integers(len(views))]
-            log_probs, values = _seen(student, learned.where(index), view)
-            optimizer.zero_grad()
-            gain = aim_gain(log_probs, torch.from_numpy(advantages[index]))
-            turned = kl_divergence(aim(wanted[0][index]), aim(log_probs))
-            attacks = torch.from_numpy(played_on[index])
-            aimed = (hold * turned - gain)[attacks].sum() / attacks.sum().clamp(min=1)
-            error = drift(log_probs, wanted[0][index]) + VALUE_WEIGHT * (values - wanted[1][index]).square().mean()
-            (error + aimed).backward()
-            nn.utils.clip_grad_norm_(student.parameters(), MAX_GRAD_NORM)
-            optimizer.step()
-            schedule.step()
-        yield epoch
+
+    def error(index: np.ndarray, dice: np.random.Generator) -> Tensor:
+        view = views[dice.integers(len(views))]
+        log_probs, values = _seen(student, learned.where(index), view)
+        gain = aim_gain(log_probs, torch.from_numpy(advantages[index]))
+        turned = kl_divergence(aim(wanted[0][index]), aim(log_probs))
+        attacks = torch.from_numpy(played_on[index])
+        aimed = (hold * turned - gain)[attacks].sum() / attacks.sum().clamp(min=1)
+        return drift(log_probs, wanted[0][index]) + VALUE_WEIGHT * (values - wanted[1][index]).square().mean() + aimed
+
+    yield from fit(student, len(learned), error, epochs, learning_rate, seed, MAX_GRAD_NORM)
 
 
 def drift(log_probs: Tensor, old: Tensor) -> Tensor:
@@ -103,11 +94,10 @@ def _seen(student: nn.Module, branches: Branches, view: View) -> tuple[Tensor, T
     return masked_log_softmax(logits[:, view.of_actions()], masks), values
 
 
-def _measured(epoch: int, student: nn.Module, old: nn.Module, learned: Branches, held_out: Branches) -> Aimed:
-    gains = [worth(student, part) for part in (learned, held_out)]
-    now, then = (aim(answers(model, held_out.moments)[0]).argmax(1) for model in (student, old))
-    moved = (now != then).numpy()[known(held_out)].mean()
-    return Aimed(epoch, gains[0].mean(), gains[1].mean(), margin(gains[1]), moved)
+def _measured(epoch: int, student: nn.Module, learned: Branches, held_out: Branches, before: np.ndarray) -> Aimed:
+    now = directions(student, held_out)
+    gained, margin = worth(held_out, now)
+    return Aimed(epoch, worth(learned, directions(student, learned))[0], gained, margin, (now != before).mean())
 
 
 def known(branches: Branches) -> np.ndarray:
@@ -115,13 +105,20 @@ def known(branches: Branches) -> np.ndarray:
     return (~np.isnan(branches.returns)).sum(1) > 1
 
 
-def worth(model: nn.Module, branches: Branches) -> np.ndarray:
-    """The advantage of the likeliest direction in each attack that is `known`."""
+def directions(model: nn.Module, branches: Branches) -> np.ndarray:
+    """The likeliest direction, int64 ``(K,)``, in each attack that is `known`."""
+    return aim(answers(model, branches.where(known(branches)).moments)[0]).argmax(1).numpy()
+
+
+def worth(branches: Branches, chosen: np.ndarray) -> tuple[float, float]:
+    """Mean advantage of the directions ``(K,)`` chosen in the K attacks that are `known`, and its margin.
+
+    That is the 95 % interval, to either side, over games: attacks of one game are alike, so a game counts as one
+    (the variance of a mean over clusters).
+    """
     asked = branches.where(known(branches))
-    ways = aim(answers(model, asked.moments)[0]).argmax(1, keepdim=True).numpy()
-    return np.take_along_axis(asked.advantages(), ways, axis=1)[:, 0]
-
-
-def margin(values: np.ndarray) -> float:
-    """Half of the 95 % interval of a mean, from the spread of the values."""
-    return 1.96 * values.std() / np.sqrt(max(1, len(values)))
+    gains = np.take_along_axis(asked.advantages(), chosen[:, None], axis=1)[:, 0]
+    games, game = np.unique(asked.moments.games, return_inverse=True)
+    apart = np.bincount(game, gains - gains.mean())  # of each game, summed over its attacks
+    spread = np.sqrt((apart**2).sum() * len(games) / max(1, len(games) - 1))
+    return float(gains.mean()), float(1.96 * spread / len(gains))

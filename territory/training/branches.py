@@ -53,9 +53,10 @@ class Branches:
         return cls(Moments(*joined), np.concatenate([part.returns for part in parts]))
 
     def save(self, path: str | Path) -> None:
-        """Write a ``.npz`` file, whole or not at all."""
+        """Write a ``.npz`` file, whole or not at all; its folder is made."""
         columns = {name: getattr(self.moments, name) for name in COLUMNS}
         np.savez_compressed(data := BytesIO(), returns=self.returns, **columns)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
         write_atomically(Path(path), data.getvalue())
 
     @classmethod
@@ -116,9 +117,11 @@ def _branch_one_kind(
         while len(attacks) < batch:
             moment = next(watched)
             (attacks if moment.state else waits).append(moment)
-        returns = _in_every_direction(ahead, agent, attacks, horizon, gamma)
-        unknown = np.full((len(waits), NUM_DIRECTIONS), np.nan, np.float32)
-        yield Branches(_as_moments(attacks + waits), np.concatenate([returns, unknown]))
+        kept = _as_moments(attacks + waits)
+        states = {name: np.stack([moment.state[name] for moment in attacks]) for name in attacks[0].state}
+        returns = np.full((len(kept), NUM_DIRECTIONS), np.nan, np.float32)
+        returns[:batch] = _in_every_direction(ahead, agent, kept.where(np.arange(batch)), states, horizon, gamma)
+        yield Branches(kept, returns)
     ahead.close()
 
 
@@ -127,7 +130,6 @@ class _Moment:
     obs: tuple[np.ndarray, ...]  # map, statistics, mask
     game: int
     state: State  # empty where the agent waited
-    likely: np.ndarray  # float32 (90,), its probabilities
 
 
 def _watch(agent: Agent, seed: int, world: dict[str, Any]) -> Iterator[_Moment]:
@@ -138,14 +140,15 @@ def _watch(agent: Agent, seed: int, world: dict[str, Any]) -> Iterator[_Moment]:
         obs, info = envs.reset(seed=seed)
     playing = np.arange(envs.num_envs)
     while True:
-        masks = info["action_mask"].copy()
+        masks = info["action_mask"]
         actions = agent.act(obs, masks)
         attacks = actions < FIRST_WAIT
-        for game in np.flatnonzero(chance.random(len(actions)) < np.where(attacks, ATTACKS, WAITS)):
-            one = {name: column[game].copy() for name, column in obs.items()}
-            state = {name: rows[game].copy() for name, rows in envs.state_dict().items()} if attacks[game] else {}
-            likely = agent.predict(one, masks[game])[0]
-            yield _Moment((one["map"], one["global"], masks[game]), int(playing[game]), state, likely)
+        kept = chance.random(len(actions)) < np.where(attacks, ATTACKS, WAITS)
+        states = envs.state_dict() if (kept & attacks).any() else {}
+        for game in np.flatnonzero(kept):
+            seen = tuple(rows[game].copy() for rows in (obs["map"], obs["global"], masks))
+            state = {name: rows[game].copy() for name, rows in states.items()} if attacks[game] else {}
+            yield _Moment(seen, int(playing[game]), state)
         obs, _, terminated, truncated, info = envs.step(actions)
         ended = terminated | truncated
         playing[ended] = playing.max() + 1 + np.arange(ended.sum())
@@ -157,18 +160,15 @@ def _as_moments(seen: list[_Moment]) -> Moments:
 
 
 def _in_every_direction(
-    ahead: VectorEnv, agent: Agent, attacks: list[_Moment], horizon: int, gamma: float
+    ahead: VectorEnv, agent: Agent, attacks: Moments, states: State, horizon: int, gamma: float
 ) -> np.ndarray:
-    """Returns float32 ``(B, 8)``; NaN where nobody is to attack. The likeliest order of each direction."""
-    likely = np.stack([np.where(moment.obs[2], moment.likely, -1) for moment in attacks])[:, :FIRST_WAIT]
-    likely = likely.reshape(len(attacks), NUM_DIRECTIONS, NUM_ORDERS)
-    actions = likely.argmax(2) + NUM_ORDERS * np.arange(NUM_DIRECTIONS)
-    states = {
-        name: np.repeat(np.stack([moment.state[name] for moment in attacks]), NUM_DIRECTIONS, axis=0)
-        for name in attacks[0].state
-    }
-    returns = play_on(ahead, states, actions.ravel(), agent, horizon, gamma).reshape(actions.shape)
-    return np.where(likely.max(2) >= 0, returns, np.nan).astype(np.float32)
+    """Returns ``(B, 8)``; NaN where nobody is to attack. The likeliest order of each direction."""
+    likely = agent.predict({"map": attacks.maps, "global": attacks.stats}, attacks.masks)[0]
+    allowed = np.where(attacks.masks, likely, -1)[:, :FIRST_WAIT].reshape(-1, NUM_DIRECTIONS, NUM_ORDERS)
+    actions = allowed.argmax(2) + NUM_ORDERS * np.arange(NUM_DIRECTIONS)
+    each = {name: np.repeat(rows, NUM_DIRECTIONS, axis=0) for name, rows in states.items()}
+    returns = play_on(ahead, each, actions.ravel(), agent, horizon, gamma).reshape(actions.shape)
+    return np.where(allowed.max(2) >= 0, returns, np.nan)
 
 
 def play_on(

@@ -21,13 +21,13 @@ from territory.training.agent import Agent
 from territory.training.aim import aim_error, decided
 from territory.training.build import make_model
 from territory.training.config import TrainConfig
+from territory.training.fitting import MINIBATCH, fit
 from territory.training.losses import kl_divergence
 from territory.training.policy import answer, greedy
 from territory.training.ppo import iterate
 from territory.training.recorded import GAMES_AT_ONCE, Moments, watch_games
 
 LEARNING_RATE = 1e-3
-MINIBATCH = 128
 EVERY = 4  # steps of a game from one moment that is learned to the next
 VALUE_WEIGHT = 0.5  # as PPO's own
 AIM_WEIGHT = 1.0
@@ -74,9 +74,7 @@ def carry_over(old: nn.Module, new: nn.Module) -> list[Carried]:
 
 def new_config(old: Agent, name: str, norm: str) -> TrainConfig:
     """The training configuration of the old agent for another network; refuses one that can't take its maps."""
-    if not old.config:
-        raise BadInput("the old agent's file doesn't say how it was trained, so there is no telling what it plays")
-    return replace(TrainConfig.from_dict(old.config), model=name, norm=norm, name=None, init=None)
+    return replace(old.train_config(), model=name, norm=norm, name=None, init=None)
 
 
 def teach(
@@ -142,23 +140,14 @@ def imitate(
 
     ``aim_weight``: of an error of its own for where to attack (see `aim_error`).
     """
-    optimizer = torch.optim.Adam(student.parameters(), lr=LEARNING_RATE)
-    steps = epochs * -(-len(moments) // MINIBATCH)
-    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1, 0.01, max(1, steps))
-    order = np.random.default_rng(seed)
-    for epoch in range(1, epochs + 1):
-        student.train()
-        for index in np.array_split(order.permutation(len(moments)), steps // epochs):
-            log_probs, values = _forward(student, moments.where(index))
-            value_error = (values - wanted[1][index]).square().mean()
-            optimizer.zero_grad()
-            error = kl_divergence(wanted[0][index], log_probs).mean() + VALUE_WEIGHT * value_error
-            if aim_weight:
-                error = error + aim_weight * aim_error(wanted[0][index], log_probs)
-            error.backward()
-            optimizer.step()
-            schedule.step()
-        yield epoch
+
+    def error(index: np.ndarray, _: np.random.Generator) -> Tensor:
+        log_probs, values = _forward(student, moments.where(index))
+        value_error = (values - wanted[1][index]).square().mean()
+        total = kl_divergence(wanted[0][index], log_probs).mean() + VALUE_WEIGHT * value_error
+        return total + aim_weight * aim_error(wanted[0][index], log_probs) if aim_weight else total
+
+    yield from fit(student, len(moments), error, epochs, LEARNING_RATE, seed)
 
 
 def _forward(model: nn.Module, moments: Moments, views: int = 1) -> tuple[Tensor, Tensor]:

@@ -30,8 +30,12 @@ class Moments:
 
         A game that is in the first part stays there when others are added.
         """
-        first = np.random.default_rng(seed).random(self.games.max() + 1)[self.games] < share
+        first = self.among(share, seed)
         return self.where(first), self.where(~first)
+
+    def among(self, share: float, seed: int = 0) -> np.ndarray:
+        """bool (S,): whether a moment is of the first part, if they are `split`."""
+        return np.random.default_rng(seed).random(self.games.max() + 1)[self.games] < share
 
     def __add__(self, other: "Moments") -> "Moments":
         games = np.concatenate([self.games, self.games.max() + 1 + other.games])

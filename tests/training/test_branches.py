@@ -11,7 +11,7 @@ from territory import models
 from territory.errors import BadInput
 from territory.training import Agent
 from territory.training.aim import aim, redirected
-from territory.training.aiming import drift, known, learn_aim, worth
+from territory.training.aiming import directions, drift, known, learn_aim, worth
 from territory.training.branches import AT_ONCE, Branches, branch_games, play_on
 from territory.training.losses import kl_divergence, masked_log_softmax
 from territory.training.migration import answers
@@ -102,13 +102,30 @@ def homeward(branches: Branches) -> Branches:
 def test_learning_the_aim_improves_it_and_leaves_the_rest_as_it_was(agent, branches):
     student = copy.deepcopy(agent.model)
     rated = homeward(branches)
-    before, old = worth(student, rated).mean(), answers(student, rated.moments)
+    before, old = worth(rated, directions(student, rated))[0], answers(student, rated.moments)
     told = list(learn_aim(student, rated, epochs=100, learning_rate=3e-3, hold=0.003))
     assert [each.epoch for each in told] == list(range(101))
-    assert worth(student, rated).mean() > before + 0.3
+    assert worth(rated, directions(student, rated))[0] > before + 0.3
     new = answers(student, rated.moments)
     likely = [each[0][:, :FIRST_WAIT].logsumexp(1).exp() for each in (old, new)]
     assert (likely[0] - likely[1]).abs().mean() < 0.05
+
+
+def test_attacks_of_one_game_do_not_make_an_interval_narrower(agent, branches):
+    """Every attack twice, in the same game: as much is known as before. In a game of its own: more."""
+    chosen = directions(agent.model, branches)
+    mean, margin = worth(branches, chosen)
+    twice = Branches.of([branches, branches])
+    assert worth(twice, np.tile(chosen, 2)) == pytest.approx((mean, margin))
+    assert worth(branches + branches, np.tile(chosen, 2))[1] < 0.75 * margin
+
+
+def test_what_is_kept_comes_back_and_its_folder_is_made(branches, tmp_path):
+    branches.save(tmp_path / "new" / "played.npz")
+    again = Branches.load(tmp_path / "new" / "played.npz")
+    np.testing.assert_array_equal(again.returns, branches.returns)
+    for name in ("maps", "stats", "masks", "games"):
+        np.testing.assert_array_equal(getattr(again.moments, name), getattr(branches.moments, name))
 
 
 def test_drift_hears_of_everything_but_the_direction():

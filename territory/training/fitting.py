@@ -1,0 +1,39 @@
+"""A network corrected by gradient steps on samples that lie there, as `migration` and `aiming` need it."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+MINIBATCH = 128
+Error = Callable[
+    [np.ndarray, np.random.Generator], Tensor
+]  # positions of samples (B,), dice -> what to make smaller ()
+
+
+def fit(
+    network: nn.Module,
+    samples: int,
+    error: Error,
+    epochs: int,
+    learning_rate: float,
+    seed: int = 0,
+    max_grad_norm: float = torch.inf,
+) -> Iterator[int]:
+    """Adam over all samples, in another order each epoch, with a rate that falls to a hundredth.
+
+    Hands out the number of each epoch done.
+    """
+    batches, dice = -(-samples // MINIBATCH), np.random.default_rng(seed)
+    optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate)
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1, 0.01, max(1, epochs * batches))
+    for epoch in range(1, epochs + 1):
+        network.train()
+        for index in np.array_split(dice.permutation(samples), batches):
+            optimizer.zero_grad()
+            error(index, dice).backward()
+            nn.utils.clip_grad_norm_(network.parameters(), max_grad_norm)
+            optimizer.step()
+            schedule.step()
+        yield epoch
