@@ -1,6 +1,6 @@
 """Where an agent attacks, apart from when: the policy over directions, and how to make it more decided.
 
-A patient agent attacks at one moment in sixteen, so what learns from all of its moments alike learns *when* far better
+A patient agent attacks at one moment in fifteen, so what learns from all of its moments alike learns *when* far better
 than *where*. An agent that won half of its games against a crowd attacked north-east on nearly every board, and its
 directions were worth no more than dice (``python -m benchmarks.views``). What the map had told it was there, but small
 beside that favourite. The mean over eight views cancels favourites, and what is left can be raised to a power.
