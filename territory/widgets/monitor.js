@@ -3,7 +3,7 @@
 const HINT =
   "P pauses and goes on, S stops. Point at a curve, or press ← → Home End, to read it update by update; Escape follows the newest.";
 const DASHES = ["", "7 4", "2 3"]; // so that curves are told apart without colour
-const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [520, 150, 46, 8, 8, 22]; // of a panel, in its own units
+const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [520, 150, 64, 8, 8, 22]; // of a panel, in its own units; LEFT holds "0.0005" in the larger letters
 const SVG = "http://www.w3.org/2000/svg";
 
 function fill(node, attributes, children) {
@@ -60,8 +60,9 @@ function makePanel(title, fields, choose) {
       draw("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: down(mark), y2: down(mark), class: "grid" }),
       draw("text", { x: LEFT - 5, y: down(mark) + 4, "text-anchor": "end" }, share ? `${Math.round(100 * mark)} %` : String(Number(mark.toPrecision(6))).replace("-", "−")),
     ]);
+    const anchor = (mark) => (mark === 0 ? "start" : mark > 0.9 * total ? "end" : "middle"); // none is cut off at an edge
     const steps = x.marks.map((mark) =>
-      draw("text", { x: across(mark), y: HEIGHT - 6, "text-anchor": mark ? "middle" : "start" }, mark >= 1000 ? `${mark / 1000}k` : mark));
+      draw("text", { x: across(mark), y: HEIGHT - 6, "text-anchor": anchor(mark) }, mark >= 1000 ? `${mark / 1000}k` : mark));
     const curves = names.map((name, i) => {
       const points = history[name].flatMap((value, n) => (Number.isNaN(value) ? [] : [`${across(history.step[n])},${down(value)}`]));
       return draw("polyline", { points: points.join(" "), class: `line-${i}`, "stroke-dasharray": DASHES[i], "data-field": name });

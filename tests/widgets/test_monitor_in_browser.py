@@ -40,6 +40,10 @@ CURVES = """monitor => Object.fromEntries([...monitor.querySelectorAll("polyline
   const points = line.getAttribute("points").split(" ").filter(Boolean).map(pair => pair.split(",").map(Number));
   return [line.dataset.field, {marks, points}];
 }))"""
+CUT_OFF = """monitor => [...monitor.querySelectorAll(".monitor-panel > svg text")].filter(text => {
+  const [own, box] = [text, text.ownerSVGElement].map(node => node.getBoundingClientRect());
+  return own.left < box.left - 0.5 || own.right > box.right + 0.5;
+}).map(text => text.textContent)"""
 CONTRAST = """monitor => {
   const pen = document.createElement("canvas").getContext("2d");
   const rgb = colour => { pen.fillStyle = colour; pen.fillRect(0, 0, 1, 1); return pen.getImageData(0, 0, 1, 1).data; };
@@ -59,8 +63,8 @@ CONTRAST = """monitor => {
 class Monitor:
     """What a learner sees of the widget, and does with it."""
 
-    def __init__(self, lab, folder):
-        cells = [nbformat.v4.new_code_cell(source) for source in (SOURCE, TELL, WAIT)]
+    def __init__(self, lab, folder, source=SOURCE):
+        cells = [nbformat.v4.new_code_cell(each) for each in (source, TELL, WAIT)]
         metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
         nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), folder / "monitor.ipynb")
         lab.open("monitor.ipynb")
@@ -174,6 +178,16 @@ def test_training_is_watched_paused_taken_up_again_and_stopped(monitor, tmp_path
     assert json.loads(alone.stdout) == json.loads(json.dumps(records[: paused + 3]))
     assert monitor.lab.errors == []
     assert monitor.lab.outside == []
+
+
+def test_no_number_beside_a_curve_is_cut_off(lab, tmp_path):
+    """A run as notebook 04's, whose last round number of steps is hard by the right edge."""
+    monitor = Monitor(lab, tmp_path, SOURCE.replace(f"{UPDATES} * 64", "100_224"))
+    monitor.button("start").click()
+    monitor.wait_for_step(64)
+    written = monitor.root.locator(".monitor-panel > svg text").all_text_contents()
+    assert "100k" in written and "0" in written
+    assert monitor.root.evaluate(CUT_OFF) == []
 
 
 def test_the_keyboard_is_enough_and_both_themes_can_be_read(monitor):
