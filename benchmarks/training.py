@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from gymnasium.vector import VectorWrapper
@@ -14,6 +15,13 @@ from territory.profiling import LatencyRecord, compare_calls
 from territory.training import PPO, TrainConfig
 from territory.training.build import make_envs
 from territory.training.config import FIXED_SIZE_MODEL
+
+OURS = {
+    "ours": {},
+    "ours in bf16": {"precision": "bf16"},
+    "ours compiled": {"compile": True},
+    "ours in bf16, compiled": {"precision": "bf16", "compile": True},
+}
 
 
 class StepClock(VectorWrapper):
@@ -30,20 +38,19 @@ class StepClock(VectorWrapper):
 
 
 def run(small: bool) -> list[Ratio]:
-    """For each network: both trainers, the game's share, and an optimiser's pass in other ways than plain fp32."""
+    """For each network: their trainer against ours, plain and in faster ways, and the game's share of ours."""
     base = TrainConfig(device="cpu", num_steps=32)
     if small:
         base = replace(base, height=64, width=64, num_envs=2, num_steps=4, minibatch_size=4)
     names = [name for name in models.names() if not (small and name == FIXED_SIZE_MODEL)]
     ratios = []
     for config in [replace(base, model=name) for name in names]:
-        ratios += _against_peer(config, 2 if small else 7)
+        ratios += _against_peer(config, 2 if small else 7, {"ours": {}} if small else OURS)
         ratios += [_share_of_game(config, updates=2 if small else 5)]
-        ratios += _other_ways(config, 2 if small else 7, backend="eager" if small else "inductor")
     return ratios
 
 
-def _against_peer(config: TrainConfig, repeats: int) -> list[Ratio]:
+def _against_peer(config: TrainConfig, repeats: int, ours: dict[str, dict[str, Any]]) -> list[Ratio]:
     """Whole updates by turns, games and optimiser's passes included: how many times our steps/s theirs are below."""
     try:
         from benchmarks.sb3 import make_peer
@@ -52,11 +59,11 @@ def _against_peer(config: TrainConfig, repeats: int) -> list[Ratio]:
     peer = make_peer(config)
     learn = partial(peer.learn, config.batch_size, reset_num_timesteps=False)
     calls = {f"{config.model}, Stable-Baselines3's update": learn}
-    for name, precision in (("ours", "fp32"), ("ours in bf16", "bf16")):
-        ppo = PPO(replace(config, precision=precision, total_timesteps=(1 + repeats) * config.batch_size))
+    for name, way in ours.items():
+        ppo = PPO(replace(config, total_timesteps=(1 + repeats) * config.batch_size, **way))
         calls[name] = partial(next, ppo.updates())
-    theirs, *ours = compare_calls(calls, repeats, warmup=1)
-    return [time_ratio(theirs, record, _rates(config, record, theirs)) for record in ours]
+    theirs, *records = compare_calls(calls, repeats, warmup=1)
+    return [time_ratio(theirs, record, _rates(config, record, theirs)) for record in records]
 
 
 def _rates(config: TrainConfig, ours: LatencyRecord, theirs: LatencyRecord) -> str:
@@ -76,18 +83,6 @@ def _share_of_game(config: TrainConfig, updates: int) -> Ratio:
     name = f"{config.model}, a PPO update"
     update, game = _record(name, whole[1:]), _record("its environment steps", stepping[1:])
     return time_ratio(update, game, f"the game takes {game.median / update.median:.1%} of training")
-
-
-def _other_ways(config: TrainConfig, repeats: int, backend: str) -> list[Ratio]:
-    """One pass over the same rollout as it is, in bf16, and compiled."""
-    once = replace(config, update_epochs=1)
-    runs = {"in fp32": PPO(once), "in bf16": PPO(replace(once, precision="bf16")), "compiled": PPO(once)}
-    for ppo in runs.values():
-        ppo.collect()
-    runs["compiled"].model.compile(backend=backend)
-    calls = {f"{config.model}, a pass {way}": ppo.improve for way, ppo in runs.items()}
-    plain, *others = compare_calls(calls, repeats, warmup=1)
-    return [time_ratio(other, plain) for other in others]
 
 
 def _record(name: str, seconds: list[float]) -> LatencyRecord:

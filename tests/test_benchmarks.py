@@ -35,9 +35,7 @@ ROWS = {
         *[f"baseline, {mode}, batch {batch}" for batch in (1, 2) for mode in ("forward", "training step")],
     ],
     "training": [
-        f"{name}, {what}"
-        for name in ("attention", "tokens")
-        for what in ("Stable-Baselines3's update", "a PPO update", "a pass in bf16", "a pass compiled")
+        f"{name}, {what}" for name in ("attention", "tokens") for what in ("Stable-Baselines3's update", "a PPO update")
     ],
 }
 

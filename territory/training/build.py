@@ -1,5 +1,6 @@
 """What a configuration stands for: its games, its network with the first weights, their layout in memory."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -64,6 +65,24 @@ def make_model(config: TrainConfig) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         return models.build(config.model, **model_options(config))
+
+
+def compile_in_place(model: nn.Module, ask: Callable[[], object]) -> None:
+    """Compile a network, whose weights keep their names; ``ask`` calls it once, so that what is missing shows at once.
+
+    Raises:
+        BadInput: torch.compile does not work here.
+    """
+    model.eval().compile()  # in evaluation, so that asking teaches batch norm nothing
+    try:
+        with torch.inference_mode():
+            ask()
+    except torch._dynamo.exc.BackendCompilerFailed as error:  # its only name
+        reason = " ".join(str(error).partition("\n\n")[0].split())  # what follows is advice for torch's developers
+        raise BadInput(
+            f"compile was asked for, but torch.compile fails here: {reason}. "
+            "On a processor it needs a C++ compiler (g++, clang++ or what CXX names); without compile all works alike."
+        ) from error
 
 
 def _start_of(config: TrainConfig) -> nn.Module:

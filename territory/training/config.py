@@ -34,6 +34,8 @@ class TrainConfig:
     """Where the network runs; auto takes a GPU if there is one."""
     precision: Precision = "fp32"
     """Arithmetic inside the network: bf16 (autocast) is faster where the processor has it, and rounds more."""
+    compile: bool = False
+    """Let torch.compile fuse the network's steps: half a minute at first, for which a C++ compiler is needed."""
     seed: int = 0
     """Seeds the weights, the maps and the sampling of actions: same seed, same machine, same curve."""
     total_timesteps: int = 100_000

@@ -9,6 +9,7 @@ In short:
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from itertools import chain
 from typing import Any
 
@@ -20,7 +21,7 @@ from territory.errors import BadInput
 from territory.models.symmetry import VIEWS, View, views_of
 from territory.training import distributed, losses
 from territory.training.agent import Agent
-from territory.training.build import make_envs, make_model, memory_layout
+from territory.training.build import compile_in_place, make_envs, make_model, memory_layout
 from territory.training.config import TrainConfig
 from territory.training.device import keep_threads, pick_device
 from territory.training.policy import decide
@@ -56,6 +57,8 @@ class PPO:
         self.update = 0  # finished so far
         self.last: Update | None = None
         self.rollout = Rollout(config.num_steps, self.obs, self.mask, self.device)
+        if config.compile:
+            compile_in_place(self.model, lambda: self._values(self.obs))
 
     @property
     def step(self) -> int:
@@ -188,7 +191,10 @@ class PPO:
             return
         last = info["final_obs"][cut_off]  # gymnasium's form: an object array with one observation a game
         final = {name: np.stack([obs[name] for obs in last]) for name in last[0]}
-        self.rollout.final_values[step, torch.from_numpy(cut_off).to(self.device)] = self._values(final)
+        # As many as happen to end: compiled for each number it would take minutes, and a resumed run others than this.
+        as_written = torch.compiler.set_stance("force_eager") if self.config.compile else nullcontext()
+        with as_written:
+            self.rollout.final_values[step, torch.from_numpy(cut_off).to(self.device)] = self._values(final)
 
     def _set_learning_rate(self) -> None:
         left = 1 - self.update / self.config.num_updates if self.config.anneal_lr else 1.0
