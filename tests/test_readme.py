@@ -18,3 +18,10 @@ def test_the_files_it_links_are_there():
     links = re.findall(r"\]\(([^)#]+)\)", README)
     assert len(links) > 5
     assert [link for link in links if not (Path(__file__).parents[1] / link).exists()] == []
+
+
+def test_its_figures_are_those_of_the_page_that_has_all():
+    measured = README[README.index("## What was measured") : README.index("## The world, the agent")]
+    rows = {line for line in measured.splitlines() if line.startswith("|")}
+    assert len(rows) > 15
+    assert rows <= set((Path(__file__).parents[1] / "docs" / "figures.md").read_text("utf-8").splitlines())
