@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.learning import BOTS, DATA, GOAL, HABITS, reached, spread
+from benchmarks.datafile import DATA
+from benchmarks.learning import BOTS, GOAL, HABITS, reached, spread
 from benchmarks.timing import Ratio, time_ratio
 from benchmarks.variants import SHIPPED, VARIANTS, variant
 from territory import models
@@ -52,7 +53,9 @@ def main() -> None:
     if asked.time_again or not timed.issuperset(asked.variants):  # all once more: ratios of one run, or of no use
         names = [name for name in VARIANTS if name in timed.union(asked.variants)]
         save(asked.out, load(asked.out) | {"costs": costs(names, asked.repeats)})
-    print(format_table(summary(load(asked.out))))
+    data = load(asked.out)
+    alike = [run for run in data["runs"] if run["steps"] == asked.steps]
+    print(format_table(summary(data | {"runs": alike})))
 
 
 def load(path: Path) -> Runs:

@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmarks.learning import DATA, NETWORKS, load, save, spread
+from benchmarks.datafile import DATA, add, by_network, load
+from benchmarks.learning import NETWORKS, spread
 from territory.profiling import format_table
 from territory.training import TrainConfig, load_agent
 from territory.training.build import make_model
@@ -37,16 +38,16 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=40, help="how often they are gone over")
     parser.add_argument("--out", type=Path, default=DATA / "byheart.json", help="the data file")
     asked = parser.parse_args()
+    like = {"moments": asked.moments, "epochs": asked.epochs}
     for seed in range(asked.seeds):
-        known = {(run["network"], run["seed"], run["moments"], run["epochs"]) for run in load(asked.out)}
-        missing = [name for name in NETWORKS if (name, seed, asked.moments, asked.epochs) not in known]
+        missing = [name for name in NETWORKS if not load(asked.out, network=name, seed=seed, **like)]
         halves = record(seed, asked.moments) if missing else None
         for name in missing:
-            run = {"network": name, "seed": seed, "moments": asked.moments, "epochs": asked.epochs}
+            run = {"network": name, "seed": seed} | like
             run["games"] = [len(np.unique(half.games)) for half in halves]
             run["curve"] = learn(name, seed, *halves, asked.epochs)
-            save(asked.out, [*load(asked.out), run], key=lambda run: (run["network"], run["seed"]))
-    print(format_table(summary(load(asked.out))))
+            add(asked.out, run, by_network)
+    print(format_table(summary(load(asked.out, **like))))
 
 
 def record(seed: int, moments: int) -> tuple[Moments, Moments]:

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from gymnasium.vector import VectorEnv, VectorWrapper
 
-from benchmarks.learning import BOTS, DATA, HABITS, load, save
+from benchmarks.datafile import DATA, add, load
+from benchmarks.learning import BOTS, HABITS
 from territory.profiling import format_table
 from territory.training import PPO, TrainConfig
 from territory.training.build import make_envs
@@ -92,11 +93,10 @@ def main() -> None:
     asked = parser.parse_args()
     for seed in range(asked.seeds):
         for case in CASES:
-            runs = load(asked.out)
-            if not any((run["case"], run["seed"], run["steps"]) == (case, seed, asked.steps) for run in runs):
+            if not load(asked.out, case=case, seed=seed, steps=asked.steps):
                 run = _train(case, seed, asked.steps)
-                save(asked.out, [*load(asked.out), run], key=lambda run: ([*CASES].index(run["case"]), run["seed"]))
-    print(format_table(summary(load(asked.out))))
+                add(asked.out, run, key=lambda run: ([*CASES].index(run["case"]), run["seed"]))
+    print(format_table(summary(load(asked.out, steps=asked.steps))))
 
 
 def _train(case: str, seed: int, steps: int) -> dict[str, Any]:

@@ -5,22 +5,19 @@ Each finished run is added to the data file at once; runs that are in it already
 """
 
 import argparse
-import json
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.datafile import DATA, add, by_network, load
 from territory.profiling import format_table
 from territory.training import PPO, Agent, TrainConfig, evaluate
-from territory.training.checkpoint import write_atomically
 from territory.training.config import HELD_OUT_SEED
 
-DATA = Path(__file__).parents[1] / "notebooks" / "data"
 NETWORKS = {
     "tokens": {"model": "tokens"},
     "attention": {"model": "attention"},
@@ -53,26 +50,11 @@ def main() -> None:
     asked = parser.parse_args()
     networks = asked.networks or [name for name in NETWORKS if asked.side == 128 or name != "baseline"]
     out = asked.out or DATA / f"learning-{asked.side}.json"
-    runs = load(out)
     for seed in range(asked.seeds):
         for name in networks:
-            if not any((run["network"], run["seed"], run["steps"]) == (name, seed, asked.steps) for run in runs):
-                run = _train(name, asked.side, seed, asked.steps)
-                runs = [*load(out), run]  # read again: others may have added theirs
-                save(out, runs, key=lambda run: (run["network"], run["seed"]))
-    print(format_table(summary(runs)))
-
-
-def load(path: Path) -> list[dict[str, Any]]:
-    """The runs in a data file; none if there is no such file."""
-    return json.loads(path.read_text()) if path.exists() else []
-
-
-def save(path: Path, runs: list[dict[str, Any]], key: Callable[[dict[str, Any]], Any]) -> None:
-    """Write a data file whole or not at all, one run a line, in the order of ``key``."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lines = ",\n".join(json.dumps(run) for run in sorted(runs, key=key))
-    write_atomically(path, f"[\n{lines}\n]\n".encode())
+            if not load(out, network=name, seed=seed, steps=asked.steps):
+                add(out, _train(name, asked.side, seed, asked.steps), by_network)
+    print(format_table(summary(load(out, steps=asked.steps))))
 
 
 def _train(name: str, side: int, seed: int, steps: int) -> dict[str, Any]:

@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmarks.learning import BOTS, DATA, HABITS, LARGER_HABITS, load, reached, save, spread, trained
+from benchmarks.datafile import DATA, add, by_network, load
+from benchmarks.learning import BOTS, HABITS, LARGER_HABITS, reached, spread, trained
 from territory import models
 from territory.models.attention import MAP_CHANNELS
 from territory.models.attention import MAP_FEATURES as ATTENTION_FEATURES
@@ -120,11 +121,10 @@ def main() -> None:
     asked = parser.parse_args()
     for seed in range(asked.seeds):
         for name in asked.variants:
-            known = {(run["network"], run["seed"], run["steps"]) for run in load(asked.out)}
-            if (name, seed, asked.steps) not in known:
-                run = train(name, seed, asked.steps)
-                save(asked.out, [*load(asked.out), run], key=lambda run: (run["network"], run["seed"]))
-    print(format_table(summary(load(asked.out) + load(DATA / f"learning-{SIDE}.json"))))
+            if not load(asked.out, network=name, seed=seed, steps=asked.steps):
+                add(asked.out, train(name, seed, asked.steps), by_network)
+    files = asked.out, DATA / f"learning-{SIDE}.json"
+    print(format_table(summary([run for path in files for run in load(path, steps=asked.steps)])))
 
 
 def train(name: str, seed: int, steps: int) -> dict[str, Any]:

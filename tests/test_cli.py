@@ -93,6 +93,7 @@ def test_evaluate_exports_an_agent_with_its_results(folder, capsys):
         ("evaluate random --games 0", "games=0"),
         ("evaluate random --num-bots 99", "1 to 50"),
         ("evaluate idle --export star.safetensors", "only a network"),
+        ("evaluate tokens --export .", "export is the file that is written"),
         ("play random --fps 0", "fps"),
     ],
 )

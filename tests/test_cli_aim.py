@@ -10,9 +10,10 @@ import torch
 
 from territory import models
 from territory.cli import main
-from territory.training import Agent, TrainConfig, load_agent, save_agent
+from territory.training import Agent, SteadyPolicy, TrainConfig, aiming, load_agent, save_agent
 from territory.training import branches as playing
 from territory.training.branches import Branches
+from territory.training.recorded import watch_games
 
 WORLD = {"height": 32, "width": 32, "num_bots": 2, "max_steps": 30}
 
@@ -47,6 +48,23 @@ def test_branches_are_kept_and_an_agent_learns_from_several_files(player, capsys
     assert (new.config, new.attack_threshold) == (old.config, old.attack_threshold)
     changed = [not torch.equal(a, b) for a, b in zip(old.model.parameters(), new.model.parameters(), strict=True)]
     assert any(changed)
+
+
+def test_an_agent_whose_former_opponents_are_gone_meets_others(player):
+    agent = load_agent(player)
+    agent.config["opponents"] = "long-gone.safetensors"
+    save_agent(agent, "lonely.safetensors")
+    assert call("branch lonely.safetensors --out one.npz --moments 32 --horizon 2") == 2
+    assert call("branch lonely.safetensors --out one.npz --moments 32 --horizon 2 --opponents nation") == 0
+
+
+def test_the_directions_are_those_of_as_many_views_as_play(player, monkeypatch, capsys):
+    asked = []
+    measure = aiming.directions
+    monkeypatch.setattr(aiming, "directions", lambda model, kept, views=1: asked.append(views) or measure(model, kept))
+    save_agent(load_agent(player).choosing(views=8), "eight.safetensors")
+    assert call("branch eight.safetensors --out one.npz --moments 32 --horizon 1") == 0
+    assert asked == [8]
 
 
 def test_ctrl_c_keeps_what_was_played_on(player, monkeypatch, capsys):
@@ -87,6 +105,8 @@ def test_a_crash_loses_only_what_came_since_the_last_save(player, monkeypatch):
         ("aim player.safetensors notes.npz --out new.safetensors", "that `territory branch` wrote"),
         ("aim player.safetensors nowhere.npz --out new.safetensors", "that `territory branch` wrote"),
         ("aim player.safetensors notes.npz --out .", "is a folder"),
+        ("aim eight.safetensors played.npz --out new.safetensors", "mean over 8 views"),
+        ("aim player.safetensors waits.npz --out new.safetensors", "attacks of at least two games"),
         ("branch unknown.safetensors --out a.npz", "doesn't say how it was trained"),
         ("branch player.safetensors --out a.npz --moments 0", "at least 1 moment"),
         ("branch player.safetensors --out a.npz --opponents friends", "bot, nation, mixed"),
@@ -95,6 +115,9 @@ def test_a_crash_loses_only_what_came_since_the_last_save(player, monkeypatch):
 def test_bad_input_is_one_line(player, capsys, tmp_path, command, message):
     (tmp_path / "notes.npz").write_text("what I wanted to remember")
     save_agent(Agent(models.build("tokens")), "unknown.safetensors")
+    save_agent(load_agent("player.safetensors").choosing(views=8), "eight.safetensors")
+    waits = watch_games(SteadyPolicy(), 8, 1, 0, **WORLD)
+    Branches(waits, np.full((8, 8), np.nan, np.float32)).save("waits.npz")
     assert call(command) == 2
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("territory: ")]
     assert len(lines) == 1 and message in lines[0]

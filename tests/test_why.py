@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchmarks import byheart, why
-from benchmarks.learning import load
+from benchmarks.datafile import load
 from territory import models
 from territory.profiling import example_inputs
 

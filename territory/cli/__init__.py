@@ -16,7 +16,7 @@ import tyro
 from territory.cli.aim import aim, branch
 from territory.cli.interpret import interpret
 from territory.cli.league import league
-from territory.cli.migrate import migrate
+from territory.cli.migrate import migrate, refuse_folder
 from territory.cli.play import play
 from territory.cli.profile import profile
 from territory.cli.verdict import verdict
@@ -128,6 +128,8 @@ def evaluate(
     from territory.training import agent as agents
     from territory.training import evaluation, players
 
+    if export is not None:
+        refuse_folder(export, "export")
     policy = players.find_policy(agent)
     habits = {"attack_threshold": attack_threshold, "views": views}
     changed = any(habit is not None for habit in habits.values())

@@ -1,6 +1,5 @@
 """``territory branch`` and ``territory aim``: play on in every direction, and teach an agent where to attack."""
 
-from dataclasses import replace
 from typing import Annotated
 
 import tyro
@@ -45,7 +44,7 @@ def branch(
     refuse_folder(out)
     player = load_agent(agent)
     asked = {"opponents": opponents, "num_bots": num_bots}
-    config = replace(player.train_config(), **{name: value for name, value in asked.items() if value is not None})
+    config = player.train_config(**{name: value for name, value in asked.items() if value is not None})
     parts = []
     with stop_on_signals(FINISHING) as stop, tqdm(total=moments, unit=" attacks", dynamic_ncols=True) as bar:
         for part in branch_games(player, moments, horizon, config.gamma, seed, **config.world()):
@@ -57,7 +56,7 @@ def branch(
                 break
     kept = Branches.of(parts)
     kept.save(out)
-    own, margin = worth(kept, directions(player.model, kept))
+    own, margin = worth(kept, directions(player.model, kept, player.views))
     print(f"its directions: {own:+.3f} (give or take {margin:.3f}) more than the mean of the open ones")
     print(f"{out}: {len(kept):,} moments. Learn from them: territory aim {agent} {out} --out aimed.safetensors")
     return 0 if stop.signal is None else 128 + stop.signal
@@ -91,6 +90,11 @@ def aim(
     if not branches:
         raise BadInput("expected one or more files that territory branch wrote, behind the agent")
     old = load_agent(agent)
+    if old.views != 1:
+        raise BadInput(
+            f"{agent} takes the mean over {old.views} views, and learning corrects one: teach it first to answer alike "
+            "in one, territory migrate"
+        )
     first, *others = map(Branches.load, branches)
     kept = sum(others, start=first)
     print(f"{len(kept):,} moments; what the likeliest direction is worth above the mean of the open ones:")

@@ -13,6 +13,7 @@ from territory.training.config import HELD_OUT_SEED
 if TYPE_CHECKING:
     from territory.training.league import Duel, League
     from territory.training.ratings import Rating
+    from territory.world.params import WorldParams
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]  # --json without a --no-json
 
@@ -30,7 +31,7 @@ def league(
 
     Args:
         names: Who plays: bot, nation, nation-no-cities, random, idle, steady, or an agent's name or file. By default
-            these and every shipped agent.
+            these and every shipped agent that takes maps of that size.
         games: Games of each pair, an even number.
         side: Rows and columns of the maps, a multiple of 32.
         max_steps: Steps until whoever holds more land wins.
@@ -39,16 +40,14 @@ def league(
         as_json: Print everything as JSON.
     """
     from territory.training import studies as questions
-    from territory.training.agent import shipped
-    from territory.training.league import SCRIPTS, round_robin
-    from territory.training.policies import SCRIPTED
+    from territory.training.league import round_robin
     from territory.training.ratings import rate
     from territory.world.params import WorldParams
 
     if games < 2 or games % 2:
         raise BadInput(f"games must be an even number, since each map is played twice; got {games}")
     params = WorldParams(height=side, width=side, num_bots=1, max_steps=max_steps)
-    result = round_robin(list(names or (*SCRIPTS, *shipped(), *SCRIPTED)), games // 2, params, seed, _tell)
+    result = round_robin(list(names) or _everyone(seed, params), games // 2, params, seed, _tell)
     asked = (questions.cities, questions.terrain) if studies else ()
     findings = [finding for question in asked for finding in question(games, seed, params)]
     ratings = rate(result)
@@ -58,6 +57,22 @@ def league(
     else:
         print(table(result, ratings), explain(result), doubt(result, ratings), *findings, sep="\n")
     return 0
+
+
+def _everyone(seed: int, params: "WorldParams") -> list[str]:
+    """All scripts, and the shipped agents that can play on such maps; says who can't."""
+    from territory.training.agent import shipped
+    from territory.training.league import SCRIPTS, try_out
+    from territory.training.policies import SCRIPTED
+
+    agents = []
+    for name in shipped():
+        try:
+            try_out(name, seed, params)
+            agents.append(name)
+        except BadInput as error:
+            print(f"{name} is left out: {error}", file=sys.stderr)
+    return [*SCRIPTS, *agents, *SCRIPTED]
 
 
 def _tell(duel: "Duel") -> None:

@@ -69,10 +69,10 @@ def migrate(
     return 0
 
 
-def refuse_folder(out: str) -> None:
+def refuse_folder(out: str, name: str = "out") -> None:
     """Say so before the work is done, not after."""
     if Path(out).is_dir():
-        raise BadInput(f"out is the file that is written, and {out} is a folder")
+        raise BadInput(f"{name} is the file that is written, and {out} is a folder")
 
 
 def share_line(old: str, new: str, carried: list) -> str:
@@ -96,11 +96,14 @@ def compare(config: TrainConfig, seeds: Sequence[int]) -> None:
     """Print how a migrated network does before its first step, and how long it and fresh ones train to 90 %."""
     from territory.training.evaluation import evaluate
     from territory.training.migration import steps_to
+    from territory.training.players import is_mixture, kinds_of_games
 
-    result = evaluate(config.init, config.num_bots, config.opponents)
-    low, high = result.interval
-    held_out = f"{result.games} held-out games ({low:.1%} to {high:.1%})"
-    print(f"before a step of training it wins {result.win_rate:.1%} of {held_out}")
+    kinds = kinds_of_games(config.opponents) if is_mixture(config.opponents) else [{}]
+    for asked in [replace(config, **kind) for kind in kinds]:
+        result = evaluate(config.init, asked.num_bots, asked.opponents)
+        low, high = result.interval
+        held_out = f"{result.games} held-out games against {asked.num_bots} x {asked.opponents}"
+        print(f"before a step of training it wins {result.win_rate:.1%} of {held_out} ({low:.1%} to {high:.1%})")
     found = []
     for seed in seeds:
         runs = {

@@ -7,9 +7,6 @@ from typing import Any
 _TIMES = ("forward", "backward", "seconds")  # columns of floats that may be added
 
 
-_TIMES = ("forward", "backward", "seconds")  # columns of floats that may be added
-
-
 def format_table(records: Sequence[Any], total: bool = False) -> str:
     """Dataclass records of one kind as aligned columns under their field names.
 
@@ -35,10 +32,6 @@ def _sums(names: list[str], values: list[list[Any]]) -> list[Any]:
         for name, column in zip(names, zip(*values, strict=True), strict=True)
     ]
     return ["total", *summed[1:]]
-
-
-def _is_share(name: str) -> bool:
-    return name.split("_")[-1] == "share"
 
 
 def _is_share(name: str) -> bool:

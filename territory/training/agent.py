@@ -86,11 +86,14 @@ class Agent:
         seen = self.views if views is None else views
         return Agent(self.model, self.config, self.progress, attack_threshold=threshold, views=seen)
 
-    def train_config(self) -> TrainConfig:
-        """How it was trained; refuses an agent whose file doesn't say so, since there is no telling what it plays."""
+    def train_config(self, **changes: Any) -> TrainConfig:
+        """How it was trained, with ``changes``: who it is to meet now, when whom it met before may be gone.
+
+        Refuses an agent whose file doesn't say so, since there is no telling what it plays.
+        """
         if not self.config:
             raise BadInput("the agent's file doesn't say how it was trained, so there is no telling what it plays")
-        return TrainConfig.from_dict(self.config)
+        return TrainConfig.from_dict(self.config | changes)
 
     def __call__(self, obs: dict[str, np.ndarray], mask: np.ndarray) -> int | np.ndarray:
         """The deterministic choice: an agent is a policy like the scripted ones."""

@@ -47,8 +47,11 @@ def learn_aim(
         raise BadInput(f"epochs must be 0 or more, got {epochs}")
     first = branches.moments.among(1 - HELD_OUT, seed)
     learned, held_out = branches.where(first), branches.where(~first)
-    if not len(learned) or not len(held_out):
-        raise BadInput("expected moments of at least two games, to learn from one and to measure on another")
+    if not known(learned).any() or not known(held_out).any():
+        raise BadInput(
+            "expected attacks of at least two games that could have gone elsewhere, to learn from one and to measure "
+            f"on another: got {len(branches):,} moments of {len(np.unique(branches.moments.games)):,} games"
+        )
     wanted = answers(student, learned.moments)
     before = directions(student, held_out)
     yield _measured(0, student, learned, held_out, before)
@@ -105,9 +108,9 @@ def known(branches: Branches) -> np.ndarray:
     return (~np.isnan(branches.returns)).sum(1) > 1
 
 
-def directions(model: nn.Module, branches: Branches) -> np.ndarray:
+def directions(model: nn.Module, branches: Branches, views: int = 1) -> np.ndarray:
     """The likeliest direction, int64 ``(K,)``, in each attack that is `known`."""
-    return aim(answers(model, branches.where(known(branches)).moments)[0]).argmax(1).numpy()
+    return aim(answers(model, branches.where(known(branches)).moments, views)[0]).argmax(1).numpy()
 
 
 def worth(branches: Branches, chosen: np.ndarray) -> tuple[float, float]:

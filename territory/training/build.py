@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import gymnasium
 import torch
 from torch import nn
 
@@ -13,7 +12,7 @@ from territory.errors import BadInput
 from territory.training.agent import load_agent
 from territory.training.config import TrainConfig
 from territory.training.device import pick_device
-from territory.training.players import find_opponents, is_mixture, kinds_of_games
+from territory.training.players import is_mixture, kinds_of_games, make_vector_env
 
 NORM_MODELS = ("attention", "tokens")  # those whose normalisation is a choice
 
@@ -26,8 +25,7 @@ def make_envs(config: TrainConfig, num_envs: int | None = None) -> Any:
     """
     if is_mixture(config.opponents) and num_envs not in (None, config.num_envs):
         raise BadInput(f"one process trains with several kinds of games ({config.opponents}): leave torchrun away")
-    world = config.world() | {"opponents": find_opponents(config.opponents, pick_device(config.device))}
-    return gymnasium.make_vec("Territory-v0", num_envs=num_envs or config.num_envs, **world)
+    return make_vector_env(num_envs=num_envs or config.num_envs, device=pick_device(config.device), **config.world())
 
 
 def make_watched_env(config: TrainConfig) -> Any:

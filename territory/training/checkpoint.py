@@ -99,11 +99,15 @@ def write(path: str | Path, checkpoint: Checkpoint) -> None:
 def write_atomically(path: Path, data: bytes) -> None:
     """Replace a file's content in one step that also survives a power cut."""
     temporary = path.with_name(path.name + ".tmp")
-    with open(temporary, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    move(temporary, path)
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        move(temporary, path)
+    except OSError:  # a full disk, a folder of that name: half a file is no use to anyone
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def move(source: Path, target: Path) -> None:

@@ -36,5 +36,7 @@ def keep_threads() -> Iterator[None]:
     library's default to all cores, and so undoes ``torch.set_num_threads`` and ``OMP_NUM_THREADS``.
     """
     threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

@@ -13,7 +13,7 @@ from territory.errors import BadInput
 from territory.training.agent import Agent
 from territory.training.config import HELD_OUT_SEED
 from territory.training.device import keep_threads
-from territory.training.players import find_opponents, find_policy
+from territory.training.players import find_opponents, find_policy, is_mixture
 
 BATCH = 64  # games at once: enough for the network to work in bulk, few enough for a laptop's memory
 MEASURED = ("win", "rank", "land_share", "idle_share", "length", "return")  # what a finished game reports
@@ -129,6 +129,8 @@ def evaluate(
     """
     if isinstance(policy, str | Path):
         policy = find_policy(policy)
+    if is_mixture(opponents):
+        raise BadInput(f"{opponents!r} is several kinds of games, whose results don't add up: evaluate each by itself")
     rivals = find_opponents(opponents)
     if games < 1 or seed < 0:
         raise BadInput(f"games must be at least 1 and seed at least 0, got games={games}, seed={seed}")

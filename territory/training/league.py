@@ -5,7 +5,7 @@ other wins; where time runs out, whoever holds more land; equal land counts half
 as one trial: the two games of a map are no independent ones.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -138,6 +138,15 @@ def duel(first: str, second: str, maps: int, seed: int, params: WorldParams) -> 
     )
 
 
+def try_out(name: str, seed: int, params: WorldParams) -> None:
+    """One step of a game against a bot, so that whoever can't play on such maps says so.
+
+    Raises:
+        BadInput: there is none of that name, or its network takes maps of another size.
+    """
+    play_out([find_contestant(name), find_contestant("bot")], np.array([seed]), replace(params, max_steps=1))
+
+
 def points(own: np.ndarray, other: np.ndarray) -> np.ndarray:
     """1 for more land than the other, 0.5 for as much, 0 for less."""
     return (1 + np.sign(own.astype(np.int64) - other)) / 2
@@ -177,7 +186,7 @@ def round_robin(
     if len(set(names)) != len(names) or len(names) < 2 or maps < 1:
         raise BadInput(f"a league takes two or more different names and one or more maps, got {names} and {maps}")
     for name in names:
-        find_contestant(name)  # a misspelt one is refused before hours are spent
+        try_out(name, seed, params)  # who is misspelt or can't play here is refused before hours are spent
     duels = {}
     for first, second in combinations(names, 2):
         duels[first, second] = duel(first, second, maps, seed, params)

@@ -9,7 +9,7 @@ to take the likeliest.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -74,7 +74,7 @@ def carry_over(old: nn.Module, new: nn.Module) -> list[Carried]:
 
 def new_config(old: Agent, name: str, norm: str) -> TrainConfig:
     """The training configuration of the old agent for another network; refuses one that can't take its maps."""
-    return replace(old.train_config(), model=name, norm=norm, name=None, init=None)
+    return old.train_config(model=name, norm=norm, name=None, init=None)
 
 
 def teach(

@@ -42,25 +42,25 @@ def make_env(opponents: Any = "bot", **options: Any) -> TerritoryEnv:
     return TerritoryEnv(opponents=find_opponents(opponents), **options)
 
 
-def make_vector_env(opponents: Any = "bot", num_envs: int = 1, **options: Any) -> VectorEnv:
+def make_vector_env(opponents: Any = "bot", num_envs: int = 1, device: Any = "cpu", **options: Any) -> VectorEnv:
     """`TerritoryVectorEnv`; its opponents may be the name or path of a checkpoint, or a mixture of games.
 
-    ``"5xnation+50xmixed"`` plays half of the games against five nations, half against fifty mixed.
+    ``"5xnation+50xmixed"`` plays half of the games against five nations, half against fifty mixed. ``device``: where
+    opponents that are networks run.
     """
     if not is_mixture(opponents):
-        return TerritoryVectorEnv(opponents=find_opponents(opponents), num_envs=num_envs, **options)
+        return TerritoryVectorEnv(opponents=find_opponents(opponents, device), num_envs=num_envs, **options)
     kinds = kinds_of_games(opponents)
     if num_envs < len(kinds):
         raise BadInput(f"{opponents!r} is {len(kinds)} kinds of games, so num_envs {num_envs} leaves one out")
     sizes = [len(games) for games in np.array_split(range(num_envs), len(kinds))]
-    return MixedVectorEnv(
-        [make_vector_env(num_envs=size, **options | kind) for size, kind in zip(sizes, kinds, strict=True)]
-    )
+    parts = zip(sizes, kinds, strict=True)
+    return MixedVectorEnv([make_vector_env(num_envs=size, device=device, **options | kind) for size, kind in parts])
 
 
 def is_mixture(opponents: Any) -> bool:
     """Whether it names several kinds of games."""
-    return isinstance(opponents, str) and "+" in opponents
+    return isinstance(opponents, str) and "+" in opponents and not Path(opponents).exists()
 
 
 def kinds_of_games(mixture: str) -> list[dict[str, Any]]:

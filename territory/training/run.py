@@ -25,11 +25,13 @@ from territory.errors import BadInput
 from territory.training import checkpoint as files
 from territory.training.checkpoint import Checkpoint
 from territory.training.config import TrainConfig
+from territory.training.players import is_mixture
 from territory.training.ppo import PPO
 from territory.training.progress import Update
 
 LOG = "log.jsonl"
-# What a continued run may change: neither alters what the next update computes.
+# What a continued run may change. The next update computes the same, but that another kind of device throws other dice
+# and that a falling learning rate (anneal_lr) falls towards another end.
 CHANGEABLE = ("total_timesteps", "device", "checkpoint_every", "name", "runs_dir")
 SCALARS = {  # Update field -> TensorBoard tag
     "win_rate": "games/win_rate",
@@ -133,8 +135,7 @@ class Run:
 
 def start(config: TrainConfig, envs: Any = None) -> Run:
     """A new run in its own folder, with a first checkpoint before the first step."""
-    opponents = Path(config.opponents).stem  # they may be a file
-    name = config.name or f"{config.model}-{config.num_bots}-{opponents}-{datetime.now():%Y%m%d-%H%M%S}"
+    name = config.name or f"{config.model}-{_rivals(config)}-{datetime.now():%Y%m%d-%H%M%S}"
     folder = Path(config.runs_dir) / name
     if folder.exists():
         raise BadInput(f"the run {folder} exists: continue it with --resume {folder}, or choose another --name")
@@ -148,6 +149,13 @@ def start(config: TrainConfig, envs: Any = None) -> Run:
         files.move(run.folder, folder)
     run.folder = folder
     return run
+
+
+def _rivals(config: TrainConfig) -> str:
+    """Who is played against, as a part of a name."""
+    if is_mixture(config.opponents):
+        return config.opponents.replace("+", "-")  # a plus makes a mixture of any name
+    return f"{config.num_bots}-{Path(config.opponents).stem}"  # they may be a file
 
 
 def resume(folder: str | Path, config: TrainConfig | None = None, envs: Any = None) -> Run:
@@ -165,6 +173,12 @@ def resume(folder: str | Path, config: TrainConfig | None = None, envs: Any = No
                 f"the run {folder} has {name}={before!r}, which can't become {getattr(config, name)!r} on the way: "
                 f"start a new run for that. A continued run may change {', '.join(CHANGEABLE[:3])}."
             )
+    done = content.progress.get("step", 0)
+    if config.total_timesteps < saved.total_timesteps and config.num_updates * config.batch_size < done:
+        raise BadInput(
+            f"the run {folder} has trained {done:,} steps, more than the total_timesteps of {config.total_timesteps:,} "
+            "that were asked for: give a larger number, or none to go on as before"
+        )
     run = Run(folder, PPO(config, envs, files.build_model(content)))  # what `init` named may be gone by now
     restore(run.ppo, content)
     if run.writes:
@@ -215,8 +229,12 @@ def restore(ppo: PPO, content: Checkpoint) -> None:
     ppo.obs = {name: array[own] for name, array in content.group("obs").items()}
     ppo.mask = content.arrays["mask"][own]
     ppo.episodes.load_state_dict(content.group("episodes"))
-    ppo.generator.set_state(torch.from_numpy(content.arrays["generator"]))
     ppo.update = int(content.arrays["update"][0])
+    dice = content.arrays["generator"]
+    if dice.size == ppo.generator.get_state().numel():
+        ppo.generator.set_state(torch.from_numpy(dice))
+    else:  # thrown on another kind of device, whose dice can't be thrown here
+        ppo.generator.manual_seed(ppo.config.seed + ppo.update)
     ppo.last = Update(**content.progress) if content.progress else None
 
 

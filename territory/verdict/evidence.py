@@ -16,7 +16,8 @@ from territory.training.config import HELD_OUT_SEED
 from territory.training.recorded import Moments, watch_games
 from territory.world.layout import Stat
 
-RUNS = Path(__file__).parents[2] / "notebooks" / "data" / "learning-128.json"  # of benchmarks.learning
+DATA = Path(__file__).parents[2] / "notebooks" / "data"
+RUNS, TAUGHT = DATA / "learning-128.json", DATA / "byheart.json"  # of benchmarks.learning and benchmarks.byheart
 
 
 def untrained(name: str, seed: int = 0, **options: object) -> nn.Module:
@@ -26,19 +27,29 @@ def untrained(name: str, seed: int = 0, **options: object) -> nn.Module:
         return models.build(name, **options).eval()
 
 
+def _read(path: Path) -> list[dict[str, Any]]:
+    return json.loads(path.read_text()) if path.exists() else []
+
+
 class Evidence:
     """The exhibits. ``old`` and ``new`` are by default the document's networks; give others to try them instead.
 
-    ``runs``: the data file of trained agents; it lies beside the notebooks, so an installed package has none.
+    ``runs``, ``taught``: the data files of trained agents and of networks that were taught one's policy; they lie
+    beside the notebooks, so an installed package has none.
     """
 
     def __init__(
-        self, old: nn.Module | None = None, new: nn.Module | None = None, moments: int = 384, runs: Path = RUNS
+        self,
+        old: nn.Module | None = None,
+        new: nn.Module | None = None,
+        moments: int = 384,
+        runs: Path = RUNS,
+        taught: Path = TAUGHT,
     ):
         self.old = old or untrained("baseline")
         self.new = new or untrained("attention")
         self.moments = moments  # of recorded games, for each of the two collections
-        self.runs: list[dict[str, Any]] = json.loads(runs.read_text()) if runs.exists() else []
+        self.runs, self.taught = _read(runs), _read(taught)
         self._kept: dict[str, Any] = {}
 
     def keep(self, name: str, make: Callable[[], Any]) -> Any:

@@ -6,7 +6,8 @@ import pytest
 
 from territory.envs import MixedVectorEnv, TerritoryVectorEnv
 from territory.errors import BadInput
-from territory.training import PPO, RandomPolicy, TrainConfig, evaluate, run
+from territory.training import PPO, RandomPolicy, SteadyPolicy, TrainConfig, run
+from territory.training.evaluation import play
 from territory.training.live import WatchedGame
 
 SMALL = {"height": 32, "width": 32, "max_steps": 12}
@@ -78,7 +79,6 @@ def test_a_run_against_several_kinds_of_games_stops_and_goes_on_bit_for_bit(tmp_
     resumed.train()
     for name, weight in straight.model.state_dict().items():
         assert np.array_equal(weight, resumed.ppo.model.state_dict()[name]), name
-    assert evaluate(resumed.ppo.agent(), opponents=TWO_KINDS, games=4).games == 4
 
 
 @pytest.mark.parametrize(
@@ -113,5 +113,5 @@ def test_a_run_against_a_mixture_is_watched_in_a_game_of_its_first_kind():
 
 
 def test_policies_can_be_opponents_in_a_mixture():
-    won = evaluate("steady", opponents="2xidle+2xidle", games=4, height=32, width=32, max_steps=60)
-    assert won.mean_rank == 1  # nobody else moves
+    games = gymnasium.make_vec("Territory-v0", num_envs=4, opponents="2xidle+3xidle", **SMALL | {"max_steps": 60})
+    assert play(games, SteadyPolicy(), 0)["rank"].tolist() == [1] * 4  # nobody else moves

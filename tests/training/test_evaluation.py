@@ -81,6 +81,11 @@ def test_no_games_and_negative_seeds_are_refused():
         evaluate(IdlePolicy(), seed=-1)
 
 
+def test_several_kinds_of_games_are_refused():
+    with pytest.raises(BadInput, match="evaluate each by itself"):
+        evaluate(IdlePolicy(), opponents="2xnation+3xmixed")
+
+
 def test_wilsons_interval_against_published_values():
     # Newcombe (1998), table I: 81 of 263, 15 of 148, 0 of 20, 1 of 29
     for successes, trials, low, high in ((81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0, 0.1611)):

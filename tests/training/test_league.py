@@ -142,8 +142,19 @@ def test_an_agent_plays_in_a_league():
     assert duel.score == 1
 
 
-def test_a_league_of_agents_that_cannot_play_is_refused_before_any_game():
+@pytest.mark.parametrize(("name", "said"), [("dragon", "no agent 'dragon'"), ("baseline", "map of 128x128")])
+def test_a_league_of_agents_that_cannot_play_is_refused_before_any_game(name, said):
     told = []
-    with pytest.raises(BadInput):
-        league.round_robin(["bot", "idle", "dragon"], 1, SMALL, tell=told.append)
+    with pytest.raises(BadInput, match=said):
+        league.round_robin(["bot", "idle", name], 1, SMALL, tell=told.append)
     assert told == []
+
+
+def test_by_default_whoever_takes_maps_of_that_size_plays(monkeypatch, capsys):
+    monkeypatch.setattr("territory.training.agent.shipped", lambda: ["baseline", "tokens"])
+    monkeypatch.setattr(league, "SCRIPTS", {"bot": league.SCRIPTS["bot"]})
+    monkeypatch.setattr("territory.training.policies.SCRIPTED", {})
+    assert main(["league", "--games", "2", "--side", "64", "--max-steps", "3"]) == 0
+    printed = capsys.readouterr()
+    assert "baseline is left out: baseline: expected a map of 128x128" in printed.err
+    assert "bot against tokens" in printed.err and "baseline" not in printed.out

@@ -76,6 +76,35 @@ def test_a_run_that_is_over_can_be_made_longer(config):
     assert_same_state(straight.ppo, longer.ppo)
 
 
+def test_a_run_goes_on_though_its_dice_were_thrown_on_another_kind_of_device(config):
+    """Their state is of another size there: a new stream, the same in every continuation."""
+    made = run.start(config)
+    made.train(stop=lambda: made.ppo.update == 4)
+    content = files.read(made.folder)
+    content.arrays["generator"] = np.zeros(16, np.uint8)  # as CUDA keeps them
+    files.write(made.checkpoint, content)
+    ends = []
+    for _ in range(2):
+        files.write(made.checkpoint, content)
+        again = run.resume(made.folder)
+        assert again.train() and again.ppo.update == 16
+        ends.append(again.ppo)
+    assert_same_state(*ends)
+
+
+def test_fewer_steps_than_were_trained_are_refused_and_change_nothing(config):
+    made = run.start(config)
+    made.train()
+    with pytest.raises(BadInput, match=r"has trained 1,024 steps, more than the total_timesteps of 512"):
+        run.resume(made.folder, dataclasses.replace(made.ppo.config, total_timesteps=512))
+    assert run.resume(made.folder).train()
+
+
+def test_a_run_against_a_mixture_has_a_name_that_is_none(config):
+    made = run.start(dataclasses.replace(config, opponents="1xbot+2xnation", name=None))
+    assert "1xbot-2xnation" in made.folder.name and "+" not in made.folder.name
+
+
 def test_the_folder_holds_configuration_log_curves_and_checkpoint(config):
     made = run.start(config)
     made.train(stop=lambda: made.ppo.update == 2)

@@ -11,8 +11,11 @@ from territory.verdict.learning import gained, won
 OLD, NEW, AS_DRAWN = "baseline", "attention", "attention, batch norm"
 
 
-def found_in(path, **networks):
-    """Findings by claim, where each network's seeds won these shares of (training, held-out) maps."""
+def found_in(path, taught=None, **networks):
+    """Findings by claim, where each network's seeds won these shares of (training, held-out) maps.
+
+    ``taught``: how far each network's seeds ended from their teacher, in (games they were taught, other games).
+    """
     names = {"old": OLD, "new": NEW, "as_drawn": AS_DRAWN}
     runs = [
         {"network": names[name], "seed": seed, "steps": 384, "training": training, "held_out": held_out, "curve": []}
@@ -20,7 +23,13 @@ def found_in(path, **networks):
         for seed, (training, held_out) in enumerate(seeds)
     ]
     path.write_text(json.dumps(runs))
-    return {claim.id: finding for claim, finding in judge("learning", Evidence(runs=path))}
+    curves = [
+        {"network": names[name], "seed": seed, "curve": [[2, 2], nats]}
+        for name, seeds in (taught or {}).items()
+        for seed, nats in enumerate(seeds)
+    ]
+    (lessons := path.with_name("taught.json")).write_text(json.dumps(curves))
+    return {claim.id: finding for claim, finding in judge("learning", Evidence(runs=path, taught=lessons))}
 
 
 @pytest.fixture
@@ -29,7 +38,7 @@ def path(tmp_path):
 
 
 def test_without_runs_the_claims_are_not_testable(path):
-    found = {claim.id: finding for claim, finding in judge("learning", Evidence(runs=path))}
+    found = {claim.id: finding for claim, finding in judge("learning", Evidence(runs=path, taught=path))}
     assert set(found) == {"overfitting", "better"}
     assert {finding.verdict for finding in found.values()} == {"not testable here"}
 
@@ -46,6 +55,18 @@ def test_a_large_gap_of_the_old_network_that_the_new_ones_close_confirms(path):
     assert found["overfitting"].figure.startswith("gap old 0.42 (0.38 to 0.50), new 0.00 (0.00 to 0.00)")
     assert found["better"].numbers["attention, mean"] == pytest.approx(5 / 12)
     assert "after 384 steps" in found["better"].note
+
+
+def test_who_learns_less_by_heart_is_asked_too(path):
+    old, new = [(1, 0.5), (0.875, 0.5), (1, 0.625)], [(1, 1), (0.875, 0.875), (1, 1)]
+    much, little = [(0.1, 0.2), (0.1, 0.3)], [(0.1, 0.11), (0.1, 0.12)]
+    won = {"old": old, "new": new, "as_drawn": new}
+    found = found_in(path, {"old": much, "new": little, "as_drawn": little}, **won)["overfitting"]
+    assert found.verdict == "confirmed"
+    assert "nats by heart old 0.150 (0.100 to 0.200), new 0.015" in found.figure
+    assert found.numbers["by heart, attention, mean"] == pytest.approx(-0.135)
+    as_much = found_in(path, {"old": much, "new": much, "as_drawn": much}, **won)["overfitting"]
+    assert as_much.verdict == "off", "the gap in games won is closed, what is learned by heart is not"
 
 
 def test_without_a_gap_there_is_none_to_close(path):
