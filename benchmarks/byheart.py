@@ -93,7 +93,7 @@ def summary(runs: list[dict[str, Any]]) -> list[ByHeart]:
 def _row(name: str, told: np.ndarray) -> ByHeart:
     learned, others = told[:, -1].T
     columns = (learned, others, others - learned, told[:, :, 1].min(axis=1))
-    return ByHeart(name, len(told), *(spread(column, "{:.2f}") for column in columns))
+    return ByHeart(name, len(told), *(spread(column, "{:.3f}") for column in columns))
 
 
 if __name__ == "__main__":

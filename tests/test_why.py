@@ -78,14 +78,22 @@ def test_who_learned_by_heart_is_the_difference_of_the_two_halves():
     runs = [{"network": "tokens", "curve": (np.array(curve) + seed).tolist()} for seed in range(3)]
     (row,) = byheart.summary(runs)
     assert (row.network, row.seeds) == ("tokens", 3)
-    assert row.by_heart == "1.25 (1.25 to 1.25)"
-    assert row.best_on_others == "2.50 (1.50 to 3.50)" and row.others == "2.75 (1.75 to 3.75)"
+    assert row.by_heart == "1.250 (1.250 to 1.250)"
+    assert row.best_on_others == "2.500 (1.500 to 3.500)" and row.others == "2.750 (1.750 to 3.750)"
 
 
 def test_the_teachers_games_are_cut_into_halves_without_a_game_in_common():
     learned, others = byheart.record(seed=1, moments=96)
     assert len(learned) + len(others) == 96
     assert not set(learned.games) & set(others.games) and min(len(learned), len(others)) > 16
+
+
+def test_in_the_data_of_the_repository_the_old_network_learns_most_by_heart_in_every_seed(root):
+    runs = load(root / "notebooks" / "data" / "byheart.json", epochs=40, moments=2048)
+    apart = {(run["network"], run["seed"]): np.subtract(*run["curve"][-1][::-1]) for run in runs}
+    assert len(apart) == len(byheart.NETWORKS) * 5
+    for seed in range(5):
+        assert apart["baseline", seed] > max(apart[name, seed] for name in byheart.NETWORKS if name != "baseline")
 
 
 def test_the_data_in_the_repository_are_three_seeds_of_each(root):
