@@ -145,7 +145,7 @@ PICTURES: dict[str, Callable] = {
     "plot_planes": lambda draw: viz.plot_planes(draw.frame().obs["map"]),
     "plot_relevance": lambda draw: viz.plot_relevance(draw.frame(), draw.relevance()),
     "plot_removal": lambda draw: viz.plot_removal(draw.removal()),
-    "plot_rows": lambda draw: viz.plot_rows(draw.rows(), chance=1, title="moved"),
+    "plot_rows": lambda draw: viz.plot_rows(draw.rows(), chance=1),
     "plot_roofline": lambda draw: viz.plot_roofline(draw.roofline(), ROOF),
     "plot_seeds": lambda draw: viz.plot_seeds(draw.curves(), goal=0.9),
     "plot_shares": lambda draw: viz.plot_shares(draw.tables()),

@@ -109,7 +109,7 @@ def rank(evidence: Evidence) -> Finding:
         return Finding("refuted", "no cross-attention", {"moved": 0.0})
     moved = max(float(total_variation(first, last).max()) for first, last in zip(*seen, strict=True))
     keys = max(weights.shape[-1] for weights in seen[0])
-    figure = f"{moved:.0%} of the weights move; keys: {keys}"
+    figure = f"up to {moved:.0%} of a query's weight moves; keys: {keys}"
     return Finding(rules.holds([moved > 0.01]), figure, {"moved": moved, "keys": keys}, "with one key softmax is 1")
 
 

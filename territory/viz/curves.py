@@ -1,6 +1,6 @@
 """Numbers over time, and numbers beside each other with their uncertainty."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 from territory.errors import BadInput
 from territory.training.seeds import interquartile_mean, seed_interval
 from territory.viz import style
+
+NETWORKS = ("baseline", "attention", "attention, batch norm", "tokens")  # whose curves keep their colours
 
 
 def plot_value(values: np.ndarray, ax: Axes | None = None, step: int | None = None) -> Axes:
@@ -47,7 +49,7 @@ def plot_seeds(
     have the same steps. NaN where there is no value yet. ``goal`` draws a dashed line.
     """
     ax = style.axes(ax)
-    for colour, (name, seeds) in zip(style.LINE_COLOURS, curves.items(), strict=False):
+    for colour, (name, seeds) in zip(_colours_of(curves), curves.items(), strict=False):
         steps, values = np.moveaxis(np.array(seeds, float), 2, 0)  # (seeds, points) each
         ax.plot(steps.T, values.T, color=colour, linewidth=0.8, alpha=0.35)
         ax.plot(steps[0], interquartile_mean(values), color=colour, linewidth=2.2, label=name)
@@ -57,6 +59,13 @@ def plot_seeds(
         ax.axhline(goal, color=style.FAINT, linestyle="--", linewidth=1)
     ax.legend(frameon=False, fontsize=style.SMALL_SIZE)
     return style.steps(style.tidy(ax, "learning", "environment steps"))
+
+
+def _colours_of(names: Iterable[str]) -> list[str]:
+    """One for each name; a network's is the same in every picture."""
+    own = dict(zip(NETWORKS, style.LINE_COLOURS, strict=False))
+    free = (colour for colour in style.LINE_COLOURS if colour not in {own.get(name) for name in names})
+    return [own[name] if name in own else next(free) for name in names]
 
 
 def _field(record: Any, name: str) -> float:
@@ -84,7 +93,6 @@ def plot_rows(
     rows: Mapping[str, Mapping[str, tuple[float, float, float]]],
     ax: Axes | None = None,
     chance: float | None = None,
-    title: str = "",
 ) -> Axes:
     """`plot_intervals` lying down, for many rows or long names: the first row on top."""
     ax = style.axes(ax, 6.5, 1.1 + 0.28 * len(rows))
@@ -94,7 +102,7 @@ def plot_rows(
         ax.axvline(chance, color=style.FAINT, linestyle="--", linewidth=1)
     ax.set_yticks(range(len(rows)), list(rows))
     ax.set_ylim(len(rows) - 0.5, -0.5)
-    style.legend_above(style.tidy(ax, title))
+    style.legend_above(style.tidy(ax))
     ax.grid(False, axis="y")
     ax.grid(True, axis="x", color=style.FAINT, alpha=0.25, linewidth=0.8)
     return ax

@@ -72,7 +72,7 @@ def test_counting_decides_twenty_claims(evidence):
         ("disk", "confirmed", "27.1 MB and 2.1 MB"),
         ("load", "off", "139,579 of 517,982"),
         ("idle", "not testable here", "none came"),
-        ("rank", "refuted", "0% of the weights move; keys: 1"),
+        ("rank", "refuted", "up to 0% of a query's weight moves; keys: 1"),
         ("all-learn", "refuted", "33,024 of 82,432 ever learn"),
         ("both-ways", "off", "map_to_stats"),
         ("separate", "refuted", "interaction"),
