@@ -1,5 +1,7 @@
 """``territory branch`` and ``territory aim``: play on in every direction, and teach an agent where to attack."""
 
+from functools import reduce
+from operator import add
 from typing import Annotated
 
 import tyro
@@ -95,10 +97,11 @@ def aim(
             f"{agent} takes the mean over {old.views} views, and learning corrects one: teach it first to answer alike "
             "in one, territory migrate"
         )
-    first, *others = map(Branches.load, branches)
-    kept = sum(others, start=first)
+    kept = reduce(add, map(Branches.load, branches))
     print(f"{len(kept):,} moments; what the likeliest direction is worth above the mean of the open ones:")
-    for told in learn_aim(old.model, kept, epochs, learning_rate, hold, seed):
+    lessons = learn_aim(old.model, kept, epochs, learning_rate, hold, seed)
+    del kept  # gigabytes, of which the lessons make two parts
+    for told in lessons:
         print(
             f"  epoch {told.epoch}: {told.held_out:+.3f} (give or take {told.margin:.3f}) in games that it doesn't "
             f"learn from, {told.learned:+.3f} in the others; another than at first in {told.moved:.0%}",

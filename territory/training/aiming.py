@@ -47,10 +47,12 @@ def learn_aim(
         raise BadInput(f"epochs must be 0 or more, got {epochs}")
     first = branches.moments.among(1 - HELD_OUT, seed)
     learned, held_out = branches.where(first), branches.where(~first)
+    games = len(np.unique(branches.moments.games))
+    del branches  # the two parts are as large together
     if not known(learned).any() or not known(held_out).any():
         raise BadInput(
             "expected attacks of at least two games that could have gone elsewhere, to learn from one and to measure "
-            f"on another: got {len(branches):,} moments of {len(np.unique(branches.moments.games)):,} games"
+            f"on another: got {len(learned) + len(held_out):,} moments of {games:,} games"
         )
     wanted = answers(student, learned.moments)
     before = directions(student, held_out)
