@@ -116,14 +116,17 @@ def directions(model: nn.Module, branches: Branches, views: int = 1) -> np.ndarr
 
 
 def worth(branches: Branches, chosen: np.ndarray) -> tuple[float, float]:
-    """Mean advantage of the directions ``(K,)`` chosen in the K attacks that are `known`, and its margin.
-
-    That is the 95 % interval, to either side, over games: attacks of one game are alike, so a game counts as one
-    (the variance of a mean over clusters).
-    """
+    """Mean advantage of the directions ``(K,)`` chosen in the K attacks that are `known`, and its margin over games."""
     asked = branches.where(known(branches))
-    gains = np.take_along_axis(asked.advantages(), chosen[:, None], axis=1)[:, 0]
-    games, game = np.unique(asked.moments.games, return_inverse=True)
-    apart = np.bincount(game, gains - gains.mean())  # of each game, summed over its attacks
-    spread = np.sqrt((apart**2).sum() * len(games) / max(1, len(games) - 1))
-    return float(gains.mean()), float(1.96 * spread / len(gains))
+    return mean_over_games(np.take_along_axis(asked.advantages(), chosen[:, None], axis=1)[:, 0], asked.moments.games)
+
+
+def mean_over_games(values: np.ndarray, games: np.ndarray) -> tuple[float, float]:
+    """The mean of values ``(K,)`` from games ``(K,)``, and its 95 % interval to either side.
+
+    Values of one game are alike, so a game counts as one (the variance of a mean over clusters).
+    """
+    numbers, game = np.unique(games, return_inverse=True)
+    apart = np.bincount(game, values - values.mean())  # of each game, summed
+    spread = np.sqrt((apart**2).sum() * len(numbers) / max(1, len(numbers) - 1))
+    return float(values.mean()), float(1.96 * spread / len(values))

@@ -110,15 +110,15 @@ def _branch_one_kind(
 ) -> Iterator[Branches]:
     batch = min(AT_ONCE, moments)
     ahead = make_vector_env(num_envs=batch * NUM_DIRECTIONS, **world)
-    watched = _watch(agent, seed, world)
+    watched = watch_moments(agent, seed, world)
     for _ in range(-(-moments // batch)):
-        attacks: list[_Moment] = []
-        waits: list[_Moment] = []
+        attacks: list[Moment] = []
+        waits: list[Moment] = []
         while len(attacks) < batch:
             moment = next(watched)
             (attacks if moment.state else waits).append(moment)
-        kept = _as_moments(attacks + waits)
-        states = {name: np.stack([moment.state[name] for moment in attacks]) for name in attacks[0].state}
+        kept = as_moments(attacks + waits)
+        states = states_of(attacks)
         returns = np.full((len(kept), NUM_DIRECTIONS), np.nan, np.float32)
         returns[:batch] = _in_every_direction(ahead, agent, kept.where(np.arange(batch)), states, horizon, gamma)
         yield Branches(kept, returns)
@@ -126,13 +126,15 @@ def _branch_one_kind(
 
 
 @dataclass(frozen=True)
-class _Moment:
+class Moment:
+    """One that was kept of a game."""
+
     obs: tuple[np.ndarray, ...]  # map, statistics, mask
     game: int
     state: State  # empty where the agent waited
 
 
-def _watch(agent: Agent, seed: int, world: dict[str, Any]) -> Iterator[_Moment]:
+def watch_moments(agent: Agent, seed: int, world: dict[str, Any]) -> Iterator[Moment]:
     """Some of the attacks of an agent's games, with all that a game is made of, and a few of its waits; no end."""
     chance = np.random.default_rng(seed)
     envs = make_vector_env(num_envs=GAMES_AT_ONCE, **world)
@@ -148,15 +150,21 @@ def _watch(agent: Agent, seed: int, world: dict[str, Any]) -> Iterator[_Moment]:
         for game in np.flatnonzero(kept):
             seen = tuple(rows[game].copy() for rows in (obs["map"], obs["global"], masks))
             state = {name: rows[game].copy() for name, rows in states.items()} if attacks[game] else {}
-            yield _Moment(seen, int(playing[game]), state)
+            yield Moment(seen, int(playing[game]), state)
         obs, _, terminated, truncated, info = envs.step(actions)
         ended = terminated | truncated
         playing[ended] = playing.max() + 1 + np.arange(ended.sum())
 
 
-def _as_moments(seen: list[_Moment]) -> Moments:
+def as_moments(seen: list[Moment]) -> Moments:
+    """What was seen in them."""
     columns = (np.stack(column) for column in zip(*(moment.obs for moment in seen), strict=True))
     return Moments(*columns, np.array([moment.game for moment in seen]))
+
+
+def states_of(attacks: list[Moment]) -> State:
+    """All that their games are made of, ready for ``load_state_dict``."""
+    return {name: np.stack([moment.state[name] for moment in attacks]) for name in attacks[0].state}
 
 
 def _in_every_direction(
