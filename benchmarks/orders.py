@@ -8,19 +8,17 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 import numpy as np
 
 from territory.profiling import format_table
-from territory.training import Agent, load_agent
+from territory.training import Agent, TrainConfig, load_agent
 from territory.training.aiming import mean_over_games
-from territory.training.branches import AT_ONCE, Moment, as_moments, play_on, states_of, watch_moments
+from territory.training.branches import AT_ONCE, as_moments, play_on, states_of, watch_moments
 from territory.training.players import make_vector_env
-from territory.world.actions import INTENSITIES, Direction, decode, encode
+from territory.world.actions import INTENSITIES, Action, Direction, decode, encode
 
 ORDERS = (*(f"{share:.0%}" for share in INTENSITIES), "wait")
-GAMMA = 0.998  # as the agents were trained against nations
 
 
 @dataclass(frozen=True)
@@ -42,13 +40,14 @@ def main() -> None:
     parser.add_argument("--horizon", type=int, default=64, help="steps that they are played on for")
     parser.add_argument("--seed", type=int, default=600_000, help="of the games, on training maps")
     asked = parser.parse_args()
-    world = {"opponents": asked.opponents, "num_bots": asked.num_bots}
-    print(format_table(study(load_agent(asked.agent), asked.moments, asked.horizon, asked.seed, **world)))
+    agent = load_agent(asked.agent)
+    config = agent.train_config(opponents=asked.opponents, num_bots=asked.num_bots)
+    print(format_table(study(agent, config, asked.moments, asked.horizon, asked.seed)))
 
 
-def study(agent: Agent, moments: int, horizon: int, seed: int, **world: Any) -> list[Ordered]:
+def study(agent: Agent, config: TrainConfig, moments: int, horizon: int, seed: int) -> list[Ordered]:
     """One row for each of `ORDERS`."""
-    parts = list(played_on(agent, moments, horizon, seed, world))
+    parts = list(played_on(agent, config, moments, horizon, seed))
     given, returns, games = (np.concatenate(column) for column in zip(*parts, strict=True))
     gains = returns - np.take_along_axis(returns, given[:, None], axis=1)
     return [_row(number, gains[:, number], given, games) for number in range(len(ORDERS))]
@@ -62,27 +61,27 @@ def _row(number: int, gains: np.ndarray, given: np.ndarray, games: np.ndarray) -
 
 
 def played_on(
-    agent: Agent, moments: int, horizon: int, seed: int, world: dict[str, Any]
+    agent: Agent, config: TrainConfig, moments: int, horizon: int, seed: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Batches of attacks: which of `ORDERS` was given ``(B,)``, what each brought ``(B, 6)``, the games ``(B,)``."""
-    attacks = (moment for moment in watch_moments(agent, seed, world) if moment.state)
+    attacks = (moment for moment in watch_moments(agent, seed, config.world()) if moment.state)
     batch = min(AT_ONCE, moments)
-    ahead = make_vector_env(num_envs=batch * len(ORDERS), **world)
+    ahead = make_vector_env(num_envs=batch * len(ORDERS), **config.world())
     for _ in range(-(-moments // batch)):
-        seen = list(islice(attacks, batch))
-        actions, given = zip(*(_instead(agent, moment) for moment in seen), strict=True)
-        each = {name: np.repeat(rows, len(ORDERS), axis=0) for name, rows in states_of(seen).items()}
-        returns = play_on(ahead, each, np.concatenate(actions), agent, horizon, GAMMA)
-        yield np.array(given), returns.reshape(batch, len(ORDERS)), as_moments(seen).games
+        kept = list(islice(attacks, batch))
+        seen = as_moments(kept)
+        own = [decode(action) for action in agent.act({"map": seen.maps, "global": seen.stats}, seen.masks)]
+        actions = np.concatenate([_instead(action) for action in own])
+        each = {name: np.repeat(rows, len(ORDERS), axis=0) for name, rows in states_of(kept).items()}
+        returns = play_on(ahead, each, actions, agent, horizon, config.gamma)
+        yield np.array([action.intensity for action in own]), returns.reshape(batch, len(ORDERS)), seen.games
     ahead.close()
 
 
-def _instead(agent: Agent, moment: Moment) -> tuple[np.ndarray, int]:
-    """The actions ``(6,)`` that are tried in a moment, and which of them is the agent's own."""
-    maps, stats, mask = moment.obs
-    own = decode(agent.act({"map": maps, "global": stats}, mask))
+def _instead(own: Action) -> list[int]:
+    """The actions that are tried in the place of one attack, in the order of `ORDERS`."""
     shares = [encode(own.direction, intensity, own.build) for intensity in range(len(INTENSITIES))]
-    return np.array([*shares, encode(Direction.WAIT, 0, own.build)]), own.intensity
+    return [*shares, encode(Direction.WAIT, 0, own.build)]
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def test_an_attack_is_tried_with_every_share_and_not_at_all(agent, monkeypatch):
         return whole(envs, states, actions, *rest)
 
     monkeypatch.setattr(orders, "play_on", noted)
-    ((given, returns, games),) = orders.played_on(agent, 16, 2, 0, WORLD)
+    ((given, returns, games),) = orders.played_on(agent, agent.train_config(), 16, 2, 0)
     assert given.shape == games.shape == (16,) and returns.shape == (16, 6) and np.isfinite(returns).all()
     for row, own in zip(tried[0], given, strict=True):
         *shares, wait = map(decode, row)
@@ -43,7 +43,7 @@ def test_ones_own_order_gains_nothing_and_a_better_one_what_it_is_better_by(monk
     given, games = np.array([2, 2, 4, 2]), np.array([0, 0, 1, 2])
     returns = np.tile(np.array([0.0, 0, 1, 0, 1, 3]), (4, 1))
     monkeypatch.setattr(orders, "played_on", lambda *asked: [(given, returns, games)])
-    rows = {row.instead: row for row in orders.study(None, 4, 2, 0)}
+    rows = {row.instead: row for row in orders.study(None, None, 4, 2, 0)}
     assert [*rows] == ["15%", "30%", "45%", "60%", "75%", "wait"]
     assert (rows["45%"].given_share, rows["75%"].given_share, rows["wait"].given_share) == (0.75, 0.25, 0)
     assert rows["45%"].gain == "+0.00 (+0.00 to +0.00)" and rows["wait"].gain == "+2.00 (+2.00 to +2.00)"

@@ -174,10 +174,10 @@ def resume(folder: str | Path, config: TrainConfig | None = None, envs: Any = No
                 f"start a new run for that. A continued run may change {', '.join(CHANGEABLE[:3])}."
             )
     done = content.progress.get("step", 0)
-    if config.total_timesteps < saved.total_timesteps and config.num_updates * config.batch_size < done:
+    if config.num_updates * config.batch_size < done:
         raise BadInput(
             f"the run {folder} has trained {done:,} steps, more than the total_timesteps of {config.total_timesteps:,} "
-            "that were asked for: give a larger number, or none to go on as before"
+            "that were asked for: give a larger number"
         )
     run = Run(folder, PPO(config, envs, files.build_model(content)))  # what `init` named may be gone by now
     restore(run.ppo, content)

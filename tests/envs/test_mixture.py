@@ -6,7 +6,7 @@ import pytest
 
 from territory.envs import MixedVectorEnv, TerritoryVectorEnv
 from territory.errors import BadInput
-from territory.training import PPO, RandomPolicy, SteadyPolicy, TrainConfig, run
+from territory.training import PPO, RandomPolicy, SteadyPolicy, TrainConfig, players, run
 from territory.training.evaluation import play
 from territory.training.live import WatchedGame
 
@@ -110,6 +110,13 @@ def test_games_of_different_sizes_do_not_mix():
 def test_a_run_against_a_mixture_is_watched_in_a_game_of_its_first_kind():
     watched = WatchedGame(PPO(TrainConfig(model="tokens", opponents=TWO_KINDS, num_envs=2, minibatch_size=64, **SMALL)))
     assert watched.world.num_envs == 1 and watched.world.params.num_players == 3
+
+
+def test_networks_among_a_mixtures_opponents_run_where_they_are_told(monkeypatch):
+    asked = []
+    monkeypatch.setattr(players, "find_opponents", lambda who, device="cpu": asked.append((who, device)) or who)
+    players.make_vector_env(TWO_KINDS, num_envs=2, device="meta", **SMALL)
+    assert asked == [("bot", "meta"), ("nation", "meta")]
 
 
 def test_policies_can_be_opponents_in_a_mixture():
