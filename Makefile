@@ -30,7 +30,8 @@ $(READY): pyproject.toml constraints.txt
 	  echo "$(PYTHON) could not make a virtual environment; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[lab,test]'
 	@# Lab asks everyone once whether it may fetch news, in a box that lies on the pictures.
-	@$(BIN)/jupyter labextension disable --level=sys_prefix @jupyterlab/apputils-extension:announcements 2>/dev/null
+	@$(BIN)/jupyter labextension disable --level=sys_prefix @jupyterlab/apputils-extension:announcements 2>/dev/null \
+	  || { echo "JupyterLab's question about news could not be turned off" >&2; exit 1; }
 	@touch $@
 
 # The game's machine code, made beforehand so that no first cell of a notebook has to wait for it.
