@@ -1,7 +1,8 @@
 """What else an agent could have ordered: ``python -m benchmarks.orders [AGENT] [--opponents nation] [--num-bots 5]``.
 
-Its attacks are played on with each share of its troops in the direction that it chose, and with a wait instead, with
-the same dice of the world (`territory.training.branches`). Is there an order that it should have given more often?
+Its attacks are played on with each share of its troops in the direction that it chose, with a wait instead, and with a
+longer one, with the same dice of the world (`territory.training.branches`). Is there an order that it should have given
+more often? And could it know when: does a linear probe of what the network makes of the board foresee the gain?
 """
 
 import argparse
@@ -11,14 +12,19 @@ from itertools import islice
 
 import numpy as np
 
+from territory.interpret import features_of, probe
 from territory.profiling import format_table
 from territory.training import Agent, TrainConfig, load_agent
 from territory.training.aiming import mean_over_games
 from territory.training.branches import AT_ONCE, as_moments, play_on, states_of, watch_moments
 from territory.training.players import make_vector_env
-from territory.world.actions import INTENSITIES, Action, Direction, decode, encode
+from territory.training.recorded import Moments
+from territory.world.actions import FIRST_WAIT, INTENSITIES, Action, Direction, decode, encode
 
-ORDERS = (*(f"{share:.0%}" for share in INTENSITIES), "wait")
+LONG = 6  # steps of the longer wait: an agent that waits for one step attacks in the next
+ORDERS = (*(f"{share:.0%}" for share in INTENSITIES), "wait", f"wait {LONG} steps")
+FUSED = "fusion"  # the layer in which all that a network saw comes together: actor and critic get nothing else
+FEWEST_GAMES = 8  # that a probe needs
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,35 @@ class Ordered:
     instead: str
     given_share: float  # of the attacks in which the agent itself ordered this
     gain: str  # with its 95 % interval over games
+    spread: str  # standard deviation of the gains
+    foreseen: (
+        str  # R² of them in games that the probe was not fitted to, with its interval; below 0: worse than the mean
+    )
+
+
+@dataclass(frozen=True)
+class Played:
+    """B attacks, and what came of each of `ORDERS` in their place."""
+
+    moments: Moments
+    given: np.ndarray  # int (B,), which of the shares the agent ordered
+    returns: np.ndarray  # float (B, orders)
+
+
+class Patient:
+    """The agent, which at first holds back in some of the games."""
+
+    def __init__(self, agent: Agent, patient: np.ndarray, steps: int):
+        """``patient``: bool (N,), where it waits in its first ``steps`` choices."""
+        self.agent, self.patient, self.left = agent, patient, steps
+        self.predict = agent.predict
+
+    def act(self, obs: dict[str, np.ndarray], mask: np.ndarray) -> np.ndarray:
+        """Actions ``(N,)``."""
+        if self.left:
+            self.left, mask = self.left - 1, mask.copy()
+            mask[self.patient, :FIRST_WAIT] = False
+        return self.agent.act(obs, mask)
 
 
 def main() -> None:
@@ -36,7 +71,7 @@ def main() -> None:
     parser.add_argument("agent", nargs="?", default="tokens-scout", help="who plays")
     parser.add_argument("--opponents", default="nation", help="against whom")
     parser.add_argument("--num-bots", type=int, default=5, help="how many of them")
-    parser.add_argument("--moments", type=int, default=1024, help="attacks that are played on")
+    parser.add_argument("--moments", type=int, default=3072, help="attacks that are played on")
     parser.add_argument("--horizon", type=int, default=64, help="steps that they are played on for")
     parser.add_argument("--seed", type=int, default=600_000, help="of the games, on training maps")
     asked = parser.parse_args()
@@ -48,22 +83,15 @@ def main() -> None:
 def study(agent: Agent, config: TrainConfig, moments: int, horizon: int, seed: int) -> list[Ordered]:
     """One row for each of `ORDERS`."""
     parts = list(played_on(agent, config, moments, horizon, seed))
-    given, returns, games = (np.concatenate(column) for column in zip(*parts, strict=True))
+    given, returns = (np.concatenate([getattr(part, name) for part in parts]) for name in ("given", "returns"))
+    games = np.concatenate([part.moments.games for part in parts])
     gains = returns - np.take_along_axis(returns, given[:, None], axis=1)
-    return [_row(number, gains[:, number], given, games) for number in range(len(ORDERS))]
+    features = np.concatenate([_features(agent, part.moments) for part in parts])
+    return [_row(number, gains[:, number], given, games, features) for number in range(len(ORDERS))]
 
 
-def _row(number: int, gains: np.ndarray, given: np.ndarray, games: np.ndarray) -> Ordered:
-    mean, margin = mean_over_games(gains, games)
-    return Ordered(
-        ORDERS[number], float((given == number).mean()), f"{mean:+.2f} ({mean - margin:+.2f} to {mean + margin:+.2f})"
-    )
-
-
-def played_on(
-    agent: Agent, config: TrainConfig, moments: int, horizon: int, seed: int
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Batches of attacks: which of `ORDERS` was given ``(B,)``, what each brought ``(B, 6)``, the games ``(B,)``."""
+def played_on(agent: Agent, config: TrainConfig, moments: int, horizon: int, seed: int) -> Iterator[Played]:
+    """The attacks, a batch at a time."""
     attacks = (moment for moment in watch_moments(agent, seed, config.world()) if moment.state)
     batch = min(AT_ONCE, moments)
     ahead = make_vector_env(num_envs=batch * len(ORDERS), **config.world())
@@ -73,15 +101,39 @@ def played_on(
         own = [decode(action) for action in agent.act({"map": seen.maps, "global": seen.stats}, seen.masks)]
         actions = np.concatenate([_instead(action) for action in own])
         each = {name: np.repeat(rows, len(ORDERS), axis=0) for name, rows in states_of(kept).items()}
-        returns = play_on(ahead, each, actions, agent, horizon, config.gamma)
-        yield np.array([action.intensity for action in own]), returns.reshape(batch, len(ORDERS)), seen.games
+        patient = Patient(agent, np.tile(np.arange(len(ORDERS)) == len(ORDERS) - 1, batch), LONG - 1)
+        returns = play_on(ahead, each, actions, patient, horizon, config.gamma)
+        yield Played(seen, np.array([action.intensity for action in own]), returns.reshape(batch, -1))
     ahead.close()
+
+
+def _row(number: int, gains: np.ndarray, given: np.ndarray, games: np.ndarray, features: np.ndarray) -> Ordered:
+    mean, margin = mean_over_games(gains, games)
+    return Ordered(
+        ORDERS[number],
+        float((given == number).mean()),
+        f"{mean:+.2f} ({mean - margin:+.2f} to {mean + margin:+.2f})",
+        f"{gains.std():.2f}",
+        _foreseen(features, gains, games),
+    )
+
+
+def _foreseen(features: np.ndarray, gains: np.ndarray, games: np.ndarray) -> str:
+    if len(np.unique(games)) < FEWEST_GAMES or not gains.std():
+        return "-"
+    r2 = probe(features, gains, games).r2
+    return f"{r2.mean:+.3f} ({r2.low:+.3f} to {r2.high:+.3f})"
+
+
+def _features(agent: Agent, moments: Moments) -> np.ndarray:
+    """All that the policy can go by, float32 ``(B, 256)``."""
+    return np.maximum(features_of(agent.model, FUSED, moments.maps, moments.stats), 0)
 
 
 def _instead(own: Action) -> list[int]:
     """The actions that are tried in the place of one attack, in the order of `ORDERS`."""
     shares = [encode(own.direction, intensity, own.build) for intensity in range(len(INTENSITIES))]
-    return [*shares, encode(Direction.WAIT, 0, own.build)]
+    return [*shares, *2 * [encode(Direction.WAIT, 0, own.build)]]
 
 
 if __name__ == "__main__":
