@@ -5,7 +5,7 @@ since the held-out ones are for the last word. Where no single change helps, wha
 """
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from territory.envs.seats import Policy
 from territory.profiling import format_table
 from territory.training import Agent, TrainConfig, evaluate, load_agent
 from territory.training.evaluation import EvaluationResult
-from territory.world.actions import FIRST_WAIT, NUM_BUILDS, NUM_ORDERS, OFFSETS
+from territory.world.actions import FIRST_WAIT, NUM_BUILDS, NUM_ORDERS, one_step_back
 from territory.world.layout import Plane, Stat
 
 FIRST_MAP = 700_000  # a training map, though hardly one that was trained on
@@ -52,27 +52,31 @@ class Watched:
 
 
 def main() -> None:
-    """Play, and print a row as soon as it is known."""
+    """Play, then print the table."""
     parser = argparse.ArgumentParser(prog="benchmarks.habits", description=__doc__.splitlines()[0])
     parser.add_argument("agent", nargs="?", default="tokens-scout", help="who plays")
     parser.add_argument("--opponents", default="nation", help="against whom")
     parser.add_argument("--num-bots", type=int, default=5, help="how many of them")
     parser.add_argument("--games", type=int, default=512, help="with each habit")
-    parser.add_argument("--only", nargs="+", metavar="HABIT", help="these alone")
+    parser.add_argument("--only", nargs="+", default=(), metavar="HABIT", help="these alone; by default all")
     asked = parser.parse_args()
     agent = load_agent(asked.agent)
     config = agent.train_config(opponents=asked.opponents, num_bots=asked.num_bots)
-    print(format_table(list(study(agent, config, asked.games, asked.only))))
+    if unknown := sorted({*asked.only} - {*habits(agent, config.max_steps)}):
+        parser.error(f"no habit {', '.join(unknown)}: there is {', '.join(habits(agent, config.max_steps))}")
+    print(format_table(study(agent, config, asked.games, asked.only)))
 
 
-def study(agent: Agent, config: TrainConfig, games: int, only: list[str] | None = None) -> Iterator[Tried]:
+def study(agent: Agent, config: TrainConfig, games: int, only: Collection[str] = ()) -> list[Tried]:
     """One row for each of `habits`, or for those in ``only``."""
+    rows = []
     size = {name: getattr(config, name) for name in ("height", "width", "max_steps")}
     for name, policy in habits(agent, config.max_steps).items():
-        if only is None or name in only:
+        if not only or name in only:
             watched = Watched(policy, config.max_steps)
             result = evaluate(watched, config.num_bots, config.opponents, games, FIRST_MAP, **size)
-            yield _row(name, result, watched.land)
+            rows.append(_row(name, result, watched.land))
+    return rows
 
 
 def habits(agent: Agent, max_steps: int) -> dict[str, Policy]:
@@ -101,10 +105,7 @@ def steps_taken(obs: Obs, max_steps: int) -> np.ndarray:
 def unclaimed_ahead(maps: np.ndarray) -> np.ndarray:
     """How much unclaimed land each direction's front has, ``(B, 8)`` in tiles of plains; ``maps`` (B, 5, H, W)."""
     own, unclaimed = maps[:, Plane.OWN] > 0, maps[:, Plane.UNCLAIMED] / 255
-    ahead = np.pad(own, ((0, 0), (1, 1), (1, 1)))
-    height, width = own.shape[1:]
-    fronts = (ahead[:, 1 - down : 1 - down + height, 1 - right : 1 - right + width] for down, right in OFFSETS)
-    return np.stack([(front * unclaimed).sum((1, 2)) for front in fronts], axis=1)
+    return np.stack([(behind * unclaimed).sum((1, 2)) for behind in one_step_back(own)], axis=1)
 
 
 def _changed(agent: Agent, habit: Habit) -> Policy:

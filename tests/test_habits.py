@@ -108,7 +108,7 @@ def test_land_is_noted_in_step_40(agent, moment):
 
 def test_the_table_has_a_row_for_each_habit(agent):
     config = agent.train_config(opponents="bot")
-    rows = list(study(agent, config, games=2))
+    rows = study(agent, config, games=2)
     assert [row.habit for row in rows] == [*habits(agent, MAX_STEPS)] and len(rows) == 12
     assert all("%" in row.won and "%" in row.idle for row in rows)
 
@@ -118,3 +118,9 @@ def test_the_command_prints_those_that_are_asked_for(root):
     told = subprocess.run([sys.executable, "-m", "benchmarks.habits", *asked], cwd=root, capture_output=True, text=True)
     assert told.returncode == 0, told.stderr
     assert [line[:12] for line in told.stdout.splitlines()[2:]] == ["never builds", "sends 60%   "]
+
+
+def test_the_command_refuses_a_habit_that_there_is_not_and_says_which_there_are(root):
+    asked = [sys.executable, "-m", "benchmarks.habits", "tokens", "--only", "never builds", "sings"]
+    told = subprocess.run(asked, cwd=root, capture_output=True, text=True)
+    assert told.returncode == 2 and "no habit sings: there is as it plays, never builds, " in told.stderr

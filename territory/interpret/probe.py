@@ -19,6 +19,7 @@ from territory.world.layout import Plane
 BATCH = 64
 RIDGES = tuple(10.0**power for power in range(-7, 1))  # tried on games left out of the fit; 1: as strong as the data
 RESAMPLES = 2000
+FEWEST_GAMES = 8  # to fit, to choose the penalty and to test
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def probe(features: np.ndarray, targets: np.ndarray, games: np.ndarray, seed: in
     known = ~np.isnan(targets).any(axis=1)
     features, targets, games = features[known].astype(np.float64), targets[known], np.asarray(games)[known]
     names = np.random.default_rng(seed).permutation(np.unique(games))
-    if len(names) < 8:
+    if len(names) < FEWEST_GAMES:
         raise BadInput(
             f"a probe needs eight games or more, to fit, to choose its penalty and to test; got {len(names)}"
         )

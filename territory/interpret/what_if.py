@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from territory.errors import BadInput
-from territory.world.actions import INTENSITIES, NUM_ACTIONS, NUM_BUILDS, OFFSETS, Direction, encode
+from territory.world.actions import INTENSITIES, NUM_ACTIONS, NUM_BUILDS, Direction, encode, one_step_back
 from territory.world.layout import CITY_ENEMY, CITY_OWN, NUM_STATS, UNCLAIMED_BRIGHTNESS, Plane
 from territory.world.replay import Frame
 from territory.world.world import AGENT
@@ -69,11 +69,9 @@ def _planes(terrain: np.ndarray, owner: np.ndarray, city: np.ndarray, density: n
 def _mask(frame: Frame, owner: np.ndarray) -> np.ndarray:
     """bool (90,): directions that have a front on this map; building and waiting as they were."""
     can_commit = INTENSITIES[0] * frame.troops[AGENT] >= 1
-    takeable, own = (frame.terrain > 0) & (owner != AGENT), np.pad(owner == AGENT, 1)
-    height, width = owner.shape
+    takeable = (frame.terrain > 0) & (owner != AGENT)
     mask = np.zeros((len(Direction), NUM_ACTIONS // len(Direction)), np.bool_)
-    for direction, (down, right) in enumerate(OFFSETS):
-        behind = own[1 - down : 1 - down + height, 1 - right : 1 - right + width]
+    for direction, behind in enumerate(one_step_back(owner == AGENT)):
         mask[direction] = can_commit and (takeable & behind).any()
     mask[Direction.WAIT] = frame.mask.reshape(mask.shape)[Direction.WAIT]
     mask[:, 1::NUM_BUILDS] &= frame.mask[encode(Direction.WAIT, build=True)]

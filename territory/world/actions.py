@@ -3,6 +3,7 @@
 ``index = direction * 10 + intensity * 2 + build``. Nothing else in the package knows this order.
 """
 
+from collections.abc import Iterator
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -45,6 +46,17 @@ class Action(NamedTuple):
     direction: Direction
     intensity: int  # index into INTENSITIES
     build: bool
+
+
+def one_step_back(tiles: np.ndarray) -> Iterator[np.ndarray]:
+    """For each of the eight directions, what lies behind every tile of maps ``(..., H, W)``; 0 beyond the edge.
+
+    An attack's front is where that is one's own land and the tile itself is not: "direction" is a shift of the map.
+    """
+    height, width = tiles.shape[-2:]
+    padded = np.pad(tiles, [(0, 0)] * (tiles.ndim - 2) + [(1, 1), (1, 1)])
+    for down, right in OFFSETS:
+        yield padded[..., 1 - down : 1 - down + height, 1 - right : 1 - right + width]
 
 
 def encode(direction: int, intensity: int = 0, build: bool = False) -> int:

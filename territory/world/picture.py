@@ -10,7 +10,7 @@ a dark one, so it is found without colour at all.
 import numpy as np
 
 from territory.errors import BadInput
-from territory.world.actions import NUM_DIRECTIONS, OFFSETS
+from territory.world.actions import NUM_DIRECTIONS, one_step_back
 
 AGENT_COLOUR = (20, 70, 210)  # the only blue
 _BOTS = """
@@ -72,12 +72,10 @@ def find_fronts(owner: np.ndarray, terrain: np.ndarray, attacks: np.ndarray) -> 
     Returns:
         uint8 (H, W), 0 where no attack presses.
     """
-    height, width = owner.shape
-    padded, land = np.pad(owner, 1), terrain > 0
+    land = terrain > 0
     fronts, strongest = np.zeros_like(owner), np.ones(owner.shape)
     borders = attacks[:, NUM_DIRECTIONS:]
-    for direction, (down, right) in enumerate(OFFSETS):
-        behind = padded[1 - down : 1 - down + height, 1 - right : 1 - right + width]
+    for direction, behind in enumerate(one_step_back(owner)):
         troops = attacks[:, direction][behind]
         if direction % 2 == 0:  # a whole border presses across sides, not corners
             troops = np.maximum(troops, borders[behind, owner])

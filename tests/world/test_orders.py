@@ -5,7 +5,7 @@ import pytest
 from builders import WAIT, board, disc, everyone, random_actions, two_halves
 
 from territory.world import World, WorldParams
-from territory.world.actions import NUM_ACTIONS, OFFSETS, Direction, encode
+from territory.world.actions import NUM_ACTIONS, OFFSETS, Direction, encode, one_step_back
 from territory.world.layout import Plane
 
 DIRECTIONS = [direction for direction in Direction if direction is not Direction.WAIT]
@@ -20,6 +20,15 @@ def test_an_order_conquers_in_its_direction(direction):
     assert won.sum() >= 10
     ahead = np.argwhere(won).mean(axis=0) - np.argwhere(before == 1).mean(axis=0)
     assert ahead @ OFFSETS[direction] > 0.9 * np.linalg.norm(ahead) * np.linalg.norm(OFFSETS[direction])
+
+
+def test_one_step_back_lies_the_tile_that_an_attack_comes_from():
+    tiles = np.array([[1, 2, 3], [4, 5, 6]])
+    behind = dict(zip(DIRECTIONS, one_step_back(tiles), strict=True))
+    assert behind[Direction.N].tolist() == [[4, 5, 6], [0, 0, 0]]
+    assert behind[Direction.E].tolist() == [[0, 1, 2], [0, 4, 5]]
+    assert behind[Direction.SW].tolist() == [[0, 0, 0], [2, 3, 0]]
+    np.testing.assert_array_equal([each[1] for each in one_step_back(np.stack([0 * tiles, tiles]))], [*behind.values()])
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
