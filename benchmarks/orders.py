@@ -13,6 +13,7 @@ from itertools import islice
 import numpy as np
 
 from territory.interpret import features_of, probe
+from territory.interpret.probe import FEWEST_GAMES
 from territory.profiling import format_table
 from territory.training import Agent, TrainConfig, load_agent
 from territory.training.aiming import mean_over_games
@@ -24,7 +25,6 @@ from territory.world.actions import FIRST_WAIT, INTENSITIES, Action, Direction, 
 LONG = 6  # steps of the longer wait: an agent that waits for one step attacks in the next
 ORDERS = (*(f"{share:.0%}" for share in INTENSITIES), "wait", f"wait {LONG} steps")
 FUSED = "fusion"  # the layer in which all that a network saw comes together: actor and critic get nothing else
-FEWEST_GAMES = 8  # that a probe needs
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,7 @@ class Ordered:
     given_share: float  # of the attacks in which the agent itself ordered this
     gain: str  # with its 95 % interval over games
     spread: str  # standard deviation of the gains
-    foreseen: (
-        str  # R² of them in games that the probe was not fitted to, with its interval; below 0: worse than the mean
-    )
+    foreseen: str  # R² in games that the probe was not fitted to, with its interval; below 0: worse than the mean
 
 
 @dataclass(frozen=True)

@@ -139,7 +139,8 @@ class Lab:
             self.errors.append(message.text)
 
     def _refuse(self, route) -> None:
-        self.outside.append(route.request.url)
+        if route.request.url not in self.outside:  # a refused picture may be asked for again
+            self.outside.append(route.request.url)
         route.abort()
 
     def open(self, name: str) -> None:
