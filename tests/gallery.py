@@ -89,7 +89,7 @@ class Draw:
         ]
 
     def tables(self) -> dict:
-        return {"parameters": self.parameters(), "multiply-accumulates": self.macs()}
+        return {"parameters": self.parameters(), "MACs": self.macs()}
 
     def curves(self) -> dict:
         steps = np.arange(0, 50_000, 5_000)

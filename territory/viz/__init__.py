@@ -1,22 +1,34 @@
 """Pictures: pure functions ``plot_x(record, ax=None) -> Axes``. The only part that imports matplotlib."""
 
-from territory.viz.board import attention_picture, board_picture, player_name, plot_attention, plot_board, plot_planes
+from territory.viz.board import (
+    attention_picture,
+    board_picture,
+    direction_towards,
+    figure_png,
+    player_name,
+    plot_attention,
+    plot_board,
+    plot_planes,
+    plot_relevance,
+    to_png,
+)
 from territory.viz.compass import Compass, by_part, plot_action_compass
-from territory.viz.curves import plot_intervals, plot_learning_curve, plot_rows, plot_seeds, plot_value
-from territory.viz.directions import plot_directions
+from territory.viz.curves import (
+    plot_directions,
+    plot_intervals,
+    plot_learning_curve,
+    plot_removal,
+    plot_rows,
+    plot_seeds,
+    plot_stats,
+    plot_value,
+)
+from territory.viz.figures import COMPASS, View, playing_figure, plot_mask, seen_figure, training_figure
 from territory.viz.film import film, save_film
 from territory.viz.packing import layer_words, pack_moment, pack_record
-from territory.viz.parameters import plot_parameter_shares, plot_shares, shares_figure
-from territory.viz.playing import COMPASS, playing_figure, plot_mask
-from territory.viz.png import figure_png, to_png
-from territory.viz.pointing import direction_towards
-from territory.viz.relevance import plot_relevance, plot_removal
-from territory.viz.roofline import plot_roofline
-from territory.viz.seen import View, seen_figure
-from territory.viz.stats import plot_stats
+from territory.viz.parameters import plot_parameter_shares, plot_roofline, plot_shares, shares_figure
 from territory.viz.style import PALETTES, colour_table
-from territory.viz.training import TRAINING_PANELS, UPDATE_SENTENCES, training_figure
-from territory.viz.words import PLANE_SENTENCES, STAT_SENTENCES
+from territory.viz.words import PLANE_SENTENCES, STAT_SENTENCES, TRAINING_PANELS, UPDATE_SENTENCES
 
 __all__ = [
     "COMPASS",

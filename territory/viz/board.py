@@ -1,19 +1,27 @@
-"""The board, the planes that a network is given of it, and attention laid over it."""
+"""The board, what a network is given of it, what lies over it, and pictures as PNG bytes."""
 
+import io
+import math
+from collections.abc import Mapping
 from functools import cache
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from PIL import Image
 
+from territory.errors import BadInput
 from territory.interpret import to_tiles
 from territory.viz import style
+from territory.world.actions import NUM_DIRECTIONS, Direction
 from territory.world.layout import NUM_PLANES, Plane
 from territory.world.picture import enlarge, find_edges, find_fronts, player_colours, render_board
 from territory.world.replay import Frame
 
+COLUMNS = 4  # of `plot_relevance`
 PLANE_NAMES = {
     Plane.OWN: "own land",
     Plane.ENEMY: "enemy land",
@@ -133,3 +141,62 @@ def plot_attention(
     bar.ax.tick_params(labelsize=style.SMALL_SIZE, colors=style.TEXT)
     bar.outline.set_visible(False)
     return style.bare(ax, title or f"step {frame.step}")
+
+
+def plot_relevance(frame: Frame, maps: Mapping[str, np.ndarray], ax: Axes | None = None) -> Axes:
+    """The board, and beside it each map (h, w) laid over it, every one on its own scale, dark least to bright most."""
+    if not maps:
+        raise BadInput("expected one map of relevance or more; got none")
+    rows = -(-(len(maps) + 1) // COLUMNS)
+    ax = style.bare(style.axes(ax, 10, 2.7 * rows))
+    pictures = {"the board": board_picture(frame, 2)}
+    for name, grid in maps.items():
+        pictures[name] = attention_picture(frame, grid, float(grid.min()), float(grid.max()), 0.8, scale=2)
+    for place, (name, picture) in enumerate(pictures.items()):
+        row, column = divmod(place, COLUMNS)
+        inset = ax.inset_axes((column / COLUMNS, 1 - (row + 1) / rows, 0.97 / COLUMNS, 0.88 / rows))
+        inset.imshow(picture, interpolation="nearest")
+        style.bare(inset)
+        inset.set_title(name, fontsize=style.SMALL_SIZE, color=style.TEXT)
+    return ax
+
+
+def direction_towards(owner: np.ndarray, row: int, column: int, player: int = 1) -> tuple[Direction, tuple[int, int]]:
+    """The direction from a player's land to a tile, and the tile of the land that it leads from.
+
+    Outside the land it leads from the nearest own tile, since that is where an attack would set out; inside it, from the
+    own tile next to the middle. ``WAIT`` where these are one and the same.
+
+    Args:
+        owner: uint8 (H, W), who owns each tile.
+        row, column: of the tile that is pointed at.
+
+    Raises:
+        BadInput: the tile is not on the board, or the player owns nothing.
+    """
+    height, width = owner.shape
+    if not (0 <= row < height and 0 <= column < width):
+        raise BadInput(f"row and column must lie on the board of {height} x {width} tiles, got {row}, {column}")
+    own = np.argwhere(owner == player)
+    if not len(own):
+        raise BadInput(f"player {player} owns no land to point from: has it lost?")
+    anchor = own.mean(axis=0) if owner[row, column] == player else (row, column)
+    start = own[np.square(own - anchor).sum(axis=1).argmin()]
+    down, right = int(row - start[0]), int(column - start[1])
+    eighth = round(math.atan2(right, -down) / (2 * math.pi) * NUM_DIRECTIONS)  # clockwise from north
+    direction = Direction(eighth % NUM_DIRECTIONS) if down or right else Direction.WAIT
+    return direction, (int(start[0]), int(start[1]))
+
+
+def to_png(picture: np.ndarray) -> bytes:
+    """uint8 (H, W, 3) as PNG. The fastest compression: frames are flat colours and shrink well anyway."""
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, format="png", compress_level=1)
+    return file.getvalue()
+
+
+def figure_png(figure: Figure) -> bytes:
+    """A figure as PNG, the same bytes every time (no date or version inside)."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png", metadata={"Software": None})
+    return file.getvalue()

@@ -1,4 +1,4 @@
-"""Numbers over time, and numbers beside each other with their uncertainty."""
+"""Numbers over time, numbers beside each other with their uncertainty, and the sixteen statistics."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -7,8 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from territory.errors import BadInput
+from territory.interpret import Curves
 from territory.training.seeds import interquartile_mean, seed_interval
 from territory.viz import style
+from territory.world.layout import Stat
 
 NETWORKS = ("baseline", "attention", "attention, batch norm", "tokens")  # whose curves keep their colours
 
@@ -119,3 +121,61 @@ def _series(
         errors = np.stack([mean - low, high - mean]).clip(min=0)
         look = {"fmt": "os^Dv"[index % 5], "color": style.LINE_COLOURS[index % 5], "label": name}
         yield np.array(at) + apart * (index - (len(names) - 1) / 2), mean, errors, look
+
+
+def plot_directions(advantages: np.ndarray, choices: Mapping[str, np.ndarray], ax: Axes | None = None) -> Axes:
+    """One column an attack, the most different ones first: a grey dot for each open direction, coloured for players'.
+
+    Args:
+        advantages: float ``(S, 8)``, of each direction over the mean of the open ones; NaN where it is closed.
+        choices: for each player the direction ``(S,)`` int, 0 to 7, that it would attack in.
+    """
+    ax = style.axes(ax, 7.5, 3.6)
+    order = np.argsort(-np.nanstd(advantages, axis=1))
+    place = np.arange(len(order))
+    ax.plot(place, advantages[order], "o", color=style.FAINT, markersize=3.5, alpha=0.5, linewidth=0)
+    ax.axhline(0, color=style.FAINT, linestyle="--", linewidth=1)
+    for index, (name, chosen) in enumerate(choices.items()):
+        taken = np.take_along_axis(advantages, np.asarray(chosen)[:, None], axis=1)[order, 0]
+        look = {"color": style.LINE_COLOURS[index], "marker": "o^sDv"[index], "markersize": 6}
+        ax.plot(place, taken, linewidth=0, label=f"{name}, mean {taken.mean():+.2f}", **look)
+    style.legend_above(style.tidy(ax, "", "attacks", "better than the mean direction by (return)"))
+    ax.set_xticks([])
+    return ax
+
+
+def plot_removal(curves: Mapping[str, Curves], ax: Axes | None = None) -> Axes:
+    """For each map of relevance: how much of the policy has moved, in the mean, over the share of cells removed."""
+    ax = style.axes(ax, 7.6, 3.4)
+    for index, (name, curve) in enumerate(curves.items()):
+        known = dict(color=style.FAINT, linestyle="--") if name == "random" else {}
+        look = {"color": style.LINE_COLOURS[index % len(style.LINE_COLOURS)], "linestyle": "-"} | known
+        if index >= len(style.LINE_COLOURS) and not known:
+            look["linestyle"] = ":"  # the colours are used up
+        ax.plot(100 * curve.shares, curve.deleted.mean(axis=0), linewidth=1.8, label=name, **look)
+    ax.set_xlim(0, 100)
+    ax.set_ylim(bottom=0)
+    ax.legend(
+        frameon=False, fontsize=style.SMALL_SIZE, loc="upper left", bbox_to_anchor=(1.01, 1)
+    )  # curves are everywhere
+    return style.tidy(ax, "share of the policy that moves", "% of the cells removed, most relevant first")
+
+
+def plot_stats(obs_global: np.ndarray, ax: Axes | None = None, before: np.ndarray | None = None) -> Axes:
+    """Statistics float32 (16,) as bars from zero, named, with their values; ``before`` is marked by strokes."""
+    ax = style.axes(ax, 6.5, 4.2)
+    ax.barh(range(len(Stat)), obs_global, color=style.LINE_COLOURS[0])
+    then = obs_global if before is None else before
+    for row, (value, earlier) in enumerate(zip(obs_global, then, strict=True)):
+        end, side = (min(value, earlier) - 0.02, "right") if value < 0 else (max(value, earlier) + 0.02, "left")
+        ax.text(end, row, f"{value:.2f}", ha=side, va="center", fontsize=style.SMALL_SIZE)
+    if before is not None:
+        ax.plot(before, range(len(Stat)), "|", color=style.LINE_COLOURS[1], markersize=9, label="a step ago")
+        style.legend_above(ax)
+    ax.axvline(0, color=style.TEXT, linewidth=0.8)
+    ax.set_yticks(range(len(Stat)), [stat.name.replace("_", " ").lower() for stat in Stat])
+    ax.set_ylim(len(Stat) - 0.4, -0.6)
+    ax.set_xlim(-1.4, 1.2)
+    style.tidy(ax, "the sixteen statistics")
+    ax.grid(False)
+    return ax

@@ -1,16 +1,19 @@
-"""Where a network's parameters sit, where its work is done, and where its time goes."""
+"""Where a network's parameters sit, where its MACs and its time go, and what bounds its layers (the roofline)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from territory.errors import BadInput
-from territory.profiling import ParameterRecord, PartRecord
+from territory.profiling import Machine, ParameterRecord, PartRecord, RooflineRecord
 from territory.viz import style
 
 BARS = 0.78  # of a row's height, for all its bars together
+LARGEST = 900  # points squared, of a layer that takes all the time
+NAMED = 0.05  # share of the time from which a layer's name is written beside it
 
 
 def plot_parameter_shares(records: Sequence[ParameterRecord | PartRecord], ax: Axes | None = None) -> Axes:
@@ -77,7 +80,7 @@ def _label(record: Any) -> str:
 
 def _refuse_nothing(records: Sequence[Any]) -> None:
     if not records:
-        raise BadInput("expected records of a table; came none. Has the network no parameters?")
+        raise BadInput("expected records of a table; got none. Has the network no parameters?")
 
 
 def _rows(ax: Axes, names: list[str], title: str, x: str) -> Axes:
@@ -92,3 +95,49 @@ def _rows(ax: Axes, names: list[str], title: str, x: str) -> Axes:
 def _leave_room(ax: Axes, factor: float) -> None:
     """The x axis from 0 to past the longest bar, so that its label fits beside it."""
     ax.set_xlim(0, factor * max(bar.get_width() for bars in ax.containers for bar in bars))
+
+
+def plot_roofline(records: Sequence[RooflineRecord], machine: Machine, ax: Axes | None = None) -> Axes:
+    """Each layer at its intensity and its achieved FLOP/s, as large as its time, under the machine's roof."""
+    if not records:
+        raise BadInput("expected records of a roofline; got none. Does no layer of the network multiply?")
+    ax = style.axes(ax, 7, 4.2)
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    _draw_roof(ax, machine, [record.intensity for record in records])
+    total = sum(record.seconds for record in records)
+    x, y = [record.intensity for record in records], [record.achieved for record in records]
+    sizes = [LARGEST * record.seconds / total for record in records]
+    ax.scatter(x, y, s=sizes, color=style.LINE_COLOURS[0], alpha=0.7, linewidths=0)
+    named = [record for record in records if record.seconds >= NAMED * total]
+    for depth, record in enumerate(sorted(named, key=lambda record: record.intensity)):
+        _name(ax, record, depth)
+    style.tidy(ax, "what bounds each layer", "FLOPs per byte that must be moved", "FLOP/s")
+    ax.grid(True, which="major", axis="both", color=style.FAINT, alpha=0.25)
+    return ax
+
+
+def _draw_roof(ax: Axes, machine: Machine, intensities: list[float]) -> None:
+    """Memory's slope, arithmetic's ceiling, and the ridge where they meet, over twice the range of the layers."""
+    ridge = machine.flops / machine.bandwidth
+    x = np.array([min(*intensities, ridge) / 2, ridge, max(*intensities, ridge) * 2])
+    ax.plot(x, [machine.roof(each) for each in x], color=style.TEXT, linewidth=1.5)
+    words = {"color": style.TEXT, "fontsize": style.SMALL_SIZE, "textcoords": "offset points", "ha": "left"}
+    ax.annotate("arithmetic", (ridge, machine.flops), xytext=(4, 5), **words)
+    ax.annotate("memory", (x[0], machine.roof(x[0])), xytext=(0, 30), **words)
+
+
+def _name(ax: Axes, record: RooflineRecord, depth: int) -> None:
+    """Below the dot and led to it, each name deeper than the one before, so that none lies on another."""
+    label = record.part if record.layer == record.part else f"{record.part} · {record.layer}"
+    ax.annotate(
+        label,
+        (record.intensity, record.achieved),
+        xytext=(0, -28 - 16 * depth),
+        textcoords="offset points",
+        ha="center",
+        va="top",
+        fontsize=style.SMALL_SIZE,
+        color=style.TEXT,
+        arrowprops={"arrowstyle": "-", "color": style.FAINT, "linewidth": 0.8},
+    )

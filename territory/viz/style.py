@@ -71,7 +71,7 @@ def bare(ax: Axes, title: str = "") -> Axes:
 
 
 def titled(ax: Axes, title: str) -> Axes:
-    """The title in the house's size, to the left."""
+    """The title in one size, to the left."""
     ax.set_title(title, fontsize=TITLE_SIZE, color=TEXT, loc="left")
     return ax
 

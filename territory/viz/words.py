@@ -1,4 +1,4 @@
-"""What each plane and each statistic says, in one sentence: for whoever points at it."""
+"""What each plane, each statistic and each number of a training says, in one sentence."""
 
 from territory.world.layout import Plane, Stat
 
@@ -11,7 +11,7 @@ PLANE_SENTENCES: dict[Plane, str] = {
 }
 
 STAT_SENTENCES: dict[Stat, str] = {
-    Stat.TROOPS_OVER_CAP: "How full the barracks are: near 0.42 troops grow fastest, at 1 no more.",
+    Stat.TROOPS_OVER_CAP: "The troop ratio (our troops over their cap): near 0.42 troops grow fastest, at 1 no more.",
     Stat.LOG_CAP: "How many troops land and cities can feed, on a log scale: 0 is 100,000, 0.67 a million.",
     Stat.GROWTH: "How fast troops grow now; 1 is the fastest that our cap allows.",
     Stat.LAND_SHARE: "Our share of all land: 0.8 wins.",
@@ -27,4 +27,28 @@ STAT_SENTENCES: dict[Stat, str] = {
     Stat.STRONGEST_NEIGHBOUR: "The strongest neighbour's troops: 0 as many as ours, 0.25 twice as many; -1 nobody.",
     Stat.WEAKEST_NEIGHBOUR: "The weakest neighbour's troops: 0 as many as ours, -0.25 half as many; 1 nobody.",
     Stat.ACTIVE_FRONTS: "How many attacks of ours are under way, over 8.",
+}
+
+# Title -> fields of the training records that share an axis.
+TRAINING_PANELS = {
+    "the last 100 games": ("win_rate", "land_share", "idle_share"),
+    "entropy: how random the policy is": ("entropy",),
+    "explained variance: how well the critic predicts": ("explained_variance",),
+}
+UPDATE_SENTENCES = {
+    "win_rate": "The share of the last 100 finished games that were won.",
+    "land_share": "The share of all land owned at the end of those games.",
+    "idle_share": "The share of the steps of those games that waited.",
+    "mean_return": "Undiscounted reward of those games.",
+    "mean_length": "Steps of those games.",
+    "entropy": "How random the policy is, in nats: 0 where only one action is left.",
+    "explained_variance": "1: the critic predicts the returns exactly; 0: no better than their mean.",
+    "policy_loss": "The clipped surrogate; it hovers around 0 by design and says little.",
+    "value_loss": "Half the mean squared error of the critic.",
+    "approx_kl": "KL divergence between the policy after the last epoch and the one that played, in nats.",
+    "clip_fraction": "The share of samples outside the clip range.",
+    "ratio_deviation": "Largest |ratio - 1| of the first minibatch: rounding alone, unless there is batch norm.",
+    "grad_norm": "Length of the gradient before clipping.",
+    "learning_rate": "Step size of Adam.",
+    "steps_per_second": "Environment steps a second.",
 }

@@ -70,5 +70,5 @@ def test_a_given_axes_is_drawn_on():
     "draw", [lambda: viz.plot_parameter_shares([]), lambda: viz.plot_shares({"a": []}), lambda: viz.plot_shares({})]
 )
 def test_nothing_to_draw_is_refused(draw):
-    with pytest.raises(BadInput, match="came none"):
+    with pytest.raises(BadInput, match="got none"):
         draw()

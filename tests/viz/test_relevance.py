@@ -30,7 +30,7 @@ def test_many_maps_take_more_rows_and_none_is_hidden():
 
 
 def test_no_map_is_refused():
-    with pytest.raises(BadInput, match="came none"):
+    with pytest.raises(BadInput, match="got none"):
         viz.plot_relevance(FRAME, {})
 
 

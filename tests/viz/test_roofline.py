@@ -34,5 +34,5 @@ def test_only_layers_that_take_time_are_named():
 
 
 def test_nothing_to_draw_is_refused():
-    with pytest.raises(BadInput, match="came none"):
+    with pytest.raises(BadInput, match="got none"):
         viz.plot_roofline([], MACHINE)

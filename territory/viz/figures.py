@@ -1,0 +1,163 @@
+"""Whole figures: a moment as a player has it, as networks see it, and a training run so far.
+
+None of them is registered with pyplot, so a notebook shows one only where it is asked to.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from territory.errors import BadInput
+from territory.viz import style
+from territory.viz.board import plot_attention, plot_board, plot_planes
+from territory.viz.compass import plot_action_compass
+from territory.viz.curves import plot_learning_curve, plot_stats, plot_value
+from territory.viz.words import TRAINING_PANELS
+from territory.world.actions import INTENSITIES, NUM_ACTIONS, NUM_BUILDS, NUM_INTENSITIES, Direction, decode
+from territory.world.replay import Frame
+
+_PLACES = (Direction.NW, Direction.N, Direction.NE, Direction.W, Direction.WAIT, Direction.E)
+COMPASS = (*_PLACES, Direction.SW, Direction.S, Direction.SE)  # row by row, north up
+_BLOCK = (NUM_INTENSITIES + 1.2, NUM_BUILDS + 1.6)  # width and height of a direction's block, in cells
+
+
+def plot_mask(mask: np.ndarray, ax: Axes | None = None) -> Axes:
+    """The mask bool (90,) as a compass of blocks: shares from left to right, below them the same with a city.
+
+    Filled is allowed.
+    """
+    if np.shape(mask) != (NUM_ACTIONS,):
+        raise BadInput(f"expected the mask of one state, ({NUM_ACTIONS},), got {np.shape(mask)}")
+    ax = style.axes(ax, 4.2, 3.2)
+    for action in range(NUM_ACTIONS):
+        left, top = _place(action)
+        face = style.LINE_COLOURS[0] if mask[action] else "none"
+        ax.add_patch(Rectangle((left, top), 0.85, 0.85, facecolor=face, edgecolor=style.FAINT, linewidth=0.8))
+    for direction in Direction:
+        left, top = _corner(direction)
+        ax.text(left, top - 0.25, direction.name, fontsize=style.SMALL_SIZE, color=style.TEXT)
+    ax.set_xlim(-0.2, 3 * _BLOCK[0])
+    ax.set_ylim(3 * _BLOCK[1] - 0.8, -1.2)
+    ax.set_aspect("equal")
+    shares = ", ".join(f"{share:.0%}" for share in INTENSITIES)
+    style.bare(ax, f"the mask: {np.count_nonzero(mask)} of {NUM_ACTIONS} actions are allowed")
+    ax.set_xlabel(f"{shares}; below, with a city", fontsize=style.SMALL_SIZE, color=style.TEXT)
+    return ax
+
+
+def _corner(direction: Direction) -> tuple[float, float]:
+    row, column = divmod(COMPASS.index(direction), 3)
+    return column * _BLOCK[0], row * _BLOCK[1]
+
+
+def _place(action: int) -> tuple[float, float]:
+    direction, intensity, build = decode(action)
+    left, top = _corner(direction)
+    return left + intensity, top + build
+
+
+def playing_figure(
+    board: np.ndarray, obs: dict[str, np.ndarray], mask: np.ndarray, before: np.ndarray | None = None, title: str = ""
+) -> Figure:
+    """A figure of one moment, outside pyplot: a notebook shows it only where asked to.
+
+    Args:
+        board: uint8 (h, w, 3), from `territory.world.picture`.
+        obs: one observation.
+        mask: bool (90,).
+        before: the statistics (16,) a step ago, marked on the bars.
+    """
+    figure = Figure(figsize=(10.5, 8), dpi=100, facecolor=style.PAPER, layout="constrained")
+    top, bottom = figure.subfigures(2, 1, height_ratios=(5.7, 2.3))
+    left, right = top.subfigures(1, 2, width_ratios=(5.4, 5.1))
+    picture = left.add_subplot()
+    picture.imshow(board, interpolation="nearest")
+    style.bare(picture, title)
+    axes = right.subplots(2, 1, height_ratios=(2, 3))
+    plot_mask(mask, axes[0])
+    plot_stats(obs["global"], axes[1], before)
+    plot_planes(obs["map"], bottom.add_subplot())
+    return figure
+
+
+@dataclass(frozen=True)
+class View:
+    """One network's view of one moment."""
+
+    name: str
+    frame: Frame
+    probabilities: np.ndarray  # (90,)
+    values: np.ndarray  # (T,), over the whole game
+    step: int  # which of them
+    value: float  # here: another than the game's where the moment is imagined
+    title: str = ""  # of the overlay
+    overlay: np.ndarray | None = None  # (h, w)
+    low: float = 0.0
+    high: float = 1.0
+    strength: float = 0.85
+    palette: str = style.ATTENTION_MAP
+
+
+def seen_figure(views: Sequence[View]) -> Figure:
+    """A figure of a moment as one or more networks see it; not registered with pyplot, so it shows where asked to."""
+    size = (12, 4.6) if len(views) == 1 else (12, 4.6 * len(views))
+    figure = Figure(figsize=size, dpi=100, facecolor=style.PAPER, layout="constrained")
+    rows = figure.subfigures(len(views), 1, squeeze=False)[:, 0]
+    for row, view in zip(rows, views, strict=True):
+        if len(views) > 1:
+            row.suptitle(view.name, fontsize=style.TITLE_SIZE, color=style.TEXT, fontweight="bold")
+        _draw(row, view)
+    return figure
+
+
+def _draw(figure, view: View) -> None:
+    left, right = figure.subfigures(1, 2, width_ratios=(2, 1))
+    boards = left.subplots(1, 1 if view.overlay is None else 2, squeeze=False)[0]
+    plot_board(view.frame, boards[0], legend=False)
+    if view.overlay is not None:
+        title = f"{view.title}, step {view.frame.step}"
+        plot_attention(
+            view.frame, view.overlay, boards[1], view.strength, view.low, view.high, title, palette=view.palette
+        )
+    compass, value = right.subplots(2, 1, height_ratios=(3, 1))
+    plot_action_compass(view.probabilities, compass, chosen=view.frame.action)
+    plot_value(view.values, value, view.step)
+    if view.value != view.values[view.step]:
+        value.plot([view.step], [view.value], "D", color=style.LINE_COLOURS[3], markersize=6, label="imagined")
+        value.legend(frameon=False, fontsize=style.SMALL_SIZE)
+
+
+def training_figure(records: Sequence[Any], board: np.ndarray, title: str = "", caption: str = "") -> Figure:
+    """A run so far; not registered with pyplot, so it shows where asked to.
+
+    Args:
+        records: with ``step`` and the fields of `TRAINING_PANELS`; none: empty axes.
+        board: uint8 (H, W, 3), the game.
+        caption: under it.
+    """
+    if np.ndim(board) != 3:
+        raise BadInput(f"expected a picture (height, width, 3) of the game, got shape {np.shape(board)}")
+    figure = Figure(figsize=(10.5, 4.8), dpi=100, facecolor=style.PAPER, layout="constrained")
+    figure.suptitle(title, fontsize=style.TITLE_SIZE, color=style.TEXT, x=0.01, ha="left", fontweight="bold")
+    left, right = figure.subfigures(1, 2, width_ratios=(3.2, 2))
+    grid = left.subplots(2, 2).flatten()
+    wide = left.add_subplot(grid[0].get_subplotspec().get_gridspec()[0, :])
+    for ax in grid[:2]:
+        ax.remove()
+    for ax, (name, fields) in zip((wide, *grid[2:]), TRAINING_PANELS.items(), strict=True):
+        if records:
+            plot_learning_curve(records, fields, ax)
+        if records and len(fields) == 1:
+            ax.get_legend().remove()  # the title says it
+        style.steps(style.tidy(ax, name.split(":")[0], "environment steps"), most=8 if ax is wide else 4)
+    wide.set_ylim(-0.02, 1.02)
+    picture = right.add_subplot()
+    picture.imshow(board, interpolation="nearest")
+    style.bare(picture)
+    picture.set_xlabel(caption, fontsize=style.SMALL_SIZE, color=style.TEXT)
+    return figure
