@@ -164,8 +164,8 @@ def plot_relevance(frame: Frame, maps: Mapping[str, np.ndarray], ax: Axes | None
 def direction_towards(owner: np.ndarray, row: int, column: int, player: int = 1) -> tuple[Direction, tuple[int, int]]:
     """The direction from a player's land to a tile, and the tile of the land that it leads from.
 
-    Outside the land it leads from the nearest own tile, since that is where an attack would set out; inside it, from the
-    own tile next to the middle. ``WAIT`` where these are one and the same.
+    Outside the land it leads from the nearest own tile, since that is where an attack would set out; inside it,
+    from the own tile next to the middle. ``WAIT`` where these are one and the same.
 
     Args:
         owner: uint8 (H, W), who owns each tile.
