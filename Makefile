@@ -4,7 +4,9 @@ TEST_WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+DEV := $(VENV)/dev
 KERNELS := $(VENV)/kernels
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # In a container one is often root, and Jupyter wants to be told that this is meant. It listens on this machine only.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 # Kernels of several notebooks share the cores: OpenMP threads that wait should sleep, not spin (9 times faster when crowded).
@@ -21,17 +23,25 @@ help:
 	@echo 'make lint    check style and layers   make format  repair style'
 	@echo 'make clean   remove what was made, $(VENV) included'
 
-setup: $(KERNELS)
+setup: $(DEV) $(KERNELS)
 
+# What a learner needs.
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "Territory needs Python 3.11 or newer as $(PYTHON); name another: make setup PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { \
 	  echo "$(PYTHON) could not make a virtual environment; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[lab,test]'
+	@# A new venv brings the pip of its Python, and dependency groups need 25.1.
+	$(PIP) --upgrade 'pip>=25.1'
+	$(PIP) -c constraints.txt -e '.[lab]'
 	@# Lab asks everyone once whether it may fetch news, in a box that lies on the pictures.
 	@$(BIN)/jupyter labextension disable --level=sys_prefix @jupyterlab/apputils-extension:announcements 2>/dev/null \
 	  || { echo "JupyterLab's question about news could not be turned off" >&2; exit 1; }
+	@touch $@
+
+# What the tests, the checks and the website need besides.
+$(DEV): $(READY)
+	$(PIP) -c constraints.txt --group dev
 	@touch $@
 
 # The game's machine code, made beforehand so that no first cell of a notebook has to wait for it.
@@ -39,7 +49,7 @@ $(KERNELS): $(READY) $(wildcard territory/world/*.py)
 	$(BIN)/python -m territory.world.warm
 	@touch $@
 
-lab: setup
+lab: $(KERNELS)
 	$(BIN)/jupyter lab $(AS_ROOT) notebooks
 
 lint: setup

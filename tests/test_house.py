@@ -3,55 +3,15 @@
 import ast
 import json
 import os
-import re
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
-import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 COURSE = ("00_the_game", "01_parameter_bloat", "02_attention_redesign", "03_cross_attention_on_trial", "04_training")
 COURSE += ("05_seeing_attention", "06_verdict")
-CONDA_NAMES = {"pytorch": "torch", "playwright-python": "playwright"}
-REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)\s*(.*)")
-
-
-def _parts(requirement):
-    name, bounds = REQUIREMENT.fullmatch(requirement.strip()).groups()
-    return CONDA_NAMES.get(name.lower(), name.lower()), bounds.replace(" ", "")
-
-
-def _project():
-    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-
-
-def _pip_requirements():
-    project = _project()
-    extras = [each for extra in project["optional-dependencies"].values() for each in extra]
-    return dict(_parts(each) for each in project["dependencies"] + extras)
-
-
-def test_conda_and_pip_ask_for_the_same():
-    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
-    listed = dict(_parts(each) for each in environment["dependencies"] if isinstance(each, str))
-    assert listed.pop("python") == _project()["requires-python"]
-    assert listed.pop("pip") == ""
-    (by_pip,) = [each["pip"] for each in environment["dependencies"] if isinstance(each, dict)]
-    itself, *others = by_pip
-    assert listed | dict(map(_parts, others)) == _pip_requirements()
-    assert not listed.keys() & dict(map(_parts, others)).keys()
-    extras = ",".join(sorted(_project()["optional-dependencies"]))
-    assert itself == f"-e .[{extras}]"
-
-
-def test_the_tested_set_pins_everything_that_is_asked_for_and_names_no_address():
-    text = (ROOT / "constraints.txt").read_text()
-    pinned = {re.split("[=;]", line)[0].strip().lower() for line in text.splitlines() if line and line[0] != "#"}
-    assert {name.replace("_", "-") for name in _pip_requirements()} <= {name.replace("_", "-") for name in pinned}
-    assert "://" not in text
 
 
 def test_imports_point_down():

@@ -13,8 +13,10 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from territory import __version__
 from territory.cli.aim import aim, branch
 from territory.cli.interpret import interpret
+from territory.cli.lab import lab
 from territory.cli.league import league
 from territory.cli.migrate import migrate, refuse_folder
 from territory.cli.play import play
@@ -32,6 +34,9 @@ Flag = tyro.conf.FlagCreatePairsOff[bool]  # --json without a --no-json
 def main(args: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0, 2 for bad input, 130 after Ctrl-C."""
     args = sys.argv[1:] if args is None else list(args)
+    if args == ["--version"]:
+        print(f"territory {__version__}")
+        return 0
     try:
         status = tyro.extras.subcommand_cli_from_dict(
             _commands(args), prog="territory", description="A territory game and agents that learn it.", args=args
@@ -153,11 +158,3 @@ def bench() -> int:
     from territory.cli.clone import run_in_clone
 
     return run_in_clone("benchmarks", "benchmarks")
-
-
-def lab() -> int:
-    """Open the course in JupyterLab (needs a clone of the repository)."""
-    from territory.cli.clone import run_in_clone
-
-    as_root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []  # else Jupyter refuses root
-    return run_in_clone("notebooks", "jupyterlab", *as_root, "notebooks")

@@ -1,0 +1,123 @@
+"""`territory lab`: the course in a folder of the learner's own, opened in JupyterLab."""
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import territory
+from territory.errors import BadInput
+
+PACKAGE = Path(territory.__file__).parent
+SHIPPED = PACKAGE / "course"  # in an installed package
+CLONED = PACKAGE.parent / "notebooks"  # in a clone of the repository
+MARK = ".territory-course"  # in each copy: which course it was copied from
+FOLDER = "territory-course"
+
+
+def lab(path: str | None = None, browser: bool = True) -> int:
+    """Open the course in JupyterLab; an installed package first copies it into a folder.
+
+    What a learner has written is never replaced: where the folder holds another version of the course, the new one
+    goes into a folder beside it.
+
+    Args:
+        path: The folder of the course; by default territory-course here, and in a clone its own notebooks.
+        browser: Open a browser window; otherwise only print the address.
+    """
+    if path is None and not SHIPPED.is_dir():
+        folder = CLONED
+    else:
+        folder, said = copy_course(shipped_course(), Path(path or FOLDER).expanduser().resolve())
+        print(said)
+    return _open(folder, browser)
+
+
+def shipped_course() -> Path:
+    """The folder of notebooks that came with this package."""
+    for folder in (SHIPPED, CLONED):
+        if folder.is_dir():
+            return folder
+    raise BadInput(f"expected the course's notebooks in {SHIPPED}, found none: install territory-course again")
+
+
+def copy_course(course: Path, folder: Path) -> tuple[Path, str]:
+    """Put the course into a folder without touching what a learner has changed there.
+
+    Returns:
+        The folder that now holds this course, which is another one where the given one was taken; and a sentence
+        that says what was done.
+    """
+    mark = mark_of(course)
+    try:
+        for number in range(1, 100):
+            place = folder if number == 1 else folder.with_name(f"{folder.name}-{territory.__version__}")
+            place = place if number < 3 else place.with_name(f"{place.name}-{number - 1}")
+            if _is_free(place, course, mark):
+                copied = _copy(course, place, mark)
+                return place, _sentence(folder, place, copied)
+    except OSError as error:
+        raise BadInput(f"the course could not be copied into {folder}: {error}") from None
+    raise BadInput(f"{folder} and 98 folders beside it hold other courses: name another with --path")
+
+
+def mark_of(course: Path) -> str:
+    """The version of a course, and a digest of all its files: what tells one course from another."""
+    digest = hashlib.sha256()
+    for name in _files(course):
+        digest.update(name.as_posix().encode() + b"\0" + (course / name).read_bytes())
+    return f"{territory.__version__} {digest.hexdigest()[:16]}\n"
+
+
+def _files(course: Path) -> list[Path]:
+    """What is copied, relative to the course: everything but hidden files and what Python or Jupyter leave behind."""
+    found = [path.relative_to(course) for path in sorted(course.rglob("*")) if path.is_file()]
+    return [path for path in found if not any(part[0] == "." or part == "__pycache__" for part in path.parts)]
+
+
+def _is_free(place: Path, course: Path, mark: str) -> bool:
+    """Whether this course may go there: it is the one that the folder holds, or nothing there would be replaced."""
+    if place.exists() and not place.is_dir():
+        raise BadInput(f"expected a folder for the course, got a file: {place}")
+    if (place / MARK).is_file():
+        return (place / MARK).read_text("utf-8") == mark
+    there = [name for name in _files(course) if (place / name).exists()]
+    return all((place / name).read_bytes() == (course / name).read_bytes() for name in there)
+
+
+def _copy(course: Path, place: Path, mark: str) -> int:
+    """Copy what is missing; the mark comes last, so that a copy that was cut off is completed by the next one."""
+    missing = [name for name in _files(course) if not (place / name).exists()]
+    for name in missing:
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        part = place / name.with_name(f".{name.name}.part")
+        shutil.copyfile(course / name, part)
+        os.replace(part, place / name)
+    (place / MARK).write_text(mark, "utf-8", newline="")
+    return len(missing)
+
+
+def _sentence(folder: Path, place: Path, copied: int) -> str:
+    if place != folder:
+        return (
+            f"{folder} holds other work or another version of the course, and was left as it is; the course of "
+            f"territory-course {territory.__version__} is beside it in {place}"
+        )
+    if copied:
+        return f"the course of territory-course {territory.__version__} is in {place} ({copied} files copied)"
+    return f"the course in {place} is left as you have it"
+
+
+def _open(folder: Path, browser: bool) -> int:
+    if importlib.util.find_spec("jupyterlab") is None:
+        raise BadInput(
+            f"the course is in {folder}, and JupyterLab is not installed in this Python: "
+            'pip install "territory-course[lab]"'
+        )
+    options = [] if browser else ["--no-browser"]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        options.append("--allow-root")  # else Jupyter refuses root
+    return subprocess.run([sys.executable, "-m", "jupyterlab", *options, str(folder)], check=False).returncode

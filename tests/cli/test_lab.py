@@ -1,0 +1,121 @@
+"""`territory lab` brings the course to a learner, and never replaces what the learner has written."""
+
+import subprocess
+import sys
+
+import pytest
+
+import territory
+from territory.cli import main
+from territory.cli.lab import copy_course, shipped_course
+
+
+@pytest.fixture
+def course(tmp_path):
+    """A small course of two notebooks and a hidden folder, as it would lie in the package."""
+    folder = tmp_path / "package" / "course"
+    (folder / "data").mkdir(parents=True)
+    (folder / ".ipynb_checkpoints").mkdir()
+    (folder / ".ipynb_checkpoints" / "00.ipynb").write_text("left behind")
+    (folder / "00.ipynb").write_text("game")
+    (folder / "01.ipynb").write_text("bloat")
+    (folder / "data" / "map.png").write_bytes(b"\x00\r\n\x1a")
+    return folder
+
+
+def files(folder):
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() and path.name[0] != "."}
+
+
+def test_the_course_is_copied_whole_and_without_what_jupyter_left_behind(course, tmp_path):
+    place, said = copy_course(course, tmp_path / "mine" / "course")
+    assert place == tmp_path / "mine" / "course"
+    assert files(place) == {"00.ipynb", "01.ipynb", "data/map.png"}
+    assert (place / "data" / "map.png").read_bytes() == b"\x00\r\n\x1a"
+    assert "3 files copied" in said
+
+
+def test_a_learners_work_is_left_as_it_is(course, tmp_path):
+    place, _ = copy_course(course, tmp_path / "mine")
+    (place / "00.ipynb").write_text("my answers")
+    again, said = copy_course(course, tmp_path / "mine")
+    assert again == place and (place / "00.ipynb").read_text() == "my answers"
+    assert "left as you have it" in said
+
+
+def test_a_copy_that_was_cut_off_is_completed(course, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "00.ipynb").write_text("game")
+    place, said = copy_course(course, tmp_path / "mine")
+    assert place == tmp_path / "mine" and "2 files copied" in said and len(files(place)) == 3
+
+
+def test_a_newer_course_goes_beside_the_old_one_and_says_so(course, tmp_path, monkeypatch):
+    old, _ = copy_course(course, tmp_path / "mine")
+    (old / "01.ipynb").write_text("my answers")
+    (course / "01.ipynb").write_text("bloat, told better")
+    monkeypatch.setattr(territory, "__version__", "9.9")
+    new, said = copy_course(course, tmp_path / "mine")
+    assert new == tmp_path / "mine-9.9"
+    assert (old / "01.ipynb").read_text() == "my answers"
+    assert (new / "01.ipynb").read_text() == "bloat, told better"
+    assert str(old) in said and str(new) in said and "left as it is" in said
+    assert copy_course(course, tmp_path / "mine")[0] == new, "asked again it is found again"
+
+
+def test_two_courses_of_one_version_get_folders_of_their_own(course, tmp_path):
+    places = []
+    for words in ("first", "second", "third"):
+        (course / "00.ipynb").write_text(words)
+        places.append(copy_course(course, tmp_path / "mine")[0])
+    version = territory.__version__
+    assert [place.name for place in places] == ["mine", f"mine-{version}", f"mine-{version}-2"]
+    assert [(place / "00.ipynb").read_text() for place in places] == ["first", "second", "third"]
+
+
+def test_a_folder_with_other_files_of_these_names_is_left_alone(course, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "00.ipynb").write_text("an experiment of my own")
+    place, said = copy_course(course, tmp_path / "mine")
+    assert place != tmp_path / "mine" and files(tmp_path / "mine") == {"00.ipynb"}
+    assert "other work" in said
+
+
+def test_the_course_that_ships_has_every_notebook(root):
+    assert {path.name for path in (root / "notebooks").glob("*.ipynb")} <= files(shipped_course())
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """What would be run, instead of running it."""
+    commands = []
+    monkeypatch.setattr(
+        subprocess, "run", lambda command, **_: commands.append(command) or subprocess.CompletedProcess(command, 0)
+    )
+    return commands
+
+
+def test_the_command_copies_and_opens_the_folder(started, tmp_path, capsys):
+    assert main(["lab", "--path", str(tmp_path / "mine"), "--no-browser"]) == 0
+    (command,) = started
+    assert command[:3] == [sys.executable, "-m", "jupyterlab"]
+    assert "--no-browser" in command and command[-1] == str(tmp_path / "mine")
+    assert "00_the_game.ipynb" in files(tmp_path / "mine")
+    assert str(tmp_path / "mine") in capsys.readouterr().out
+
+
+def test_without_a_path_a_clone_opens_its_own_notebooks(started, root):
+    assert main(["lab"]) == 0
+    assert started[0][-1] == str(root / "notebooks") and "--no-browser" not in started[0]
+
+
+def test_a_file_where_the_folder_should_be_is_one_sentence(started, tmp_path, capsys):
+    (tmp_path / "mine").write_text("notes")
+    assert main(["lab", "--path", str(tmp_path / "mine")]) == 2
+    assert "expected a folder for the course, got a file" in capsys.readouterr().err
+    assert started == []
+
+
+def test_the_version_is_printed(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"territory {territory.__version__}\n"

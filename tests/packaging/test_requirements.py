@@ -1,0 +1,64 @@
+"""What is installed, by pip and by conda: the files that say so agree."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+CONDA_NAMES = {"pytorch": "torch", "playwright-python": "playwright"}
+REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)\s*(.*)")
+
+
+def parts(requirement):
+    name, bounds = REQUIREMENT.fullmatch(requirement.strip()).groups()
+    return CONDA_NAMES.get(name.lower(), name.lower()), bounds.replace(" ", "")
+
+
+def group(name):
+    """The requirements of a dependency group, those of the groups that it includes too."""
+    for each in PYPROJECT["dependency-groups"][name]:
+        yield from [each] if isinstance(each, str) else group(each["include-group"])
+
+
+def wanted(*extras):
+    """What a user with these extras installs: {name: bounds}."""
+    project = PYPROJECT["project"]
+    asked = project["dependencies"] + [each for extra in extras for each in project["optional-dependencies"][extra]]
+    return dict(map(parts, asked))
+
+
+def test_conda_and_pip_ask_for_the_same():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))
+    listed = dict(parts(each) for each in environment["dependencies"] if isinstance(each, str))
+    assert listed.pop("python") == PYPROJECT["project"]["requires-python"]
+    assert listed.pop("pip") == ""
+    (by_pip,) = [each["pip"] for each in environment["dependencies"] if isinstance(each, dict)]
+    itself, *others = by_pip
+    assert listed | dict(map(parts, others)) == wanted("lab")
+    assert not listed.keys() & dict(map(parts, others)).keys()
+    assert itself == "-e .[lab]"
+
+
+def test_a_requirement_that_stands_twice_has_the_same_bounds():
+    everything = PYPROJECT["project"]["optional-dependencies"] | {"": PYPROJECT["project"]["dependencies"]}
+    everything |= {f"group {name}": list(group(name)) for name in PYPROJECT["dependency-groups"]}
+    bounds = {}
+    for asked in everything.values():
+        for name, bound in map(parts, asked):
+            assert bounds.setdefault(name, bound) == bound, name
+
+
+def test_the_tested_set_pins_everything_that_is_asked_for_and_names_no_address():
+    text = (ROOT / "constraints.txt").read_text("utf-8")
+    pinned = {re.split("[=;]", line)[0].strip().lower() for line in text.splitlines() if line and line[0] != "#"}
+    asked = wanted("lab", "onnx") | dict(map(parts, group("dev")))
+    assert {name.replace("_", "-") for name in asked} <= {name.replace("_", "-") for name in pinned}
+    assert "://" not in text
+
+
+def test_tests_and_website_are_no_extra_of_the_package():
+    assert set(PYPROJECT["project"]["optional-dependencies"]) == {"lab", "onnx"}
+    assert set(PYPROJECT["dependency-groups"]) >= {"test", "lint", "site", "dev"}
