@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 _PARTS = ("envs", "interpret", "models", "profiling", "training", "viz", "widgets", "world")
 _NAMES = {"evaluate": "territory.training", "load_agent": "territory.training", "BadInput": "territory.errors"}
+_NAMES["load_study"] = "territory.data"
 __all__ = [*_PARTS, *_NAMES]
 
 gymnasium.register(

@@ -1,4 +1,4 @@
-"""The command line: ``territory train | evaluate | interpret | league | migrate | play | profile | verdict | …``.
+"""The command line: ``territory train | evaluate | interpret | play | profile | verdict | …``.
 
 torch and Numba are imported inside the commands, so that help and mistakes in flags answer at once.
 """
@@ -9,22 +9,26 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
 
 from territory import __version__
-from territory.cli.aim import aim, branch
 from territory.cli.interpret import interpret
 from territory.cli.lab import lab
-from territory.cli.league import league
-from territory.cli.migrate import migrate, refuse_folder
 from territory.cli.play import play
 from territory.cli.profile import profile
 from territory.cli.verdict import verdict
 from territory.errors import BadInput
 from territory.training.config import HELD_OUT_SEED, TrainConfig
 
+MOVED = {  # commands of former versions -> the study that answers now
+    "league": "league",
+    "migrate": "distillation",
+    "branch": "rollouts",
+    "aim": "directions",
+}
 INTERRUPTED = 128 + signal.SIGINT  # the exit status of a program that Ctrl-C ended
 
 Whole = tyro.conf.arg(name="")  # the fields of a dataclass as flags without a prefix
@@ -38,6 +42,7 @@ def main(args: Sequence[str] | None = None) -> int:
         print(f"territory {__version__}")
         return 0
     try:
+        _refuse_moved(args)
         status = tyro.extras.subcommand_cli_from_dict(
             _commands(args), prog="territory", description="A territory game and agents that learn it.", args=args
         )
@@ -53,15 +58,17 @@ def main(args: Sequence[str] | None = None) -> int:
         return 0
 
 
+def _refuse_moved(args: list[str]) -> None:
+    if args and args[0] in MOVED:
+        study = f"python -m studies.{MOVED[args[0]]}"
+        raise BadInput(f"`territory {args[0]}` is a study now: in a clone of the repository run `{study}`")
+
+
 def _commands(args: list[str]) -> dict[str, Callable[..., Any]]:
     return {
         "train": _train_command(args),
         "evaluate": evaluate,
-        "branch": branch,
-        "aim": aim,
         "interpret": interpret,
-        "league": league,
-        "migrate": migrate,
         "play": play,
         "profile": profile,
         "verdict": verdict,
@@ -151,6 +158,12 @@ def evaluate(
         policy.results[f"{num_bots} x {opponents}"] = result.summary()
         agents.save_agent(policy, export, bits)
     return 0
+
+
+def refuse_folder(out: str, name: str = "out") -> None:
+    """Say so before the work is done, not after."""
+    if Path(out).is_dir():
+        raise BadInput(f"{name} is the file that is written, and {out} is a folder")
 
 
 def bench() -> int:

@@ -15,6 +15,11 @@ from territory.training.policy import ATTACK_THRESHOLD, answer, decide
 
 SHIPPED = Path(__file__).parent.parent / "checkpoints"
 RUNS = Path("runs")
+FORMER = {  # agents of former versions, and what to use instead
+    "tokens-scout": "is called 'champion' now",
+    "tokens-crowds": "no longer comes with the package: use 'champion', which was made from it",
+    "tokens-aimed": "no longer comes with the package: use 'champion', which was made from it",
+}
 
 
 class Agent:
@@ -156,6 +161,8 @@ def find_checkpoint(name_or_path: str | Path) -> Path:
     for path in (SHIPPED / f"{name_or_path}.safetensors", Path(name_or_path), RUNS / name_or_path):
         if path.is_file() or (path / files.FILE_NAME).is_file():
             return path
+    if str(name_or_path) in FORMER:
+        raise BadInput(f"agent {str(name_or_path)!r} {FORMER[str(name_or_path)]}")
     runs = sorted(path.parent.name for path in RUNS.glob(f"*/{files.FILE_NAME}"))
     raise BadInput(
         f"no agent {str(name_or_path)!r}: expected a shipped one ({', '.join(shipped()) or 'none'}), "

@@ -89,6 +89,6 @@ def _start_of(config: TrainConfig) -> nn.Module:
     if (model.name, model.options) != wanted:
         raise BadInput(
             f"init {config.init} is {model.name} {model.options}, and the run was to train {wanted[0]} {wanted[1]}: "
-            "give the same --model and --norm, or turn it into that network first: territory migrate"
+            "give the same --model and --norm, or turn it into that network first: python -m studies.distillation"
         )
     return model

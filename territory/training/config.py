@@ -29,7 +29,7 @@ class TrainConfig:
     norm: Norm = "group"
     """Normalisation inside `attention` and `tokens`. Batch norm makes PPO's first ratio differ from 1."""
     init: str | None = None
-    """An agent whose weights the network starts with, as `territory migrate` makes them; none: fresh ones."""
+    """An agent whose weights the network starts with; none: fresh ones."""
     device: Device = "auto"
     """Where the network runs; auto takes a GPU if there is one."""
     precision: Precision = "fp32"

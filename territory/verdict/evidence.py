@@ -1,9 +1,7 @@
 """What the checks look at: the two networks on trial, a trained agent, and games; each made when first asked for."""
 
-import json
 from collections.abc import Callable
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,13 +9,13 @@ import torch
 from torch import nn
 
 from territory import models
+from territory.data import load_study
 from territory.training import Agent, SteadyPolicy, TrainConfig, load_agent
 from territory.training.config import HELD_OUT_SEED
 from territory.training.recorded import Moments, watch_games
 from territory.world.layout import Stat
 
-DATA = Path(__file__).parents[2] / "notebooks" / "data"
-RUNS, TAUGHT = DATA / "learning-128.json", DATA / "byheart.json"  # of benchmarks.learning and benchmarks.byheart
+Runs = list[dict[str, Any]]
 
 
 def untrained(name: str, seed: int = 0, **options: object) -> nn.Module:
@@ -27,15 +25,11 @@ def untrained(name: str, seed: int = 0, **options: object) -> nn.Module:
         return models.build(name, **options).eval()
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
-    return json.loads(path.read_text()) if path.exists() else []
-
-
 class Evidence:
     """The exhibits. ``old`` and ``new`` are by default the document's networks; give others to try them instead.
 
-    ``runs``, ``taught``: the data files of trained agents and of networks that were taught one's policy; they lie
-    beside the notebooks, so an installed package has none.
+    ``runs``, ``taught``: trained agents, and networks that were taught one's policy, as the studies of learning (on
+    128 x 128 maps) and of memorisation kept them.
     """
 
     def __init__(
@@ -43,13 +37,14 @@ class Evidence:
         old: nn.Module | None = None,
         new: nn.Module | None = None,
         moments: int = 384,
-        runs: Path = RUNS,
-        taught: Path = TAUGHT,
+        runs: Runs | None = None,
+        taught: Runs | None = None,
     ):
         self.old = old or untrained("baseline")
         self.new = new or untrained("attention")
         self.moments = moments  # of recorded games, for each of the two collections
-        self.runs, self.taught = _read(runs), _read(taught)
+        learned = [run for run in load_study("learning") if run["side"] == 128] if runs is None else runs
+        self.runs, self.taught = learned, load_study("memorisation") if taught is None else taught
         self._kept: dict[str, Any] = {}
 
     def keep(self, name: str, make: Callable[[], Any]) -> Any:

@@ -1,6 +1,6 @@
 """Claims about trained agents: how the old network and the new one did in the same games, over seeds.
 
-They are decided by the data files of ``python -m benchmarks.learning --side 128`` and ``python -m benchmarks.byheart``,
+They are decided by the data files of ``python -m studies.learning --side 128`` and ``python -m studies.memorisation``,
 which take too long to run here.
 """
 
@@ -80,7 +80,7 @@ def _compared(runs: list[Run], measure: Callable[[Run], float]) -> dict[str, Int
 
 
 def _untested() -> Finding:
-    note = "no runs of both networks: python -m benchmarks.learning --side 128"
+    note = "no runs of both networks: python -m studies.learning --side 128"
     return Finding("not testable here", "the two were not trained side by side", {}, note)
 
 

@@ -5,9 +5,10 @@ import pytest
 import torch
 
 import territory
+from studies.distillation import with_dice
+from territory.errors import BadInput
 from territory.interpret import turning
 from territory.training.agent import shipped
-from territory.training.migration import with_dice
 from territory.training.recorded import watch_games
 
 
@@ -23,7 +24,7 @@ def played(agent):
 
 
 def test_it_says_how_it_was_trained_and_what_it_reached(agent):
-    assert shipped() == ("attention", "baseline", "tokens", "tokens-aimed", "tokens-crowds", "tokens-scout")
+    assert shipped() == ("attention", "baseline", "champion", "tokens")
     assert agent.config["num_bots"] == 5 and agent.config["norm"] == "group"
     assert agent.progress["step"] == 102_144
     (reached,) = agent.results.values()
@@ -57,22 +58,25 @@ def test_tokens_beats_nations_and_has_not_forgotten_bots():
     assert territory.evaluate(tokens, games=16, opponents="nation").win_rate > 1 / 2  # one sixth if all were equal
 
 
-def test_tokens_crowds_wins_far_more_than_its_share_of_fifty_one_players():
-    crowds = territory.load_agent("tokens-crowds")
-    assert crowds.config["opponents"] == "5xnation+50xmixed" and crowds.attack_threshold == 0.3
-    assert crowds.results["50 x mixed"]["games"] == 64
-    assert territory.evaluate(crowds, num_bots=50, opponents="mixed", games=16).win_rate > 1 / 5
+def test_the_champion_wins_far_more_than_its_share_of_fifty_one_players():
+    champion = territory.load_agent("champion")
+    assert champion.config["opponents"] == "5xnation+50xmixed" and champion.attack_threshold == 0.3
+    assert {reached["games"] for reached in champion.results.values()} == {256} and len(champion.results) == 4
+    assert territory.evaluate(champion, num_bots=50, opponents="mixed", games=16).win_rate > 1 / 5
 
 
-@pytest.mark.parametrize("name", ["tokens-aimed", "tokens-scout"])
-def test_an_agent_that_was_taught_where_sees_it_as_the_one_that_it_comes_from_does_not(name):
-    aimed, crowds = (territory.load_agent(each) for each in (name, "tokens-crowds"))
-    assert {reached["games"] for reached in aimed.results.values()} == {256} and len(aimed.results) == 4
-    assert aimed.attack_threshold == crowds.attack_threshold and aimed.views == 1
-    seen = watch_games(with_dice(aimed), 96, every=8, num_bots=5, opponents="nation")
+def test_the_champion_was_taught_where_to_attack_and_tokens_was_not():
+    champion, tokens = (territory.load_agent(each) for each in ("champion", "tokens"))
+    seen = watch_games(with_dice(champion), 96, every=8, num_bots=5, opponents="nation")
     boards = [torch.from_numpy(each) for each in (seen.maps, seen.stats, seen.masks)]
-    assert turning(aimed.model, *boards).along > 1 / 2
-    assert turning(crowds.model, *boards).along < 1 / 5
+    assert turning(champion.model, *boards).along > 1 / 2
+    assert turning(tokens.model, *boards).along < 1 / 5
+
+
+@pytest.mark.parametrize("name", ["tokens-scout", "tokens-crowds", "tokens-aimed"])
+def test_an_agent_of_a_former_version_says_whom_to_use(name):
+    with pytest.raises(BadInput, match="champion"):
+        territory.load_agent(name)
 
 
 def test_baseline_wins_against_bots():

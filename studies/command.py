@@ -1,0 +1,25 @@
+"""A study as a command: ``python -m studies.NAME``."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import tyro
+
+from territory.errors import BadInput
+
+Flag = tyro.conf.FlagCreatePairsOff[bool]  # --json without a --no-json
+
+
+def run(study: Callable[..., int | None], arguments: list[str] | None = None) -> int:
+    """Call a function with the flags of the command line; returns the exit status, 2 for bad input."""
+    try:
+        return tyro.cli(study, args=arguments) or 0
+    except BadInput as error:
+        print(f"studies: {error}", file=sys.stderr)
+        return 2
+
+
+def given(**options: Any) -> dict[str, Any]:
+    """The options that are not None."""
+    return {name: value for name, value in options.items() if value is not None}

@@ -1,0 +1,137 @@
+"""What else an agent could have ordered: ``python -m studies.orders [AGENT] [--opponents nation] [--num-bots 5]``.
+
+Its attacks are played on with each share of its troops in the direction that it chose, with a wait instead, and with a
+longer one, with the same dice of the world (`studies.rollouts`). Is there an order that it should have given
+more often? And could it know when: does a linear probe of what the network makes of the board foresee the gain?
+"""
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from studies.rollouts import AT_ONCE, as_moments, mean_over_games, play_on, states_of, watch_moments
+from territory.interpret import features_of, probe
+from territory.interpret.probe import FEWEST_GAMES
+from territory.profiling import format_table
+from territory.training import Agent, TrainConfig, load_agent
+from territory.training.players import make_vector_env
+from territory.training.recorded import Moments
+from territory.world.actions import FIRST_WAIT, INTENSITIES, Action, Direction, decode, encode
+
+LONG = 6  # steps of the longer wait: an agent that waits for one step attacks in the next
+ORDERS = (*(f"{share:.0%}" for share in INTENSITIES), "wait", f"wait {LONG} steps")
+FUSED = "fusion"  # the layer in which all that a network saw comes together: actor and critic get nothing else
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """One order in the place of those that were given: what it would have brought, in returns (a win: about 17)."""
+
+    instead: str
+    given_share: float  # of the attacks in which the agent itself ordered this
+    gain: str  # with its 95 % interval over games
+    spread: str  # standard deviation of the gains
+    foreseen: str  # R² in games that the probe was not fitted to, with its interval; below 0: worse than the mean
+
+
+@dataclass(frozen=True)
+class Played:
+    """B attacks, and what came of each of `ORDERS` in their place."""
+
+    moments: Moments
+    given: np.ndarray  # int (B,), which of the shares the agent ordered
+    returns: np.ndarray  # float (B, orders)
+
+
+class Patient:
+    """The agent, which at first holds back in some of the games."""
+
+    def __init__(self, agent: Agent, patient: np.ndarray, steps: int):
+        """``patient``: bool (N,), where it waits in its first ``steps`` choices."""
+        self.agent, self.patient, self.left = agent, patient, steps
+        self.predict = agent.predict
+
+    def act(self, obs: dict[str, np.ndarray], mask: np.ndarray) -> np.ndarray:
+        """Actions ``(N,)``."""
+        if self.left:
+            self.left, mask = self.left - 1, mask.copy()
+            mask[self.patient, :FIRST_WAIT] = False
+        return self.agent.act(obs, mask)
+
+
+def main() -> None:
+    """Play on, then print the table."""
+    parser = argparse.ArgumentParser(prog="studies.orders", description=__doc__.splitlines()[0])
+    parser.add_argument("agent", nargs="?", default="champion", help="who plays")
+    parser.add_argument("--opponents", default="nation", help="against whom")
+    parser.add_argument("--num-bots", type=int, default=5, help="how many of them")
+    parser.add_argument("--moments", type=int, default=3072, help="attacks that are played on")
+    parser.add_argument("--horizon", type=int, default=64, help="steps that they are played on for")
+    parser.add_argument("--seed", type=int, default=600_000, help="of the games, on training maps")
+    asked = parser.parse_args()
+    agent = load_agent(asked.agent)
+    config = agent.train_config(opponents=asked.opponents, num_bots=asked.num_bots)
+    print(format_table(study(agent, config, asked.moments, asked.horizon, asked.seed)))
+
+
+def study(agent: Agent, config: TrainConfig, moments: int, horizon: int, seed: int) -> list[Ordered]:
+    """One row for each of `ORDERS`."""
+    parts = list(played_on(agent, config, moments, horizon, seed))
+    given, returns = (np.concatenate([getattr(part, name) for part in parts]) for name in ("given", "returns"))
+    games = np.concatenate([part.moments.games for part in parts])
+    gains = returns - np.take_along_axis(returns, given[:, None], axis=1)
+    features = np.concatenate([_features(agent, part.moments) for part in parts])
+    return [_row(number, gains[:, number], given, games, features) for number in range(len(ORDERS))]
+
+
+def played_on(agent: Agent, config: TrainConfig, moments: int, horizon: int, seed: int) -> Iterator[Played]:
+    """The attacks, a batch at a time."""
+    attacks = (moment for moment in watch_moments(agent, seed, config.world()) if moment.state)
+    batch = min(AT_ONCE, moments)
+    ahead = make_vector_env(num_envs=batch * len(ORDERS), **config.world())
+    for _ in range(-(-moments // batch)):
+        kept = list(islice(attacks, batch))
+        seen = as_moments(kept)
+        own = [decode(action) for action in agent.act({"map": seen.maps, "global": seen.stats}, seen.masks)]
+        actions = np.concatenate([_instead(action) for action in own])
+        each = {name: np.repeat(rows, len(ORDERS), axis=0) for name, rows in states_of(kept).items()}
+        patient = Patient(agent, np.tile(np.arange(len(ORDERS)) == len(ORDERS) - 1, batch), LONG - 1)
+        returns = play_on(ahead, each, actions, patient, horizon, config.gamma)
+        yield Played(seen, np.array([action.intensity for action in own]), returns.reshape(batch, -1))
+    ahead.close()
+
+
+def _row(number: int, gains: np.ndarray, given: np.ndarray, games: np.ndarray, features: np.ndarray) -> Ordered:
+    mean, margin = mean_over_games(gains, games)
+    return Ordered(
+        ORDERS[number],
+        float((given == number).mean()),
+        f"{mean:+.2f} ({mean - margin:+.2f} to {mean + margin:+.2f})",
+        f"{gains.std():.2f}",
+        _foreseen(features, gains, games),
+    )
+
+
+def _foreseen(features: np.ndarray, gains: np.ndarray, games: np.ndarray) -> str:
+    if len(np.unique(games)) < FEWEST_GAMES or not gains.std():
+        return "-"
+    r2 = probe(features, gains, games).r2
+    return f"{r2.mean:+.3f} ({r2.low:+.3f} to {r2.high:+.3f})"
+
+
+def _features(agent: Agent, moments: Moments) -> np.ndarray:
+    """All that the policy can go by, float32 ``(B, 256)``."""
+    return np.maximum(features_of(agent.model, FUSED, moments.maps, moments.stats), 0)
+
+
+def _instead(own: Action) -> list[int]:
+    """The actions that are tried in the place of one attack, in the order of `ORDERS`."""
+    shares = [encode(own.direction, intensity, own.build) for intensity in range(len(INTENSITIES))]
+    return [*shares, *2 * [encode(Direction.WAIT, 0, own.build)]]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""The benchmarks run, at tiny sizes, and print sound ratios; how large they are is no test's business."""
+
+import importlib.util
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from builders import WAIT
+
+from benchmarks.sb3 import NativeBatch, make_peer
+from territory.profiling import compare_calls
+from territory.training import TrainConfig
+from territory.training.build import make_envs, make_model
+
+SMALL = TrainConfig(
+    height=64, width=64, num_bots=1, max_steps=2, num_envs=2, num_steps=4, minibatch_size=8, device="cpu"
+)
+
+ROWS = {
+    "world": [
+        "naive engine, 5 bots",
+        "naive engine, 50 bots",
+        "2 games, 50 bots",
+        "SyncVectorEnv of 2",
+        "2 new games",
+        "2 observations",
+    ],
+    "models": [
+        "baseline, parameters",
+        "baseline, MACs",
+        *[f"baseline, {mode}, batch {batch}" for batch in (1, 2) for mode in ("forward", "training step")],
+    ],
+    "training": [
+        f"{name}, {what}" for name in ("attention", "tokens") for what in ("Stable-Baselines3's update", "a PPO update")
+    ],
+}
+
+
+def _benchmarks(root, *arguments):
+    command = [sys.executable, "-m", "benchmarks", *arguments]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_benchmark_prints_finite_positive_ratios(name, root):
+    done = _benchmarks(root, name, "--small")
+    assert done.returncode == 0, done.stderr
+    _, table = done.stdout.split("-  -", 1)  # rows stand below the rule
+    rows = [re.split(r"\s{2,}", line) for line in table.splitlines()[1:]]
+    assert set(ROWS[name]) <= {row[0] for row in rows}
+    if name == "models":
+        assert ["baseline, training step, batch 2", "tokens"] in [row[:2] for row in rows]
+    ratios = np.array([row[2:5] for row in rows], float)  # the median, and its spread
+    assert np.isfinite(ratios).all() and (ratios > 0).all()
+    assert (ratios[:, 1] <= ratios[:, 0]).all() and (ratios[:, 0] <= ratios[:, 2]).all()
+
+
+def test_an_unknown_benchmark_is_named_with_those_that_exist(root):
+    done = _benchmarks(root, "wrold")
+    assert done.returncode == 2
+    assert "wrold" in done.stderr and "world, models, training, peer" in done.stderr
+
+
+@pytest.mark.skipif(importlib.util.find_spec("generals") is not None, reason="the peer is installed")
+def test_without_the_peer_it_says_how_to_install_it(root):
+    done = _benchmarks(root, "peer", "--small")
+    assert done.returncode == 2
+    assert "pip install --no-deps generals-bots" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_the_peer_trains_our_network_from_our_first_weights_with_our_hyperparameters():
+    peer = make_peer(SMALL)
+    ours, theirs = make_model(SMALL).state_dict(), peer.policy.network.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours | theirs)
+    assert sum(w.numel() for w in peer.policy.parameters()) == sum(w.numel() for w in ours.values())  # and no other
+    before = theirs["actor.0.weight"].clone()
+    peer.learn(SMALL.batch_size)
+    assert not torch.equal(before, peer.policy.network.state_dict()["actor.0.weight"])
+    assert (peer.n_epochs, peer.batch_size, peer.gamma, peer.ent_coef) == (3, 8, 0.995, 0.01)
+
+
+def test_the_peer_is_told_which_games_were_cut_off_and_what_they_showed_last():
+    games = NativeBatch(make_envs(SMALL))
+    games.reset()
+    for _ in range(SMALL.max_steps):
+        obs, rewards, dones, infos = games.step(np.full(SMALL.num_envs, WAIT))
+    assert dones.all() and rewards.dtype == np.float32
+    for game, info in enumerate(infos):
+        assert info["TimeLimit.truncated"]
+        assert not np.array_equal(info["terminal_observation"]["global"], obs["global"][game])  # a new game has begun
+
+
+def test_calls_take_turns_and_the_warm_up_is_not_counted():
+    now, played = [0.0], []
+
+    def call(name, seconds):
+        played.append(name)
+        now[0] += seconds if len(played) > 2 else 100.0
+
+    calls = {"quick": lambda: call("quick", 1.0), "slow": lambda: call("slow", 3.0)}
+    quick, slow = compare_calls(calls, repeats=4, warmup=1, clock=lambda: now[0])
+    assert played == ["quick", "slow"] * 5
+    assert (quick.median, slow.median, slow.low, slow.high) == (1.0, 3.0, 3.0, 3.0)
