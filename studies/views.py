@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from studies.distillation import with_dice
-from territory.interpret import turning
+from territory.interpret import equivariance
 from territory.models.symmetry import VIEWS, ask
 from territory.profiling import format_table
 from territory.training import Agent, evaluate, load_agent
@@ -142,7 +142,7 @@ def turned(name: str, agent: Agent) -> Turned:
     """One row: the agent's direction on boards of the games that it was trained in, which it plays with dice."""
     world = agent.train_config().world()
     seen = watch_games(with_dice(agent), MOMENTS, EVERY, **world)
-    found = asdict(turning(agent.model, *map(torch.from_numpy, (seen.maps, seen.stats, seen.masks))))
+    found = asdict(equivariance(agent.model, *map(torch.from_numpy, (seen.maps, seen.stats, seen.masks))))
     shares = (f"{found[share]:.0%}" for share in ("along", "stayed"))
     return Turned(name, found["boards"], *shares, f"{found['favourite']} {found['favoured']:.0%}")
 

@@ -9,18 +9,18 @@ from territory.interpret import Interval
 QUICK = ["--games", "2", "--moments", "1", "--num-bots", "1"]
 
 
-def test_it_prints_lifts_faithfulness_sanity_sensitivity_and_knock_outs(capsys):
+def test_it_prints_lifts_faithfulness_sanity_sensitivity_and_ablations(capsys):
     assert main(["interpret", "tokens", *QUICK, "--json"]) == 0
     tables = json.loads(capsys.readouterr().out)
     titles = list(tables)
-    for start in ("lift on border", "lift on fronts", "entropy", "faithfulness, share", "faithfulness, nats"):
+    for start in ("lift on border", "lift on fronts", "entropy", "faithfulness, total", "faithfulness, nats"):
         assert any(title.startswith(start) for title in titles)
-    faithful = next(table for title, table in tables.items() if title.startswith("faithfulness, share"))
+    faithful = next(table for title, table in tables.items() if title.startswith("faithfulness, total"))
     assert set(faithful) == {
         *("stats_to_map 1", "stats_to_map 2", "occlusion", "integrated gradients", "grad-cam", "own land")
     }
     assert len(tables["what moves with each statistic"]) == 16
-    mean, low, high = tables["knocked out"]["all blind"]["policy moves"]
+    mean, low, high = tables["ablations"]["all mean-ablated"]["policy moves"]
     assert 0 <= low <= mean <= high <= 1
 
 
@@ -30,8 +30,13 @@ def test_a_table_is_aligned_text_and_one_without_rows_says_why():
     assert "no attention" in text_table({})
 
 
-def test_a_background_or_an_agent_that_is_not_there_is_refused(capsys):
-    assert main(["interpret", "tokens", "--background", "grey"]) == 2
-    assert "vacated, flooded, elsewhere; came 'grey'" in capsys.readouterr().err
+def test_a_baseline_or_an_agent_that_is_not_there_is_refused(capsys):
+    assert main(["interpret", "tokens", "--baseline", "grey"]) == 2
+    assert "unclaimed, water, other_game; got 'grey'" in capsys.readouterr().err
     assert main(["interpret", "nobody"]) == 2
     assert "no agent 'nobody'" in capsys.readouterr().err
+
+
+def test_an_old_name_of_a_baseline_says_what_it_is_called_now(capsys):
+    assert main(["interpret", "tokens", "--background", "vacated"]) == 2
+    assert "now called 'unclaimed'" in capsys.readouterr().err

@@ -1,44 +1,48 @@
-"""``territory interpret``: what an agent's attention is on, whether that is true, and what it is good for."""
+"""``territory interpret``: where an agent's attention is, whether that explains its actions, and what it does."""
 
 import json
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import tyro
 
+from territory.errors import BadInput
 from territory.training.config import HELD_OUT_SEED
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]  # --json without a --no-json
+Table = dict[str, dict[str, Any]]
+RENAMED = {"vacated": "unclaimed", "flooded": "water", "elsewhere": "other_game"}
 
 
 def interpret(
     agent: tyro.conf.Positional[str] = "tokens",
     games: int = 16,
-    moments: int = 6,
+    states: Annotated[int, tyro.conf.arg(aliases=["--moments"])] = 6,
     wins: int = 0,
     num_bots: int = 5,
     opponents: str = "bot",
-    background: str = "vacated",
+    baseline: Annotated[str, tyro.conf.arg(aliases=["--background"])] = "unclaimed",
     seed: int = HELD_OUT_SEED,
     as_json: Annotated[Flag, tyro.conf.arg(name="json")] = False,
 ) -> int:
-    """Where an agent's attention lies, how faithful it is, and what happens without it; some minutes.
+    """Where an agent's attention is, how faithful it is, and what happens without it; some minutes.
 
     Args:
-        agent: A shipped agent, a run, or a checkpoint file.
+        agent: A pretrained agent, a run, or a checkpoint file.
         games: How many of its games on held-out maps, two or more; intervals are over these.
-        moments: Frames of each.
-        wins: Also play this many games with each knock-out, and count what it wins.
+        states: Sampled from each game.
+        wins: Also play this many games with each ablation, and count what it wins.
         num_bots: Opponents, 1 to 50.
         opponents: Who they are: bot, nation or mixed.
-        background: What a removed tile becomes: vacated (nobody's), flooded (water) or elsewhere (another game's).
+        baseline: What a removed tile becomes: unclaimed (nobody's land), water, or other_game (another game's tile).
         seed: Of the first map; the next ones follow.
         as_json: Print the tables as JSON: mean, low, high.
     """
     from territory.training import load_agent
 
     player = load_agent(agent)
-    tables: dict[str, Any] = {}
-    for title, table in _tables(player, games, moments, wins, (num_bots, opponents, seed), background):
+    tables: dict[str, Table] = {}
+    for title, table in _tables(player, games, states, wins, (num_bots, opponents, seed), baseline):
         tables[title] = table
         if not as_json:
             print(f"{title}\n{text_table(table)}\n", flush=True)
@@ -47,26 +51,29 @@ def interpret(
     return 0
 
 
-def _tables(player, games: int, moments: int, wins: int, world: tuple[int, str, int], background: str):
-    from territory.errors import BadInput
-    from territory.interpret import BACKGROUNDS, PLACES, Sample, log_loss, relevance_maps, tables
+def _tables(
+    player: Any, games: int, states: int, wins: int, world: tuple[int, str, int], baseline: str
+) -> Iterator[tuple[str, Table]]:
+    from territory.interpret import REGIONS, REMOVAL_BASELINES, Sample, log_loss, relevance_maps, tables
     from territory.world import WorldParams
     from territory.world.replay import record
 
-    if background not in BACKGROUNDS:
-        raise BadInput(f"expected a background out of {', '.join(BACKGROUNDS)}; came {background!r}")
+    if baseline in RENAMED:
+        raise BadInput(f"the baseline {baseline!r} is now called {RENAMED[baseline]!r}: --baseline {RENAMED[baseline]}")
+    if baseline not in REMOVAL_BASELINES:
+        raise BadInput(f"expected a baseline out of {', '.join(REMOVAL_BASELINES)}; got {baseline!r}")
     num_bots, opponents, seed = world
     size = {name: player.config[name] for name in ("height", "width", "max_steps") if name in player.config}
     params, model = WorldParams(num_bots=num_bots, opponents=opponents, **size), player.model
-    sample = Sample.of([record(player, params, seed + game) for game in range(games)], moments)
-    for name, place in PLACES.items():
-        yield f"lift on {name} (1: chance)", tables.lift_table(model, sample, place)
-    yield "entropy over the largest there could be", tables.spread_table(model, sample)
-    removed = BACKGROUNDS[background]
+    sample = Sample.of([record(player, params, seed + game) for game in range(games)], states)
+    for name, region in REGIONS.items():
+        yield f"lift on {name} (1: chance)", tables.lift_table(model, sample, region)
+    yield "entropy as a share of its maximum", tables.spread_table(model, sample)
+    removed = REMOVAL_BASELINES[baseline]
     maps = relevance_maps(model, sample.frames, removed)
-    told = f"tiles removed: {background}; areas less those of a random order, higher is truer"
+    told = f"removed tiles: {baseline}; areas less those of a random order, higher is truer"
     yield (
-        f"faithfulness, share of the policy that moves ({told})",
+        f"faithfulness, total variation of the policy ({told})",
         tables.faithfulness_table(model, sample, removed, maps=maps),
     )
     yield (
@@ -75,26 +82,26 @@ def _tables(player, games: int, moments: int, wins: int, world: tuple[int, str, 
     )
     yield "rank correlation with the maps of the network destroyed down to", tables.sanity_table(model, sample)
     yield "what moves with each statistic", tables.sensitivity_table(model, sample)
-    yield "knocked out", tables.knock_out_table(model, sample)
+    yield "ablations", tables.ablation_table(model, sample)
     if wins:
         yield f"games won of {wins}", _won(player, sample, wins, num_bots, opponents, seed)
 
 
-def _won(player, sample, games: int, num_bots: int, opponents: str, seed: int) -> dict:
-    """Win rates with Wilson's intervals: as trained, and with each knock-out."""
-    from territory.interpret import Interval, capture_frames, intervene, knock_outs
+def _won(player: Any, sample: Any, games: int, num_bots: int, opponents: str, seed: int) -> Table:
+    """Win rates with Wilson's intervals: as trained, and with each ablation."""
+    from territory.interpret import Interval, ablations, capture_frames, intervene
     from territory.training import evaluate
 
     found = {}
-    rivals = {"as trained": {}} | knock_outs(capture_frames(player.model, sample.frames[:1]).attention)
-    for name, changes in rivals.items():
+    cases = {"as trained": {}} | ablations(capture_frames(player.model, sample.frames[:1]).attention)
+    for name, changes in cases.items():
         with intervene(player.model, changes):
             result = evaluate(player, num_bots, opponents, games, seed)
         found[name] = {"win rate": Interval(result.win_rate, *result.interval)}
     return found
 
 
-def text_table(table: dict[str, dict[str, Any]]) -> str:
+def text_table(table: Table) -> str:
     """Rows and columns of intervals as aligned text."""
     if not table:
         return "(none: the network has no attention over the map)"

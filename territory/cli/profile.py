@@ -16,7 +16,7 @@ def profile(models: tyro.conf.Positional[tuple[str, ...]] = (), batch: int = 12)
     from territory import profiling
 
     if batch < 1:
-        raise BadInput(f"expected a batch of at least 1; came {batch}")
+        raise BadInput(f"expected a batch of at least 1; got {batch}")
     networks = {name: registry.build(name) for name in models or registry.names()}
     inputs = profiling.example_inputs(batch)
     for name, network in networks.items():

@@ -1,11 +1,10 @@
 """Instruments for attention: capture it, measure it, change it."""
 
 from territory.interpret.capture import Record, attention_modules, capture
-from territory.interpret.dead import DeadFinding, find_dead_attention
-from territory.interpret.faithfulness import Curves, log_loss, policy_on, removal_curves
-from territory.interpret.heads import attention_maps, spread, stat_shares
-from territory.interpret.intervene import even, frame_mean, head_even, head_silent, intervene, knock_outs
-from territory.interpret.layers import MEAN, Layer, layers_of, overlay
+from territory.interpret.dead import DeadFinding, OneKeyMap, find_dead_attention, one_key_map
+from territory.interpret.equivariance import Equivariance, equivariance, likeliest_direction
+from territory.interpret.intervene import ablations, cell_mean, intervene, uniform, uniform_head, zero_head
+from territory.interpret.layers import MEAN, Layer, attention_maps, layers_of, overlay, spread, stat_shares
 from territory.interpret.measures import (
     Interval,
     bootstrap_interval,
@@ -16,40 +15,55 @@ from territory.interpret.measures import (
     to_tiles,
     total_variation,
 )
-from territory.interpret.moments import Sample
-from territory.interpret.one_key import OneKeyMap, one_key_map
-from territory.interpret.places import PLACES
 from territory.interpret.probe import ProbeResult, centre_of, features_of, probe
 from territory.interpret.relevance import (
+    Curves,
     attention_relevance,
     grad_cam,
     integrated_gradients,
+    log_loss,
     occlusion,
+    policy_on,
     relevance_maps,
+    removal_curves,
     to_cells,
 )
-from territory.interpret.removal import BACKGROUNDS, elsewhere, flooded, vacated, without
 from territory.interpret.replays import ReplayRecord, capture_frames, capture_replay
-from territory.interpret.sanity import cascade, rank_correlation, shuffled
-from territory.interpret.sensitivity import Sensitivity, attention_moved, sensitivity, with_stat
+from territory.interpret.states import (
+    REGIONS,
+    REMOVAL_BASELINES,
+    Sample,
+    density_by_player,
+    imagine,
+    other_game,
+    unclaimed,
+    water,
+    without,
+)
 from territory.interpret.tables import (
+    Sensitivity,
+    ablation_table,
+    attention_moved,
+    cascade,
     faithfulness_table,
-    knock_out_table,
     lift_table,
+    rank_correlation,
     sanity_table,
+    sensitivity,
     sensitivity_table,
+    shuffled,
     spread_table,
     untrained_like,
+    with_stat,
 )
-from territory.interpret.turning import Turning, likeliest_direction, turning
-from territory.interpret.what_if import density_by_player, imagine
 
 __all__ = [
-    "BACKGROUNDS",
     "MEAN",
-    "PLACES",
+    "REGIONS",
+    "REMOVAL_BASELINES",
     "Curves",
     "DeadFinding",
+    "Equivariance",
     "Interval",
     "Layer",
     "OneKeyMap",
@@ -58,7 +72,8 @@ __all__ = [
     "ReplayRecord",
     "Sample",
     "Sensitivity",
-    "Turning",
+    "ablation_table",
+    "ablations",
     "attention_maps",
     "attention_modules",
     "attention_moved",
@@ -70,24 +85,18 @@ __all__ = [
     "capture_frames",
     "capture_replay",
     "cascade",
+    "cell_mean",
     "centre_of",
     "density_by_player",
-    "elsewhere",
     "entropy",
-    "even",
+    "equivariance",
     "faithfulness_table",
     "features_of",
     "find_dead_attention",
-    "flooded",
-    "frame_mean",
     "grad_cam",
-    "head_even",
-    "head_silent",
     "imagine",
     "integrated_gradients",
     "intervene",
-    "knock_out_table",
-    "knock_outs",
     "layers_of",
     "lift",
     "lift_table",
@@ -95,6 +104,7 @@ __all__ = [
     "log_loss",
     "occlusion",
     "one_key_map",
+    "other_game",
     "overlay",
     "policy_on",
     "probe",
@@ -111,9 +121,34 @@ __all__ = [
     "to_cells",
     "to_tiles",
     "total_variation",
-    "turning",
+    "unclaimed",
+    "uniform",
+    "uniform_head",
     "untrained_like",
-    "vacated",
+    "water",
     "with_stat",
     "without",
+    "zero_head",
 ]
+
+_RENAMED = {
+    "BACKGROUNDS": "REMOVAL_BASELINES",
+    "PLACES": "REGIONS",
+    "Turning": "Equivariance",
+    "elsewhere": "other_game",
+    "even": "uniform",
+    "flooded": "water",
+    "frame_mean": "cell_mean",
+    "head_even": "uniform_head",
+    "head_silent": "zero_head",
+    "knock_out_table": "ablation_table",
+    "knock_outs": "ablations",
+    "turning": "equivariance",
+    "vacated": "unclaimed",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name in _RENAMED:
+        raise AttributeError(f"territory.interpret.{name} is now called territory.interpret.{_RENAMED[name]}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -43,30 +43,30 @@ def _replace(name: str, change: Change):
     return hook
 
 
-def frame_mean(weights: Tensor) -> Tensor:
-    """Every cell gets its frame's mean: as open on average as before, but blind to place. ``(B, 1, h, w)``."""
+def cell_mean(weights: Tensor) -> Tensor:
+    """Mean ablation of a gate: every cell gets its state's mean, so position no longer counts. ``(B, 1, h, w)``."""
     return weights.mean(dim=(-2, -1), keepdim=True).expand_as(weights)
 
 
-def even(weights: Tensor) -> Tensor:
-    """Every query looks at all keys alike: blind to what they are, and as loud as before. ``(B, heads, Tq, Tk)``."""
+def uniform(weights: Tensor) -> Tensor:
+    """Mean ablation of attention: every query attends to all keys equally. ``(B, heads, Tq, Tk)``."""
     return torch.full_like(weights, 1 / weights.shape[-1])
 
 
-def head_even(head: int) -> Callable[[Tensor], Tensor]:
-    """One head made blind, the others as they are."""
+def uniform_head(head: int) -> Callable[[Tensor], Tensor]:
+    """One head attends to all keys equally, the others as they are."""
     return _on_head(head, lambda weights: 1 / weights.shape[-1])
 
 
-def head_silent(head: int) -> Callable[[Tensor], Tensor]:
-    """One head knocked out: it adds nothing."""
+def zero_head(head: int) -> Callable[[Tensor], Tensor]:
+    """Zero ablation of one head: it adds nothing."""
     return _on_head(head, lambda weights: 0.0)
 
 
 def _on_head(head: int, weight: Callable[[Tensor], float]) -> Callable[[Tensor], Tensor]:
     def change(weights: Tensor) -> Tensor:
         if not 0 <= head < weights.shape[1]:
-            raise BadInput(f"expected a head from 0 to {weights.shape[1] - 1}; came {head}")
+            raise BadInput(f"expected a head from 0 to {weights.shape[1] - 1}; got {head}")
         changed = weights.clone()
         changed[:, head] = weight(weights)
         return changed
@@ -74,16 +74,16 @@ def _on_head(head: int, weight: Callable[[Tensor], float]) -> Callable[[Tensor],
     return change
 
 
-def knock_outs(attention: Mapping[str, np.ndarray]) -> dict[str, dict[str, Change]]:
-    """The usual interventions on what was captured, by what they do: changes for `intervene`.
+def ablations(attention: Mapping[str, np.ndarray]) -> dict[str, dict[str, Change]]:
+    """The usual ablations of what was captured, by what they do: changes for `intervene`.
 
-    Each gate flat and each cross-attention blind, then all of them together; each head silent.
+    Each gate and each attention mean-ablated, then all of them together; each head zero-ablated.
     """
-    blind = {name: frame_mean if weights.ndim == 3 else even for name, weights in attention.items()}
-    found: dict[str, dict[str, Change]] = {f"{name} blind": {name: change} for name, change in blind.items()}
-    if len(blind) > 1:
-        found["all blind"] = dict(blind)
+    averaged = {name: cell_mean if weights.ndim == 3 else uniform for name, weights in attention.items()}
+    found: dict[str, dict[str, Change]] = {f"{name} mean-ablated": {name: change} for name, change in averaged.items()}
+    if len(averaged) > 1:
+        found["all mean-ablated"] = dict(averaged)
     for name, weights in attention.items():
         heads = weights.shape[1] if weights.ndim == 4 else 0
-        found |= {f"{name} head {head + 1} silent": {name: head_silent(head)} for head in range(heads)}
+        found |= {f"{name} head {head + 1} zero-ablated": {name: zero_head(head)} for head in range(heads)}
     return found

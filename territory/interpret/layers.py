@@ -1,13 +1,15 @@
-"""What a captured layer looks from and at, so that its weights can be laid over the map.
+"""What a captured layer attends from and to, so that its weights can be drawn over the map; and its weights by head.
 
 A gate says how open each cell of a grid is. A cross-attention has queries and keys; each side is the map's cells, the
 statistics, or one vector. Where one side is the cells, a grid of weights can be cut out of it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from territory.interpret.measures import entropy
 from territory.interpret.replays import ReplayRecord
 from territory.world.layout import NUM_STATS
 
@@ -71,7 +73,7 @@ def overlay(
         weights: (h, w) of a gate, or (heads, queries, keys).
         head: which one, or MEAN.
         stat: if the other side is the statistics, which of the 16.
-        cell: if both sides are cells, row and column of the one that asks; None: the mean of all of them.
+        cell: if both sides are cells, row and column of the query; None: the mean of all of them.
     """
     if layer.heads == 0 or layer.grid is None:
         return weights if layer.heads == 0 else None
@@ -86,3 +88,49 @@ def overlay(
         case _:
             return None
     return grid.reshape(layer.grid)
+
+
+def attention_maps(record: ReplayRecord) -> dict[str, np.ndarray]:
+    """What is laid over the map, by name: (T, h, w), a grid of cells for each frame.
+
+    Gates as they are; of a cross-attention whose keys are the map's cells, each head's weights averaged over the
+    queries. One with the cells as queries alone has none: the weights of every cell sum to 1.
+    """
+    return {
+        _name(layer, head): weights[:, head].mean(axis=1).reshape(len(weights), *layer.grid) if layer.heads else weights
+        for layer, weights, head in _heads(record)
+        if layer.heads == 0 or layer.keys == "cells"
+    }
+
+
+def stat_shares(record: ReplayRecord) -> dict[str, np.ndarray]:
+    """How much attention each statistic gets, by head: (T, 16), each row summing to 1."""
+    return {
+        _name(layer, head): weights[:, head].mean(axis=1)
+        for layer, weights, head in _heads(record)
+        if layer.keys == "stats"
+    }
+
+
+def spread(record: ReplayRecord) -> dict[str, np.ndarray]:
+    """Entropy of each query's weights over what it could be, log2 of the keys: (T,), 1 is uniform, 0 a single key.
+
+    By head, averaged over the queries; of a gate's grid, as if its gates were weights.
+    """
+    found = {}
+    for layer, weights, head in _heads(record):
+        rows = weights[:, head] if layer.heads else weights.reshape(len(weights), 1, -1)
+        most = np.log2(rows.shape[-1])
+        found[_name(layer, head)] = entropy(rows).mean(axis=1) / most if most else np.zeros(len(rows))
+    return found
+
+
+def _heads(record: ReplayRecord) -> Iterator[tuple[Layer, np.ndarray, int]]:
+    for layer in layers_of(record):
+        for head in range(max(1, layer.heads)):
+            yield layer, record.attention[layer.name], head
+
+
+def _name(layer: Layer, head: int) -> str:
+    name = layer.name.removeprefix("cross.")
+    return f"{name} {head + 1}" if layer.heads > 1 else name

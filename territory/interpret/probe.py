@@ -1,6 +1,6 @@
 """What can be read off a frozen network's features: a linear probe (Alain & Bengio 2016).
 
-A probe is a ridge regression from features to a number that the network was never asked for. Where it predicts well on
+A probe is a ridge regression from features to a number that the network was never trained on. Where it predicts well on
 games it has not seen, the number is in the features, for any linear layer behind them to take; where it doesn't, a
 layer that gets nothing else can't take it either (a deeper one might).
 """
@@ -70,7 +70,7 @@ def probe(features: np.ndarray, targets: np.ndarray, games: np.ndarray, seed: in
     Args:
         features: (S, F).
         targets: (S,) or (S, K): K numbers count together. Rows with a nan are left out.
-        games: (S,), which game a row is from; moments of one game are alike, so games are split, never moments.
+        games: (S,), which game a row is from; states of one game are alike, so games are split, never states.
         seed: of the halves.
     """
     targets = np.asarray(targets, np.float64).reshape(len(targets), -1)
@@ -96,7 +96,7 @@ def probe(features: np.ndarray, targets: np.ndarray, games: np.ndarray, seed: in
 
 
 def predict(features: np.ndarray, targets: np.ndarray, others: np.ndarray, ridge: float) -> np.ndarray:
-    """Ridge regression, asked about others: (S, F), (S, K), (R, F) to (R, K).
+    """Ridge regression, applied to others: (S, F), (S, K), (R, F) to (R, K).
 
     All features share one scale. Scaled each by its own, one that hardly ever moves would shout when it does.
     """

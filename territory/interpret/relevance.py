@@ -1,4 +1,4 @@
-"""Which cells of the map does a decision rest on? Rival answers, all as grids of the same cells.
+"""Which cells of the map does a decision depend on, and is that true? All as grids of the same cells.
 
 Attention is one answer. The others ask the network itself, about the log-probability of the action it prefers:
 
@@ -7,10 +7,15 @@ Attention is one answer. The others ask the network itself, about the log-probab
 - Grad-CAM: the last convolution's channels, weighted by their mean gradients, what is positive (Selvaraju et al. 2017);
 
 all three by Captum. And two that don't look at the network at all: own land, and chance. Removed means here what a
-background says, see `removal`. Maps are float64 (T, h, w), the larger the more relevant; a cell is 16 x 16 tiles.
+baseline says, see `states`. Maps are float64 (T, h, w), the larger the more relevant; a cell is 16 x 16 tiles.
+
+Is such a map true? Deletion removes cells, the most relevant first; insertion begins with nothing and puts them back in
+the same order (Petsiuk et al. 2018, RISE). A map that knows what the decision depends on changes the policy early in
+both. The area under each curve is defined so that **higher is truer**, and means little but beside the area of chance.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,11 +23,11 @@ from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
 from territory.errors import BadInput
-from territory.interpret.capture import evaluation_mode
-from territory.interpret.heads import attention_maps
-from territory.interpret.places import own_land
-from territory.interpret.removal import Background, vacated
-from territory.interpret.replays import capture_frames, to_tensors
+from territory.interpret.capture import evaluating, evaluation_mode
+from territory.interpret.layers import attention_maps
+from territory.interpret.measures import total_variation
+from territory.interpret.replays import BATCH, capture_frames, probabilities_of, to_tensors
+from territory.interpret.states import Baseline, own_land, planes_of, unclaimed, without
 from territory.models.blocks import ConvBlock
 from territory.world.layout import NUM_PLANES
 from territory.world.replay import Frame
@@ -33,12 +38,12 @@ TOGETHER = 64  # states that go through the network at once
 
 
 def relevance_maps(
-    model: nn.Module, frames: Sequence[Frame], background: Background = vacated, seed: int = 0
+    model: nn.Module, frames: Sequence[Frame], baseline: Baseline = unclaimed, seed: int = 0
 ) -> dict[str, np.ndarray]:
     """Every answer by its name, the network's attentions first."""
     found = attention_relevance(model, frames)
-    found["occlusion"] = occlusion(model, frames, background)
-    found["integrated gradients"] = integrated_gradients(model, frames, background)
+    found["occlusion"] = occlusion(model, frames, baseline)
+    found["integrated gradients"] = integrated_gradients(model, frames, baseline)
     found["grad-cam"] = grad_cam(model, frames)
     found["own land"] = to_cells(own_land(frames), frames)
     found["random"] = np.random.default_rng(seed).random(found["own land"].shape)
@@ -46,26 +51,26 @@ def relevance_maps(
 
 
 def attention_relevance(model: nn.Module, frames: Sequence[Frame]) -> dict[str, np.ndarray]:
-    """Each gate and each head that asks the map."""
+    """Each gate, and each head whose keys are the map's cells."""
     return {name: to_cells(grid, frames) for name, grid in attention_maps(capture_frames(model, frames)).items()}
 
 
-def occlusion(model: nn.Module, frames: Sequence[Frame], background: Background = vacated) -> np.ndarray:
+def occlusion(model: nn.Module, frames: Sequence[Frame], baseline: Baseline = unclaimed) -> np.ndarray:
     """What the preferred action's log-probability loses without each cell."""
     from captum.attr import Occlusion  # here, since it brings matplotlib with it, which most callers never need
 
     window = (NUM_PLANES, CELL, CELL)
     options = {"sliding_window_shapes": window, "strides": window, "perturbations_per_eval": 4}
-    lost = _attribute(model, frames, background, lambda score: Occlusion(score).attribute, options)
+    lost = _attribute(model, frames, baseline, lambda score: Occlusion(score).attribute, options)
     return to_cells(lost[:, 0], frames)  # the same for every plane of a cell: they go together
 
 
-def integrated_gradients(model: nn.Module, frames: Sequence[Frame], background: Background = vacated) -> np.ndarray:
-    """Each cell's part of what lies between the map and the background, all planes and tiles of it together."""
+def integrated_gradients(model: nn.Module, frames: Sequence[Frame], baseline: Baseline = unclaimed) -> np.ndarray:
+    """Each cell's part of what lies between the map and the baseline, all planes and tiles of it together."""
     from captum.attr import IntegratedGradients
 
     options = {"n_steps": PATH, "internal_batch_size": TOGETHER}
-    parts = _attribute(model, frames, background, lambda score: IntegratedGradients(score).attribute, options)
+    parts = _attribute(model, frames, baseline, lambda score: IntegratedGradients(score).attribute, options)
     return CELL * CELL * to_cells(parts.sum(axis=1), frames)
 
 
@@ -77,7 +82,7 @@ def grad_cam(model: nn.Module, frames: Sequence[Frame]) -> np.ndarray:
     if not blocks:
         raise BadInput("Grad-CAM needs a ConvBlock to look at, and the network has none")
     with evaluation_mode(model):
-        planes, *rest = _asked(model, frames)
+        planes, *rest = _inputs(model, frames)
         cam = LayerGradCam(_score(model), blocks[-1]).attribute(planes, additional_forward_args=tuple(rest))
     return to_cells(cam.relu()[:, 0].detach().cpu().numpy(), frames)
 
@@ -89,19 +94,19 @@ def to_cells(maps: np.ndarray, frames: Sequence[Frame]) -> np.ndarray:
 
 
 def _attribute(
-    model: nn.Module, frames: Sequence[Frame], background: Background, method: Callable, options: dict
+    model: nn.Module, frames: Sequence[Frame], baseline: Baseline, method: Callable, options: dict
 ) -> np.ndarray:
     """What a method of Captum says of every number of the maps: (T, 5, H, W)."""
     with evaluation_mode(model):
-        planes, *rest = _asked(model, frames)
-        empty = torch.from_numpy(background(frames)).to(planes)
+        planes, *rest = _inputs(model, frames)
+        empty = torch.from_numpy(baseline(frames)).to(planes)
         parts = zip(*(tensor.split(TOGETHER) for tensor in (planes, empty, *rest)), strict=True)
         attribute = method(_score(model))
         found = [attribute(x, baselines=y, additional_forward_args=tuple(z), **options) for x, y, *z in parts]
     return torch.cat(found).detach().cpu().numpy()
 
 
-def _asked(model: nn.Module, frames: Sequence[Frame]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _inputs(model: nn.Module, frames: Sequence[Frame]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Maps as float32, so that they have gradients, statistics, masks, and the actions that the network prefers."""
     maps, stats, masks = to_tensors(frames, next(model.parameters()).device)
     with torch.no_grad():
@@ -119,3 +124,79 @@ def _score(model: nn.Module) -> Callable[..., Tensor]:
 
 def _log_policy(model: nn.Module, planes: Tensor, stats: Tensor, masks: Tensor) -> Tensor:
     return model(planes, stats)[0].float().masked_fill(~masks, -torch.inf).log_softmax(dim=1)
+
+
+Score = Callable[[np.ndarray, np.ndarray], np.ndarray]  # policies (..., 90) before and after: how far they are apart
+UNLIKELY = 1e-6  # probabilities below count as this much in a logarithm
+
+
+def log_loss(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """What the log-probability of the action that was preferred loses, in nats; below 0 where it gains."""
+    preferred = before.argmax(axis=-1)[..., None]
+    was, now = (np.take_along_axis(policy, preferred, axis=-1)[..., 0] for policy in (before, after))
+    return np.log(np.maximum(was, UNLIKELY)) - np.log(np.maximum(now, UNLIKELY))
+
+
+@dataclass(frozen=True)
+class Curves:
+    """How far the policy is from the one on the whole map, T frames by K + 1 shares of the cells."""
+
+    shares: np.ndarray  # (K + 1,), from 0 to 1
+    deleted: np.ndarray  # (T, K + 1), that share of the cells removed; 0 at share 0
+    inserted: np.ndarray  # (T, K + 1), that share of the cells there; 0 at share 1
+
+    def deletion(self) -> np.ndarray:
+        """(T,): how far on average while cells go: higher is truer."""
+        return _area(self.shares, self.deleted)
+
+    def insertion(self) -> np.ndarray:
+        """(T,): how much nearer on average than without any cell while cells come back: higher is truer."""
+        return _area(self.shares, self.inserted[:, :1] - self.inserted)
+
+
+def removal_curves(
+    model: nn.Module,
+    frames: Sequence[Frame],
+    relevance: np.ndarray,
+    baseline: Baseline = unclaimed,
+    steps: int = 8,
+    score: Score = total_variation,
+) -> Curves:
+    """Both curves of a map of relevance (T, h, w) over ``steps`` equal shares of its cells.
+
+    Raises BadInput unless there is a grid of cells for each frame.
+    """
+    if relevance.ndim != 3 or len(relevance) != len(frames):
+        raise BadInput(f"expected relevance (T, h, w) of {len(frames)} frames, got {relevance.shape}")
+    planes, empty = planes_of(frames), baseline(frames)
+    rank = ranks(relevance)  # 0 is the most relevant cell
+    cells = rank[0].size
+    counts = np.round(np.linspace(0, cells, steps + 1)).astype(int)
+    before = policy_on(model, frames, planes)
+    gone = (policy_on(model, frames, without(planes, empty, rank < count)) for count in counts)
+    back = (policy_on(model, frames, without(planes, empty, rank >= count)) for count in counts)
+    deleted, inserted = (np.stack([score(before, after) for after in each], axis=1) for each in (gone, back))
+    return Curves(counts / cells, deleted, inserted)
+
+
+def ranks(relevance: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Each cell's rank in a map (T, h, w), from 0, the largest. Ties are broken at random."""
+    flat = relevance.reshape(len(relevance), -1)
+    lots = np.random.default_rng(seed).random(flat.shape)
+    order = np.lexsort((lots, -flat), axis=1)
+    return np.argsort(order, axis=1).reshape(relevance.shape)
+
+
+def policy_on(
+    model: nn.Module, frames: Sequence[Frame], planes: np.ndarray | None = None, stats: np.ndarray | None = None
+) -> np.ndarray:
+    """The policy (T, 90) of the frames with other planes or statistics; masks stay."""
+    maps, known, masks = to_tensors(frames, next(model.parameters()).device, planes)
+    known = known if stats is None else torch.from_numpy(stats).to(known)
+    with evaluating(model):
+        parts = zip(*(tensor.split(BATCH) for tensor in (maps, known, masks)), strict=True)
+        return np.concatenate([probabilities_of(model(m, s)[0], mask).cpu().numpy() for m, s, mask in parts])
+
+
+def _area(shares: np.ndarray, heights: np.ndarray) -> np.ndarray:
+    return np.trapezoid(heights, shares, axis=-1)

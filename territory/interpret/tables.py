@@ -1,27 +1,136 @@
 """What the instruments say of one network on a sample of games, as tables of means with intervals over games.
 
-A table is ``{row: {column: Interval}}``: `viz.plot_intervals` draws it, the command line prints it.
+A table is ``{row: {column: Interval}}``: `viz.plot_intervals` draws it, the command line prints it. Two instruments
+live here too: the sanity checks (Adebayo et al. 2018: the weights are destroyed part by part, from the output down; a
+map that stays the same shows the input or the architecture, not what was learned), and the sensitivity to each of the
+sixteen statistics (each moved alone, to a value it really has in another state: permutation importance, Breiman 2001).
 """
 
-from collections.abc import Callable, Mapping
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import nn
 
 from territory import models
-from territory.interpret.faithfulness import Score, log_loss, policy_on, removal_curves
-from territory.interpret.heads import attention_maps, spread
-from territory.interpret.intervene import intervene, knock_outs
+from territory.errors import BadInput
+from territory.interpret.intervene import ablations, intervene
+from territory.interpret.layers import attention_maps, spread
 from territory.interpret.measures import Interval, lift, total_variation
-from territory.interpret.moments import Sample
-from territory.interpret.places import PLACES, Place
-from territory.interpret.relevance import relevance_maps
-from territory.interpret.removal import Background, elsewhere, vacated
-from territory.interpret.replays import capture_frames
-from territory.interpret.sanity import cascade, rank_correlation
-from territory.interpret.sensitivity import sensitivity
+from territory.interpret.relevance import Score, log_loss, policy_on, relevance_maps, removal_curves
+from territory.interpret.replays import ReplayRecord, capture_frames
+from territory.interpret.states import REGIONS, Baseline, Region, Sample, other_game, unclaimed
 from territory.world.layout import Stat
+from territory.world.replay import Frame
+
+CASCADE = (("actor", "critic"), ("fusion",), ("cross_attention",), ("global_branch", "map_branch"))
+
+
+def shuffled(model: nn.Module, parts: Sequence[str], seed: int = 0) -> nn.Module:
+    """A copy in which every tensor of the named parts has its own numbers in another order.
+
+    So each layer's output keeps its size, which fresh weights would not: our actor starts a hundred times smaller.
+    Raises BadInput for a part that the network doesn't have.
+    """
+    generator, broken = torch.Generator().manual_seed(seed), copy.deepcopy(model)
+    for part in parts:
+        if not hasattr(broken, part):
+            raise BadInput(
+                f"the network has no part {part!r}; there is {', '.join(n for n, _ in model.named_children())}"
+            )
+        for parameter in getattr(broken, part).parameters():
+            order = torch.randperm(parameter.numel(), generator=generator).to(parameter.device)
+            with torch.no_grad():
+                parameter.copy_(parameter.flatten()[order].view_as(parameter))
+    return broken
+
+
+def cascade(model: nn.Module, seed: int = 0) -> dict[str, nn.Module]:
+    """Copies with ever more destroyed, from the heads down to the whole network, by the lowest part destroyed."""
+    found, gone = {}, []
+    for stage in CASCADE:
+        present = [part for part in stage if hasattr(model, part)]
+        if present:
+            gone += present
+            found[" and ".join(present)] = shuffled(model, gone, seed)
+    return found
+
+
+def rank_correlation(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Spearman's rho of two maps (T, h, w), for each frame: (T,); equal cells share their mean rank.
+
+    1 is the same order, 0 unrelated; nan where a map is the same everywhere.
+    """
+    if one.shape != other.shape:
+        raise BadInput(f"expected two maps of one shape, got {one.shape} and {other.shape}")
+    a, b = (np.stack([_mean_ranks(row) for row in maps.reshape(len(maps), -1)]) for maps in (one, other))
+    a, b = (ranks - ranks.mean(axis=1, keepdims=True) for ranks in (a, b))
+    scale = np.sqrt(np.square(a).sum(axis=1) * np.square(b).sum(axis=1))
+    return np.divide((a * b).sum(axis=1), scale, out=np.full(len(a), np.nan), where=scale > 0)
+
+
+def _mean_ranks(values: np.ndarray) -> np.ndarray:
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[place]
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """How far each output moves with each statistic, T frames by 16 statistics."""
+
+    policy: np.ndarray  # (T, 16), total variation: the share of probability that moves
+    value: np.ndarray  # (T, 16), absolute change of the critic's value
+    attention: dict[str, np.ndarray]  # by name, (T, 16): the share of attention that moves, see `attention_moved`
+
+
+def sensitivity(model: nn.Module, frames: Sequence[Frame]) -> Sensitivity:
+    """Each statistic in turn gets its value of the frame half of them further on: give frames of several games."""
+    usual = capture_frames(model, frames)
+    stats = np.stack([frame.obs["global"] for frame in frames])
+    others = np.roll(stats, len(frames) // 2, axis=0)
+    policy, value = np.zeros(stats.shape), np.zeros(stats.shape)
+    attention = {name: np.zeros(stats.shape) for name in usual.attention}
+    for stat in Stat:
+        moved = capture_frames(model, with_stat(frames, stat, others[:, stat]))
+        policy[:, stat] = total_variation(usual.probabilities, moved.probabilities)
+        value[:, stat] = np.abs(usual.values - moved.values)
+        for name, share in attention_moved(usual, moved).items():
+            attention[name][:, stat] = share
+    return Sensitivity(policy, value, attention)
+
+
+def with_stat(frames: Sequence[Frame], stat: Stat, values: np.ndarray | float) -> list[Frame]:
+    """The frames with one statistic set to a value for all, or to one value each (T,)."""
+    moved = []
+    for frame, value in zip(frames, np.broadcast_to(values, len(frames)), strict=True):
+        stats = frame.obs["global"].copy()
+        stats[stat] = value
+        moved.append(replace(frame, obs=frame.obs | {"global": stats}))
+    return moved
+
+
+def attention_moved(before: ReplayRecord, after: ReplayRecord) -> dict[str, np.ndarray]:
+    """By layer (T,): the share of attention that lies somewhere else, from 0 to 1, averaged over heads and queries.
+
+    A gate's grid counts as one query's weights, scaled to sum to 1.
+    """
+    return {name: _share_moved(weights, after.attention[name]) for name, weights in before.attention.items()}
+
+
+def _share_moved(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    rows = [_rows(weights) for weights in (before, after)]
+    return total_variation(*rows).mean(axis=1)
+
+
+def _rows(weights: np.ndarray) -> np.ndarray:
+    """(T, rows, keys), each summing to 1."""
+    if weights.ndim == 3:
+        weights = weights.reshape(len(weights), 1, -1)
+        return weights / weights.sum(axis=-1, keepdims=True)
+    return weights.reshape(len(weights), -1, weights.shape[-1])
+
 
 Table = dict[str, dict[str, Interval]]
 Maps = Mapping[str, np.ndarray]  # relevance by method: (T, h, w)
@@ -35,12 +144,12 @@ def untrained_like(model: nn.Module, seed: int) -> nn.Module:
         return models.build(model.name, **model.options).eval()
 
 
-def lift_table(model: nn.Module, sample: Sample, place: Place = PLACES["border"]) -> Table:
-    """By layer and head: lift on a place, trained and untrained (another fresh network for each game); 1 is chance.
+def lift_table(model: nn.Module, sample: Sample, region: Region = REGIONS["border"]) -> Table:
+    """By layer and head: lift on a region, trained and untrained (another fresh network for each game); 1 is chance.
 
     "learned" is the difference, game by game: only where it excludes 0 has training done it.
     """
-    on = place(sample.frames)
+    on = region(sample.frames)
     trained = attention_maps(capture_frames(model, sample.frames))
     fresh = _untrained_maps(model, sample)
     found = {}
@@ -68,7 +177,7 @@ def spread_table(model: nn.Module, sample: Sample) -> Table:
 def faithfulness_table(
     model: nn.Module,
     sample: Sample,
-    background: Background = vacated,
+    baseline: Baseline = unclaimed,
     score: Score = total_variation,
     maps: Maps | None = None,
     steps: int = 8,
@@ -77,11 +186,11 @@ def faithfulness_table(
 
     Total variation has no direction, so methods with signs (evidence for and against) are read there by size.
     """
-    maps = relevance_maps(model, sample.frames, background) if maps is None else maps
+    maps = relevance_maps(model, sample.frames, baseline) if maps is None else maps
     areas = {}
     for name, relevance in maps.items():
         relevance = relevance if score is log_loss else np.abs(relevance)
-        curves = removal_curves(model, sample.frames, relevance, background, steps, score)
+        curves = removal_curves(model, sample.frames, relevance, baseline, steps, score)
         areas[name] = {"deletion": curves.deletion(), "insertion": curves.insertion()}
     chance = areas.pop("random")
     return {
@@ -110,17 +219,17 @@ def sensitivity_table(model: nn.Module, sample: Sample) -> Table:
     }
 
 
-def knock_out_table(model: nn.Module, sample: Sample) -> Table:
+def ablation_table(model: nn.Module, sample: Sample) -> Table:
     """By intervention: how much of the policy moves, and how often another action is preferred.
 
     Two yardsticks come first: the map, and the statistics, of another game.
     """
     frames = sample.frames
     usual = capture_frames(model, frames)
-    after = {"another game's map": policy_on(model, frames, elsewhere(frames))}
+    after = {"another game's map": policy_on(model, frames, other_game(frames))}
     stats = np.stack([frame.obs["global"] for frame in frames])
     after["another game's statistics"] = policy_on(model, frames, stats=np.roll(stats, len(frames) // 2, axis=0))
-    for name, changes in knock_outs(usual.attention).items():
+    for name, changes in ablations(usual.attention).items():
         with intervene(model, changes):
             after[name] = policy_on(model, frames)
     return {name: _moved(usual.probabilities, policy, sample) for name, policy in after.items()}

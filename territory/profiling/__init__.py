@@ -5,17 +5,15 @@ Each function takes any ``torch.nn.Module`` and gives plain frozen records; ``fo
 """
 
 from territory.profiling.design import NetworkDesign, build_design, draft
-from territory.profiling.fields import FieldRecord, field_table
 from territory.profiling.inputs import example_inputs
 from territory.profiling.latency import LatencyRecord, compare_calls, compare_latency, latency
 from territory.profiling.layer_times import TimeRecord, time_table
-from territory.profiling.layers import LayerRecord, layer_table
 from territory.profiling.macs import MacsRecord, macs_table
-from territory.profiling.memory import MemoryRecord, memory_table
+from territory.profiling.memory import MemoryRecord, PeakRecord, memory_table, peak_memory
 from territory.profiling.parameters import ParameterRecord, PartRecord, parameter_table, part_table
-from territory.profiling.peak import PeakRecord, peak_memory
+from territory.profiling.receptive_field import FieldRecord, field_table
 from territory.profiling.roofline import Machine, RooflineRecord, measure_machine, roofline
-from territory.profiling.tables import format_table
+from territory.profiling.tables import LayerRecord, format_table, layer_table
 
 __all__ = [
     "FieldRecord",

@@ -44,9 +44,9 @@ class NetworkDesign:
     def __post_init__(self) -> None:
         for value, known in ((self.pooling, POOLINGS), (self.reading, READINGS)):
             if value not in known:
-                raise BadInput(f"expected one of {', '.join(known)}; came {value!r}.")
+                raise BadInput(f"expected one of {', '.join(known)}; got {value!r}.")
         if min(*self.channels, *self.kernels, *self.strides, self.features) < 1:
-            raise BadInput(f"expected channels, kernels, strides and features of at least 1; came {self}.")
+            raise BadInput(f"expected channels, kernels, strides and features of at least 1; got {self}.")
         for number, (kernel, stride) in enumerate(zip(self.kernels, self.strides, strict=True), 1):
             if kernel < stride:
                 raise BadInput(

@@ -18,7 +18,7 @@ def example_inputs(
 ) -> tuple[Tensor, Tensor]:
     """A blank observation: map uint8 ``(batch, 5, height, width)`` and statistics float32 ``(batch, 16)``."""
     if min(batch, height, width) < 1:
-        raise BadInput(f"expected batch, height and width of at least 1; came {batch}, {height}, {width}.")
+        raise BadInput(f"expected batch, height and width of at least 1; got {batch}, {height}, {width}.")
     planes = torch.zeros(batch, NUM_PLANES, height, width, dtype=torch.uint8, device=device)
     return planes, torch.zeros(batch, NUM_STATS, device=device)
 
@@ -27,7 +27,7 @@ def check_model(model: nn.Module) -> None:
     """Raises BadInput unless ``model`` is a torch module (an instance, not its class)."""
     if not isinstance(model, nn.Module):
         came = f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__
-        raise BadInput(f"expected a torch module; came {came}. Is it a class not yet built, or a state_dict?")
+        raise BadInput(f"expected a torch module; got {came}. Is it a class not yet built, or a state_dict?")
 
 
 def device_of(model: nn.Module) -> torch.device:
@@ -44,10 +44,10 @@ def prepare(model: nn.Module, inputs: Inputs) -> tuple[Any, ...]:
     for value in listed:
         tensors = list(tensors_of(value))
         if not tensors:
-            raise BadInput(f"inputs: expected tensors; came {type(value).__name__}. Use torch.from_numpy.")
+            raise BadInput(f"inputs: expected tensors; got {type(value).__name__}. Use torch.from_numpy.")
         elsewhere = [tensor.device for tensor in tensors if tensor.device != device_of(model)]
         if elsewhere:
-            raise BadInput(f"inputs: expected tensors on {device_of(model)} like the model; came {elsewhere[0]}.")
+            raise BadInput(f"inputs: expected tensors on {device_of(model)} like the model; got {elsewhere[0]}.")
     return listed
 
 

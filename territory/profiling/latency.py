@@ -56,10 +56,10 @@ def compare_latency(
     Raises BadInput for another mode, no models, fewer than 1 repeat or a negative warm-up.
     """
     if mode not in MODES:
-        raise BadInput(f"expected a mode out of {', '.join(MODES)}; came {mode!r}.")
+        raise BadInput(f"expected a mode out of {', '.join(MODES)}; got {mode!r}.")
     if not models or repeats < 1 or warmup < 0:
         raise BadInput(
-            f"expected at least one model, repeats >= 1 and warmup >= 0; came {len(models)}, {repeats}, {warmup}."
+            f"expected at least one model, repeats >= 1 and warmup >= 0; got {len(models)}, {repeats}, {warmup}."
         )
     calls = {}
     for name, model in models.items():

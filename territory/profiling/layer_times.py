@@ -70,7 +70,7 @@ def time_table(
     """
     if mode not in MODES or repeats < 1 or warmup < 0:
         expected = f"a mode out of {', '.join(MODES)}, repeats >= 1 and warmup >= 0"
-        raise BadInput(f"expected {expected}; came {mode!r}, {repeats}, {warmup}.")
+        raise BadInput(f"expected {expected}; got {mode!r}, {repeats}, {warmup}.")
     tensors = prepare(model, inputs)
     watch = _Stopwatch(waiting_clock(clock, device_of(model)))
     once = _forward if mode == "forward" else _forward_and_backward

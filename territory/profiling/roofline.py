@@ -47,7 +47,7 @@ class RooflineRecord:
 def measure_machine(device: str | torch.device = "cpu", repeats: int = 7, clock: Clock = time.perf_counter) -> Machine:
     """The best of ``repeats`` large float32 matrix products and copies, with torch's present number of threads."""
     if repeats < 1:
-        raise BadInput(f"expected repeats of at least 1; came {repeats}.")
+        raise BadInput(f"expected repeats of at least 1; got {repeats}.")
     device = torch.device(device)
     a, b, product = (torch.ones(GEMM, GEMM, device=device) for _ in range(3))
     source, target = (torch.ones(COPY // 4, device=device) for _ in range(2))

@@ -5,8 +5,8 @@ import pytest
 from known_networks import OneCell, everywhere, frames
 
 from territory.errors import BadInput
-from territory.interpret import log_loss, policy_on, removal_curves, vacated
-from territory.interpret.faithfulness import ranks
+from territory.interpret import log_loss, policy_on, removal_curves, unclaimed
+from territory.interpret.relevance import ranks
 
 BOARD = [everywhere(frame) for frame in frames()[4:7]]
 
@@ -22,7 +22,7 @@ def _naming(cell):
 def gap():
     """How far the policy is when the only cell that matters is gone: (T,)."""
     model = OneCell()
-    before, after = policy_on(model, BOARD), policy_on(model, BOARD, vacated(BOARD))
+    before, after = policy_on(model, BOARD), policy_on(model, BOARD, unclaimed(BOARD))
     return before[:, 7] - after[:, 7]  # all that moves, moves away from action 7
 
 
@@ -57,7 +57,7 @@ def test_log_loss_is_of_the_action_that_was_preferred():
 
 def test_curves_can_be_scored_by_log_probability():
     curves = removal_curves(OneCell(), BOARD, _naming(1), steps=2, score=log_loss)
-    before, after = policy_on(OneCell(), BOARD), policy_on(OneCell(), BOARD, vacated(BOARD))
+    before, after = policy_on(OneCell(), BOARD), policy_on(OneCell(), BOARD, unclaimed(BOARD))
     np.testing.assert_allclose(curves.deleted[:, -1], np.log(before[:, 7] / after[:, 7]), rtol=1e-4)
 
 

@@ -5,7 +5,7 @@ import torch
 
 from territory import models
 from territory.errors import BadInput
-from territory.interpret import capture, even, frame_mean, head_even, head_silent, intervene, knock_outs
+from territory.interpret import ablations, capture, cell_mean, intervene, uniform, uniform_head, zero_head
 from territory.models.cross_attention import CrossAttention
 
 
@@ -55,7 +55,7 @@ def test_the_model_is_itself_again_after_the_block(model, batch):
 
 def test_frame_mean_keeps_the_mean_and_drops_the_place():
     gates = torch.tensor([[[[0.0, 1.0], [0.5, 0.5]]]])
-    assert frame_mean(gates).tolist() == [[[[0.5, 0.5], [0.5, 0.5]]]]
+    assert cell_mean(gates).tolist() == [[[[0.5, 0.5], [0.5, 0.5]]]]
 
 
 def test_an_unknown_name_is_refused_with_those_there_are(model):
@@ -74,43 +74,43 @@ def test_weights_of_another_shape_are_refused(model, batch):
         model(*batch)
 
 
-def test_a_silent_head_adds_nothing_and_a_blind_one_the_mean_of_all_values():
+def test_a_zero_ablated_head_adds_nothing_and_a_uniform_one_the_mean_of_all_values():
     torch.manual_seed(0)
     attention = CrossAttention(8, 8, 8, heads=2, fused=True)
     holder = torch.nn.ModuleDict({"cross_attention": attention})
     queries, context = torch.randn(2, 3, 8), torch.randn(2, 5, 8)
     with torch.no_grad():
-        with intervene(holder, {"cross.map_to_stats": head_silent(1)}):
-            silent = attention(queries, context)
-        with intervene(holder, {"cross.map_to_stats": even}):
-            blind = attention(queries, context)
-        expected = attention.out(attention.v(context).mean(dim=1, keepdim=True)).expand_as(blind)
+        with intervene(holder, {"cross.map_to_stats": zero_head(1)}):
+            zeroed = attention(queries, context)
+        with intervene(holder, {"cross.map_to_stats": uniform}):
+            averaged = attention(queries, context)
+        expected = attention.out(attention.v(context).mean(dim=1, keepdim=True)).expand_as(averaged)
         attention.out.weight[:, 4:] = 0  # the columns that head 2 is heard through
-        torch.testing.assert_close(silent, attention(queries, context))
-    torch.testing.assert_close(blind, expected)
+        torch.testing.assert_close(zeroed, attention(queries, context))
+    torch.testing.assert_close(averaged, expected)
 
 
-def test_one_head_can_be_made_blind_alone():
+def test_one_head_can_be_made_uniform_alone():
     weights = torch.softmax(torch.randn(2, 3, 4, 5), dim=-1)
-    changed = head_even(2)(weights)
+    changed = uniform_head(2)(weights)
     assert torch.equal(changed[:, :2], weights[:, :2]) and (changed[:, 2] == 0.2).all()
-    with pytest.raises(BadInput, match="a head from 0 to 2; came 3"):
-        head_silent(3)(weights)
+    with pytest.raises(BadInput, match="a head from 0 to 2; got 3"):
+        zero_head(3)(weights)
 
 
-def test_the_usual_knock_outs_are_each_layer_blind_all_of_them_and_each_head_silent(model, batch):
+def test_the_usual_ablations_are_each_layer_averaged_all_of_them_and_each_head_zeroed(model, batch):
     with capture(model) as gated:
         model(*batch)
-    assert list(knock_outs(gated)) == [
-        "spatial.1 blind",
-        "spatial.2 blind",
-        "spatial.3 blind",
-        "cross.map_to_stats blind",
-        "all blind",
-        "cross.map_to_stats head 1 silent",
+    assert list(ablations(gated)) == [
+        "spatial.1 mean-ablated",
+        "spatial.2 mean-ablated",
+        "spatial.3 mean-ablated",
+        "cross.map_to_stats mean-ablated",
+        "all mean-ablated",
+        "cross.map_to_stats head 1 zero-ablated",
     ]
     with torch.no_grad():
         plain, _ = model(*batch)
-        with intervene(model, knock_outs(gated)["cross.map_to_stats blind"]):
-            assert torch.equal(model(*batch)[0], plain)  # over one key, even is what it was
-    assert knock_outs({}) == {}
+        with intervene(model, ablations(gated)["cross.map_to_stats mean-ablated"]):
+            assert torch.equal(model(*batch)[0], plain)  # over one key, uniform is what it was
+    assert ablations({}) == {}

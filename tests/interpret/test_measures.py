@@ -66,7 +66,7 @@ def test_lift_refuses_a_mask_of_other_frames():
 def test_border_lift_of_attention_on_the_border_alone_and_of_its_opposite():
     planes = planes_of(["##..", "##.."])
     on_border = np.array([[0.1, 0.9, 0.1, 0.1]] * 2)
-    # border: column 1, 0.9; elsewhere: 0.1
+    # border: column 1, 0.9; other_game: 0.1
     assert border_lift(np.stack([on_border, 1 - on_border]), np.stack([planes, planes])) == pytest.approx([9, 1 / 9])
 
 

@@ -9,14 +9,14 @@ from territory.interpret import Sample
 
 
 def test_frames_are_spread_over_each_game():
-    sample = Sample.of([replay(3), replay(4)], moments=3)
+    sample = Sample.of([replay(3), replay(4)], states=3)
     assert sample.games.tolist() == [0, 0, 0, 1, 1, 1]
     assert [frame.step for frame in sample.frames] == [2, 6, 10] * 2  # the middles of thirds of 12 steps
     assert all(frame.action >= 0 for frame in sample.frames)  # never the end, where nothing is decided
 
 
 def test_a_short_game_gives_each_frame_once():
-    sample = Sample.of([replay(3), replay(4)], moments=50)
+    sample = Sample.of([replay(3), replay(4)], states=50)
     assert len(sample.frames) == 24 and sample.games.sum() == 12
 
 
@@ -30,4 +30,4 @@ def test_every_game_counts_the_same_and_unknown_frames_are_left_out():
 
 def test_one_game_is_too_few():
     with pytest.raises(BadInput, match="two games or more"):
-        Sample.of([replay(3)], moments=3)
+        Sample.of([replay(3)], states=3)

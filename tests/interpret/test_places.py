@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from known_networks import frames
 
-from territory.interpret import PLACES, imagine
+from territory.interpret import REGIONS, imagine
 from territory.world.actions import OFFSETS
 
 
@@ -21,8 +21,8 @@ def halves():
 def test_own_land_its_border_and_the_threat_beyond_it(halves):
     land = halves.terrain > 0
     west = (np.arange(64) < 32) & land
-    assert (PLACES["own land"]([halves])[0] == west).all()
-    border, threats = (PLACES[name]([halves])[0] for name in ("border", "threats"))
+    assert (REGIONS["own land"]([halves])[0] == west).all()
+    border, threats = (REGIONS[name]([halves])[0] for name in ("border", "threats"))
     assert border.any() and threats.any()
     touching = land[:, 31] & land[:, 32]
     assert (border[:, 31] == touching).all() and not border[:, :31].any() and not border[:, 32:].any()
@@ -30,14 +30,14 @@ def test_own_land_its_border_and_the_threat_beyond_it(halves):
 
 
 def test_cities_are_anyones(halves):
-    found = PLACES["cities"]([halves])[0]
+    found = REGIONS["cities"]([halves])[0]
     assert (found == ((halves.city > 0) & (halves.terrain > 0))).all()
     assert found[:, 5].any() and found[:, 60].any()
 
 
 def test_no_attack_no_front_and_a_front_is_one_step_from_the_land_of_who_attacks():
     game = frames()
-    masks = PLACES["fronts"](game)
+    masks = REGIONS["fronts"](game)
     assert not masks[0].any() and masks.any()
     for frame, mask in zip(game, masks, strict=True):
         assert not mask[frame.terrain == 0].any()
@@ -47,9 +47,9 @@ def test_no_attack_no_front_and_a_front_is_one_step_from_the_land_of_who_attacks
             assert near, "somebody else stands beside a tile under attack"
 
 
-@pytest.mark.parametrize("name", PLACES)
+@pytest.mark.parametrize("name", REGIONS)
 def test_a_mask_for_each_frame_and_no_water(name):
     game = frames()
-    masks = PLACES[name](game)
+    masks = REGIONS[name](game)
     assert masks.shape == (len(game), 64, 64) and masks.dtype == bool
     assert not masks[:, game[0].terrain == 0].any()

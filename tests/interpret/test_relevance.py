@@ -15,7 +15,7 @@ from territory.interpret import (
     policy_on,
     relevance_maps,
     to_cells,
-    vacated,
+    unclaimed,
     without,
 )
 from territory.models.blocks import ConvBlock
@@ -55,14 +55,14 @@ def _log_probability(model, planes):
 def test_occlusion_is_what_one_removed_cell_costs(model):
     planes, cell = np.stack([frame.obs["map"] for frame in FRAMES]), np.zeros((3, 4, 4), bool)
     cell[:, 2, 1] = True
-    gone = _log_probability(model, without(planes, vacated(FRAMES), cell))
+    gone = _log_probability(model, without(planes, unclaimed(FRAMES), cell))
     expected = _log_probability(model, planes) - gone
     np.testing.assert_allclose(occlusion(model, FRAMES)[:, 2, 1], expected, rtol=1e-3, atol=1e-5)
 
 
 def test_integrated_gradients_add_up_to_the_whole_way(model):
     """Completeness (Sundararajan et al. 2017, proposition 1), up to the 24 points of the sum."""
-    whole = _log_probability(model, None) - _log_probability(model, vacated(FRAMES))
+    whole = _log_probability(model, None) - _log_probability(model, unclaimed(FRAMES))
     np.testing.assert_allclose(integrated_gradients(model, FRAMES).sum(axis=(1, 2)), whole, rtol=0.1, atol=0.02)
 
 

@@ -7,12 +7,12 @@ from known_networks import OneCell, everywhere, replay
 
 from territory import models
 from territory.interpret import (
-    PLACES,
+    REGIONS,
     Sample,
+    ablation_table,
     attention_maps,
     capture_frames,
     faithfulness_table,
-    knock_out_table,
     lift,
     lift_table,
     sanity_table,
@@ -25,7 +25,7 @@ from territory.world.layout import Stat
 
 @pytest.fixture(scope="module")
 def sample():
-    return Sample.of([replay(3), replay(4)], moments=2)
+    return Sample.of([replay(3), replay(4)], states=2)
 
 
 @pytest.fixture(scope="module")
@@ -45,12 +45,12 @@ def test_an_untrained_network_is_of_the_same_kind_and_leaves_the_callers_chance_
 
 
 def test_what_was_learned_is_trained_less_untrained_game_by_game(model, sample):
-    row = lift_table(model, sample, PLACES["own land"])["stats_to_map 2"]
+    row = lift_table(model, sample, REGIONS["own land"])["stats_to_map 2"]
     lifts = []
     for game in (0, 1):  # each game meets an untrained network of its own
         frames = [frame for frame, of in zip(sample.frames, sample.games, strict=True) if of == game]
         seen = (attention_maps(capture_frames(net, frames)) for net in (model, untrained_like(model, game)))
-        lifts.append([np.nanmean(lift(maps["stats_to_map 2"], PLACES["own land"](frames))) for maps in seen])
+        lifts.append([np.nanmean(lift(maps["stats_to_map 2"], REGIONS["own land"](frames))) for maps in seen])
     trained, untrained = np.mean(lifts, axis=0)
     assert (row["trained"].mean, row["untrained"].mean) == pytest.approx((trained, untrained), rel=1e-4)
     assert row["learned"].mean == pytest.approx(trained - untrained, rel=1e-3)
@@ -90,9 +90,9 @@ def test_every_statistic_has_a_row(model, sample):
     assert set(table["rank"]) == {"policy", "value", "cross.map_to_stats", "cross.stats_to_map"}
 
 
-def test_knock_outs_stand_below_their_yardsticks(model, sample):
-    table = knock_out_table(model, sample)
+def test_ablations_stand_below_their_yardsticks(model, sample):
+    table = ablation_table(model, sample)
     assert list(table)[:2] == ["another game's map", "another game's statistics"]
-    assert "all blind" in table and "cross.stats_to_map head 2 silent" in table
+    assert "all mean-ablated" in table and "cross.stats_to_map head 2 zero-ablated" in table
     assert all(row["policy moves"].mean > 0 for row in table.values())
-    assert len(knock_out_table(OneCell(), sample)) == 2  # no attention: nothing to knock out
+    assert len(ablation_table(OneCell(), sample)) == 2  # no attention: nothing to ablate

@@ -64,5 +64,5 @@ def test_painted_troops_and_cities_stand_on_owned_land_only(frames):
 
 
 def test_a_map_of_another_size_is_refused(frames):
-    with pytest.raises(BadInput, match=r"owner: expected \(64, 64\), as in the frame; came \(2, 2\)"):
+    with pytest.raises(BadInput, match=r"owner: expected \(64, 64\), as in the frame; got \(2, 2\)"):
         imagine(frames[0], owner=np.ones((2, 2), np.uint8))

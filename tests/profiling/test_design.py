@@ -71,8 +71,8 @@ def test_pooling_takes_the_largest_of_four_or_their_mean():
 @pytest.mark.parametrize(
     "sizes, message",
     [
-        ({"reading": "max"}, "one of flatten, mean; came 'max'"),
-        ({"pooling": "median"}, "one of none, max, average; came 'median'"),
+        ({"reading": "max"}, "one of flatten, mean; got 'max'"),
+        ({"pooling": "median"}, "one of none, max, average; got 'median'"),
         ({"channels": (0, 64, 64)}, "at least 1"),
         ({"kernels": (16, 4, 3), "strides": (16, 4, 1)}, "conv 3 has a window of 3x3 cells, but finds a smaller grid"),
         ({"strides": (16, 2, 1)}, "conv 1 steps 16 cells with a kernel of 8"),

@@ -209,13 +209,13 @@ def test_wrong_inputs_are_named_and_the_model_is_released():
         profiling.macs_table(model, torch.zeros(2, 5))
     with pytest.raises(BadInput, match=r"shapes \(1, 5, 128, 128\), \(1, 16\)"):
         profiling.macs_table(model)  # a game observation is not for this model
-    with pytest.raises(BadInput, match="expected tensors; came list"):
+    with pytest.raises(BadInput, match="expected tensors; got list"):
         profiling.macs_table(model, [[1.0, 2.0, 3.0]])
-    with pytest.raises(BadInput, match="expected tensors on cpu like the model; came meta"):
+    with pytest.raises(BadInput, match="expected tensors on cpu like the model; got meta"):
         profiling.macs_table(model, torch.zeros(2, 3, device="meta"))
     assert not model[0]._forward_hooks and model.training
 
 
 def test_example_inputs_refuse_nonsense():
-    with pytest.raises(BadInput, match="at least 1; came 0, 128, 128"):
+    with pytest.raises(BadInput, match="at least 1; got 0, 128, 128"):
         profiling.example_inputs(0)

@@ -86,7 +86,7 @@ def test_the_model_is_left_as_it_was():
 def test_meta_tensors_have_no_bytes_to_count():
     with torch.device("meta"):
         model = models.build("attention")
-    with pytest.raises(BadInput, match="needs real tensors; came meta"):
+    with pytest.raises(BadInput, match="needs real tensors; got meta"):
         profiling.memory_table(model)
 
 

@@ -58,5 +58,5 @@ def test_a_model_that_is_one_layer_and_a_model_without_parameters():
 @pytest.mark.parametrize("wrong, named", [(nn.ReLU, "the class ReLU"), ({}, "dict"), ("attention", "str")])
 @pytest.mark.parametrize("table", [profiling.parameter_table, profiling.part_table, profiling.macs_table])
 def test_what_is_no_module_is_named(table, wrong, named):
-    with pytest.raises(BadInput, match=f"expected a torch module; came {named}"):
+    with pytest.raises(BadInput, match=f"expected a torch module; got {named}"):
         table(wrong)

@@ -7,7 +7,7 @@ import torch
 import territory
 from studies.distillation import with_dice
 from territory.errors import BadInput
-from territory.interpret import turning
+from territory.interpret import equivariance
 from territory.training.agent import shipped
 from territory.training.recorded import watch_games
 
@@ -69,8 +69,8 @@ def test_the_champion_was_taught_where_to_attack_and_tokens_was_not():
     champion, tokens = (territory.load_agent(each) for each in ("champion", "tokens"))
     seen = watch_games(with_dice(champion), 96, every=8, num_bots=5, opponents="nation")
     boards = [torch.from_numpy(each) for each in (seen.maps, seen.stats, seen.masks)]
-    assert turning(champion.model, *boards).along > 1 / 2
-    assert turning(tokens.model, *boards).along < 1 / 5
+    assert equivariance(champion.model, *boards).along > 1 / 2
+    assert equivariance(tokens.model, *boards).along < 1 / 5
 
 
 @pytest.mark.parametrize("name", ["tokens-scout", "tokens-crowds", "tokens-aimed"])

@@ -6,7 +6,7 @@ from torch import nn
 
 from territory import models, profiling
 from territory.errors import BadInput
-from territory.profiling.fields import grow
+from territory.profiling.receptive_field import grow
 
 
 def last_field(model, inputs=None):
@@ -74,6 +74,6 @@ def test_parallel_branches_are_refused_and_the_model_is_released():
             return self.straight(x) + self.short(x)
 
     model = Residual()
-    with pytest.raises(BadInput, match=r"came short, which reads a grid of \(8, 8\) behind one that wrote \(4, 4\)"):
+    with pytest.raises(BadInput, match=r"got short, which reads a grid of \(8, 8\) behind one that wrote \(4, 4\)"):
         profiling.field_table(model, torch.zeros(1, 1, 8, 8))
     assert not any(module._forward_hooks for module in model.modules())

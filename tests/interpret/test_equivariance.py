@@ -1,4 +1,4 @@
-"""Whether an agent sees where: two networks of which it is known, and bad boards."""
+"""Equivariance: two networks of which it is known, and bad boards."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ from torch import nn
 
 from territory import models
 from territory.errors import BadInput
-from territory.interpret import likeliest_direction, turning
+from territory.interpret import equivariance, likeliest_direction
 from territory.world.actions import Direction
 
 
@@ -41,14 +41,14 @@ def boards():
     return maps, torch.zeros(40, 16), masks
 
 
-def test_a_network_with_a_favourite_never_turns_along(boards):
-    found = turning(Stubborn(), *boards)
+def test_a_network_with_a_favourite_never_is_equivariant(boards):
+    found = equivariance(Stubborn(), *boards)
     assert (found.boards, found.along, found.stayed) == (36, 0.0, 1.0)
     assert (found.favourite, found.favoured) == ("E", 1.0)
 
 
-def test_a_network_that_sees_turns_along_always(boards):
-    found = turning(Seeing(), *boards)
+def test_a_network_that_sees_is_equivariant_always(boards):
+    found = equivariance(Seeing(), *boards)
     assert (found.along, found.stayed) == (1.0, 0.0)
     assert found.favoured < 0.6
 
@@ -65,7 +65,7 @@ def test_a_fresh_network_is_measured_without_a_change_to_it(boards):
     torch.manual_seed(0)
     network = models.build("tokens")
     before = {name: weight.clone() for name, weight in network.state_dict().items()}
-    found = turning(network, *boards)
+    found = equivariance(network, *boards)
     assert 0 <= found.along <= 1 and 0 <= found.stayed <= 1 and found.along + found.stayed <= 1
     assert all(torch.equal(before[name], weight) for name, weight in network.state_dict().items())
 
@@ -73,6 +73,6 @@ def test_a_fresh_network_is_measured_without_a_change_to_it(boards):
 def test_boards_that_cannot_show_it_are_refused(boards):
     maps, stats, masks = boards
     with pytest.raises(BadInput, match="square"):
-        turning(Stubborn(), maps[..., :16], stats, masks)
+        equivariance(Stubborn(), maps[..., :16], stats, masks)
     with pytest.raises(BadInput, match="anybody to attack"):
-        turning(Stubborn(), maps[:4], stats[:4], masks[:4])
+        equivariance(Stubborn(), maps[:4], stats[:4], masks[:4])

@@ -61,7 +61,7 @@ def field_table(model: nn.Module, inputs: Inputs = None) -> list[FieldRecord]:
 def _record(path: str, module: nn.Module, read: Pair, written: Pair, before: list[FieldRecord]) -> FieldRecord:
     if before and before[-1].grid != read:
         raise BadInput(
-            f"expected windows in a chain; came {path}, which reads a grid of {read} behind one that wrote "
+            f"expected windows in a chain; got {path}, which reads a grid of {read} behind one that wrote "
             f"{before[-1].grid}. Has the network parallel branches?"
         )
     kernel, stride, dilation = (_pair(each) for each in (module.kernel_size, module.stride, _dilation(module)))

@@ -1,4 +1,4 @@
-"""Does an agent see where? Turn its board, and the direction that it would attack in must turn along."""
+"""Equivariance: when the board is rotated or mirrored, the direction of the attack must rotate along."""
 
 from dataclasses import dataclass
 
@@ -7,26 +7,27 @@ import torch
 from torch import Tensor, nn
 
 from territory.errors import BadInput
+from territory.interpret.capture import evaluating
 from territory.models.symmetry import VIEWS, View
 from territory.world.actions import FIRST_WAIT, NUM_DIRECTIONS, NUM_ORDERS, Direction
 
 
 @dataclass(frozen=True)
-class Turning:
+class Equivariance:
     """Over B boards and the views in which the direction that was chosen would be another one; shares."""
 
     boards: int  # those with somebody to attack
-    along: float  # the direction turned with the board: it came from the board
+    along: float  # equivariant: the direction rotated with the board
     stayed: float  # the same compass direction whichever way the board lay: a favourite
     favourite: str  # the direction chosen most often on the boards as they lie
     favoured: float  # share of boards on which it was
 
 
-def turning(model: nn.Module, maps: Tensor, stats: Tensor, masks: Tensor) -> Turning:
-    """What becomes of the likeliest direction when square boards are turned and mirrored.
+def equivariance(model: nn.Module, maps: Tensor, stats: Tensor, masks: Tensor) -> Equivariance:
+    """What becomes of the likeliest direction when square boards are rotated and mirrored.
 
     ``maps`` uint8 ``(B, 5, S, S)``, ``stats`` ``(B, 16)``, ``masks`` bool ``(B, 90)``: an agent that looks at its map
-    turns along always; one that chooses without looking, by chance.
+    is equivariant always; one that chooses without looking, by chance.
 
     Raises:
         BadInput: maps that are not square, or no board on which there is anybody to attack.
@@ -41,13 +42,13 @@ def turning(model: nn.Module, maps: Tensor, stats: Tensor, masks: Tensor) -> Tur
     along, stayed = zip(*(_compare(model, view, here, maps, stats, masks) for view in VIEWS[1:]), strict=True)
     counts = np.bincount(here.numpy(), minlength=NUM_DIRECTIONS)
     shares = (torch.cat(each).float().mean().item() for each in (along, stayed))
-    return Turning(len(here), *shares, Direction(counts.argmax()).name, counts.max().item() / len(here))
+    return Equivariance(len(here), *shares, Direction(counts.argmax()).name, counts.max().item() / len(here))
 
 
-@torch.no_grad()
 def likeliest_direction(model: nn.Module, maps: Tensor, stats: Tensor, masks: Tensor) -> Tensor:
     """The direction ``(B,)`` int64, 0 to 7 clockwise from north, that most of the probability of attacking is in."""
-    logits = model.eval()(maps, stats)[0].masked_fill(~masks, -torch.inf)
+    with evaluating(model):
+        logits = model(maps, stats)[0].masked_fill(~masks, -torch.inf)
     return logits[:, :FIRST_WAIT].unflatten(1, (NUM_DIRECTIONS, -1)).logsumexp(2).argmax(1)
 
 
