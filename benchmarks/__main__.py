@@ -5,9 +5,9 @@ import importlib
 
 import torch
 
+from territory.agent.device import keep_threads
 from territory.errors import BadInput
 from territory.profiling import format_table
-from territory.training.device import keep_threads
 
 DEFAULT = ("world", "models", "training")
 NAMES = (*DEFAULT, "peer")  # a peer has to be installed first

@@ -10,9 +10,9 @@ import numpy as np
 
 from benchmarks.timing import Ratio, time_ratio
 from territory.envs import TerritoryEnv
+from territory.envs.opponents import RandomPolicy
 from territory.errors import BadInput
 from territory.profiling import LatencyRecord
-from territory.training.policies import RandomPolicy
 
 SIDE = 23  # the largest grid that generals-bots makes by default
 INSTALL = "pip install scipy; pip install --no-deps generals-bots==2.5.0"  # its pin of numba is older than ours

@@ -7,8 +7,8 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from benchmarks.naive import NaiveWorld
 from benchmarks.timing import Ratio, time_ratio
 from territory.envs import TerritoryEnv, TerritoryVectorEnv
+from territory.envs.opponents import RandomPolicy
 from territory.profiling import LatencyRecord, compare_calls
-from territory.training.policies import RandomPolicy
 from territory.world import World
 
 FEW, MANY = 5, 50  # bots

@@ -8,7 +8,7 @@ A player is a shipped agent's name, the path of a checkpoint, or "random", "idle
 import argparse
 
 from territory.envs import TerritoryParallelEnv
-from territory.training.players import find_policy
+from territory.envs.opponents import find_policy
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("players", nargs="*", default=["attention", "steady", "random", "random"])

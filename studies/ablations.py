@@ -20,9 +20,9 @@ from studies.datafile import DATA
 from studies.learning import BOTS, GOAL, HABITS, reached, spread
 from studies.variants import SHIPPED, VARIANTS, variant
 from territory import models
+from territory.files import write_atomically
 from territory.profiling import LatencyRecord, compare_latency, example_inputs, format_table, macs_table
 from territory.training import PPO, TrainConfig
-from territory.training.checkpoint import write_atomically
 
 SIDE = 64  # tiles of the world that they learn in; costs are of the full one
 BATCH = 128

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from territory.data import DATA
-from territory.training.checkpoint import write_atomically
+from territory.files import write_atomically
 
 __all__ = ["DATA", "add", "by_network", "load", "save"]
 

@@ -21,11 +21,12 @@ from studies.command import run
 from studies.distillation import answers
 from studies.fitting import fit
 from studies.rollouts import Branches, Out, directions, known, worth
+from territory.agent import Agent, load_agent, save_agent
 from territory.cli import refuse_folder
 from territory.errors import BadInput
+from territory.models.policy import masked_log_softmax
 from territory.models.symmetry import View, views_of
-from territory.training import Agent, load_agent, save_agent
-from territory.training.losses import kl_divergence, masked_log_softmax
+from territory.training.losses import kl_divergence
 
 VALUE_WEIGHT = 0.05
 MAX_GRAD_NORM = 1.0
@@ -136,10 +137,10 @@ def teach_directions(
     if not branches:
         raise BadInput("expected one or more files that `python -m studies.rollouts` wrote, behind the agent")
     old = load_agent(agent)
-    if old.views != 1:
+    if old.decoding.views != 1:
         raise BadInput(
-            f"{agent} takes the mean over {old.views} views, and learning corrects one: teach it first to answer alike "
-            "in one, `python -m studies.distillation`"
+            f"{agent} takes the mean over {old.decoding.views} views, and learning corrects one: "
+            "teach it first to answer alike in one, `python -m studies.distillation`"
         )
     kept = reduce(add, map(Branches.load, branches))
     print(f"{len(kept):,} moments; what the likeliest direction is worth above the mean of the open ones:")
@@ -151,7 +152,7 @@ def teach_directions(
             f"learn from, {told.learned:+.3f} in the others; another than at first in {told.moved:.0%}",
             flush=True,
         )
-    save_agent(Agent(old.model.eval(), old.config, attack_threshold=old.attack_threshold), out)
+    save_agent(Agent(old.model.eval(), old.config, decoding=old.decoding), out)
     print(f"{out}: see how strong it is: territory evaluate {out}")
     return 0
 

@@ -24,19 +24,18 @@ from torch import Tensor, nn
 from studies.aim import aim_error, decided
 from studies.command import run
 from studies.fitting import MINIBATCH, fit
+from territory.agent import evaluate
+from territory.agent.agent import Agent, load_agent, save_agent
+from territory.agent.states import GAMES_AT_ONCE, SampledStates, sample_states
 from territory.cli import refuse_folder
-from territory.envs.seats import Policy
+from territory.envs.opponents import Policy, is_mixture, kinds_of_games
 from territory.errors import BadInput
+from territory.models.policy import greedy, policy_and_value
 from territory.profiling import format_table
-from territory.training import evaluate
-from territory.training.agent import Agent, load_agent, save_agent
 from territory.training.build import make_model
-from territory.training.config import Norm, TrainConfig
+from territory.training.config import Norm, TrainConfig, config_of
 from territory.training.losses import kl_divergence
-from territory.training.players import is_mixture, kinds_of_games
-from territory.training.policy import answer, greedy
 from territory.training.ppo import iterate
-from territory.training.recorded import GAMES_AT_ONCE, Moments, watch_games
 from territory.verdict.migration import Carried, carry_over
 
 LEARNING_RATE = 1e-3
@@ -59,7 +58,7 @@ class Likeness:
 
 def new_config(old: Agent, name: str, norm: str) -> TrainConfig:
     """The training configuration of the old agent for another network; refuses one that can't take its maps."""
-    return old.train_config(model=name, norm=norm, name=None, init=None)
+    return config_of(old, model=name, norm=norm, name=None, init=None)
 
 
 def teach(
@@ -70,11 +69,11 @@ def teach(
         raise BadInput(f"expected at least one round and a moment for each, got {rounds} rounds, {moments} moments")
     seen = None
     for number in range(rounds):
-        player = with_dice(old) if number == 0 else Agent(student, attack_threshold=old.attack_threshold)
+        player = with_dice(old) if number == 0 else Agent(student, decoding=replace(old.decoding, views=1))
         first_map = config.seed + number * GAMES_AT_ONCE
-        part = watch_games(player, moments // rounds, EVERY, first_map, **config.world())
+        part = sample_states(player, moments // rounds, EVERY, first_map, **config.world())
         seen = part if seen is None else seen + part
-        yield from distil(student, old.model, seen, epochs, config.seed, old.views, power)
+        yield from distil(student, old.model, seen, epochs, config.seed, old.decoding.views, power)
 
 
 def with_dice(agent: Agent) -> Policy:
@@ -85,7 +84,7 @@ def with_dice(agent: Agent) -> Policy:
 def distil(
     student: nn.Module,
     teacher: nn.Module,
-    moments: Moments,
+    moments: SampledStates,
     epochs: int,
     seed: int = 0,
     views: int = 1,
@@ -108,14 +107,14 @@ def distil(
         yield _likeness(len(moments), epoch, student, held_out, held_out_wanted)
 
 
-def _wanted(teacher: nn.Module, moments: Moments, views: int, power: float) -> tuple[Tensor, Tensor]:
+def _wanted(teacher: nn.Module, moments: SampledStates, views: int, power: float) -> tuple[Tensor, Tensor]:
     log_probs, values = answers(teacher, moments, views)
     return (decided(log_probs, power) if power > 1 else log_probs), values
 
 
 def imitate(
     student: nn.Module,
-    moments: Moments,
+    moments: SampledStates,
     wanted: tuple[Tensor, Tensor],
     epochs: int,
     seed: int = 0,
@@ -135,12 +134,12 @@ def imitate(
     yield from fit(student, len(moments), error, epochs, LEARNING_RATE, seed)
 
 
-def _forward(model: nn.Module, moments: Moments, views: int = 1) -> tuple[Tensor, Tensor]:
-    return answer(model, *map(torch.from_numpy, (moments.maps, moments.stats, moments.masks)), views)
+def _forward(model: nn.Module, moments: SampledStates, views: int = 1) -> tuple[Tensor, Tensor]:
+    return policy_and_value(model, *map(torch.from_numpy, (moments.maps, moments.stats, moments.masks)), views)
 
 
 @torch.no_grad()
-def answers(model: nn.Module, moments: Moments, views: int = 1) -> tuple[Tensor, Tensor]:
+def answers(model: nn.Module, moments: SampledStates, views: int = 1) -> tuple[Tensor, Tensor]:
     """Log-probabilities (S, 90) and values (S,) that a network gives, in evaluation mode."""
     model.eval()
     chunks = np.array_split(np.arange(len(moments)), -(-len(moments) // MINIBATCH))
@@ -148,7 +147,9 @@ def answers(model: nn.Module, moments: Moments, views: int = 1) -> tuple[Tensor,
     return torch.cat(log_probs), torch.cat(values)
 
 
-def _likeness(seen: int, epoch: int, student: nn.Module, held_out: Moments, wanted: tuple[Tensor, Tensor]) -> Likeness:
+def _likeness(
+    seen: int, epoch: int, student: nn.Module, held_out: SampledStates, wanted: tuple[Tensor, Tensor]
+) -> Likeness:
     log_probs, values = answers(student, held_out)
     return Likeness(
         seen,
@@ -204,7 +205,7 @@ def distil_agent(
         measure: Afterwards train it and a fresh network to 90 % of the last 100 games won, from this many seeds.
     """
     refuse_folder(out)
-    agent = load_agent(old).choosing(views=views)
+    agent = load_agent(old).with_decoding(views=views)
     config = replace(new_config(agent, new, norm), seed=seed)
     student, carried = make_student(agent, config)
     print(format_table(carried, total=True), share_line(old, new, carried), sep="\n")
@@ -216,7 +217,7 @@ def distil_agent(
             f"values {like.value_error:.3f} apart",
             flush=True,
         )
-    save_agent(Agent(student.eval(), config.as_dict(), attack_threshold=agent.attack_threshold), out)
+    save_agent(Agent(student.eval(), config.as_dict(), decoding=replace(agent.decoding, views=1)), out)
     print(f"{out}: see how strong it is: territory evaluate {out}")
     print(f"train it on: territory train {flags_of(replace(config, init=out))}")
     if measure:

@@ -11,14 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from territory.envs.seats import Policy, as_policy, drive
+from territory.agent.device import keep_threads
+from territory.agent.evaluation import wilson
+from territory.envs.opponents import Policy, as_policy, drive, find_policy
 from territory.errors import BadInput
-from territory.training.config import HELD_OUT_SEED
-from territory.training.device import keep_threads
-from territory.training.evaluation import wilson
-from territory.training.players import find_policy
 from territory.world.orders import SCRIPTED
-from territory.world.params import WorldParams
+from territory.world.params import HELD_OUT_SEED, WorldParams
 from territory.world.world import World
 
 NO_CITIES = "nation-no-cities"

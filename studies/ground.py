@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from studies.duels import NO_CITIES, duel, find_contestant, play_out, points
-from territory.training.evaluation import wilson
+from territory.agent.evaluation import wilson
 from territory.world.params import WorldParams
 from territory.world.rules import TERRAINS
 from territory.world.world import World

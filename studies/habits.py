@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from territory.envs.seats import Policy
+from territory.agent import Agent, evaluate, load_agent
+from territory.agent.evaluation import EvaluationResult
+from territory.envs.opponents import Policy
 from territory.profiling import format_table
-from territory.training import Agent, TrainConfig, evaluate, load_agent
-from territory.training.evaluation import EvaluationResult
+from territory.training.config import TrainConfig, config_of
 from territory.world.actions import FIRST_WAIT, NUM_BUILDS, NUM_ORDERS, one_step_back
 from territory.world.layout import Plane, Stat
 
@@ -61,7 +62,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=(), metavar="HABIT", help="these alone; by default all")
     asked = parser.parse_args()
     agent = load_agent(asked.agent)
-    config = agent.train_config(opponents=asked.opponents, num_bots=asked.num_bots)
+    config = config_of(agent, opponents=asked.opponents, num_bots=asked.num_bots)
     if unknown := sorted({*asked.only} - {*habits(agent, config.max_steps)}):
         parser.error(f"no habit {', '.join(unknown)}: there is {', '.join(habits(agent, config.max_steps))}")
     print(format_table(study(agent, config, asked.games, asked.only)))
@@ -81,7 +82,7 @@ def study(agent: Agent, config: TrainConfig, games: int, only: Collection[str] =
 
 def habits(agent: Agent, max_steps: int) -> dict[str, Policy]:
     """The agent as it plays, and with one thing changed, by name."""
-    thresholds = {f"attacks from {share:.0%} on": agent.choosing(attack_threshold=share) for share in (0.1, 0.2, 0.5)}
+    thresholds = {f"attacks from {share:.0%} on": agent.with_decoding(share) for share in (0.1, 0.2, 0.5)}
     shares = {
         f"sends {share:.0%}": _changed(agent, _sending(index)) for index, share in ((0, 0.15), (1, 0.3), (3, 0.6))
     }

@@ -15,10 +15,10 @@ from gymnasium.vector import VectorEnv, VectorWrapper
 
 from studies.datafile import DATA, add, load
 from studies.learning import BOTS, HABITS
+from territory.envs.opponents import WAIT
 from territory.profiling import format_table
 from territory.training import PPO, TrainConfig
 from territory.training.build import make_envs
-from territory.training.policies import WAIT
 from territory.world.actions import NUM_ACTIONS
 
 SIDE = 64

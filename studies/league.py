@@ -11,11 +11,10 @@ from studies import ground
 from studies.command import Flag, run
 from studies.duels import SCRIPTS, Duel, League, round_robin, try_out
 from studies.ratings import MEAN, Rating, furthest, rate
+from territory.agent.agent import pretrained
+from territory.envs.opponents import SCRIPTED
 from territory.errors import BadInput
-from territory.training.agent import shipped
-from territory.training.config import HELD_OUT_SEED
-from territory.training.policies import SCRIPTED
-from territory.world.params import WorldParams
+from territory.world.params import HELD_OUT_SEED, WorldParams
 
 
 def league(
@@ -60,7 +59,7 @@ def league(
 def _everyone(seed: int, params: WorldParams) -> list[str]:
     """All scripts, and the shipped agents that can play on such maps; says who can't."""
     agents = []
-    for name in shipped():
+    for name in pretrained():
         try:
             try_out(name, seed, params)
             agents.append(name)

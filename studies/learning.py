@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from studies.datafile import DATA, add, by_network, load
+from territory.agent import Agent, evaluate
 from territory.profiling import format_table
-from territory.training import PPO, Agent, TrainConfig, evaluate
-from territory.training.config import HELD_OUT_SEED
+from territory.training import PPO, TrainConfig
+from territory.world.params import HELD_OUT_SEED
 
 NETWORKS = {
     "tokens": {"model": "tokens"},

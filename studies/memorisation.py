@@ -19,11 +19,12 @@ from torch import Tensor, nn
 from studies.datafile import DATA, add, by_network, load
 from studies.distillation import answers, imitate, with_dice
 from studies.learning import NETWORKS, spread
+from territory.agent import load_agent
+from territory.agent.states import SampledStates, sample_states
 from territory.profiling import format_table
-from territory.training import TrainConfig, load_agent
+from territory.training import TrainConfig
 from territory.training.build import make_model
 from territory.training.losses import kl_divergence
-from territory.training.recorded import Moments, watch_games
 
 TEACHER = "tokens"
 EVERY = 8  # steps of a game from one moment to the next: neighbours are nearly the same
@@ -50,13 +51,13 @@ def main() -> None:
     print(format_table(summary(load(asked.out, **like))))
 
 
-def record(seed: int, moments: int) -> tuple[Moments, Moments]:
+def record(seed: int, moments: int) -> tuple[SampledStates, SampledStates]:
     """Two halves of the games that the teacher plays with dice, on maps that no other seed has."""
     teacher, world = load_agent(TEACHER), {"num_bots": 5, "opponents": "nation"}
-    return watch_games(with_dice(teacher), moments, EVERY, 1000 * seed, **world).split(0.5, seed)
+    return sample_states(with_dice(teacher), moments, EVERY, 1000 * seed, **world).split(0.5, seed)
 
 
-def learn(name: str, seed: int, learned: Moments, others: Moments, epochs: int) -> Told:
+def learn(name: str, seed: int, learned: SampledStates, others: SampledStates, epochs: int) -> Told:
     """How far a fresh network stays from the teacher on both halves, after each epoch on the first."""
     print(f"teaching {name}, seed {seed}", file=sys.stderr, flush=True)
     teacher, student = load_agent(TEACHER).model, make_model(TrainConfig(**NETWORKS[name], seed=seed))
@@ -67,7 +68,7 @@ def learn(name: str, seed: int, learned: Moments, others: Moments, epochs: int) 
     ]
 
 
-def _nats(student: nn.Module, moments: Moments, wanted: tuple[Tensor, Tensor]) -> float:
+def _nats(student: nn.Module, moments: SampledStates, wanted: tuple[Tensor, Tensor]) -> float:
     with torch.no_grad():
         return round(kl_divergence(wanted[0], answers(student, moments)[0]).mean().item(), 4)
 

@@ -12,13 +12,16 @@ from itertools import islice
 
 import numpy as np
 
-from studies.rollouts import AT_ONCE, as_moments, mean_over_games, play_on, states_of, watch_moments
+from studies.rollouts import AT_ONCE, as_moments, play_on, states_of, watch_moments
+from territory.agent import Agent, load_agent
+from territory.agent.states import SampledStates
+from territory.envs.mixture import make_vector_env
 from territory.interpret import features_of, probe
 from territory.interpret.probe import FEWEST_GAMES
 from territory.profiling import format_table
-from territory.training import Agent, TrainConfig, load_agent
-from territory.training.players import make_vector_env
-from territory.training.recorded import Moments
+from territory.stats import mean_over_games
+from territory.training import TrainConfig
+from territory.training.config import config_of
 from territory.world.actions import FIRST_WAIT, INTENSITIES, Action, Direction, decode, encode
 
 LONG = 6  # steps of the longer wait: an agent that waits for one step attacks in the next
@@ -41,7 +44,7 @@ class Ordered:
 class Played:
     """B attacks, and what came of each of `ORDERS` in their place."""
 
-    moments: Moments
+    moments: SampledStates
     given: np.ndarray  # int (B,), which of the shares the agent ordered
     returns: np.ndarray  # float (B, orders)
 
@@ -73,7 +76,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=600_000, help="of the games, on training maps")
     asked = parser.parse_args()
     agent = load_agent(asked.agent)
-    config = agent.train_config(opponents=asked.opponents, num_bots=asked.num_bots)
+    config = config_of(agent, opponents=asked.opponents, num_bots=asked.num_bots)
     print(format_table(study(agent, config, asked.moments, asked.horizon, asked.seed)))
 
 
@@ -122,7 +125,7 @@ def _foreseen(features: np.ndarray, gains: np.ndarray, games: np.ndarray) -> str
     return f"{r2.mean:+.3f} ({r2.low:+.3f} to {r2.high:+.3f})"
 
 
-def _features(agent: Agent, moments: Moments) -> np.ndarray:
+def _features(agent: Agent, moments: SampledStates) -> np.ndarray:
     """All that the policy can go by, float32 ``(B, 256)``."""
     return np.maximum(features_of(agent.model, FUSED, moments.maps, moments.stats), 0)
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from studies.duels import Duel, League
+from territory.stats import percentile_bootstrap
 
 MEAN = 1000.0  # points, of everyone in the league
 POINTS = 400 / np.log(10)  # Elo's points in a unit of log odds
@@ -37,9 +38,11 @@ def rate(league: League, resamples: int = 400, seed: int = 0) -> tuple[Rating, .
     all of them.
     """
     scores = _scores(league)
-    dice = np.random.default_rng(seed)
-    drawn = [_fit(scores[..., dice.integers(league.maps, size=league.maps)]) for _ in range(resamples)]
-    low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
+
+    def points_of(draws: np.ndarray) -> np.ndarray:
+        return np.array([_fit(scores[..., maps]) for maps in draws])
+
+    low, high = percentile_bootstrap(points_of, league.maps, resamples=resamples, seed=seed)
     points = zip(league.names, _fit(scores), low, high, strict=True)
     return tuple(Rating(name, *(float(each) for each in numbers)) for name, *numbers in points)
 

@@ -23,14 +23,17 @@ from tqdm import tqdm
 from studies.aim import aim
 from studies.command import run
 from studies.distillation import answers
+from territory.agent.agent import Agent, load_agent
+from territory.agent.device import keep_threads
+from territory.agent.states import GAMES_AT_ONCE, SampledStates
 from territory.cli import refuse_folder
 from territory.cli.train import stop_on_signals
+from territory.envs.mixture import make_vector_env
+from territory.envs.opponents import is_mixture, kinds_of_games
 from territory.errors import BadInput
-from territory.training.agent import Agent, load_agent
-from territory.training.checkpoint import write_atomically
-from territory.training.device import keep_threads
-from territory.training.players import is_mixture, kinds_of_games, make_vector_env
-from territory.training.recorded import GAMES_AT_ONCE, Moments
+from territory.files import write_atomically
+from territory.stats import mean_over_games
+from territory.training.config import config_of
 from territory.world.actions import FIRST_WAIT, NUM_DIRECTIONS, NUM_ORDERS
 
 AT_ONCE = 32  # moments that are played on together
@@ -48,7 +51,7 @@ State = dict[str, np.ndarray]
 class Branches:
     """S moments of an agent's games, and what came of each direction in those in which it attacked."""
 
-    moments: Moments
+    moments: SampledStates
     returns: np.ndarray  # float32 (S, 8), discounted; NaN where nobody is to attack, or where the agent waited
 
     def __len__(self) -> int:
@@ -62,7 +65,7 @@ class Branches:
     def of(cls, parts: Sequence["Branches"]) -> "Branches":
         """All of them; the same number is the same game in each."""
         joined = (np.concatenate([getattr(part.moments, name) for part in parts]) for name in COLUMNS)
-        return cls(Moments(*joined), np.concatenate([part.returns for part in parts]))
+        return cls(SampledStates(*joined), np.concatenate([part.returns for part in parts]))
 
     def save(self, path: str | Path) -> None:
         """Write a ``.npz`` file, whole or not at all; its folder is made."""
@@ -76,7 +79,7 @@ class Branches:
         """Read what `save` wrote; never executes what a file says."""
         try:
             with np.load(path) as arrays:
-                return cls(Moments(*(arrays[name] for name in COLUMNS)), arrays["returns"])
+                return cls(SampledStates(*(arrays[name] for name in COLUMNS)), arrays["returns"])
         except (OSError, ValueError, KeyError, BadZipFile) as error:
             raise BadInput(f"{path}: expected a file that `python -m studies.rollouts` wrote ({error})") from error
 
@@ -168,10 +171,10 @@ def watch_moments(agent: Agent, seed: int, world: dict[str, Any]) -> Iterator[Mo
         playing[ended] = playing.max() + 1 + np.arange(ended.sum())
 
 
-def as_moments(seen: list[Moment]) -> Moments:
+def as_moments(seen: list[Moment]) -> SampledStates:
     """What was seen in them."""
     columns = (np.stack(column) for column in zip(*(moment.obs for moment in seen), strict=True))
-    return Moments(*columns, np.array([moment.game for moment in seen]))
+    return SampledStates(*columns, np.array([moment.game for moment in seen]))
 
 
 def states_of(attacks: list[Moment]) -> State:
@@ -180,7 +183,7 @@ def states_of(attacks: list[Moment]) -> State:
 
 
 def _in_every_direction(
-    ahead: VectorEnv, agent: Agent, attacks: Moments, states: State, horizon: int, gamma: float
+    ahead: VectorEnv, agent: Agent, attacks: SampledStates, states: State, horizon: int, gamma: float
 ) -> np.ndarray:
     """Returns ``(B, 8)``; NaN where nobody is to attack. The likeliest order of each direction."""
     likely = agent.predict({"map": attacks.maps, "global": attacks.stats}, attacks.masks)[0]
@@ -230,17 +233,6 @@ def worth(branches: Branches, chosen: np.ndarray) -> tuple[float, float]:
     return mean_over_games(np.take_along_axis(asked.advantages(), chosen[:, None], axis=1)[:, 0], asked.moments.games)
 
 
-def mean_over_games(values: np.ndarray, games: np.ndarray) -> tuple[float, float]:
-    """The mean of values ``(K,)`` from games ``(K,)``, and its 95 % interval to either side.
-
-    Values of one game are alike, so a game counts as one (the variance of a mean over clusters).
-    """
-    numbers, game = np.unique(games, return_inverse=True)
-    apart = np.bincount(game, values - values.mean())  # of each game, summed
-    spread = np.sqrt((apart**2).sum() * len(numbers) / max(1, len(numbers) - 1))
-    return float(values.mean()), float(1.96 * spread / len(values))
-
-
 def play_on_in_every_direction(
     agent: tyro.conf.Positional[str],
     out: Out,
@@ -267,7 +259,7 @@ def play_on_in_every_direction(
     refuse_folder(out)
     player = load_agent(agent)
     asked = {"opponents": opponents, "num_bots": num_bots}
-    config = player.train_config(**{name: value for name, value in asked.items() if value is not None})
+    config = config_of(player, **{name: value for name, value in asked.items() if value is not None})
     parts = []
     with stop_on_signals(FINISHING) as stop, tqdm(total=moments, unit=" attacks", dynamic_ncols=True) as bar:
         for part in branch_games(player, moments, horizon, config.gamma, seed, **config.world()):
@@ -279,7 +271,7 @@ def play_on_in_every_direction(
                 break
     kept = Branches.of(parts)
     kept.save(out)
-    own, margin = worth(kept, directions(player.model, kept, player.views))
+    own, margin = worth(kept, directions(player.model, kept, player.decoding.views))
     print(f"its directions: {own:+.3f} (give or take {margin:.3f}) more than the mean of the open ones")
     print(f"{out}: {len(kept):,} moments. Learn from them: python -m studies.directions {agent} {out} --out FILE")
     return 0 if stop.signal is None else 128 + stop.signal

@@ -1,7 +1,7 @@
 """What eight views of a board are worth, and for what: ``python -m studies.views [AGENT ...] [--games 96]``.
 
 An agent decides when to attack, and where. Each of the two is taken from one view of the board or from the mean of
-eight (`territory.training.policy.answer`), or the direction is drawn among the open ones. On training maps, without
+eight (`territory.models.policy.answer`), or the direction is drawn among the open ones. On training maps, without
 dice elsewhere: the held-out ones are for the last word. A second table turns boards of each agent's own games.
 """
 
@@ -14,13 +14,14 @@ import numpy as np
 import torch
 
 from studies.distillation import with_dice
+from territory.agent import Agent, evaluate, load_agent
+from territory.agent.evaluation import EvaluationResult
+from territory.agent.states import sample_states
 from territory.interpret import equivariance
-from territory.models.symmetry import VIEWS, ask
+from territory.models.policy import forward_views, masked_log_softmax
+from territory.models.symmetry import VIEWS
 from territory.profiling import format_table
-from territory.training import Agent, evaluate, load_agent
-from territory.training.evaluation import EvaluationResult
-from territory.training.losses import masked_log_softmax
-from territory.training.recorded import watch_games
+from territory.training.config import config_of
 from territory.world.actions import FIRST_WAIT, NUM_DIRECTIONS, NUM_ORDERS, Direction
 
 AGENTS = ("champion",)
@@ -59,7 +60,7 @@ def mean_of_logits(agent: Agent, obs: dict[str, np.ndarray], mask: np.ndarray) -
     """The other mean over eight views: a product of probabilities, in which each view has a veto."""
     seen = (torch.from_numpy(obs[name]) for name in ("map", "global"))
     with torch.inference_mode():
-        logits = ask(agent.model.eval(), *seen, VIEWS)[0].mean(0)
+        logits = forward_views(agent.model.eval(), *seen, VIEWS)[0].mean(0)
     return masked_log_softmax(logits, torch.from_numpy(mask)).exp().numpy()
 
 
@@ -120,8 +121,8 @@ def main() -> None:
 
 def compare(name: str, agent: Agent, opponents: str, num_bots: int, games: int) -> list[Seen]:
     """One row for each way to look."""
-    one, eight = (partial(probabilities, agent.choosing(views=views)) for views in (1, 8))
-    logits, threshold = partial(mean_of_logits, agent), agent.attack_threshold
+    one, eight = (partial(probabilities, agent.with_decoding(views=views)) for views in (1, 8))
+    logits, threshold = partial(mean_of_logits, agent), agent.decoding.attack_threshold
     ways = {
         ("one view", "one view"): Split(one, one, threshold),
         ("one view", "by chance"): Split(one, one, threshold, anywhere()),
@@ -140,8 +141,8 @@ def compare(name: str, agent: Agent, opponents: str, num_bots: int, games: int) 
 
 def turned(name: str, agent: Agent) -> Turned:
     """One row: the agent's direction on boards of the games that it was trained in, which it plays with dice."""
-    world = agent.train_config().world()
-    seen = watch_games(with_dice(agent), MOMENTS, EVERY, **world)
+    world = config_of(agent).world()
+    seen = sample_states(with_dice(agent), MOMENTS, EVERY, **world)
     found = asdict(equivariance(agent.model, *map(torch.from_numpy, (seen.maps, seen.stats, seen.masks))))
     shares = (f"{found[share]:.0%}" for share in ("along", "stayed"))
     return Turned(name, found["boards"], *shares, f"{found['favourite']} {found['favoured']:.0%}")

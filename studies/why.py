@@ -24,9 +24,9 @@ from territory.models.attention import MAP_FEATURES as ATTENTION_FEATURES
 from territory.models.baseline import MAP_FEATURES as BASELINE_FEATURES
 from territory.models.blocks import initialise, make_norm
 from territory.profiling import format_table
+from territory.stats import interquartile_mean
 from territory.training import PPO, TrainConfig
 from territory.training.build import model_options
-from territory.training.seeds import interquartile_mean
 
 SIDE = 128
 SEEDS = 3

@@ -5,23 +5,55 @@ The names below are what notebooks and other programs rely on; each loads on fir
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import gymnasium
 
+from territory.envs.opponents import register_loader
+
+if TYPE_CHECKING:
+    from territory import agent, data, envs, interpret, models, profiling, training, verdict, viz, widgets, world
+    from territory.agent import evaluate, load_agent, save_agent
+    from territory.data import load_study
+    from territory.errors import BadInput
+
 __version__ = "0.1.0"
 
-_PARTS = ("envs", "interpret", "models", "profiling", "training", "viz", "widgets", "world")
-_NAMES = {"evaluate": "territory.training", "load_agent": "territory.training", "BadInput": "territory.errors"}
-_NAMES["load_study"] = "territory.data"
-__all__ = [*_PARTS, *_NAMES]
+_PARTS = ("agent", "data", "envs", "interpret", "models", "profiling", "training", "verdict", "viz", "widgets", "world")
+_NAMES = {
+    "BadInput": "territory.errors",
+    "evaluate": "territory.agent",
+    "load_agent": "territory.agent",
+    "load_study": "territory.data",
+    "save_agent": "territory.agent",
+}
+__all__ = [
+    "BadInput",
+    "agent",
+    "data",
+    "envs",
+    "evaluate",
+    "interpret",
+    "load_agent",
+    "load_study",
+    "models",
+    "profiling",
+    "save_agent",
+    "training",
+    "verdict",
+    "viz",
+    "widgets",
+    "world",
+]
 
 gymnasium.register(
     id="Territory-v0",
-    entry_point="territory.training.players:make_env",
-    vector_entry_point="territory.training.players:make_vector_env",
+    entry_point="territory.envs.single:TerritoryEnv",
+    vector_entry_point="territory.envs.mixture:make_vector_env",
     disable_env_checker=True,  # its wrapper would check every game; the tests run the checker
     order_enforce=False,  # the environment itself says so, in words
 )
+register_loader("territory.agent:load_agent")  # a checkpoint as opponent: the environments lie below what loads it
 
 
 def __getattr__(name: str):

@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from territory.training import TrainConfig, checkpoint, run
+from territory.agent import checkpoint
+from territory.training import TrainConfig, run
 
 FILES = (checkpoint.__file__, run.__file__)
 TRAINING = str(Path(run.__file__).parent)

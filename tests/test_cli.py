@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from territory.agent import checkpoint as files
+from territory.agent import load_agent
 from territory.cli import main
 from territory.errors import BadInput
-from territory.training import TrainConfig, load_agent, run
-from territory.training import checkpoint as files
+from territory.training import TrainConfig, run
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = ["--height", "32", "--width", "32", "--num-bots", "2", "--max-steps", "20", "--num-steps", "16"]

@@ -21,7 +21,8 @@ from territory.cli.play import play
 from territory.cli.profile import profile
 from territory.cli.verdict import verdict
 from territory.errors import BadInput
-from territory.training.config import HELD_OUT_SEED, TrainConfig
+from territory.training.config import TrainConfig
+from territory.world.params import HELD_OUT_SEED
 
 MOVED = {  # commands of former versions -> the study that answers now
     "league": "league",
@@ -98,8 +99,8 @@ def _train_command(args: list[str]) -> Callable[..., int]:
 
 
 def _config_of(run: str) -> TrainConfig:
-    from territory.training import checkpoint
-    from territory.training.agent import find_checkpoint
+    from territory.agent import checkpoint
+    from territory.agent.agent import find_checkpoint
 
     return TrainConfig.from_dict(checkpoint.read(find_checkpoint(run)).config)
 
@@ -137,18 +138,19 @@ def evaluate(
         export: Write the agent to this file, without training state, with the means among its results.
         bits: Export the weights in so many bits: a large network is smaller in 16, and in 8.
     """
-    from territory.training import agent as agents
-    from territory.training import evaluation, players
+    from territory.agent import agent as agents
+    from territory.agent import evaluation
+    from territory.envs import opponents as players
 
     if export is not None:
         refuse_folder(export, "export")
     policy = players.find_policy(agent)
-    habits = {"attack_threshold": attack_threshold, "views": views}
-    changed = any(habit is not None for habit in habits.values())
+    decoding = {"attack_threshold": attack_threshold, "views": views}
+    changed = any(setting is not None for setting in decoding.values())
     if not isinstance(policy, agents.Agent) and (export is not None or changed):
         raise BadInput(f"only a network can be exported, or be given a threshold or views, and {agent!r} is scripted")
     if changed:
-        policy = policy.choosing(**habits)
+        policy = policy.with_decoding(**decoding)
     size = {"height": height, "width": width, "max_steps": max_steps}
     if not as_json:
         print(f"{agent}: playing {games} games …", file=sys.stderr)

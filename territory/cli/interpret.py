@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import tyro
 
 from territory.errors import BadInput
-from territory.training.config import HELD_OUT_SEED
+from territory.world.params import HELD_OUT_SEED
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]  # --json without a --no-json
 Table = dict[str, dict[str, Any]]
@@ -38,7 +38,7 @@ def interpret(
         seed: Of the first map; the next ones follow.
         as_json: Print the tables as JSON: mean, low, high.
     """
-    from territory.training import load_agent
+    from territory.agent import load_agent
 
     player = load_agent(agent)
     tables: dict[str, Table] = {}
@@ -89,8 +89,8 @@ def _tables(
 
 def _won(player: Any, sample: Any, games: int, num_bots: int, opponents: str, seed: int) -> Table:
     """Win rates with Wilson's intervals: as trained, and with each ablation."""
+    from territory.agent import evaluate
     from territory.interpret import Interval, ablations, capture_frames, intervene
-    from territory.training import evaluate
 
     found = {}
     cases = {"as trained": {}} | ablations(capture_frames(player.model, sample.frames[:1]).attention)

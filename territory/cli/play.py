@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import tyro
 
 from territory.errors import BadInput
-from territory.training.config import HELD_OUT_SEED
+from territory.world.params import HELD_OUT_SEED
 
 if TYPE_CHECKING:
     from territory.cli.game import Game
@@ -97,7 +97,7 @@ def _begin(player: str, seed: int, map: str | None, options: dict[str, Any]) -> 
     """A game, and who decides in it: None is the keyboard."""
     from territory.cli.game import Game
     from territory.envs.common import make_world
-    from territory.training.players import find_opponents, find_policy
+    from territory.envs.opponents import find_opponents, find_policy
     from territory.world.engine import SCRIPTED
 
     policy = None if player in (YOU, *SCRIPTS) else find_policy(player)
@@ -119,7 +119,7 @@ def _reset(world: "World", seed: int) -> None:
         raise BadInput(f"seed must be 0 or more, and less than 2^64; got {seed}")
     if "torch" not in sys.modules:
         return world.reset([seed])
-    from territory.training.device import keep_threads
+    from territory.agent.device import keep_threads
 
     with keep_threads():
         world.reset([seed])

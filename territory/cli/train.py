@@ -8,11 +8,11 @@ from typing import Any
 
 from tqdm import tqdm
 
+from territory.agent.agent import find_checkpoint
+from territory.envs.opponents import is_mixture
 from territory.training import distributed
 from territory.training import run as runs
-from territory.training.agent import find_checkpoint
 from territory.training.config import TrainConfig
-from territory.training.players import is_mixture
 from territory.training.progress import Update
 from territory.training.run import Run
 

@@ -1,18 +1,46 @@
-"""The world as environments: gymnasium's, single or a native batch, and PettingZoo's, where everybody is an agent."""
+"""The world as environments: gymnasium's, single or a native batch, and PettingZoo's, where everybody is an agent.
 
-from territory.envs.common import TRAINING_SEEDS
-from territory.envs.maps import map_from_image, save_map
-from territory.envs.mixture import MixedVectorEnv
-from territory.envs.parallel import TerritoryParallelEnv
-from territory.envs.single import TerritoryEnv
-from territory.envs.vector import TerritoryVectorEnv
+The environments load on first use: who only checks the name of an opponent should not wait for Numba.
+"""
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from territory.envs.maps import map_from_image, save_map
+    from territory.envs.mixture import MixedVectorEnv, make_vector_env
+    from territory.envs.opponents import IdlePolicy, RandomPolicy, SteadyPolicy
+    from territory.envs.parallel import TerritoryParallelEnv
+    from territory.envs.single import TerritoryEnv
+    from territory.envs.vector import TerritoryVectorEnv
+
+_HOMES = {
+    "IdlePolicy": "opponents",
+    "MixedVectorEnv": "mixture",
+    "RandomPolicy": "opponents",
+    "SteadyPolicy": "opponents",
+    "TerritoryEnv": "single",
+    "TerritoryParallelEnv": "parallel",
+    "TerritoryVectorEnv": "vector",
+    "make_vector_env": "mixture",
+    "map_from_image": "maps",
+    "save_map": "maps",
+}
 __all__ = [
-    "TRAINING_SEEDS",
+    "IdlePolicy",
     "MixedVectorEnv",
+    "RandomPolicy",
+    "SteadyPolicy",
     "TerritoryEnv",
     "TerritoryParallelEnv",
     "TerritoryVectorEnv",
+    "make_vector_env",
     "map_from_image",
     "save_map",
 ]
+
+
+def __getattr__(name: str):
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"territory.envs.{_HOMES[name]}"), name)

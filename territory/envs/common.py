@@ -7,14 +7,12 @@ import numpy as np
 from gymnasium import spaces
 
 from territory.envs.maps import as_terrain
-from territory.envs.seats import Policy, as_policy, drive
+from territory.envs.opponents import Policy, as_policy, drive, find_opponents
 from territory.errors import BadInput
 from territory.world.actions import NUM_ACTIONS, NUM_BUILDS, Direction, encode
 from territory.world.layout import NUM_PLANES, NUM_STATS
 from territory.world.params import WorldParams
 from territory.world.world import AGENT, World
-
-TRAINING_SEEDS = 1_000_000  # maps drawn while training have seeds below this; held-out maps start here
 
 
 def observation_space(params: WorldParams) -> spaces.Dict:
@@ -42,7 +40,7 @@ def world_params(terrain, options: dict) -> WorldParams:
 def make_world(num_envs: int, map: Any, options: dict) -> tuple[World, Policy | None]:
     """The games of an environment and, unless its opponents are scripts, the policy that plays all of them."""
     terrain = None if map is None else as_terrain(map, options.get("height"), options.get("width"))
-    who = options.get("opponents")
+    who = find_opponents(options.get("opponents"))
     if who is None or isinstance(who, str):
         return World(num_envs, world_params(terrain, options), terrain), None
     params = world_params(terrain, {name: value for name, value in options.items() if name != "opponents"})

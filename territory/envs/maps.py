@@ -15,9 +15,9 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from territory.errors import BadInput
+from territory.files import write_whole
 from territory.world.params import SIDE_STEP
 from territory.world.picture import TERRAIN_COLOURS
-from territory.world.replay import write_whole
 from territory.world.rules import HIGHLAND, MOUNTAIN, PLAINS, WATER
 
 HEIGHTS = (64, 144, 200)  # grey levels where plains, highland and mountain begin

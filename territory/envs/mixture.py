@@ -7,8 +7,25 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import batch_space
 
+from territory.envs.opponents import find_opponents, is_mixture, kinds_of_games
 from territory.envs.vector import TerritoryVectorEnv
 from territory.errors import BadInput
+
+
+def make_vector_env(opponents: Any = "bot", num_envs: int = 1, device: Any = "cpu", **options: Any) -> VectorEnv:
+    """`TerritoryVectorEnv`; its opponents may be the name or path of a checkpoint, or a mixture of games.
+
+    ``"5xnation+50xmixed"`` plays half of the games against five nations, half against fifty mixed. ``device``: where
+    opponents that are networks run.
+    """
+    if not is_mixture(opponents):
+        return TerritoryVectorEnv(opponents=find_opponents(opponents, device), num_envs=num_envs, **options)
+    kinds = kinds_of_games(opponents)
+    if num_envs < len(kinds):
+        raise BadInput(f"{opponents!r} is {len(kinds)} kinds of games, so num_envs {num_envs} leaves one out")
+    sizes = [len(games) for games in np.array_split(range(num_envs), len(kinds))]
+    parts = zip(sizes, kinds, strict=True)
+    return MixedVectorEnv([make_vector_env(num_envs=size, device=device, **options | kind) for size, kind in parts])
 
 
 class MixedVectorEnv(VectorEnv):

@@ -7,13 +7,13 @@ from gymnasium import spaces
 from gymnasium.utils import seeding
 from pettingzoo import ParallelEnv
 
-from territory.envs.common import TRAINING_SEEDS, action_space, observation_space, world_params
+from territory.envs.common import action_space, observation_space, world_params
 from territory.envs.maps import as_terrain
 from territory.envs.window import Window
 from territory.errors import BadInput
 from territory.world.actions import NUM_ACTIONS
 from territory.world.orders import SCRIPTED
-from territory.world.params import MAX_BOTS
+from territory.world.params import HELD_OUT_SEED, MAX_BOTS
 from territory.world.picture import render_world
 from territory.world.replay import Replay
 from territory.world.world import World
@@ -79,7 +79,7 @@ class TerritoryParallelEnv(ParallelEnv):
         """Start a game on the map of `seed`, or of a random one below 1,000,000; returns observations and infos."""
         if seed is not None:
             self._random, _ = seeding.np_random(seed)
-        self.world.reset(np.array([self._random.integers(TRAINING_SEEDS) if seed is None else seed]))
+        self.world.reset(np.array([self._random.integers(HELD_OUT_SEED) if seed is None else seed]))
         self.agents = list(self.possible_agents)
         self._played.clear()
         self._show()

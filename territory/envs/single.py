@@ -6,7 +6,6 @@ import gymnasium
 import numpy as np
 
 from territory.envs.common import (
-    TRAINING_SEEDS,
     Episodes,
     action_space,
     everyones_orders,
@@ -16,6 +15,7 @@ from territory.envs.common import (
 from territory.envs.window import Window
 from territory.errors import BadInput
 from territory.world.actions import NUM_ACTIONS
+from territory.world.params import HELD_OUT_SEED
 from territory.world.picture import render_world
 from territory.world.replay import Replay
 from territory.world.world import AGENT
@@ -56,7 +56,7 @@ class TerritoryEnv(gymnasium.Env):
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
         """Start a game; returns the first observation and ``{"action_mask": ...}``."""
         super().reset(seed=seed)
-        map_seed = seed if seed is not None else int(self.np_random.integers(TRAINING_SEEDS))
+        map_seed = seed if seed is not None else int(self.np_random.integers(HELD_OUT_SEED))
         self.world.reset(np.array([map_seed]))
         self._episodes.clear(np.array([0]))
         self._played.clear()

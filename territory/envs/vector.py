@@ -7,7 +7,6 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from territory.envs.common import (
-    TRAINING_SEEDS,
     Episodes,
     action_space,
     everyones_orders,
@@ -16,6 +15,7 @@ from territory.envs.common import (
 )
 from territory.errors import BadInput
 from territory.world import rng
+from territory.world.params import HELD_OUT_SEED
 from territory.world.picture import render_world
 from territory.world.world import AGENT
 
@@ -57,7 +57,7 @@ class TerritoryVectorEnv(VectorEnv):
         if first is not None:
             seeds = first + np.arange(self.num_envs)
         elif seed is None:
-            seeds = self.np_random.integers(TRAINING_SEEDS, size=self.num_envs)
+            seeds = self.np_random.integers(HELD_OUT_SEED, size=self.num_envs)
         else:
             seeds = np.array(seed)
         if seeds.shape != (self.num_envs,) or seeds.min() < 0:
@@ -142,4 +142,4 @@ class TerritoryVectorEnv(VectorEnv):
 
 def _seed_of_game(first_seed: int, game: int) -> int:
     with np.errstate(over="ignore"):  # 64-bit mixing wraps around by design
-        return int(rng.bits(rng.stream(first_seed, rng.SEED, 0), game)) % TRAINING_SEEDS
+        return int(rng.bits(rng.stream(first_seed, rng.SEED, 0), game)) % HELD_OUT_SEED

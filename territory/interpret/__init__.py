@@ -6,8 +6,6 @@ from territory.interpret.equivariance import Equivariance, equivariance, likelie
 from territory.interpret.intervene import ablations, cell_mean, intervene, uniform, uniform_head, zero_head
 from territory.interpret.layers import MEAN, Layer, attention_maps, layers_of, overlay, spread, stat_shares
 from territory.interpret.measures import (
-    Interval,
-    bootstrap_interval,
     border_lift,
     border_mask,
     entropy,
@@ -56,6 +54,7 @@ from territory.interpret.tables import (
     untrained_like,
     with_stat,
 )
+from territory.stats import Interval, bootstrap_interval
 
 __all__ = [
     "MEAN",

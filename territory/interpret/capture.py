@@ -77,22 +77,3 @@ def _keep(record: Record, name: str):
         record[name] = output.detach().squeeze(1) if is_gate else output.detach()  # gates: (B, 1, h, w) -> (B, h, w)
 
     return hook
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """The model in evaluation mode without gradients inside the block, and as it was after it."""
-    with evaluation_mode(model), torch.inference_mode():
-        yield
-
-
-@contextmanager
-def evaluation_mode(model: nn.Module) -> Iterator[None]:
-    """Every module in evaluation mode inside the block, and each in the mode it had after it."""
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode

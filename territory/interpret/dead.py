@@ -22,8 +22,9 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from territory.errors import BadInput
-from territory.interpret.capture import evaluation_mode, removing
+from territory.interpret.capture import removing
 from territory.models.cross_attention import CrossAttention
+from territory.models.modes import evaluation_mode
 
 SAME = 1e-6  # weights that differ by less between inputs are the same
 

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from territory.errors import BadInput
-from territory.interpret.capture import evaluating
+from territory.models.modes import inference
+from territory.models.policy import split_actions
 from territory.models.symmetry import VIEWS, View
 from territory.world.actions import FIRST_WAIT, NUM_DIRECTIONS, NUM_ORDERS, Direction
 
@@ -47,9 +48,9 @@ def equivariance(model: nn.Module, maps: Tensor, stats: Tensor, masks: Tensor) -
 
 def likeliest_direction(model: nn.Module, maps: Tensor, stats: Tensor, masks: Tensor) -> Tensor:
     """The direction ``(B,)`` int64, 0 to 7 clockwise from north, that most of the probability of attacking is in."""
-    with evaluating(model):
+    with inference(model):
         logits = model(maps, stats)[0].masked_fill(~masks, -torch.inf)
-    return logits[:, :FIRST_WAIT].unflatten(1, (NUM_DIRECTIONS, -1)).logsumexp(2).argmax(1)
+    return split_actions(logits)[0].logsumexp(2).argmax(1)
 
 
 def _compare(

@@ -5,8 +5,6 @@ for the three gates of a 128x128 map), and **the attention of a tile is that of 
 over tiles, defined on coarse grids too, where nearly every cell holds a bit of border.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
 from territory.errors import BadInput
@@ -86,32 +84,3 @@ def entropy(weights: np.ndarray) -> np.ndarray:
 def total_variation(p: np.ndarray, q: np.ndarray) -> np.ndarray:
     """Distance of two distributions (..., K) in [0, 1]: the share of choices that would have to change."""
     return 0.5 * np.abs(np.asarray(p, np.float64) - q).sum(axis=-1)
-
-
-class Interval(NamedTuple):
-    """A mean and where it would likely lie in other games."""
-
-    mean: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.mean:.2f} ({self.low:.2f} to {self.high:.2f})"
-
-
-def bootstrap_interval(by_game: np.ndarray, level: float = 0.95, resamples: int = 2000, seed: int = 0) -> Interval:
-    """The mean over games, with the percentile bootstrap interval (Efron 1979) from drawing games with replacement.
-
-    One number a game: frames of one game are alike, so it is games that are drawn, not frames. Games without a
-    number (nan) are left out.
-    """
-    values = np.asarray(by_game, np.float64)
-    values = values[~np.isnan(values)]
-    if values.ndim != 1 or values.size < 2:
-        raise BadInput(f"an interval needs one number from each of two games or more, got {values.size}")
-    if not 0 < level < 1:
-        raise BadInput(f"level is a share between 0 and 1 (0.95), got {level}")
-    draws = np.random.default_rng(seed).integers(values.size, size=(resamples, values.size))
-    means = values[draws].mean(axis=1)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(values.mean()), float(low), float(high))

@@ -12,13 +12,13 @@ import torch
 from torch import nn
 
 from territory.errors import BadInput
-from territory.interpret.capture import evaluating, removing
-from territory.interpret.measures import Interval
+from territory.interpret.capture import removing
+from territory.models.modes import inference
+from territory.stats import Interval, percentile_bootstrap
 from territory.world.layout import Plane
 
 BATCH = 64
 RIDGES = tuple(10.0**power for power in range(-7, 1))  # tried on games left out of the fit; 1: as strong as the data
-RESAMPLES = 2000
 FEWEST_GAMES = 8  # to fit, to choose the penalty and to test
 
 
@@ -45,7 +45,7 @@ def features_of(model: nn.Module, layer: str, maps: np.ndarray, stats: np.ndarra
         raise BadInput(f"the network has no layer {layer!r}; there is {', '.join(name for name in modules if name)}")
     seen: list[np.ndarray] = []
     hook = modules[layer].register_forward_hook(lambda _m, _i, output: seen.append(output.flatten(1).float().numpy()))
-    with evaluating(model), removing(hook):
+    with inference(model), removing(hook):
         for start in range(0, len(maps), BATCH):
             model(torch.from_numpy(maps[start : start + BATCH]), torch.from_numpy(stats[start : start + BATCH]))
     return np.concatenate(seen)
@@ -112,9 +112,12 @@ def r2_interval(residual: np.ndarray, spread: np.ndarray, games: np.ndarray, see
     """1 - sum of residuals / sum of spreads with its bootstrap interval from drawing whole games; all (S,)."""
     names, index = np.unique(games, return_inverse=True)
     by_game = np.stack([np.bincount(index, weights) for weights in (residual, spread)])  # (2, games)
-    draws = np.random.default_rng(seed).integers(len(names), size=(RESAMPLES, len(names)))
-    sums = by_game[:, draws].sum(axis=2)  # (2, RESAMPLES)
-    low, high = np.quantile(1 - sums[0] / sums[1], [0.025, 0.975])
+
+    def r2(draws: np.ndarray) -> np.ndarray:
+        residuals, spreads = by_game[:, draws].sum(axis=2)  # (resamples,) each
+        return 1 - residuals / spreads
+
+    low, high = percentile_bootstrap(r2, len(names), seed=seed)
     return Interval(float(1 - by_game[0].sum() / by_game[1].sum()), float(low), float(high))
 
 

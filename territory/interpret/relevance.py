@@ -23,12 +23,13 @@ from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
 from territory.errors import BadInput
-from territory.interpret.capture import evaluating, evaluation_mode
 from territory.interpret.layers import attention_maps
 from territory.interpret.measures import total_variation
-from territory.interpret.replays import BATCH, capture_frames, probabilities_of, to_tensors
+from territory.interpret.replays import BATCH, capture_frames, to_tensors
 from territory.interpret.states import Baseline, own_land, planes_of, unclaimed, without
 from territory.models.blocks import ConvBlock
+from territory.models.modes import evaluation_mode, inference
+from territory.models.policy import masked_log_softmax, masked_softmax
 from territory.world.layout import NUM_PLANES
 from territory.world.replay import Frame
 
@@ -123,7 +124,7 @@ def _score(model: nn.Module) -> Callable[..., Tensor]:
 
 
 def _log_policy(model: nn.Module, planes: Tensor, stats: Tensor, masks: Tensor) -> Tensor:
-    return model(planes, stats)[0].float().masked_fill(~masks, -torch.inf).log_softmax(dim=1)
+    return masked_log_softmax(model(planes, stats)[0].float(), masks)
 
 
 Score = Callable[[np.ndarray, np.ndarray], np.ndarray]  # policies (..., 90) before and after: how far they are apart
@@ -193,9 +194,9 @@ def policy_on(
     """The policy (T, 90) of the frames with other planes or statistics; masks stay."""
     maps, known, masks = to_tensors(frames, next(model.parameters()).device, planes)
     known = known if stats is None else torch.from_numpy(stats).to(known)
-    with evaluating(model):
+    with inference(model):
         parts = zip(*(tensor.split(BATCH) for tensor in (maps, known, masks)), strict=True)
-        return np.concatenate([probabilities_of(model(m, s)[0], mask).cpu().numpy() for m, s, mask in parts])
+        return np.concatenate([masked_softmax(model(m, s)[0], mask).cpu().numpy() for m, s, mask in parts])
 
 
 def _area(shares: np.ndarray, heights: np.ndarray) -> np.ndarray:

@@ -7,7 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from territory.interpret.capture import capture, evaluating
+from territory.interpret.capture import capture
+from territory.models.modes import inference
+from territory.models.policy import masked_softmax
 from territory.world.replay import Frame, Replay
 
 BATCH = 64  # frames that go through the network together
@@ -48,7 +50,7 @@ def capture_frames(model: nn.Module, frames: Sequence[Frame]) -> ReplayRecord:
     """Run the network, in evaluation mode, on some frames: one or more, of one game or not."""
     frames = tuple(frames)
     chunks = [frames[start : start + BATCH] for start in range(0, len(frames), BATCH)]
-    with evaluating(model):
+    with inference(model):
         parts = [_run(model, chunk) for chunk in chunks]
     probabilities, values, records = zip(*parts, strict=True)
     attention = {name: np.concatenate([record[name] for record in records]) for name in records[0]}
@@ -61,7 +63,7 @@ def _run(model: nn.Module, frames: Sequence[Frame]) -> tuple[np.ndarray, np.ndar
     with capture(model) as record:
         logits, values = model(maps, stats)
     attention = {name: weights.float().cpu().numpy() for name, weights in record.items()}
-    return probabilities_of(logits, masks).cpu().numpy(), values.float().cpu().numpy(), attention
+    return masked_softmax(logits, masks).cpu().numpy(), values.float().cpu().numpy(), attention
 
 
 def to_tensors(
@@ -76,8 +78,3 @@ def to_tensors(
     )
     maps, stats, masks = (torch.from_numpy(array).to(device) for array in arrays)
     return maps, stats, masks
-
-
-def probabilities_of(logits: Tensor, masks: Tensor) -> Tensor:
-    """Softmax over the allowed actions: logits (B, 90) and masks bool (B, 90) to float32 (B, 90)."""
-    return logits.float().masked_fill(~masks, -torch.inf).softmax(dim=-1)

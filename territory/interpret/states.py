@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from territory.errors import BadInput
-from territory.interpret.measures import Interval, beside, bootstrap_interval, border_mask, to_tiles
+from territory.interpret.measures import beside, border_mask, to_tiles
+from territory.stats import Interval, bootstrap_interval
 from territory.world.actions import INTENSITIES, NUM_ACTIONS, NUM_BUILDS, Direction, encode, one_step_back
 from territory.world.layout import CITY_ENEMY, CITY_OWN, NUM_STATS, UNCLAIMED_BRIGHTNESS, Plane
 from territory.world.picture import find_fronts

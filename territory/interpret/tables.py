@@ -18,10 +18,11 @@ from territory import models
 from territory.errors import BadInput
 from territory.interpret.intervene import ablations, intervene
 from territory.interpret.layers import attention_maps, spread
-from territory.interpret.measures import Interval, lift, total_variation
+from territory.interpret.measures import lift, total_variation
 from territory.interpret.relevance import Score, log_loss, policy_on, relevance_maps, removal_curves
 from territory.interpret.replays import ReplayRecord, capture_frames
 from territory.interpret.states import REGIONS, Baseline, Region, Sample, other_game, unclaimed
+from territory.stats import Interval
 from territory.world.layout import Stat
 from territory.world.replay import Frame
 
@@ -139,9 +140,7 @@ BLIND = ("own land", "random")  # methods that never look at the network
 
 def untrained_like(model: nn.Module, seed: int) -> nn.Module:
     """A fresh network of the same kind in evaluation mode; the caller's random numbers stay where they were."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return models.build(model.name, **model.options).eval()
+    return models.build(model.name, seed=seed, **model.options).eval()
 
 
 def lift_table(model: nn.Module, sample: Sample, region: Region = REGIONS["border"]) -> Table:

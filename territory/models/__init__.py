@@ -9,6 +9,7 @@ Every model takes ``obs_map`` uint8 ``(B, 5, H, W)`` and ``obs_global`` float32 
 import inspect
 from typing import Any
 
+import torch
 from torch import nn
 
 from territory.errors import BadInput
@@ -24,8 +25,10 @@ def names() -> tuple[str, ...]:
     return tuple(_MODELS)
 
 
-def build(name: str, **options: Any) -> nn.Module:
-    """A freshly initialised model in training mode, on the CPU; ``torch.manual_seed`` decides its weights.
+def build(name: str, *, seed: int | None = None, **options: Any) -> nn.Module:
+    """A freshly initialised model in training mode, on the CPU.
+
+    ``seed`` decides its weights and leaves torch's own random state alone; without one, ``torch.manual_seed`` does.
 
     Raises BadInput for a name, an option or an option's value that does not exist.
     """
@@ -39,4 +42,8 @@ def build(name: str, **options: Any) -> nn.Module:
             f"model {name!r} has these options: {listed}; came {', '.join(unknown)}. "
             "Is the option misspelt, or meant for another model?"
         )
-    return _MODELS[name](**options)
+    if seed is None:
+        return _MODELS[name](**options)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return _MODELS[name](**options)

@@ -9,7 +9,7 @@ Welling 2016; AlphaGo's networks were asked about boards in all eight: Silver et
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from territory.world.actions import FIRST_WAIT, NUM_ACTIONS, NUM_DIRECTIONS, NUM_ORDERS
 
@@ -41,11 +41,3 @@ VIEWS = tuple(View(turns, mirrored) for turns in range(4) for mirrored in (False
 def views_of(height: int, width: int) -> tuple[View, ...]:
     """Those that keep the shape of a map: all eight of a square, four of others."""
     return VIEWS if height == width else tuple(view for view in VIEWS if view.turns % 2 == 0)
-
-
-def ask(network: nn.Module, obs_map: Tensor, obs_global: Tensor, views: tuple[View, ...]) -> tuple[Tensor, Tensor]:
-    """What a network answers about V views of a board, as of the board: logits ``(V, B, 90)`` and values ``(V, B)``."""
-    answers = [network(view.of_maps(obs_map), obs_global) for view in views]
-    places = [view.of_actions().to(obs_map.device) for view in views]
-    logits = [logits[:, seen] for (logits, _), seen in zip(answers, places, strict=True)]
-    return torch.stack(logits), torch.stack([values for _, values in answers])

@@ -1,7 +1,6 @@
 """What the profilers share: inputs to run a model on, running it with clear errors, and names for its layers."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -80,19 +79,6 @@ def loss_of(outputs: Any) -> Tensor | int:
     The number 0 where nothing has a gradient.
     """
     return sum(tensor.sum() for tensor in tensors_of(outputs) if tensor.requires_grad)
-
-
-@contextmanager
-def evaluation_mode(model: nn.Module, gradients: bool = False) -> Iterator[None]:
-    """No statistics updated inside, and no gradients unless asked for; every submodule's own mode is restored after."""
-    modes = {module: module.training for module in model.modules()}
-    try:
-        with torch.set_grad_enabled(gradients):
-            model.eval()
-            yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
 
 
 def split_path(path: str) -> tuple[str, str]:

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from territory.errors import BadInput
-from territory.profiling.inputs import Inputs, device_of, evaluation_mode, loss_of, prepare, run, tensors_of
+from territory.models.modes import evaluation_mode
+from territory.profiling.inputs import Inputs, device_of, loss_of, prepare, run, tensors_of
 
 MODES = ("forward", "train")
 Clock = Callable[[], float]
@@ -105,7 +106,7 @@ def make_call(
 
 
 def _forward(model: nn.Module, inputs: tuple[Any, ...]) -> None:
-    with evaluation_mode(model):
+    with evaluation_mode(model, gradients=False):
         run(model, inputs)
 
 

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from territory.errors import BadInput
 from territory.models.cross_attention import AttentionWeights
-from territory.profiling.inputs import Inputs, device_of, evaluation_mode, loss_of, prepare, run, split_path, tensors_of
+from territory.models.modes import evaluation_mode
+from territory.profiling.inputs import Inputs, device_of, loss_of, prepare, run, split_path, tensors_of
 from territory.profiling.latency import MODES, Clock
 
 # Whose time goes to the module around them: a Sequential does nothing itself, and hooked attention weights would make
@@ -80,7 +81,7 @@ def time_table(
 
 
 def _forward(model: nn.Module, inputs: tuple[Any, ...], watch: _Stopwatch) -> tuple[dict, dict]:
-    with evaluation_mode(model), _watched(model, watch):
+    with evaluation_mode(model, gradients=False), _watched(model, watch):
         watch.take()
         run(model, inputs)
         return watch.take(), {}

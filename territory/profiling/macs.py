@@ -17,7 +17,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from territory.models.cross_attention import CrossAttention
-from territory.profiling.inputs import Inputs, evaluation_mode, loss_of, prepare, run, split_path
+from territory.models.modes import evaluation_mode
+from territory.profiling.inputs import Inputs, loss_of, prepare, run, split_path
 
 OTHER = "(other)"
 

@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakIdKeyDictionary
 
 from territory.errors import BadInput
+from territory.models.modes import training_mode
 from territory.profiling.inputs import Inputs, device_of, prepare, run, tensors_of
 from territory.profiling.latency import MODES, make_call
 
@@ -67,14 +68,9 @@ def _kept_for_backward(model: nn.Module, inputs: tuple[Any, ...]) -> dict[str, i
 
     buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
     own |= {buffer.untyped_storage().data_ptr() for buffer in buffers.values()}
-    modes = {module: module.training for module in model.modules()}
-    with _tracked(model, active), saved_tensors_hooks(pack, lambda tensor: tensor), torch.enable_grad():
-        try:
-            model.train()
-            run(lambda *args: functional_call(model, buffers, args), inputs)
-        finally:
-            for module, mode in modes.items():
-                module.training = mode
+    recording = saved_tensors_hooks(pack, lambda tensor: tensor)
+    with _tracked(model, active), recording, torch.enable_grad(), training_mode(model):
+        run(lambda *args: functional_call(model, buffers, args), inputs)
     return kept
 
 

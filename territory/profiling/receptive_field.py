@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from territory.errors import BadInput
-from territory.profiling.inputs import Inputs, evaluation_mode, prepare, run, split_path
+from territory.models.modes import evaluation_mode
+from territory.profiling.inputs import Inputs, prepare, run, split_path
 
 _WINDOWS = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
 Pair = tuple[int, int]
@@ -50,7 +51,7 @@ def field_table(model: nn.Module, inputs: Inputs = None) -> list[FieldRecord]:
         return add
 
     tensors = prepare(model, inputs)
-    with evaluation_mode(model), ExitStack() as stack:
+    with evaluation_mode(model, gradients=False), ExitStack() as stack:
         for path, module in model.named_modules():
             if isinstance(module, _WINDOWS):
                 stack.callback(module.register_forward_hook(hook(path)).remove)

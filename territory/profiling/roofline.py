@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from territory.errors import BadInput
-from territory.profiling.inputs import Inputs, device_of, evaluation_mode, prepare, run, split_path, tensors_of
+from territory.models.modes import evaluation_mode
+from territory.profiling.inputs import Inputs, device_of, prepare, run, split_path, tensors_of
 from territory.profiling.latency import Clock
 from territory.profiling.layer_times import time_table, waiting_clock
 from territory.profiling.macs import macs_table
@@ -104,7 +105,7 @@ def _bytes_by_layer(model: nn.Module, inputs: Inputs) -> dict[tuple[str, str], i
         return add
 
     tensors = prepare(model, inputs)
-    with evaluation_mode(model), ExitStack() as stack:
+    with evaluation_mode(model, gradients=False), ExitStack() as stack:
         for path, module in model.named_modules():
             stack.callback(module.register_forward_hook(hook(path)).remove)
         run(model, tensors)

@@ -1,33 +1,37 @@
 """Proximal policy optimisation of our own: its parts are small pure functions, its loop reads top to bottom.
 
-``config`` what a run is trained with · ``rollout`` what was seen · ``advantages`` and ``losses`` the mathematics ·
-``ppo`` the loop · ``checkpoint`` the files · ``run`` the folder of a run · ``agent`` and ``evaluation`` what comes out.
+``config`` what a run is trained with · ``rollout`` what was seen · ``losses`` the mathematics · ``ppo`` the loop ·
+``run`` the folder of a run · ``live`` training in the background. What comes out is an agent: `territory.agent`.
 
 The names below load on first use: the command line reads configurations without waiting for torch.
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-_NAMES = {
-    "Agent": "agent",
-    "EvaluationResult": "evaluation",
-    "IdlePolicy": "policies",
-    "SteadyPolicy": "policies",
-    "PPO": "ppo",
-    "RandomPolicy": "policies",
-    "TrainConfig": "config",
-    "Update": "progress",
-    "evaluate": "evaluation",
-    "iterate": "ppo",
-    "load_agent": "agent",
-    "save_agent": "agent",
-    "train": "ppo",
-    "wilson": "evaluation",
+if TYPE_CHECKING:
+    from territory.training.config import TrainConfig
+    from territory.training.ppo import PPO, iterate, train
+    from territory.training.progress import Update
+
+_HOMES = {"PPO": "ppo", "TrainConfig": "config", "Update": "progress", "iterate": "ppo", "train": "ppo"}
+_MOVED = {
+    "Agent": "territory.agent.Agent",
+    "EvaluationResult": "territory.agent.EvaluationResult",
+    "IdlePolicy": "territory.envs.IdlePolicy",
+    "RandomPolicy": "territory.envs.RandomPolicy",
+    "SteadyPolicy": "territory.envs.SteadyPolicy",
+    "evaluate": "territory.evaluate",
+    "load_agent": "territory.load_agent",
+    "save_agent": "territory.save_agent",
+    "wilson": "territory.stats.wilson",
 }
-__all__ = list(_NAMES)
+__all__ = ["PPO", "TrainConfig", "Update", "iterate", "train"]
 
 
 def __getattr__(name: str):
-    if name in _NAMES:
-        return getattr(import_module(f"territory.training.{_NAMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in _MOVED:
+        raise AttributeError(f"territory.training.{name} is now {_MOVED[name]}")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"territory.training.{_HOMES[name]}"), name)

@@ -8,11 +8,12 @@ import torch
 from torch import nn
 
 from territory import models
+from territory.agent.agent import load_agent
+from territory.agent.device import pick_device
+from territory.envs.mixture import make_vector_env
+from territory.envs.opponents import is_mixture, kinds_of_games
 from territory.errors import BadInput
-from territory.training.agent import load_agent
 from territory.training.config import TrainConfig
-from territory.training.device import pick_device
-from territory.training.players import is_mixture, kinds_of_games, make_vector_env
 
 NORM_MODELS = ("attention", "tokens")  # those whose normalisation is a choice
 
@@ -60,9 +61,7 @@ def make_model(config: TrainConfig) -> nn.Module:
     """
     if config.init is not None:
         return _start_of(config)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        return models.build(config.model, **model_options(config))
+    return models.build(config.model, seed=config.seed, **model_options(config))
 
 
 def compile_in_place(model: nn.Module, ask: Callable[[], object]) -> None:

@@ -1,6 +1,6 @@
 """What a run is trained with: every hyperparameter, its meaning under it, impossible combinations refused.
 
-Needs no torch, so that the command line can show its help at once.
+Opens no file and needs no torch: it checks words, and whoever builds the games opens what they name.
 """
 
 from dataclasses import asdict, dataclass, fields
@@ -8,15 +8,14 @@ from typing import Annotated, Any, Literal, get_args
 
 import tyro
 
+from territory.envs.opponents import is_mixture, kinds_of_games
 from territory.errors import BadInput
-from territory.training.policies import RandomPolicy
-from territory.world.params import OPPONENTS, WorldParams
+from territory.world.params import HELD_OUT_SEED, OPPONENTS, WorldParams
 
 Norm = Literal["group", "batch"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["fp32", "bf16"]
 FIXED_SIZE_MODEL, FIXED_SIZE = "baseline", (128, 128)  # the only network tied to one map size
-HELD_OUT_SEED = 1_000_000  # map seeds from here on are never trained on
 MAX_SEED = 900_000  # leaves room for the seeds of every environment below the held-out range
 
 
@@ -149,20 +148,25 @@ class TrainConfig:
         return cls(**values)
 
 
-def _kinds_of_games(config: TrainConfig) -> list[dict[str, Any]]:
-    """Opponents of each kind of game; scripts stand for agents, whose seats they take as far as the map goes.
+def config_of(agent: Any, **changes: Any) -> TrainConfig:
+    """How an agent was trained, with ``changes``: whom it met then may be gone, and none of its files is opened.
 
-    Refuses who can't be found, and dice outside the run.
+    Raises:
+        BadInput: its file doesn't say so, and there is no telling what it plays.
     """
-    if config.opponents in OPPONENTS:
-        return [{"opponents": config.opponents}]
-    from territory.training import players  # needs torch where they are a network
+    if not agent.config:
+        raise BadInput("the agent's file doesn't say how it was trained, so there is no telling what it plays")
+    return TrainConfig.from_dict(agent.config | changes)
 
-    mixed = players.is_mixture(config.opponents)
-    kinds = players.kinds_of_games(config.opponents) if mixed else [{"opponents": config.opponents}]
-    for kind in kinds:
-        if isinstance(players.find_opponents(kind["opponents"]), RandomPolicy):
-            raise BadInput("opponents 'random' throw dice that no checkpoint keeps, so no run could go on exactly")
+
+def _kinds_of_games(config: TrainConfig) -> list[dict[str, Any]]:
+    """Number and name of the opponents in each kind of game; a script stands for agents, as far as the map goes."""
+    if not isinstance(config.opponents, str) or not config.opponents:
+        raise BadInput(f"opponents must be a name (see train --help), got {config.opponents!r}")
+    mixed = is_mixture(config.opponents)
+    kinds = kinds_of_games(config.opponents) if mixed else [{"opponents": config.opponents}]
+    if any(kind["opponents"] == "random" for kind in kinds):
+        raise BadInput("opponents 'random' draw numbers that no checkpoint keeps, so no run could go on exactly")
     return [kind if kind["opponents"] in OPPONENTS else kind | {"opponents": OPPONENTS[0]} for kind in kinds]
 
 

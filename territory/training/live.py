@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from territory.agent.agent import Agent
+from territory.agent.device import keep_threads
 from territory.errors import BadInput
-from territory.training.agent import Agent
 from territory.training.build import make_watched_env
-from territory.training.config import HELD_OUT_SEED
-from territory.training.device import keep_threads
 from territory.training.ppo import PPO
 from territory.training.progress import Update
 from territory.training.run import Run
+from territory.world.params import HELD_OUT_SEED
 
 RATE_WINDOW = 10  # updates that the rate is taken over
 RESTING = ("ready", "paused", "stopped", "reached", "finished", "failed")  # no step is played in these

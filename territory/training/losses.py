@@ -7,11 +7,6 @@ import torch
 from torch import Tensor
 
 
-def masked_log_softmax(logits: Tensor, mask: Tensor) -> Tensor:
-    """Log-probabilities ``(B, A)`` over the allowed actions; minus infinity, so probability exactly 0, elsewhere."""
-    return logits.masked_fill(~mask, -torch.inf).log_softmax(dim=-1)
-
-
 def entropy(log_probs: Tensor) -> Tensor:
     """Entropy ``(B,)`` in nats of log-probabilities ``(B, A)``; impossible actions add nothing, nor any gradient."""
     # 0 * log 0 is 0 in the limit but NaN in floats, so the infinities are replaced before the product.
@@ -22,11 +17,6 @@ def kl_divergence(wanted: Tensor, log_probs: Tensor) -> Tensor:
     """What choices of the ``wanted`` policy surprise one who expects the other, ``(B,)`` in nats; both ``(B, A)``."""
     surprise = (wanted - log_probs).masked_fill(wanted == -torch.inf, 0.0)  # infinity less infinity where masked
     return (wanted.exp() * surprise).sum(dim=-1)
-
-
-def chosen(log_probs: Tensor, actions: Tensor) -> Tensor:
-    """Log-probability ``(B,)`` of each row's action ``(B,)`` int64."""
-    return log_probs.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
 
 
 def normalized(advantages: Tensor, among: Tensor) -> Tensor:

@@ -17,14 +17,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from territory.agent.agent import Agent
+from territory.agent.device import keep_threads, pick_device
 from territory.errors import BadInput
+from territory.models.policy import act, log_prob_of, masked_log_softmax
 from territory.models.symmetry import VIEWS, View, views_of
 from territory.training import distributed, losses
-from territory.training.agent import Agent
 from territory.training.build import compile_in_place, make_envs, make_model, memory_layout
 from territory.training.config import TrainConfig
-from territory.training.device import keep_threads, pick_device
-from territory.training.policy import decide
 from territory.training.progress import EpisodeWindow, Update, finished
 from territory.training.rollout import Minibatch, Rollout
 
@@ -89,7 +89,7 @@ class PPO:
         rollout, config, ended = self.rollout, self.config, []
         for step in range(config.num_steps):
             seen = rollout.see(step, self.obs, self.mask)
-            decision = decide(self.forward, *seen, generator=self.generator, team=self.team)
+            decision = act(self.forward, *seen, self.generator, local=(self.team.rank, self.team.size))
             rollout.decide(step, decision)
             self.obs, rewards, terminated, truncated, info = self.envs.step(decision.actions.cpu().numpy())
             self.mask = info["action_mask"]
@@ -119,8 +119,8 @@ class PPO:
         """The loss of a minibatch, its advantages normalised before, and the terms it is made of."""
         config = self.config
         logits, values = self.forward(batch.maps, batch.globals)
-        log_probs = losses.masked_log_softmax(logits, batch.masks)
-        log_ratio = losses.chosen(log_probs, batch.actions) - batch.log_probs
+        log_probs = masked_log_softmax(logits, batch.masks)
+        log_ratio = log_prob_of(log_probs, batch.actions) - batch.log_probs
         ratio = log_ratio.exp()
         policy_loss = losses.policy_loss(ratio, batch.advantages, config.clip_coef)
         value_loss = losses.value_loss(values, batch.returns)

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from territory.models.policy import Decision
 from territory.models.symmetry import View
 from territory.training.advantages import gae
-from territory.training.policy import Decision
 
 
 @dataclass

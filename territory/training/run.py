@@ -21,11 +21,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from territory.agent import checkpoint as files
+from territory.agent.checkpoint import Checkpoint
+from territory.envs.opponents import is_mixture
 from territory.errors import BadInput
-from territory.training import checkpoint as files
-from territory.training.checkpoint import Checkpoint
+from territory.files import move, write_atomically
 from territory.training.config import TrainConfig
-from territory.training.players import is_mixture
 from territory.training.ppo import PPO
 from territory.training.progress import Update
 
@@ -112,7 +113,7 @@ class Run:
     def write_config(self) -> None:
         """Write what the run is trained with, for people and other programs: `resume` reads the checkpoint."""
         text = json.dumps(self.ppo.config.as_dict(), indent=1)
-        files.write_atomically(self.folder / "config.json", text.encode())
+        write_atomically(self.folder / "config.json", text.encode())
 
     def _board(self) -> AbstractContextManager[Any]:
         """TensorBoard's writer, in the process that writes."""
@@ -146,7 +147,7 @@ def start(config: TrainConfig, envs: Any = None) -> Run:
         run.write_config()
     run.save()
     if run.writes:
-        files.move(run.folder, folder)
+        move(run.folder, folder)
     run.folder = folder
     return run
 
@@ -243,4 +244,4 @@ def _forget_after(log: Path, update: int) -> None:
     if log.exists():
         lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
         # A line that was cut off by a kill is among the last ones, so counting is enough.
-        files.write_atomically(log, "".join(lines[:update]).encode())
+        write_atomically(log, "".join(lines[:update]).encode())

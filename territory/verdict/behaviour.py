@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from territory.agent.states import SampledStates
 from territory.interpret import (
     Interval,
     attention_modules,
@@ -16,7 +17,6 @@ from territory.interpret import (
     probe,
     total_variation,
 )
-from territory.training.recorded import Moments
 from territory.verdict import rules
 from territory.verdict.evidence import Evidence, untrained
 from territory.verdict.ledger import Finding, claims_of
@@ -26,7 +26,7 @@ claim = claims_of("behaviour")
 SEEDS = range(3)  # of untrained networks
 
 
-def gates_of(model: nn.Module, games: Moments) -> dict[str, np.ndarray]:
+def gates_of(model: nn.Module, games: SampledStates) -> dict[str, np.ndarray]:
     """Gates (S, h, w) of a network in some moments, by name."""
     parts: dict[str, list[np.ndarray]] = {}
     model.eval()
@@ -39,17 +39,17 @@ def gates_of(model: nn.Module, games: Moments) -> dict[str, np.ndarray]:
     return {name: np.concatenate(chunks) for name, chunks in parts.items()}
 
 
-def lifts(gates: dict[str, np.ndarray], games: Moments, mask: np.ndarray) -> dict[str, Interval]:
+def lifts(gates: dict[str, np.ndarray], games: SampledStates, mask: np.ndarray) -> dict[str, Interval]:
     """By gate (S, h, w): mean attention on the mask bool (S, H, W) over elsewhere, 95 % interval over games."""
     return {name: bootstrap_interval(_by_game(lift(seen, mask), games)) for name, seen in gates.items()}
 
 
-def _by_game(values: np.ndarray, games: Moments) -> np.ndarray:
+def _by_game(values: np.ndarray, games: SampledStates) -> np.ndarray:
     known = ~np.isnan(values)
     return np.array([values[known & (games.games == game)].mean() for game in np.unique(games.games[known])])
 
 
-def _untrained_gates(games: Moments) -> list[dict[str, np.ndarray]]:
+def _untrained_gates(games: SampledStates) -> list[dict[str, np.ndarray]]:
     return [gates_of(untrained("attention", seed, norm="group"), games) for seed in SEEDS]
 
 

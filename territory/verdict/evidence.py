@@ -9,20 +9,20 @@ import torch
 from torch import nn
 
 from territory import models
+from territory.agent import Agent, load_agent
+from territory.agent.states import SampledStates, sample_states
 from territory.data import load_study
-from territory.training import Agent, SteadyPolicy, TrainConfig, load_agent
-from territory.training.config import HELD_OUT_SEED
-from territory.training.recorded import Moments, watch_games
+from territory.envs.opponents import SteadyPolicy
+from territory.training import TrainConfig
 from territory.world.layout import Stat
+from territory.world.params import HELD_OUT_SEED
 
 Runs = list[dict[str, Any]]
 
 
 def untrained(name: str, seed: int = 0, **options: object) -> nn.Module:
     """A fresh network in evaluation mode; the caller's random numbers stay where they were."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return models.build(name, **options).eval()
+    return models.build(name, seed=seed, **options).eval()
 
 
 class Evidence:
@@ -64,15 +64,15 @@ class Evidence:
         return load_agent("attention")
 
     @cached_property
-    def steady(self) -> Moments:
+    def steady(self) -> SampledStates:
         """Moments of a scripted player's games on 128 x 128 maps, which both networks take."""
-        return watch_games(SteadyPolicy(), self.moments, every=12, seed=5000, num_bots=1)
+        return sample_states(SteadyPolicy(), self.moments, every=12, seed=5000, num_bots=1)
 
     @cached_property
-    def surrounded(self) -> Moments:
+    def surrounded(self) -> SampledStates:
         """Moments of the agent's own games on held-out maps in which enemies are on most of its border."""
         world = TrainConfig.from_dict(self.agent.config).world() | {"num_bots": 5}
-        seen = watch_games(self.agent, self.moments, every=4, seed=HELD_OUT_SEED, **world)
+        seen = sample_states(self.agent, self.moments, every=4, seed=HELD_OUT_SEED, **world)
         return seen.where(seen.stats[:, Stat.BORDER_ENEMY_SHARE] > 0.5)
 
     def boards(self, count: int = 64) -> tuple[torch.Tensor, torch.Tensor]:

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from territory.errors import BadInput
 from territory.interpret import Curves
-from territory.training.seeds import interquartile_mean, seed_interval
+from territory.stats import interquartile_mean, seed_interval
 from territory.viz import style
 from territory.world.layout import Stat
 

@@ -9,8 +9,9 @@ import numpy as np
 from PIL import Image
 
 from territory.errors import BadInput
+from territory.files import write_whole
 from territory.viz.board import board_picture
-from territory.world.replay import Replay, write_whole
+from territory.world.replay import Replay
 
 FILMS = (".gif", ".mp4")
 

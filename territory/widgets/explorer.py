@@ -10,9 +10,9 @@ import traitlets
 from torch import nn
 
 from territory import viz
+from territory.agent.agent import Agent
 from territory.errors import BadInput
 from territory.interpret import MEAN, ReplayRecord, capture_frames, imagine, layers_of, overlay, total_variation
-from territory.training.agent import Agent
 from territory.widgets.static import LeavesPicture, joined, standalone_page
 from territory.world.actions import INTENSITIES, NUM_ACTIONS, describe
 from territory.world.layout import Stat

@@ -15,7 +15,7 @@ import traitlets
 from IPython.display import publish_display_data
 
 from territory import viz
-from territory.training.agent import Agent
+from territory.agent.agent import Agent
 from territory.training.live import RESTING, LiveTraining, WatchedGame
 from territory.training.ppo import PPO
 from territory.training.progress import Update

@@ -8,6 +8,7 @@ import numpy as np
 from territory.errors import BadInput
 from territory.world.actions import OFFSETS
 
+HELD_OUT_SEED = 1_000_000  # maps drawn while training have seeds below this; those of evaluation begin here
 OPPONENTS = ("bot", "nation", "mixed")
 MAX_BOTS = 50
 SIDE_STEP = 32  # map sides are multiples of this: the networks shrink a map 32-fold

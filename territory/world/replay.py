@@ -7,7 +7,6 @@ import zipfile
 import zlib
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from territory.errors import BadInput
+from territory.files import write_whole
 from territory.world.actions import NUM_ACTIONS
 from territory.world.engine import SCRIPTED
 from territory.world.params import WorldParams
@@ -125,19 +125,6 @@ class Replay:
         kinds = header["kinds"] and tuple(header["kinds"])
         params = WorldParams(**header["params"])
         return cls(params, int(header["seed"]), actions, arrays.get("terrain"), str(header["digest"]), kinds)
-
-
-@contextmanager
-def write_whole(path: str | os.PathLike) -> Iterator[Path]:
-    """A path to write to, in `path`'s folder; it becomes `path` at the end, or vanishes if there is an error."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
-        yield unfinished
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def record(policy, params: WorldParams, seed: int, terrain: np.ndarray | None = None) -> Replay:

@@ -4,10 +4,12 @@ import gymnasium
 import numpy as np
 import pytest
 
+from territory.agent.evaluation import play
 from territory.envs import MixedVectorEnv, TerritoryVectorEnv
+from territory.envs import opponents as players
+from territory.envs.opponents import RandomPolicy, SteadyPolicy
 from territory.errors import BadInput
-from territory.training import PPO, RandomPolicy, SteadyPolicy, TrainConfig, players, run
-from territory.training.evaluation import play
+from territory.training import PPO, TrainConfig, run
 from territory.training.live import WatchedGame
 
 SMALL = {"height": 32, "width": 32, "max_steps": 12}

@@ -7,8 +7,9 @@ from builders import WAIT
 from gymnasium.utils.env_checker import check_env
 
 import territory
-from territory.envs.seats import AT_ONCE, as_policy, drive
-from territory.training import IdlePolicy, RandomPolicy, SteadyPolicy, TrainConfig, evaluate, load_agent, run
+from territory.agent import evaluate, load_agent
+from territory.envs.opponents import AT_ONCE, IdlePolicy, RandomPolicy, SteadyPolicy, as_policy, drive
+from territory.training import TrainConfig, run
 from territory.world import World, WorldParams
 from territory.world.actions import Direction, encode
 
@@ -75,20 +76,20 @@ def test_the_dead_are_not_asked_and_games_not_played_are_left_alone():
 
 
 def test_many_games_are_asked_in_parts_of_bounded_size(monkeypatch):
-    monkeypatch.setattr("territory.envs.seats.AT_ONCE", 8)
+    monkeypatch.setattr("territory.envs.opponents.AT_ONCE", 8)
     world, spy, whole = World(3, WorldParams(**SMALL | {"num_bots": 5}), kinds=["human"] * 6), Spy(), Spy()
     world.reset(np.arange(3))
     orders, expected = world.orders(np.full(3, WAIT)), world.orders(np.full(3, WAIT))
     drive(world, spy, range(2, 7), orders)
     assert [len(masks) for _, masks in spy.seen] == [6, 6, 3]
-    monkeypatch.setattr("territory.envs.seats.AT_ONCE", AT_ONCE)
+    monkeypatch.setattr("territory.envs.opponents.AT_ONCE", AT_ONCE)
     drive(world, whole, range(2, 7), expected)
     assert len(whole.seen) == 1 and np.array_equal(orders, expected)
 
 
 def test_a_checkpoints_name_its_path_and_the_agent_itself_are_the_same_opponent():
     agent = load_agent("attention")
-    path = territory.training.agent.find_checkpoint("attention")
+    path = territory.agent.agent.find_checkpoint("attention")
     played = []
     for who in ("attention", str(path), path, agent):
         envs = gymnasium.make_vec("Territory-v0", num_envs=2, opponents=who, **SMALL)
@@ -156,7 +157,7 @@ def test_evaluation_against_an_agent_says_so_and_finds_equals_equal():
     named, given = (evaluate(SteadyPolicy(), opponents=who, **world) for who in ("steady", SteadyPolicy()))
     assert (named.opponents, given.opponents) == ("steady", "SteadyPolicy")
     assert named.land_shares == given.land_shares
-    path = territory.training.agent.find_checkpoint("attention")
+    path = territory.agent.agent.find_checkpoint("attention")
     by_path = evaluate(path, opponents=path, **world | {"games": 1})
     assert by_path.opponents == str(path) and by_path.as_dict()["opponents"] == str(path)
     idle = evaluate(SteadyPolicy(), opponents=IdlePolicy(), **world)

@@ -6,7 +6,8 @@ import torch
 from builders import board
 
 from territory.models import build
-from territory.models.symmetry import VIEWS, ask, views_of
+from territory.models.policy import forward_views
+from territory.models.symmetry import VIEWS, views_of
 from territory.world.actions import NUM_ACTIONS, Direction, encode
 
 
@@ -47,11 +48,11 @@ def test_the_mean_over_the_views_is_the_same_whichever_way_the_board_lies(name):
     network = build(name).eval()
     maps = torch.randint(0, 256, (2, 5, 64, 64), dtype=torch.uint8)
     stats = torch.rand(2, 16)
-    logits, values = ask(network, maps, stats, VIEWS)
+    logits, values = forward_views(network, maps, stats, VIEWS)
     torch.testing.assert_close(logits[0], network(maps, stats)[0])
     assert logits.std(0).max() > 1e-4  # one view alone is not indifferent
     for view in VIEWS:
-        seen, seen_values = ask(network, view.of_maps(maps), stats, VIEWS)
+        seen, seen_values = forward_views(network, view.of_maps(maps), stats, VIEWS)
         torch.testing.assert_close(seen.mean(0)[:, view.of_actions()], logits.mean(0))
         torch.testing.assert_close(seen_values.mean(0), values.mean(0))
 

@@ -9,10 +9,10 @@ import torch
 from studies.aim import aim, aim_error, aim_gain, decided, redirected
 from studies.distillation import answers, distil
 from territory import models
+from territory.agent.states import sample_states
+from territory.envs.opponents import RandomPolicy
 from territory.errors import BadInput
-from territory.training import RandomPolicy
-from territory.training.losses import masked_log_softmax
-from territory.training.recorded import watch_games
+from territory.models.policy import masked_log_softmax
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_a_favourite_direction_is_unlearned_from_ones_own_eight_views():
     network = models.build("tokens")
     with torch.no_grad():
         network.actor[-1].bias[10:20] += 2.0
-    moments = watch_games(RandomPolicy(), 256, every=2, height=64, width=64, num_bots=4, max_steps=40)
+    moments = sample_states(RandomPolicy(), 256, every=2, height=64, width=64, num_bots=4, max_steps=40)
     student = copy.deepcopy(network)
     for _ in distil(student, network, moments, epochs=30, views=8, power=1.5):
         pass
@@ -77,7 +77,7 @@ def test_a_favourite_direction_is_unlearned_from_ones_own_eight_views():
 
 
 def test_a_power_below_one_is_refused():
-    moments = watch_games(RandomPolicy(), 64, height=64, width=64, num_bots=2, max_steps=20)
+    moments = sample_states(RandomPolicy(), 64, height=64, width=64, num_bots=2, max_steps=20)
     with pytest.raises(BadInput, match="power at least 1"):
         next(distil(models.build("tokens"), models.build("tokens"), moments, epochs=1, power=0.5))
 

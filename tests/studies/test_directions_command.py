@@ -10,8 +10,10 @@ import torch
 from studies import command, directions, rollouts
 from studies.rollouts import Branches
 from territory import models
-from territory.training import Agent, SteadyPolicy, TrainConfig, load_agent, save_agent
-from territory.training.recorded import watch_games
+from territory.agent import Agent, Decoding, load_agent, save_agent
+from territory.agent.states import sample_states
+from territory.envs.opponents import SteadyPolicy
+from territory.training import TrainConfig
 
 WORLD = {"height": 32, "width": 32, "num_bots": 2, "max_steps": 30}
 
@@ -29,7 +31,7 @@ def player(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)
     config = TrainConfig(model="tokens", **WORLD)
-    save_agent(Agent(models.build("tokens"), config.as_dict(), attack_threshold=0.05), "player.safetensors")
+    save_agent(Agent(models.build("tokens"), config.as_dict(), decoding=Decoding(0.05)), "player.safetensors")
     return "player.safetensors"
 
 
@@ -45,7 +47,7 @@ def test_branches_are_kept_and_an_agent_learns_from_several_files(player, capsys
     assert f"{len(one) + len(two):,} moments" in printed
     assert len(re.findall(r"epoch \d: [+-]0\.\d\d\d ", printed)) == 3
     old, new = load_agent(player), load_agent("aimed.safetensors")
-    assert (new.config, new.attack_threshold) == (old.config, old.attack_threshold)
+    assert (new.config, new.decoding) == (old.config, old.decoding)
     changed = [not torch.equal(a, b) for a, b in zip(old.model.parameters(), new.model.parameters(), strict=True)]
     assert any(changed)
 
@@ -67,7 +69,7 @@ def test_the_directions_are_those_of_as_many_views_as_play(player, monkeypatch, 
         return measure(model, kept)
 
     monkeypatch.setattr(rollouts, "directions", noted)
-    save_agent(load_agent(player).choosing(views=8), "eight.safetensors")
+    save_agent(load_agent(player).with_decoding(views=8), "eight.safetensors")
     assert call("rollouts eight.safetensors --out one.npz --moments 32 --horizon 1") == 0
     assert asked == [8]
 
@@ -120,8 +122,8 @@ def test_a_crash_loses_only_what_came_since_the_last_save(player, monkeypatch):
 def test_bad_input_is_one_line(player, capsys, tmp_path, flags, message):
     (tmp_path / "notes.npz").write_text("what I wanted to remember")
     save_agent(Agent(models.build("tokens")), "unknown.safetensors")
-    save_agent(load_agent("player.safetensors").choosing(views=8), "eight.safetensors")
-    waits = watch_games(SteadyPolicy(), 8, 1, 0, **WORLD)
+    save_agent(load_agent("player.safetensors").with_decoding(views=8), "eight.safetensors")
+    waits = sample_states(SteadyPolicy(), 8, 1, 0, **WORLD)
     Branches(waits, np.full((8, 8), np.nan, np.float32)).save("waits.npz")
     assert call(flags) == 2
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("studies: ")]

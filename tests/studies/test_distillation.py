@@ -10,10 +10,12 @@ import torch
 from studies import command, distillation
 from studies.distillation import distil, distil_agent, flags_of, make_student, new_config, saved_line, steps_to, teach
 from territory import models
+from territory.agent import Agent, load_agent, save_agent
+from territory.agent.states import sample_states
 from territory.cli import main
+from territory.envs.opponents import RandomPolicy
 from territory.errors import BadInput
-from territory.training import PPO, Agent, RandomPolicy, TrainConfig, load_agent, run, save_agent
-from territory.training.recorded import Moments, watch_games
+from territory.training import PPO, TrainConfig, run
 from territory.verdict.migration import carry_over
 
 SMALL = TrainConfig(
@@ -39,7 +41,7 @@ def teacher():
 
 @pytest.fixture(scope="module")
 def moments():
-    return watch_games(RandomPolicy(), 192, every=2, height=64, width=64, num_bots=2, max_steps=20)
+    return sample_states(RandomPolicy(), 192, every=2, height=64, width=64, num_bots=2, max_steps=20)
 
 
 def test_what_a_baseline_can_give_to_the_redesign_by_name_and_shape():
@@ -98,7 +100,7 @@ def test_moments_are_kept_at_a_pace_with_their_games(moments):
     assert (len(moments), moments.maps.shape[1:], moments.stats.shape) == (192, (5, 64, 64), (192, 16))
     assert moments.masks.any(axis=1).all()
     assert len(np.unique(moments.games)) == 32
-    long = watch_games(RandomPolicy(), 192, every=10, height=64, width=64, num_bots=2, max_steps=20)
+    long = sample_states(RandomPolicy(), 192, every=10, height=64, width=64, num_bots=2, max_steps=20)
     assert len(np.unique(long.games)) >= 64  # games of 20 steps, seen twice each
 
 
@@ -118,9 +120,9 @@ def test_first_the_old_agent_plays_and_then_the_new_one_on_other_maps(teacher, m
 
     def watch(policy, moments, every, seed, **world):
         played.append((isinstance(policy, Agent) and policy.model, seed))
-        return watch_games(policy, moments, every, seed, **world)
+        return sample_states(policy, moments, every, seed, **world)
 
-    monkeypatch.setattr(distillation, "watch_games", watch)
+    monkeypatch.setattr(distillation, "sample_states", watch)
     student = _network(norm="batch", seed=9)
     told = list(teach(student, teacher, SMALL, moments=128, rounds=2, epochs=1))
     assert [(each.moments, each.epoch) for each in told] == [(64, 0), (64, 1), (128, 0), (128, 1)]
@@ -133,8 +135,8 @@ def test_rounds_without_a_moment_are_refused(teacher):
 
 
 def test_moments_are_those_of_the_seed(moments):
-    again = watch_games(RandomPolicy(), 192, every=2, height=64, width=64, num_bots=2, max_steps=20)
-    assert all(np.array_equal(getattr(again, f.name), getattr(moments, f.name)) for f in dataclasses.fields(Moments))
+    again = sample_states(RandomPolicy(), 192, every=2, height=64, width=64, num_bots=2, max_steps=20)
+    assert all(np.array_equal(getattr(again, f.name), getattr(moments, f.name)) for f in dataclasses.fields(moments))
 
 
 def test_the_command_writes_an_agent_from_which_a_run_starts_and_goes_on(teacher, tmp_path, monkeypatch, capsys):

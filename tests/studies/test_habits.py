@@ -10,7 +10,8 @@ from builders import random_moments
 
 from studies.habits import Watched, habits, steps_taken, study, unclaimed_ahead
 from territory import models
-from territory.training import Agent
+from territory.agent import Agent, Decoding
+from territory.training.config import config_of
 from territory.world.actions import Direction, decode
 from territory.world.layout import Plane, Stat
 
@@ -21,7 +22,7 @@ MAX_STEPS = 60
 def agent() -> Agent:
     torch.manual_seed(0)
     config = {"model": "tokens", "height": 32, "width": 32, "max_steps": MAX_STEPS, "num_bots": 2}
-    return Agent(models.build("tokens"), config, attack_threshold=0.9)
+    return Agent(models.build("tokens"), config, decoding=Decoding(attack_threshold=0.9))
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def test_only_the_build_changes_and_only_where_that_is_allowed(agent, moment, ha
 
 @pytest.mark.parametrize(("habit", "intensity"), [("sends 15%", 0), ("sends 30%", 1), ("sends 60%", 3)])
 def test_only_the_share_of_an_attack_changes(agent, moment, habit, intensity):
-    eager = agent.choosing(attack_threshold=1e-6)
+    eager = agent.with_decoding(attack_threshold=1e-6)
     changed, own = acted(eager, habit, moment)
     assert [(each.direction, each.build) for each in changed] == [(each.direction, each.build) for each in own]
     kept = [each.intensity == mine.intensity for each, mine in zip(changed, own, strict=True)]
@@ -107,7 +108,7 @@ def test_land_is_noted_in_step_40(agent, moment):
 
 
 def test_the_table_has_a_row_for_each_habit(agent):
-    config = agent.train_config(opponents="bot")
+    config = config_of(agent, opponents="bot")
     rows = study(agent, config, games=2)
     assert [row.habit for row in rows] == [*habits(agent, MAX_STEPS)] and len(rows) == 12
     assert all("%" in row.won and "%" in row.idle for row in rows)

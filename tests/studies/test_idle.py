@@ -9,9 +9,9 @@ import pytest
 
 from studies import idle
 from territory import load_study
+from territory.envs.opponents import WAIT
 from territory.training import TrainConfig
 from territory.training.build import make_envs
-from territory.training.policies import WAIT
 
 WORLD = TrainConfig(height=64, width=64, num_bots=2, max_steps=30, num_envs=2, num_steps=4, minibatch_size=8)
 

@@ -9,7 +9,7 @@ from builders import uniform
 from studies import command, duels, ground
 from studies.league import league
 from territory.errors import BadInput
-from territory.training import wilson
+from territory.stats import wilson
 from territory.world import World, WorldParams
 
 SMALL = WorldParams(height=64, width=64, num_bots=1)

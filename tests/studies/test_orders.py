@@ -10,8 +10,9 @@ from builders import random_moments
 
 from studies import orders, rollouts
 from territory import models
-from territory.training import Agent
-from territory.training.recorded import Moments
+from territory.agent import Agent, Decoding
+from territory.agent.states import SampledStates
+from territory.training.config import config_of
 from territory.world.actions import FIRST_WAIT, decode
 
 WORLD = {"height": 32, "width": 32, "num_bots": 2, "max_steps": 30}
@@ -20,7 +21,7 @@ WORLD = {"height": 32, "width": 32, "num_bots": 2, "max_steps": 30}
 @pytest.fixture
 def agent() -> Agent:
     torch.manual_seed(0)
-    return Agent(models.build("tokens"), {"model": "tokens", **WORLD}, attack_threshold=0.05)
+    return Agent(models.build("tokens"), {"model": "tokens", **WORLD}, decoding=Decoding(0.05))
 
 
 def test_an_attack_is_tried_with_every_share_and_not_at_all(agent, monkeypatch):
@@ -32,7 +33,7 @@ def test_an_attack_is_tried_with_every_share_and_not_at_all(agent, monkeypatch):
         return whole(envs, states, actions, *rest)
 
     monkeypatch.setattr(orders, "play_on", noted)
-    (played,) = orders.played_on(agent, agent.train_config(), 16, 2, 0)
+    (played,) = orders.played_on(agent, config_of(agent), 16, 2, 0)
     assert played.given.shape == (16,) == (len(played.moments),)
     assert played.returns.shape == (16, 7) and np.isfinite(played.returns).all()
     for row, own in zip(tried[0], played.given, strict=True):
@@ -44,7 +45,7 @@ def test_an_attack_is_tried_with_every_share_and_not_at_all(agent, monkeypatch):
 
 def test_the_longer_wait_holds_back_for_its_steps_and_only_there(agent):
     obs, masks = random_moments(8, side=32)
-    eager = agent.choosing(attack_threshold=1e-6)
+    eager = agent.with_decoding(attack_threshold=1e-6)
     assert (eager.act(obs, masks) < FIRST_WAIT).all()
     patient = orders.Patient(eager, np.arange(8) < 3, steps=2)
     for _ in range(2):
@@ -55,7 +56,7 @@ def test_the_longer_wait_holds_back_for_its_steps_and_only_there(agent):
 
 def test_ones_own_order_gains_nothing_and_a_better_one_what_it_is_better_by(agent, monkeypatch):
     obs, masks = random_moments(4, side=32)
-    moments = Moments(obs["map"], obs["global"], masks, np.array([0, 0, 1, 2]))
+    moments = SampledStates(obs["map"], obs["global"], masks, np.array([0, 0, 1, 2]))
     returns = np.tile(np.array([0.0, 0, 1, 0, 1, 3, 1]), (4, 1))
     played = orders.Played(moments, np.array([2, 2, 4, 2]), returns)
     monkeypatch.setattr(orders, "played_on", lambda *asked: [played])

@@ -12,9 +12,10 @@ from studies.directions import drift, learn_aim
 from studies.distillation import answers
 from studies.rollouts import AT_ONCE, Branches, branch_games, directions, known, play_on, worth
 from territory import models
+from territory.agent import Agent, Decoding
 from territory.errors import BadInput
-from territory.training import Agent
-from territory.training.losses import kl_divergence, masked_log_softmax
+from territory.models.policy import masked_log_softmax
+from territory.training.losses import kl_divergence
 from territory.world.actions import FIRST_WAIT
 
 WORLD = {"height": 64, "width": 64, "num_bots": 4, "max_steps": 60}
@@ -24,7 +25,7 @@ WORLD = {"height": 64, "width": 64, "num_bots": 4, "max_steps": 60}
 def agent() -> Agent:
     """An untrained network that strikes easily."""
     torch.manual_seed(0)
-    return Agent(models.build("tokens").eval(), attack_threshold=0.05)
+    return Agent(models.build("tokens").eval(), decoding=Decoding(0.05))
 
 
 @pytest.fixture(scope="module")

@@ -9,14 +9,14 @@ from builders import random_moments
 
 from studies.views import Split, anywhere, compare, mean_of_logits, probabilities, turned
 from territory import models
-from territory.training import Agent
+from territory.agent import Agent, Decoding
 
 
 @pytest.fixture
 def agent() -> Agent:
     torch.manual_seed(0)
     config = {"model": "tokens", "height": 64, "width": 64, "max_steps": 30, "num_bots": 3}
-    return Agent(models.build("tokens"), config, attack_threshold=0.5)
+    return Agent(models.build("tokens"), config, decoding=Decoding(attack_threshold=0.5))
 
 
 @pytest.fixture
@@ -26,16 +26,16 @@ def moment():
 
 @pytest.mark.parametrize("views", [1, 8])
 def test_both_from_the_same_look_is_the_agent_itself(agent, moment, views):
-    looking = agent.choosing(views=views)
+    looking = agent.with_decoding(views=views)
     look = partial(probabilities, looking)
-    split = Split(look, look, looking.attack_threshold)
+    split = Split(look, look, looking.decoding.attack_threshold)
     actions = split(*moment)
     np.testing.assert_array_equal(actions, looking.act(*moment))
     assert split.directions.sum() == (actions < 80).sum() > 0
 
 
 def test_when_and_where_come_from_different_looks(agent, moment):
-    eight = agent.choosing(views=8)
+    eight = agent.with_decoding(views=8)
     both = Split(partial(probabilities, agent), partial(probabilities, eight), 0.5)(*moment)
     np.testing.assert_array_equal(both >= 80, agent.act(*moment) >= 80)
     attacks = both < 80
@@ -68,7 +68,7 @@ def test_the_mean_of_logits_is_a_product_of_the_views_probabilities(agent, momen
     np.testing.assert_allclose(mean_of_logits(agent, *moment), probabilities(agent, *moment), atol=1e-5)
     torch.manual_seed(1)
     torch.nn.init.normal_(agent.model.actor[-1].weight)
-    product, mean = mean_of_logits(agent, *moment), probabilities(agent.choosing(views=8), *moment)
+    product, mean = mean_of_logits(agent, *moment), probabilities(agent.with_decoding(views=8), *moment)
     np.testing.assert_allclose(product.sum(1), 1, atol=1e-4)
     assert np.abs(product - mean).max() > 0.01
 

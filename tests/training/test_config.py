@@ -1,12 +1,14 @@
 """Configurations: what is refused, and why; what survives the way through JSON."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
+from territory.agent.device import pick_device
 from territory.errors import BadInput
 from territory.training import TrainConfig
-from territory.training.device import pick_device
 
 
 @pytest.mark.parametrize(
@@ -29,7 +31,10 @@ from territory.training.device import pick_device
         ({"norm": "layer"}, "group, batch"),
         ({"precision": "int8"}, "fp32, bf16"),
         ({"num_bots": 51}, "1 to 50"),
-        ({"opponents": "friends"}, "bot, nation, mixed"),
+        ({"opponents": "5xnation+boat"}, "written like 5xnation"),
+        ({"opponents": "0xnation+5xbot"}, "1 to 50 opponents"),
+        ({"opponents": "5xrandom+5xbot"}, "no checkpoint keeps"),
+        ({"opponents": 5}, "must be a name"),
         ({"height": 100}, "multiple of 32"),
         ({"model": "baseline", "height": 64}, "128x128 only"),
         ({"name": "a/b"}, "without slashes"),
@@ -72,3 +77,14 @@ def test_a_device_that_is_not_there_is_a_clear_error():
     assert pick_device("auto").type in ("cpu", "cuda", "mps")
     with pytest.raises(BadInput, match="got 'abacus'"):
         pick_device("abacus")
+
+
+def test_a_configuration_opens_no_file_and_brings_in_neither_torch_nor_numba():
+    code = (
+        "import sys; from territory.training import TrainConfig\n"
+        "opened = []; sys.addaudithook(lambda event, args: event == 'open' and opened.append(args))\n"
+        "TrainConfig(opponents='5xtokens+5xnobody', init='gone.safetensors')\n"
+        "print(opened + [name for name in ('torch', 'numba', 'safetensors') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 
+from territory.agent import checkpoint
 from territory.errors import BadInput
-from territory.training import TrainConfig, checkpoint, run
+from territory.models.policy import sample
+from territory.training import TrainConfig, run
 from territory.training.distributed import Team
-from territory.training.policy import drawn
 
 SMALL = TrainConfig(
     height=32, width=32, num_bots=2, max_steps=20, num_envs=4, num_steps=16, minibatch_size=4, update_epochs=2,
@@ -97,16 +98,16 @@ def test_each_sample_of_a_run_belongs_to_one_process():
 
 def test_dice_fall_as_torchs_own_do_and_the_processes_throw_one_set_together():
     probabilities = torch.rand(6, 90).masked_fill(torch.rand(6, 90) < 0.7, 0.0)
-    whole = drawn(probabilities, torch.Generator().manual_seed(1))
+    whole = sample(probabilities, torch.Generator().manual_seed(1))
     assert torch.equal(whole, torch.multinomial(probabilities, 1, generator=torch.Generator().manual_seed(1))[:, 0])
     for team in (Team(rank, 3) for rank in range(3)):
         own = team.share(6)
-        assert torch.equal(whole[own], drawn(probabilities[own], torch.Generator().manual_seed(1), team))
+        assert torch.equal(whole[own], sample(probabilities[own], torch.Generator().manual_seed(1), team))
 
 
 def test_an_action_of_probability_zero_is_never_drawn_and_the_others_as_often_as_they_should():
     probabilities = torch.tensor([0.0, 0.25, 0.0, 0.75]).expand(40_000, 4)
-    counts = drawn(probabilities, torch.Generator().manual_seed(0)).bincount(minlength=4) / 40_000
+    counts = sample(probabilities, torch.Generator().manual_seed(0)).bincount(minlength=4) / 40_000
     assert counts[0] == counts[2] == 0
     assert counts[1].item() == pytest.approx(0.25, abs=0.01)  # the standard error is 0.002
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 import kills
 import pytest
 
+from territory.agent import checkpoint
 from territory.errors import BadInput
-from territory.training import checkpoint, run
+from territory.training import run
 
 KILLS = 15
 

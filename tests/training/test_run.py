@@ -10,9 +10,9 @@ import probes
 import pytest
 import torch
 
+from territory.agent import checkpoint as files
 from territory.errors import BadInput
 from territory.training import PPO, TrainConfig, run
-from territory.training import checkpoint as files
 from territory.training.progress import EpisodeWindow, finished
 
 SMALL = TrainConfig(

@@ -6,10 +6,10 @@ import torch
 
 import territory
 from studies.distillation import with_dice
+from territory.agent.agent import pretrained
+from territory.agent.states import sample_states
 from territory.errors import BadInput
 from territory.interpret import equivariance
-from territory.training.agent import shipped
-from territory.training.recorded import watch_games
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def played(agent):
 
 
 def test_it_says_how_it_was_trained_and_what_it_reached(agent):
-    assert shipped() == ("attention", "baseline", "champion", "tokens")
+    assert pretrained() == ("attention", "baseline", "champion", "tokens")
     assert agent.config["num_bots"] == 5 and agent.config["norm"] == "group"
     assert agent.progress["step"] == 102_144
     (reached,) = agent.results.values()
@@ -60,14 +60,14 @@ def test_tokens_beats_nations_and_has_not_forgotten_bots():
 
 def test_the_champion_wins_far_more_than_its_share_of_fifty_one_players():
     champion = territory.load_agent("champion")
-    assert champion.config["opponents"] == "5xnation+50xmixed" and champion.attack_threshold == 0.3
+    assert champion.config["opponents"] == "5xnation+50xmixed" and champion.decoding.attack_threshold == 0.3
     assert {reached["games"] for reached in champion.results.values()} == {256} and len(champion.results) == 4
     assert territory.evaluate(champion, num_bots=50, opponents="mixed", games=16).win_rate > 1 / 5
 
 
 def test_the_champion_was_taught_where_to_attack_and_tokens_was_not():
     champion, tokens = (territory.load_agent(each) for each in ("champion", "tokens"))
-    seen = watch_games(with_dice(champion), 96, every=8, num_bots=5, opponents="nation")
+    seen = sample_states(with_dice(champion), 96, every=8, num_bots=5, opponents="nation")
     boards = [torch.from_numpy(each) for each in (seen.maps, seen.stats, seen.masks)]
     assert equivariance(champion.model, *boards).along > 1 / 2
     assert equivariance(tokens.model, *boards).along < 1 / 5

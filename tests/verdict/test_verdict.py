@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from territory.agent.states import SampledStates
 from territory.cli import main
 from territory.errors import BadInput
-from territory.training.recorded import Moments
 from territory.verdict import THEMES, VERDICTS, Evidence, Finding, claims, judge, rules
 from territory.verdict.behaviour import lifts
 from territory.verdict.evidence import untrained
@@ -114,7 +114,7 @@ def test_a_network_that_forgets_every_place_is_found_invariant():
 def test_a_gate_that_is_open_on_the_mask_only_has_a_high_lift():
     torch.manual_seed(0)
     mask = torch.rand(6, 8, 8).numpy() > 0.5
-    games = Moments(maps=None, stats=None, masks=None, games=torch.arange(3).repeat(2).numpy())
+    games = SampledStates(maps=None, stats=None, masks=None, games=torch.arange(3).repeat(2).numpy())
     found = lifts({"spatial.1": mask * 0.8 + 0.1, "spatial.2": mask * 0.0 + 0.5}, games, mask)
     assert found["spatial.1"].low > 8.9
     assert found["spatial.2"].mean == pytest.approx(1)

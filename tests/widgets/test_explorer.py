@@ -14,8 +14,8 @@ import traitlets
 from PIL import Image
 
 from territory import interpret, models, viz
+from territory.agent.agent import Agent
 from territory.errors import BadInput
-from territory.training.agent import Agent
 from territory.widgets import AttentionExplorer
 from territory.world.layout import Plane, Stat
 

@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image
 
-from territory.training import checkpoint as files
+from territory.agent import checkpoint as files
 from territory.widgets import picture
 from territory.world import WorldParams
 

@@ -7,8 +7,9 @@ import pytest
 from builders import random_actions, uniform
 
 from territory.errors import BadInput
+from territory.files import write_whole
 from territory.world import World, WorldParams
-from territory.world.replay import Replay, digest_of, record, write_whole
+from territory.world.replay import Replay, digest_of, record
 
 SMALL = WorldParams(height=64, width=64, num_bots=3, opponents="mixed", max_steps=40)
 

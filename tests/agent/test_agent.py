@@ -7,12 +7,13 @@ from builders import random_moments
 
 import territory
 from territory import models
+from territory.agent import Agent, Decoding, load_agent, save_agent
+from territory.agent import agent as agents
+from territory.agent import checkpoint as files
+from territory.envs.opponents import IdlePolicy, RandomPolicy, SteadyPolicy
 from territory.errors import BadInput
+from territory.models.policy import greedy, policy_and_value
 from territory.models.symmetry import VIEWS
-from territory.training import Agent, IdlePolicy, RandomPolicy, SteadyPolicy, load_agent, save_agent
-from territory.training import agent as agents
-from territory.training import checkpoint as files
-from territory.training.policy import answer, greedy
 
 
 @pytest.fixture
@@ -71,23 +72,23 @@ def test_a_lower_threshold_attacks_where_attacking_is_rare_but_never_where_it_is
     assert greedy(probabilities.log(), attack_threshold=0.19).tolist() == [5, 80]
     assert greedy(probabilities.log(), attack_threshold=1e-9).tolist() == [5, 80]
     obs, masks = batch
-    eager = agent.choosing(1e-9).act(obs, masks)
+    eager = agent.with_decoding(1e-9).act(obs, masks)
     assert (eager < 80).tolist() == masks[:, :80].any(axis=1).tolist()
     with pytest.raises(BadInput, match="above 0"):
-        agent.choosing(0.0)
+        agent.with_decoding(0.0)
 
 
 def test_the_threshold_is_kept_in_the_file(agent, tmp_path):
-    save_agent(agent.choosing(0.2), tmp_path / "eager.safetensors")
-    assert load_agent(tmp_path / "eager.safetensors").attack_threshold == 0.2
-    assert agent.attack_threshold == 0.5 == load_agent("attention").attack_threshold  # an older file says nothing
+    save_agent(agent.with_decoding(0.2), tmp_path / "eager.safetensors")
+    assert load_agent(tmp_path / "eager.safetensors").decoding.attack_threshold == 0.2
+    assert agent.decoding == Decoding(0.5, 1) == load_agent("attention").decoding  # an older file says nothing
 
 
 def test_an_agent_of_eight_views_chooses_alike_whichever_way_the_board_lies(agent, batch, tmp_path):
     obs, masks = batch
-    save_agent(agent.choosing(views=8), tmp_path / "looks.safetensors")
+    save_agent(agent.with_decoding(views=8), tmp_path / "looks.safetensors")
     looks = load_agent(tmp_path / "looks.safetensors")
-    assert (looks.views, agent.views, load_agent("attention").views) == (8, 1, 1)
+    assert (looks.decoding.views, agent.decoding.views) == (8, 1)
     view = VIEWS[3]
     seen = np.ascontiguousarray(view.of_maps(torch.from_numpy(obs["map"])).numpy())
     places = view.of_actions().numpy()
@@ -98,8 +99,8 @@ def test_an_agent_of_eight_views_chooses_alike_whichever_way_the_board_lies(agen
     np.testing.assert_allclose(there[:, places], here, atol=1e-5)
     np.testing.assert_allclose(value, same_value, atol=1e-5)
     assert np.abs(agent.predict(obs, masks)[0] - here).max() > 1e-5
-    with pytest.raises(BadInput, match="turned and mirrored too"):
-        agent.choosing(views=2)
+    with pytest.raises(BadInput, match="rotated and reflected too"):
+        agent.with_decoding(views=2)
 
 
 def test_one_view_that_is_sure_to_wait_does_not_forbid_the_others_to_attack():
@@ -115,7 +116,7 @@ def test_one_view_that_is_sure_to_wait_does_not_forbid_the_others_to_attack():
     maps[..., 0, 0] = 255
     masks = torch.zeros(1, 90, dtype=torch.bool)
     masks[:, [0, 10, 20, 30, 40, 50, 60, 70, 80]] = True
-    log_probs, _ = answer(Moody(), maps, torch.zeros(1, 16), masks, views=8)
+    log_probs, _ = policy_and_value(Moody(), maps, torch.zeros(1, 16), masks, views=8)
     assert log_probs.exp()[0, 80] == pytest.approx(1 / 4)  # a corner is north-west in two views of eight
     torch.testing.assert_close(log_probs.exp().sum(), torch.tensor(1.0))
 
@@ -154,7 +155,7 @@ def saved(path, agent: Agent):
 
 def test_an_agent_is_found_by_path_run_name_and_shipped_name(agent, batch, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(agents, "SHIPPED", tmp_path / "shipped")
+    monkeypatch.setattr(agents, "PRETRAINED", tmp_path / "shipped")
     saved(tmp_path / "runs" / "mine" / files.FILE_NAME, agent)
     saved(tmp_path / "shipped" / "star.safetensors", agent)
     obs, masks = batch
@@ -163,14 +164,14 @@ def test_an_agent_is_found_by_path_run_name_and_shipped_name(agent, batch, tmp_p
         np.testing.assert_array_equal(found.act(obs, masks), agent.act(obs, masks))
         assert (found.config, found.progress) == ({"height": 64}, {"step": 7})
         assert found.results == {"5 x bot": {"win_rate": 1.0}}
-    assert agents.shipped() == ("star",)
+    assert agents.pretrained() == ("star",)
 
 
 def test_an_unknown_agent_names_those_there_are(agent, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(agents, "SHIPPED", tmp_path / "shipped")
+    monkeypatch.setattr(agents, "PRETRAINED", tmp_path / "shipped")
     saved(tmp_path / "runs" / "mine" / files.FILE_NAME, agent)
-    with pytest.raises(BadInput, match=r"'yours': expected a shipped one \(none\), a run in runs/ \(mine\)"):
+    with pytest.raises(BadInput, match=r"'yours': expected a pretrained one \(none\), a run in runs/ \(mine\)"):
         load_agent("yours")
 
 
@@ -187,8 +188,15 @@ def test_scripted_policies_keep_to_the_mask():
 
 
 def test_the_public_names_are_functions_even_after_their_modules_are_loaded():
-    from territory.training import agent, evaluation
+    from territory.agent import agent, evaluation
 
     assert territory.load_agent is agent.load_agent
     assert territory.evaluate is evaluation.evaluate
     assert all(getattr(territory.training, name) for name in territory.training.__all__)
+    assert all(getattr(territory.agent, name) for name in territory.agent.__all__)
+    assert all(getattr(territory.envs, name) for name in territory.envs.__all__)
+
+
+def test_a_name_that_moved_says_where_it_is_now():
+    with pytest.raises(AttributeError, match=r"is now territory\.load_agent"):
+        territory.training.load_agent  # noqa: B018

@@ -1,6 +1,5 @@
 """How strong a policy is: games on maps that training never saw, with the uncertainty of the win rate."""
 
-import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -8,16 +7,15 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from territory.envs.seats import Policy
+from territory.agent.agent import Agent
+from territory.agent.device import keep_threads
+from territory.envs.opponents import Policy, find_opponents, find_policy, is_mixture
 from territory.errors import BadInput
-from territory.training.agent import Agent
-from territory.training.config import HELD_OUT_SEED
-from territory.training.device import keep_threads
-from territory.training.players import find_opponents, find_policy, is_mixture
+from territory.stats import wilson
+from territory.world.params import HELD_OUT_SEED
 
 BATCH = 64  # games at once: enough for the network to work in bulk, few enough for a laptop's memory
 MEASURED = ("win", "rank", "land_share", "idle_share", "length", "return")  # what a finished game reports
-Z_95 = 1.959964  # standard normal quantile of a 95 % interval
 
 
 @dataclass(frozen=True)
@@ -177,14 +175,3 @@ def play(envs: Any, policy: Policy, seed: int) -> dict[str, np.ndarray]:
                 results[name][ended] = info["final_info"][name][ended]
         running &= ~ended
     return results
-
-
-def wilson(successes: int, trials: int, z: float = Z_95) -> tuple[float, float]:
-    """Wilson's score interval of a proportion (Wilson 1927): honest near 0 and 1, where the usual one has width 0."""
-    if not 0 <= successes <= trials or trials < 1:
-        raise BadInput(f"expected 0 <= successes <= trials with at least one trial, got {successes} of {trials}")
-    share = successes / trials
-    centre = share + z * z / (2 * trials)
-    margin = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
-    scale = 1 + z * z / trials
-    return max(0.0, (centre - margin) / scale), min(1.0, (centre + margin) / scale)

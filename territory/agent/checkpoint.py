@@ -4,8 +4,7 @@ A file holds named arrays (``model.*`` and, in a run, what is needed to go on) a
 """
 
 import json
-import os
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +16,14 @@ from torch import nn
 
 from territory import models
 from territory.errors import BadInput
-from territory.training.policy import ATTACK_THRESHOLD
+from territory.files import write_atomically
+from territory.models.policy import DEFAULT, Decoding
 
 FORMAT = "territory-checkpoint-1"
 FILE_NAME = "checkpoint.safetensors"  # inside a run folder
 MODEL = "model"  # prefix of the network's arrays
 SCALE = "@scale"  # ends the name of what an array of whole numbers has to be multiplied with
-DESCRIBED = (
-    "model",
-    "options",
-    "config",
-    "progress",
-    "results",
-    "attack_threshold",
-    "views",
-)  # what stands in the JSON
+DESCRIBED = ("model", "options", "config", "progress", "results")  # what stands in the JSON, beside the decoding
 
 
 @dataclass
@@ -43,8 +35,7 @@ class Checkpoint:
     config: dict[str, Any]  # the TrainConfig it was trained with
     progress: dict[str, Any] = field(default_factory=dict)  # the last Update
     results: dict[str, Any] = field(default_factory=dict)  # what evaluation measured
-    attack_threshold: float = ATTACK_THRESHOLD  # with which it plays without dice
-    views: int = 1  # of its board that it asks its network about
+    decoding: Decoding = DEFAULT  # with which it plays
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
 
     def group(self, prefix: str) -> dict[str, np.ndarray]:
@@ -88,37 +79,10 @@ def _weights(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
 
 def write(path: str | Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint whole or not at all: a crash at any moment leaves the old file or the new one."""
-    path = Path(path)
-    content = {name: getattr(checkpoint, name) for name in DESCRIBED}
+    content = {name: getattr(checkpoint, name) for name in DESCRIBED} | asdict(checkpoint.decoding)
     arrays = {name: np.asarray(array, order="C") for name, array in checkpoint.arrays.items()}
     data = save(arrays, metadata={"format": FORMAT, "content": json.dumps(content)})
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, data)
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replace a file's content in one step that also survives a power cut."""
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        move(temporary, path)
-    except OSError:  # a full disk, a folder of that name: half a file is no use to anyone
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def move(source: Path, target: Path) -> None:
-    """Give a file or folder its final name, in a way that survives a power cut."""
-    os.replace(source, target)
-    if os.name == "posix":  # the new name itself is only safe once the folder is written too
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 def read(path: str | Path) -> Checkpoint:
@@ -175,8 +139,10 @@ def _from_metadata(path: Path, metadata: dict[str, str], arrays: dict[str, np.nd
             f"{metadata.get('format')!r}, expected {FORMAT!r}): it comes from another program or another version"
         )
     try:
-        return Checkpoint(**json.loads(metadata["content"]), arrays=arrays)
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        content = json.loads(metadata["content"])
+        settings = {each.name: content.pop(each.name) for each in fields(Decoding) if each.name in content}
+        return Checkpoint(**content, decoding=Decoding(**settings), arrays=arrays)
+    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
         raise BadInput(f"{path} is damaged: its description can't be read ({error})") from error
 
 

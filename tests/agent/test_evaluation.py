@@ -3,12 +3,13 @@
 import json
 
 import gymnasium
-import numpy as np
 import pytest
 
+from territory.agent import evaluate
+from territory.agent import evaluation as module
+from territory.envs.opponents import IdlePolicy, RandomPolicy
 from territory.errors import BadInput
-from territory.training import IdlePolicy, RandomPolicy, TrainConfig, evaluate, train, wilson
-from territory.training import evaluation as module
+from territory.training import TrainConfig, train
 
 TINY = {"height": 64, "width": 64, "max_steps": 40}
 
@@ -84,24 +85,3 @@ def test_no_games_and_negative_seeds_are_refused():
 def test_several_kinds_of_games_are_refused():
     with pytest.raises(BadInput, match="evaluate each by itself"):
         evaluate(IdlePolicy(), opponents="2xnation+3xmixed")
-
-
-def test_wilsons_interval_against_published_values():
-    # Newcombe (1998), table I: 81 of 263, 15 of 148, 0 of 20, 1 of 29
-    for successes, trials, low, high in ((81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0, 0.1611)):
-        assert wilson(successes, trials) == pytest.approx((low, high), abs=5e-5)
-    assert wilson(1, 29) == pytest.approx((0.0061, 0.1718), abs=5e-5)
-    assert wilson(20, 20)[1] == 1
-
-
-def test_wilsons_interval_covers_the_truth_about_as_often_as_it_says():
-    random = np.random.default_rng(0)
-    for share in (0.5, 0.9, 0.97):
-        intervals = [wilson(int(successes), 64) for successes in random.binomial(64, share, size=4000)]
-        covered = np.mean([low <= share <= high for low, high in intervals])
-        assert 0.92 < covered < 0.98
-
-
-def test_impossible_counts_are_refused():
-    with pytest.raises(BadInput, match="5 of 4"):
-        wilson(5, 4)

@@ -1,4 +1,4 @@
-"""Moments of a policy's games, kept as the network sees them: what a probe or a student learns from."""
+"""Sampled states of a policy's games, kept as the network sees them: what a probe or a student learns from."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,15 +6,15 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from territory.envs.seats import Policy
+from territory.agent.device import keep_threads
+from territory.envs.opponents import Policy
 from territory.errors import BadInput
-from territory.training.device import keep_threads
 
 GAMES_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
-class Moments:
+class SampledStates:
     """S observations with the games they come from."""
 
     maps: np.ndarray  # uint8 (S, 5, H, W)
@@ -25,7 +25,7 @@ class Moments:
     def __len__(self) -> int:
         return len(self.games)
 
-    def split(self, share: float, seed: int = 0) -> tuple["Moments", "Moments"]:
+    def split(self, share: float, seed: int = 0) -> tuple["SampledStates", "SampledStates"]:
         """The moments of about that share of the games, drawn by seed, and those of the others.
 
         A game that is in the first part stays there when others are added.
@@ -37,17 +37,17 @@ class Moments:
         """bool (S,): whether a moment is of the first part, if they are `split`."""
         return np.random.default_rng(seed).random(self.games.max() + 1)[self.games] < share
 
-    def __add__(self, other: "Moments") -> "Moments":
+    def __add__(self, other: "SampledStates") -> "SampledStates":
         games = np.concatenate([self.games, self.games.max() + 1 + other.games])
         pairs = ((getattr(self, name), getattr(other, name)) for name in ("maps", "stats", "masks"))
-        return Moments(*map(np.concatenate, pairs), games)
+        return SampledStates(*map(np.concatenate, pairs), games)
 
-    def where(self, chosen: np.ndarray) -> "Moments":
+    def where(self, chosen: np.ndarray) -> "SampledStates":
         """Those at a bool mask ``(S,)``, or at positions."""
-        return Moments(self.maps[chosen], self.stats[chosen], self.masks[chosen], self.games[chosen])
+        return SampledStates(self.maps[chosen], self.stats[chosen], self.masks[chosen], self.games[chosen])
 
 
-def watch_games(policy: Policy, moments: int, every: int = 4, seed: int = 0, **world: Any) -> Moments:
+def sample_states(policy: Policy, moments: int, every: int = 4, seed: int = 0, **world: Any) -> SampledStates:
     """Let a policy play in `Territory-v0` (options: ``world``) until enough moments are kept.
 
     Every ``every``-th step of each of up to 32 games at once is kept, so that what is kept differs. The maps are
@@ -67,4 +67,4 @@ def watch_games(policy: Policy, moments: int, every: int = 4, seed: int = 0, **w
         playing[ended] = playing.max() + 1 + np.arange(ended.sum())
         step += 1
     envs.close()
-    return Moments(*(np.concatenate(column)[:moments] for column in zip(*kept, strict=True)))
+    return SampledStates(*(np.concatenate(column)[:moments] for column in zip(*kept, strict=True)))

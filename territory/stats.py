@@ -1,0 +1,124 @@
+"""Uncertainty, once: Wilson's interval, the percentile bootstrap, the interquartile mean. NumPy only.
+
+The tests hold each of them to SciPy's own.
+"""
+
+import math
+from collections.abc import Callable
+from statistics import NormalDist
+from typing import NamedTuple
+
+import numpy as np
+
+from territory.errors import BadInput
+
+RESAMPLES = 2000
+
+
+class Interval(NamedTuple):
+    """A mean and where it would likely lie in other games."""
+
+    mean: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.mean:.2f} ({self.low:.2f} to {self.high:.2f})"
+
+
+def wilson(successes: float, trials: int, level: float = 0.95) -> tuple[float, float]:
+    """Wilson's score interval of a proportion (Wilson 1927): honest near 0 and 1, where the usual one has width 0.
+
+    Raises:
+        BadInput: no trial, more successes than trials, or a level that is no share.
+    """
+    if not 0 <= successes <= trials or trials < 1:
+        raise BadInput(f"expected 0 <= successes <= trials with at least one trial, got {successes} of {trials}")
+    share, z = successes / trials, NormalDist().inv_cdf((1 + _checked(level)) / 2)
+    centre = share + z * z / (2 * trials)
+    margin = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
+    scale = 1 + z * z / trials
+    return max(0.0, (centre - margin) / scale), min(1.0, (centre + margin) / scale)
+
+
+def percentile_bootstrap(
+    statistic: Callable[[np.ndarray], np.ndarray],
+    count: int,
+    level: float = 0.95,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Low and high end of a statistic, had other samples been drawn (Efron 1979).
+
+    Args:
+        statistic: from positions ``(R, count)`` of R resamples to their statistics ``(R, ...)``.
+        count: how many samples there are; they are drawn with replacement. Where samples come in groups that are
+            alike inside (frames of a game), the groups are what is drawn.
+        level: share of the resamples between the two ends.
+        resamples: R.
+        seed: of the draws.
+    """
+    _checked(level)
+    draws = np.random.default_rng(seed).integers(count, size=(resamples, count))
+    low, high = np.quantile(statistic(draws), [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return low, high
+
+
+def bootstrap_interval(by_game: np.ndarray, level: float = 0.95, resamples: int = RESAMPLES, seed: int = 0) -> Interval:
+    """The mean over games with its bootstrap interval. One number a game; games without one (NaN) are left out.
+
+    Raises:
+        BadInput: fewer than two games, which have no spread.
+    """
+    values = np.asarray(by_game, np.float64)
+    values = values[~np.isnan(values)]
+    if values.ndim != 1 or values.size < 2:
+        raise BadInput(f"an interval needs one number from each of two games or more, got {values.size}")
+    low, high = percentile_bootstrap(lambda draws: values[draws].mean(axis=1), values.size, level, resamples, seed)
+    return Interval(float(values.mean()), float(low), float(high))
+
+
+def interquartile_mean(values: np.ndarray) -> np.ndarray:
+    """Mean of the middle half of the seeds ``(S, ...)``, of five the middle three; shape ``(...)``.
+
+    One lucky seed can't move it far (Agarwal et al. 2021, "Deep RL at the edge of the statistical precipice").
+    """
+    values = np.sort(np.asarray(values, np.float64), axis=0)
+    cut = len(values) // 4
+    return values[cut : len(values) - cut].mean(axis=0)
+
+
+def seed_interval(values: np.ndarray, level: float = 0.95, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Low and high end ``(...)`` of the interquartile mean over other seeds: a bootstrap over ``(S, ...)``.
+
+    Seeds are drawn whole curves at a time. Where several groups of runs are compared, call it for each: drawing
+    within each group is what makes a bootstrap stratified.
+
+    Raises:
+        BadInput: fewer than two seeds, which have no spread.
+    """
+    values = np.asarray(values, np.float64)
+    if len(values) < 2:
+        raise BadInput(f"an interval over seeds needs two or more of them, got {len(values)}")
+
+    def means(draws: np.ndarray) -> np.ndarray:
+        return interquartile_mean(np.moveaxis(values[draws], 1, 0))
+
+    return percentile_bootstrap(means, len(values), level, RESAMPLES, seed)
+
+
+def mean_over_games(values: np.ndarray, games: np.ndarray) -> tuple[float, float]:
+    """The mean of values ``(K,)`` from games ``(K,)``, and its 95 % interval to either side.
+
+    Values of one game are alike, so a game counts as one (the variance of a mean over clusters).
+    """
+    numbers, game = np.unique(games, return_inverse=True)
+    apart = np.bincount(game, values - values.mean())  # of each game, summed
+    spread = np.sqrt((apart**2).sum() * len(numbers) / max(1, len(numbers) - 1))
+    return float(values.mean()), float(1.96 * spread / len(values))
+
+
+def _checked(level: float) -> float:
+    if not 0 < level < 1:
+        raise BadInput(f"level is a share between 0 and 1 (0.95), got {level}")
+    return level
