@@ -27,7 +27,7 @@ def page():
 
     Skips where there is no browser, unless TERRITORY_REQUIRE_BROWSER is set (as in CI): then it fails.
     """
-    from lab_browser import browser_page, find_chromium
+    from helpers.lab_browser import browser_page, find_chromium
 
     if find_chromium() is None:
         reason = "no Chromium or Chrome found: install one, or name it in TERRITORY_CHROMIUM"
@@ -41,7 +41,7 @@ def page():
 @pytest.fixture
 def lab(tmp_path, page):
     """JupyterLab over `tmp_path` in a headless browser: put a notebook there, then `lab.open(name)`."""
-    from lab_browser import Lab, lab_server
+    from helpers.lab_browser import Lab, lab_server
 
     with lab_server(tmp_path) as address:
         yield Lab(page, address)

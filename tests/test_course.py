@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
-from lab_browser import Lab
+from helpers.lab_browser import Lab
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = """# Are both shown? <br>

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from builders import random_moments
+from helpers.builders import random_moments
 
 import territory
 from territory import models

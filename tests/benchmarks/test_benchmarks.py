@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from builders import WAIT
+from helpers.builders import WAIT
 
 from benchmarks.sb3 import NativeBatch, make_peer
 from territory.profiling import compare_calls

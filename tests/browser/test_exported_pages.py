@@ -5,7 +5,7 @@ import io
 import nbformat
 import numpy as np
 import pytest
-from lab_browser import Lab
+from helpers.lab_browser import Lab
 from nbconvert.exporters import HTMLExporter
 from PIL import Image
 

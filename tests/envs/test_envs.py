@@ -3,9 +3,9 @@
 import gymnasium
 import numpy as np
 import pytest
-from builders import WAIT, random_actions, uniform
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
+from helpers.builders import WAIT, random_actions, uniform
 
 import territory
 from territory.world.actions import Direction, encode

@@ -3,8 +3,8 @@
 import gymnasium
 import numpy as np
 import pytest
-from builders import WAIT
 from gymnasium.utils.env_checker import check_env
+from helpers.builders import WAIT
 
 import territory
 from territory.agent import evaluate, load_agent

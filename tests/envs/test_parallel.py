@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from builders import WAIT
+from helpers.builders import WAIT
 from pettingzoo.utils.conversions import parallel_to_aec
 
 import territory

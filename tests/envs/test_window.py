@@ -5,9 +5,9 @@ import sys
 import gymnasium
 import numpy as np
 import pytest
-from builders import WAIT
 from gymnasium.utils.env_checker import check_env
 from gymnasium.utils.passive_env_checker import env_render_passive_checker
+from helpers.builders import WAIT
 
 import territory
 from territory.errors import BadInput

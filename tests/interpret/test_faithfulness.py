@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from known_networks import OneCell, everywhere, frames
+from helpers.known_networks import OneCell, everywhere, frames
 
 from territory.errors import BadInput
 from territory.interpret import log_loss, policy_on, removal_curves, unclaimed

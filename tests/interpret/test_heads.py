@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from known_networks import replay
+from helpers.known_networks import replay
 
 from territory import models
 from territory.interpret import ReplayRecord, attention_maps, capture_replay, spread, stat_shares

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from known_networks import replay
+from helpers.known_networks import replay
 
 from territory.errors import BadInput
 from territory.interpret import Sample

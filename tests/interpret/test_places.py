@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from known_networks import frames
+from helpers.known_networks import frames
 
 from territory.interpret import REGIONS, imagine
 from territory.world.actions import OFFSETS

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from known_networks import OneCell, everywhere, frames
+from helpers.known_networks import OneCell, everywhere, frames
 from torch import nn
 
 from territory import models

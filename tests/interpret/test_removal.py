@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from known_networks import frames
+from helpers.known_networks import frames
 
 from territory.errors import BadInput
 from territory.interpret import other_game, unclaimed, water, without

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from known_networks import OneStat, frames
+from helpers.known_networks import OneStat, frames
 
 from territory import models
 from territory.interpret import ReplayRecord, attention_moved, capture_frames, sensitivity, with_stat

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from known_networks import OneCell, everywhere, replay
+from helpers.known_networks import OneCell, everywhere, replay
 
 from territory import models
 from territory.interpret import (

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from builders import board
+from helpers.builders import board
 
 from territory.models import build
 from territory.models.policy import forward_views

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from builders import random_moments
+from helpers.builders import random_moments
 
 from studies.habits import Watched, habits, steps_taken, study, unclaimed_ahead
 from territory import models

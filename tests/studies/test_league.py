@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from builders import uniform
+from helpers.builders import uniform
 
 from studies import command, duels, ground
 from studies.league import league

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from builders import random_moments
+from helpers.builders import random_moments
 
 from studies.views import Split, anywhere, compare, mean_of_logits, probabilities, turned
 from territory import models

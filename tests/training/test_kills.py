@@ -4,8 +4,8 @@ import multiprocessing
 import os
 from dataclasses import replace
 
-import kills
 import pytest
+from helpers import kills
 
 from territory.agent import checkpoint
 from territory.errors import BadInput

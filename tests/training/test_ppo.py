@@ -4,9 +4,9 @@ import dataclasses
 from itertools import islice
 
 import numpy as np
-import probes
 import pytest
 import torch
+from helpers import probes
 
 from territory import models
 from territory.errors import BadInput

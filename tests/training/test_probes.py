@@ -1,9 +1,9 @@
 """PPO on games whose values are known exactly: each probe can fail for one reason only."""
 
 import numpy as np
-import probes
 import pytest
 import torch
+from helpers import probes
 
 from territory.training import PPO, TrainConfig
 

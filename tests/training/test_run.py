@@ -6,9 +6,9 @@ from collections import deque
 from itertools import islice
 
 import numpy as np
-import probes
 import pytest
 import torch
+from helpers import probes
 
 from territory.agent import checkpoint as files
 from territory.errors import BadInput

@@ -4,8 +4,8 @@ import inspect
 import json
 import re
 
-import gallery
 import pytest
+from helpers import gallery
 from matplotlib.testing.compare import compare_images
 
 from territory import viz

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from known_networks import frames
+from helpers.known_networks import frames
 
 from territory import viz
 from territory.errors import BadInput

@@ -2,7 +2,7 @@
 
 import nbformat
 import pytest
-from controls import documented
+from helpers.controls import documented
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from colour_vision import VISIONS, ciede2000, to_lab
+from helpers.colour_vision import VISIONS, ciede2000, to_lab
 
 from territory import viz
 from territory.widgets.static import joined

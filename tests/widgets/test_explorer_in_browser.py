@@ -4,9 +4,9 @@ import nbformat
 import numpy as np
 import pytest
 import torch
-from contrast import check_contrast
-from controls import Seen, controls_of, watch
-from explorer_page import ExplorerPage
+from helpers.contrast import check_contrast
+from helpers.controls import Seen, controls_of, watch
+from helpers.explorer_page import ExplorerPage
 
 from territory import interpret, models, viz
 from territory.world import WorldParams

@@ -4,8 +4,8 @@ import re
 
 import nbformat
 import pytest
-from contrast import check_contrast, contrasts
-from controls import Seen, controls_of, watch
+from helpers.contrast import check_contrast, contrasts
+from helpers.controls import Seen, controls_of, watch
 from playwright.sync_api import expect
 
 from territory.viz import PLANE_SENTENCES, STAT_SENTENCES

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from builders import board, disc, everyone, two_halves, uniform
+from helpers.builders import board, disc, everyone, two_halves, uniform
 
 from territory.world import rules
 from territory.world.actions import Direction, encode

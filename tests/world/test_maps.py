@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from builders import uniform
+from helpers.builders import uniform
 
 from territory.errors import BadInput
 from territory.world import World, WorldParams

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from builders import board, everyone, random_actions, two_halves
+from helpers.builders import board, everyone, random_actions, two_halves
 
 from territory.world import World, WorldParams, rules
 from territory.world.actions import NUM_ACTIONS, OFFSETS, Direction, encode

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from builders import WAIT, board, disc, everyone, random_actions, two_halves
+from helpers.builders import WAIT, board, disc, everyone, random_actions, two_halves
 
 from territory.world import World, WorldParams
 from territory.world.actions import NUM_ACTIONS, OFFSETS, Direction, encode, one_step_back

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from colour_vision import VISIONS, ciede2000, distances
+from helpers.colour_vision import VISIONS, ciede2000, distances
 
 from territory.world.picture import AGENT_COLOUR, BOT_COLOURS, TERRAIN_COLOURS, TERRAIN_SHADE, player_colours
 

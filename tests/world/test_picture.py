@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from builders import board, uniform
+from helpers.builders import board, uniform
 
 from territory.errors import BadInput
 from territory.world.actions import Direction

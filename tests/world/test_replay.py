@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from builders import random_actions, uniform
+from helpers.builders import random_actions, uniform
 
 from territory.errors import BadInput
 from territory.files import write_whole

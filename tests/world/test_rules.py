@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from builders import reference
+from helpers.builders import reference
 
 from territory.errors import BadInput
 from territory.world import WorldParams, rules

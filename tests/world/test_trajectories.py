@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from builders import board, disc, everyone, reference, uniform
+from helpers.builders import board, disc, everyone, reference, uniform
 
 from territory.world import rules
 from territory.world.state import WHOLE_BORDER

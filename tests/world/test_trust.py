@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import random_actions
+from helpers.builders import random_actions
 
 from territory.errors import BadInput
 from territory.world import World, WorldParams, compiled

@@ -5,7 +5,7 @@ from collections import deque
 
 import numpy as np
 import pytest
-from builders import board, uniform
+from helpers.builders import board, uniform
 
 from territory.cli.screen import END, Screen, board_text, half_blocks, keys_of, nearest_of_256
 from territory.world.picture import AGENT_COLOUR, TERRAIN_COLOURS, WHITE, player_colours

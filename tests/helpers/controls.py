@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 from territory.viz import COMPASS
 from territory.world.layout import Plane, Stat
 
-DOCS = Path(__file__).resolve().parents[1] / "docs" / "instruments.md"
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "instruments.md"
 # In the docs one line may stand for a family.
 FAMILIES = {
     "statistic": [stat.name.replace("_", " ").lower() for stat in Stat],

@@ -23,7 +23,7 @@ from territory.envs import save_map
 from territory.world import Replay
 from territory.world.actions import Direction, encode
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SMALL = ["--num-bots", "1", "--height", "32", "--width", "32", "--seed", "3"]
 
 

@@ -5,8 +5,9 @@ import io
 import re
 
 import numpy as np
-from contrast import contrasts
 from PIL import Image
+
+from helpers.contrast import contrasts
 
 CANVAS = """(root, side) => root.querySelectorAll(".explorer-board")[side].toDataURL("image/png").split(",")[1]"""
 TEXTS = [".explorer-standing", ".explorer-explain", ".explorer-play", ".explorer-summary", "select", ".name"]

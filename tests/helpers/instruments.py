@@ -1,4 +1,4 @@
-"""How quickly the instruments answer, in a real browser through a real kernel: ``python -m tests.instruments``."""
+"""How quickly the instruments answer, in a real browser with a real kernel: ``python -m tests.helpers.instruments``."""
 
 import argparse
 import tempfile
@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 
-from tests.lab_browser import Lab, browser_page, lab_server
+from tests.helpers.lab_browser import Lab, browser_page, lab_server
 
 SETUP = """
 import gymnasium, torch
@@ -102,7 +102,7 @@ def report(agent: str, measured: dict) -> str:
 
 def main(arguments: list[str] | None = None) -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m tests.instruments", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.helpers.instruments", description=__doc__)
     parser.add_argument("--agent", default="tokens", help="whose network answers")
     parser.add_argument("--threads", type=int, default=2, help="that torch uses")
     parser.add_argument("--questions", type=int, default=60)

@@ -1,4 +1,4 @@
-"""Training that is killed again and again: ``python -m tests.kills --kills 200 --seed 1`` prints what became of it.
+"""Training that is killed again and again: ``python -m tests.helpers.kills --kills 200 --seed 1`` tells how it went.
 
 A third of the kills comes from outside, at random times. The others come from inside, at seeded lines of code: before
 any line of the training, or of the two modules that write its files, where a kill can do the most harm.

@@ -17,7 +17,7 @@ PLAINS, HIGHLAND, MOUNTAIN = 1, 2, 3
 @cache
 def reference() -> dict:
     """What the real game's engine printed."""
-    return json.loads((Path(__file__).parent / "data" / "openfront-reference.json").read_text())
+    return json.loads((Path(__file__).parents[1] / "data" / "openfront-reference.json").read_text())
 
 
 def uniform(side: int = 32, terrain: int = PLAINS) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""One of every picture that `territory.viz` draws, from numbers made up here: ``python -m tests.gallery`` writes them.
+"""One of every picture that `territory.viz` draws, from made-up numbers: ``python -m tests.helpers.gallery``.
 
 What it writes into `tests/data/gallery` is what `tests/viz/test_gallery.py` compares with. Look at each picture before
 you commit it: the comparison only says that nothing has changed.
@@ -18,7 +18,7 @@ from territory.interpret import Curves
 from territory.profiling import Machine, MacsRecord, ParameterRecord, RooflineRecord
 from territory.world.replay import Frame
 
-FOLDER = Path(__file__).parent / "data" / "gallery"
+FOLDER = Path(__file__).parents[1] / "data" / "gallery"
 DPI = 60  # a notebook shows them at 100: small files, and every letter still there
 SIDE, PLAYERS = 32, 4
 LAYERS = [("map_branch", "conv1"), ("map_branch", "conv2"), ("fusion", "fusion"), ("actor", "out")]

@@ -15,7 +15,7 @@ from territory.cli import main
 from territory.errors import BadInput
 from territory.training import TrainConfig, run
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SMALL = ["--height", "32", "--width", "32", "--num-bots", "2", "--max-steps", "20", "--num-steps", "16"]
 SMALL += ["--n-envs", "4", "--minibatch-size", "32", "--device", "cpu"]
 
