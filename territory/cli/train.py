@@ -13,7 +13,7 @@ from territory.envs.opponents import is_mixture
 from territory.training import distributed
 from territory.training import run as runs
 from territory.training.config import TrainConfig
-from territory.training.progress import Update
+from territory.training.rollout import Update
 from territory.training.run import Run
 
 FINISHING = "finishing this update and saving … (again: stop now, back to the last checkpoint)"
@@ -39,7 +39,7 @@ class StopRequest:
 
 def train(config: TrainConfig, resume: str | None) -> int:
     """Start a run, or go on with one, and follow it to the end; returns the exit status."""
-    with distributed.joined(config.device):
+    with distributed.init_process_group(config.device):
         run = runs.start(config) if resume is None else runs.resume(find_checkpoint(resume), config)
         _announce(run)
         with stop_on_signals() as stop, _bar(run) as bar:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from territory.training.config import TrainConfig
     from territory.training.ppo import PPO, iterate, train
-    from territory.training.progress import Update
+    from territory.training.rollout import Update
 
-_HOMES = {"PPO": "ppo", "TrainConfig": "config", "Update": "progress", "iterate": "ppo", "train": "ppo"}
+_HOMES = {"PPO": "ppo", "TrainConfig": "config", "Update": "rollout", "iterate": "ppo", "train": "ppo"}
 _MOVED = {
     "Agent": "territory.agent.Agent",
     "EvaluationResult": "territory.agent.EvaluationResult",

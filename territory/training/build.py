@@ -1,4 +1,4 @@
-"""What a configuration stands for: its games, its network with the first weights, their layout in memory."""
+"""What a configuration stands for: its games, its network with its initial weights, their layout in memory."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,7 +25,7 @@ def make_envs(config: TrainConfig, num_envs: int | None = None) -> Any:
         BadInput: several processes would share a mixture of games, whose kinds can't be cut into equal parts.
     """
     if is_mixture(config.opponents) and num_envs not in (None, config.num_envs):
-        raise BadInput(f"one process trains with several kinds of games ({config.opponents}): leave torchrun away")
+        raise BadInput(f"several kinds of games ({config.opponents}) need a single process: start it without torchrun")
     return make_vector_env(num_envs=num_envs or config.num_envs, device=pick_device(config.device), **config.world())
 
 
@@ -39,11 +39,11 @@ def make_watched_env(config: TrainConfig) -> Any:
 def memory_layout(device: torch.device, config: TrainConfig) -> torch.memory_format:
     """How maps and convolution weights lie in memory: the same numbers, another speed.
 
-    With the channels of a tile side by side a training step in fp32 took 0.7 of the time on a processor; in bf16,
+    With the channels of a tile adjacent in memory a training step in fp32 took 0.7 of the time on a processor; in bf16,
     1.15 of it (attention, minibatches of 128, medians of interleaved steps).
     """
-    side_by_side = device.type == "cpu" and config.precision == "fp32"
-    return torch.channels_last if side_by_side else torch.contiguous_format
+    channels_last = device.type == "cpu" and config.precision == "fp32"
+    return torch.channels_last if channels_last else torch.contiguous_format
 
 
 def model_options(config: TrainConfig) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def model_options(config: TrainConfig) -> dict[str, Any]:
 
 
 def make_model(config: TrainConfig) -> nn.Module:
-    """The configuration's network with its first weights: those of ``init``, or seeded ones.
+    """The configuration's network with its initial weights: those of ``init``, or seeded ones.
 
     Leaves torch's own random state alone.
 
@@ -64,16 +64,16 @@ def make_model(config: TrainConfig) -> nn.Module:
     return models.build(config.model, seed=config.seed, **model_options(config))
 
 
-def compile_in_place(model: nn.Module, ask: Callable[[], object]) -> None:
-    """Compile a network, whose weights keep their names; ``ask`` calls it once, so that what is missing shows at once.
+def compile_in_place(model: nn.Module, run_once: Callable[[], object]) -> None:
+    """Compile a network, whose weights keep their names; ``run_once`` calls it, so that what is missing shows at once.
 
     Raises:
         BadInput: torch.compile does not work here.
     """
-    model.eval().compile()  # in evaluation, so that asking teaches batch norm nothing
+    model.eval().compile()  # in evaluation mode, so that batch norm's averages stay
     try:
         with torch.inference_mode():
-            ask()
+            run_once()
     except torch._dynamo.exc.BackendCompilerFailed as error:  # its only name
         reason = " ".join(str(error).partition("\n\n")[0].split())  # what follows is advice for torch's developers
         raise BadInput(

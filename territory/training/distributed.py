@@ -1,11 +1,11 @@
-"""One training shared by several processes; torch.distributed carries what they tell each other.
+"""One training shared by several processes, over torch.distributed.
 
     torchrun --nproc-per-node 2 -m territory train --n-envs 16    # gloo on processors, nccl on GPUs, one GPU each
 
-``n-envs`` and ``minibatch-size`` count over all processes. Each plays its slice of the games, and all throw the dice of
-the whole run, so that they agree on every action, every shuffle and every average: however many processes share a
-configuration, it trains the same network, up to the order of additions. Rank 0 writes one checkpoint of everything,
-with which any number of processes can go on; all of them read it, so they need the folder in common.
+``n-envs`` and ``minibatch-size`` count over all processes. Each plays its slice of the games, and all draw the random
+numbers of the whole run, so that they agree on every action, every shuffle and every average: however many processes
+share a configuration, it trains the same network, up to the order of additions. Rank 0 writes one checkpoint of
+everything, with which any number of processes can go on; all of them read it, so they need the folder in common.
 """
 
 import os
@@ -24,20 +24,20 @@ from territory.errors import BadInput
 
 
 @dataclass(frozen=True)
-class Team:
-    """The processes of a run, seen from one of them. A team of one tells nobody anything."""
+class ProcessGroup:
+    """The processes of a run, seen from one of them. With one process every collective is a no-op."""
 
     rank: int = 0
     size: int = 1
 
-    def share(self, games: int) -> slice:
+    def local_slice(self, games: int) -> slice:
         """This process's part of the ``games`` of the run."""
         if games % self.size:
             raise BadInput(f"{self.size} processes can't share {games} games evenly: take a multiple for --n-envs")
         each = games // self.size
         return slice(self.rank * each, (self.rank + 1) * each)
 
-    def own_rows(self, index: Tensor, games: int) -> Tensor:
+    def local_rows(self, index: Tensor, games: int) -> Tensor:
         """Those of the run's samples ``index`` (step * all games + game) that are among this process's ``games``.
 
         Int64 positions in its own rollout (step * games + game).
@@ -47,31 +47,31 @@ class Team:
         step, game = index // (games * self.size), index % (games * self.size) - self.rank * games
         return (step * games + game)[(game >= 0) & (game < games)]
 
-    def gather(self, values: Tensor) -> Tensor:
-        """The values ``(T, games)`` of all processes side by side: ``(T, all games)``."""
+    def all_gather(self, values: Tensor) -> Tensor:
+        """The values ``(T, games)`` of all processes concatenated: ``(T, all games)``."""
         if self.size == 1:
             return values
         parts = [torch.empty_like(values) for _ in range(self.size)]
         dist.all_gather(parts, values)
         return torch.cat(parts, dim=1)
 
-    def gather_objects(self, own: Any) -> list[Any]:
+    def all_gather_objects(self, own: Any) -> list[Any]:
         """What each process holds, by rank."""
         parts = [own] * self.size
         if self.size > 1:
             dist.all_gather_object(parts, own)
         return parts
 
-    def gather_arrays(self, own: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def all_gather_arrays(self, own: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Arrays with one row for each game, of all processes."""
-        parts = self.gather_objects(own)
+        parts = self.all_gather_objects(own)
         return {name: np.concatenate([part[name] for part in parts]) for name in own}
 
     def any(self, flag: bool) -> bool:
-        """Whether one of the processes says so."""
-        return any(self.gather_objects(flag))
+        """Whether the flag is set in one of the processes."""
+        return any(self.all_gather_objects(flag))
 
-    def start_alike(self, model: nn.Module) -> None:
+    def broadcast_parameters(self, model: nn.Module) -> None:
         """Give every process the network of rank 0. Refuses batch norm, whose averages would be of its own games."""
         if self.size == 1:
             return
@@ -80,8 +80,8 @@ class Team:
         for tensor in model.state_dict().values():
             dist.broadcast(tensor, src=0)
 
-    def add_gradients(self, model: nn.Module) -> None:
-        """Replace each gradient by the sum over the processes: one message for all of them."""
+    def all_reduce_gradients(self, model: nn.Module) -> None:
+        """Replace each gradient by the sum over the processes, in one message."""
         if self.size == 1:
             return
         gradients = [weight.grad for weight in model.parameters() if weight.grad is not None]
@@ -90,8 +90,11 @@ class Team:
         for gradient, part in zip(gradients, message.split([g.numel() for g in gradients]), strict=True):
             gradient.copy_(part.view(gradient.shape))
 
-    def average(self, terms: list[dict[str, Tensor]], shares: list[float]) -> list[dict[str, Tensor]]:
-        """What was measured in each gradient step, over all processes; ``shares``: of the samples that were its own."""
+    def average_terms(self, terms: list[dict[str, Tensor]], shares: list[float]) -> list[dict[str, Tensor]]:
+        """What was measured in each gradient step, averaged over all processes.
+
+        ``shares``: of each step's samples that were this process's own. ``ratio_deviation`` is a maximum.
+        """
         if self.size == 1:
             return terms
         table = torch.stack([torch.stack(list(step.values())) for step in terms])
@@ -106,21 +109,21 @@ class Team:
         ]
 
 
-ALONE = Team()
+SINGLE_PROCESS = ProcessGroup()
 
 
-def team() -> Team:
-    """The team that this process is in."""
+def current_group() -> ProcessGroup:
+    """The process group that this process is in."""
     if dist.is_available() and dist.is_initialized():
-        return Team(dist.get_rank(), dist.get_world_size())
-    return ALONE
+        return ProcessGroup(dist.get_rank(), dist.get_world_size())
+    return SINGLE_PROCESS
 
 
 @contextmanager
-def joined(device: str) -> Iterator[Team]:
-    """Within it, a process that torchrun started is one of a team; any other process stays alone."""
+def init_process_group(device: str) -> Iterator[ProcessGroup]:
+    """Within it, a process that torchrun started is one of a group; any other process is a single one."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield ALONE
+        yield SINGLE_PROCESS
         return
     kind, local = pick_device(device).type, int(os.environ["LOCAL_RANK"])
     if kind == "cuda":
@@ -133,6 +136,6 @@ def joined(device: str) -> Iterator[Team]:
 
     dist.init_process_group("cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo")
     try:
-        yield team()
+        yield current_group()
     finally:
         dist.destroy_process_group()

@@ -1,9 +1,8 @@
-"""Training beside other work: it can be paused, watched, stopped and taken up again, and ends as if nobody had looked.
+"""Training in the background: it can be paused, watched, stopped and resumed, with the same result as undisturbed.
 
 It goes on in a thread. An update takes a fraction of a second here and many seconds elsewhere; a task between updates
-would hold up everything else for so long. The thread doesn't: while torch computes, it lets go of the interpreter, and
-Numba's kernels are over in a moment and never run two at once, since they do hold it. What others may touch is not the
-network that learns but a copy, made between updates.
+would hold up everything else for so long. The thread doesn't, since torch lets go of the interpreter while it computes.
+What others may touch is not the network that learns but a copy, made between updates.
 """
 
 import atexit
@@ -20,7 +19,7 @@ from territory.agent.device import keep_threads
 from territory.errors import BadInput
 from territory.training.build import make_watched_env
 from territory.training.ppo import PPO
-from territory.training.progress import Update
+from territory.training.rollout import Update
 from territory.training.run import Run
 from territory.world.params import HELD_OUT_SEED
 
@@ -124,7 +123,7 @@ class LiveTraining:
             self._spent += self.ppo.config.batch_size / update.steps_per_second
             self._copy()
             self._tell()
-            if self.ppo.update == self.ppo.config.num_updates:
+            if self.ppo.finished_updates == self.ppo.config.num_updates:
                 break
             if self._until(update) or self._spent > self._seconds:
                 return self._kept("reached")
@@ -177,7 +176,7 @@ class WatchedGame:
         return self.envs.unwrapped.world
 
     def step(self, agent: Agent) -> None:
-        """One step, drawn from the policy as in training."""
+        """One step, sampled from the policy as in training."""
         actions = agent.act(self.obs, self.mask, deterministic=False)
         self.obs, _, terminated, truncated, info = self.envs.step(actions)
         self.mask, self.action = info["action_mask"], int(actions[0])

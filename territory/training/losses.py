@@ -1,10 +1,39 @@
-"""The terms of PPO's loss as pure functions, named as in the paper (Schulman et al. 2017).
+"""The mathematics of PPO as pure functions: advantages, and the terms of the loss, named as in the paper.
 
-Shapes: B samples, A actions. Masks are True where an action is allowed; every row must allow at least one.
+Schulman et al. 2017; generalised advantage estimation: Schulman et al. 2016. Shapes: T steps of N games; B samples, A
+actions.
 """
 
 import torch
 from torch import Tensor
+
+
+def gae(
+    rewards: Tensor,
+    values: Tensor,
+    next_values: Tensor,
+    terminated: Tensor,
+    truncated: Tensor,
+    gamma: float,
+    gae_lambda: float,
+) -> Tensor:
+    """Generalised advantage estimates (equation 16) of the actions taken; all tensors ``(T, N)``.
+
+    ``next_values[t]`` is the critic's value of the observation that followed step t *in the same game*: where the
+    game was truncated, of its final observation, not of the next game's first one.
+
+    - A terminated game is over: nothing comes after its last reward.
+    - A truncated game was only cut off: the critic says what would have come (``gamma * next_values``).
+    - Neither lets the advantage of the next game flow back into it.
+    """
+    deltas = rewards + gamma * (next_values * ~terminated) - values
+    carried = gamma * gae_lambda * (~(terminated | truncated)).to(deltas.dtype)
+    advantages = torch.empty_like(deltas)
+    following = torch.zeros_like(deltas[0])
+    for step in reversed(range(len(deltas))):
+        following = deltas[step] + carried[step] * following
+        advantages[step] = following
+    return advantages
 
 
 def entropy(log_probs: Tensor) -> Tensor:
@@ -14,7 +43,7 @@ def entropy(log_probs: Tensor) -> Tensor:
 
 
 def kl_divergence(wanted: Tensor, log_probs: Tensor) -> Tensor:
-    """What choices of the ``wanted`` policy surprise one who expects the other, ``(B,)`` in nats; both ``(B, A)``."""
+    """KL(wanted ‖ policy) ``(B,)`` in nats, from the log-probabilities ``(B, A)`` of both."""
     surprise = (wanted - log_probs).masked_fill(wanted == -torch.inf, 0.0)  # infinity less infinity where masked
     return (wanted.exp() * surprise).sum(dim=-1)
 

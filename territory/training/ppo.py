@@ -1,4 +1,4 @@
-"""Proximal policy optimisation (Schulman et al. 2017): collect, look back, improve; again.
+"""Proximal policy optimisation (Schulman et al. 2017): collect a rollout, update the network; again.
 
 In short:
 
@@ -25,8 +25,7 @@ from territory.models.symmetry import VIEWS, View, views_of
 from territory.training import distributed, losses
 from territory.training.build import compile_in_place, make_envs, make_model, memory_layout
 from territory.training.config import TrainConfig
-from territory.training.progress import EpisodeWindow, Update, finished
-from territory.training.rollout import Minibatch, Rollout
+from territory.training.rollout import EpisodeWindow, Minibatch, Rollout, Update, finished
 
 ADAM_EPSILON = 1e-5  # as the first PPO had it (Huang et al. 2022, detail 3): torch's 1e-8 lets tiny gradients jump
 
@@ -41,8 +40,8 @@ class PPO:
         """
         self.config = config
         self.device = pick_device(config.device)
-        self.team = distributed.team()
-        games = self.team.share(config.num_envs)
+        self.group = distributed.current_group()
+        games = self.group.local_slice(config.num_envs)
         with keep_threads():
             self.envs = make_envs(config, games.stop - games.start) if envs is None else envs
             self.obs, info = self.envs.reset(seed=config.seed + games.start)
@@ -50,11 +49,11 @@ class PPO:
         self.layout = memory_layout(self.device, config)
         model = make_model(config) if model is None else model
         self.model = model.to(self.device, memory_format=self.layout)
-        self.team.start_alike(self.model)
+        self.group.broadcast_parameters(self.model)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=config.learning_rate, eps=ADAM_EPSILON)
         self.generator = torch.Generator(self.device).manual_seed(config.seed)
         self.episodes = EpisodeWindow()
-        self.update = 0  # finished so far
+        self.finished_updates = 0
         self.last: Update | None = None
         self.rollout = Rollout(config.num_steps, self.obs, self.mask, self.device)
         if config.compile:
@@ -63,17 +62,17 @@ class PPO:
     @property
     def step(self) -> int:
         """Environment steps so far, over all games."""
-        return self.update * self.config.batch_size
+        return self.finished_updates * self.config.batch_size
 
     def updates(self) -> Iterator[Update]:
         """Train to the end of the run, handing out a record after each update."""
         start = time.perf_counter()
-        while self.update < self.config.num_updates:
+        while self.finished_updates < self.config.num_updates:
             before = time.perf_counter()
             self._set_learning_rate()
             self.collect()
-            measured = self.improve()
-            self.update += 1
+            measured = self.update()
+            self.finished_updates += 1
             now = time.perf_counter()
             self.last = self._record(measured, self.config.batch_size / (now - before), now - start)
             yield self.last
@@ -88,28 +87,30 @@ class PPO:
         self.model.eval()
         rollout, config, ended = self.rollout, self.config, []
         for step in range(config.num_steps):
-            seen = rollout.see(step, self.obs, self.mask)
-            decision = act(self.forward, *seen, self.generator, local=(self.team.rank, self.team.size))
-            rollout.decide(step, decision)
-            self.obs, rewards, terminated, truncated, info = self.envs.step(decision.actions.cpu().numpy())
+            seen = rollout.add_obs(step, self.obs, self.mask)
+            chosen = act(self.forward, *seen, self.generator, local=(self.group.rank, self.group.size))
+            rollout.add_action(step, chosen)
+            self.obs, rewards, terminated, truncated, info = self.envs.step(chosen.actions.cpu().numpy())
             self.mask = info["action_mask"]
-            rollout.store(step, rewards, terminated, truncated)
-            self._value_cut_off(step, truncated & ~terminated, info)
+            rollout.add_outcome(step, rewards, terminated, truncated)
+            self._bootstrap_truncated(step, truncated & ~terminated, info)
             ended.append(finished(info))
-        rollout.finish(self._values(self.obs), config.gamma, config.gae_lambda)
-        for of_one_step in zip(*self.team.gather_objects(ended), strict=True):
+        rollout.compute_returns(self._values(self.obs), config.gamma, config.gae_lambda)
+        for of_one_step in zip(*self.group.all_gather_objects(ended), strict=True):
             self.episodes.add(list(chain(*of_one_step)))
         return rollout
 
-    def improve(self) -> dict[str, float]:
+    def update(self) -> dict[str, float]:
         """Go over the rollout ``update_epochs`` times in shuffled minibatches; returns what was measured."""
         self.model.train()
         measured: list[dict[str, Tensor]] = []
-        advantages = self.team.gather(self.rollout.advantages).flatten()
+        advantages = self.group.all_gather(self.rollout.advantages).flatten()
         for number in range(self.config.update_epochs):
-            turned = self.config.augment and number > 0  # first as the games were seen: there the ratio must begin at 1
-            steps = [self._gradient_step(index, advantages, self._view(turned)) for index in self._shuffled()]
-            epoch = self.team.average(*map(list, zip(*steps, strict=True)))
+            augment = (
+                self.config.augment and number > 0
+            )  # first as the games were seen: there the ratio must begin at 1
+            steps = [self._gradient_step(index, advantages, self._view(augment)) for index in self._shuffled()]
+            epoch = self.group.average_terms(*map(list, zip(*steps, strict=True)))
             measured += epoch
             if self._moved_enough(epoch):
                 break
@@ -149,10 +150,10 @@ class PPO:
     def _gradient_step(self, index: Tensor, advantages: Tensor, view: View) -> tuple[dict[str, Tensor], float]:
         """Learn from the samples ``index`` of the run; what was measured, and on which share of them here.
 
-        In another view than they were played in, the ratio weighs another policy, the network's in that view, by what
-        the one that played would have done: as right, and it is what makes the eight agree (Raileanu et al. 2021).
+        In another view than they were played in, the ratio is that of the network's policy in that view to the policy
+        that acted: as right, and it is what makes the eight views agree (Raileanu et al. 2021).
         """
-        own = self.team.own_rows(index, len(self.mask))
+        own = self.group.local_rows(index, len(self.mask))
         share = len(own) / len(index)
         batch = self.rollout.rows(own if len(own) else index[:1] * 0)  # with nothing of its own: any sample, times 0
         batch = batch if view == VIEWS[0] else batch.seen(view)
@@ -161,18 +162,18 @@ class PPO:
         loss, terms = self.loss(batch)
         self.optimizer.zero_grad()
         (loss * share).backward()
-        self.team.add_gradients(self.model)
+        self.group.all_reduce_gradients(self.model)
         terms["grad_norm"] = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.max_grad_norm)
         self.optimizer.step()
         return terms, share
 
     def _shuffled(self) -> tuple[Tensor, ...]:
-        order = torch.randperm(len(self.rollout) * self.team.size, generator=self.generator, device=self.device)
+        order = torch.randperm(len(self.rollout) * self.group.size, generator=self.generator, device=self.device)
         return order.split(self.config.minibatch_size)
 
-    def _view(self, turned: bool) -> View:
-        """How a minibatch's boards lie: drawn among the views of their shape, or as they were."""
-        if not turned:
+    def _view(self, augment: bool) -> View:
+        """The view of a minibatch: sampled among those that keep the map's shape, or the maps as they were."""
+        if not augment:
             return VIEWS[0]
         views = views_of(self.config.height, self.config.width)
         return views[torch.randint(len(views), (), generator=self.generator, device=self.device)]
@@ -185,8 +186,8 @@ class PPO:
         maps, global_stats = (torch.from_numpy(obs[name]).to(self.device) for name in ("map", "global"))
         return self.forward(maps, global_stats)[1]
 
-    def _value_cut_off(self, step: int, cut_off: np.ndarray, info: dict[str, Any]) -> None:
-        """Ask the critic what truncated games would still have brought: from their final observations."""
+    def _bootstrap_truncated(self, step: int, cut_off: np.ndarray, info: dict[str, Any]) -> None:
+        """The critic's values of the final observations of truncated games: what they would still have brought."""
         if not cut_off.any():
             return
         last = info["final_obs"][cut_off]  # gymnasium's form: an object array with one observation a game
@@ -197,8 +198,8 @@ class PPO:
             self.rollout.final_values[step, torch.from_numpy(cut_off).to(self.device)] = self._values(final)
 
     def _set_learning_rate(self) -> None:
-        left = 1 - self.update / self.config.num_updates if self.config.anneal_lr else 1.0
-        risen = min(1.0, (self.update + 1) / (self.config.warmup_updates + 1))
+        left = 1 - self.finished_updates / self.config.num_updates if self.config.anneal_lr else 1.0
+        risen = min(1.0, (self.finished_updates + 1) / (self.config.warmup_updates + 1))
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * left * risen
 
@@ -210,10 +211,10 @@ class PPO:
         summary = {name: mean(name, measured) for name in names}
         if not all(map(math.isfinite, summary.values())):
             raise BadInput(
-                f"training has diverged at update {self.update + 1}: {summary}. "
+                f"training has diverged at update {self.finished_updates + 1}: {summary}. "
                 "A learning rate that is too high is the usual cause; the last checkpoint is from before."
             )
-        explained = losses.explained_variance(*map(self.team.gather, (self.rollout.values, self.rollout.returns)))
+        explained = losses.explained_variance(*map(self.group.all_gather, (self.rollout.values, self.rollout.returns)))
         return summary | {
             "approx_kl": mean("approx_kl", last_epoch),
             "ratio_deviation": measured[0]["ratio_deviation"].item(),
@@ -224,7 +225,7 @@ class PPO:
     def _record(self, measured: dict[str, float], rate: float, seconds: float) -> Update:
         means = self.episodes.means()
         return Update(
-            update=self.update,
+            update=self.finished_updates,
             updates=self.config.num_updates,
             step=self.step,
             total_steps=self.config.num_updates * self.config.batch_size,

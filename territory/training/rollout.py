@@ -1,6 +1,8 @@
-"""What was seen, done and earned between two updates, in arrays allocated once."""
+"""What was seen, done and earned between two updates, in arrays allocated once; and what a run reports of it."""
 
-from dataclasses import dataclass, replace
+from collections import deque
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,7 +10,10 @@ from torch import Tensor
 
 from territory.models.policy import Decision
 from territory.models.symmetry import View
-from territory.training.advantages import gae
+from territory.training.losses import gae
+
+EPISODE_FIELDS = ("win", "return", "length", "land_share", "idle_share")
+WINDOW = 100  # games: enough for a win rate within 10 points, few enough to follow a quick rise
 
 
 @dataclass
@@ -24,7 +29,7 @@ class Minibatch:
     returns: Tensor  # float32 (B,)
 
     def seen(self, view: View) -> "Minibatch":
-        """The same samples with their boards laid another way: what was ordered and what was allowed turn along."""
+        """The same samples rotated or reflected: maps, and with them the actions taken and the masks."""
         places = view.of_actions().to(self.actions.device)
         maps, masks = view.of_maps(self.maps), self.masks[:, places.argsort()]
         return replace(self, maps=maps, masks=masks, actions=places[self.actions])
@@ -53,26 +58,26 @@ class Rollout:
         self.advantages = buffer(torch.float32)
         self.returns = buffer(torch.float32)
 
-    def see(self, step: int, obs: dict[str, np.ndarray], mask: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
+    def add_obs(self, step: int, obs: dict[str, np.ndarray], mask: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
         """Store what the games show before step ``step``; returns the stored rows: maps, globals, masks."""
         self.maps[step].copy_(torch.from_numpy(obs["map"]))
         self.globals[step].copy_(torch.from_numpy(obs["global"]))
         self.masks[step].copy_(torch.from_numpy(mask))
         return self.maps[step], self.globals[step], self.masks[step]
 
-    def decide(self, step: int, decision: Decision) -> None:
-        """Store what the network decided in step ``step``."""
+    def add_action(self, step: int, decision: Decision) -> None:
+        """Store what the network chose in step ``step``."""
         self.actions[step].copy_(decision.actions)
         self.log_probs[step].copy_(decision.log_probs)
         self.values[step].copy_(decision.values)
 
-    def store(self, step: int, rewards: np.ndarray, terminated: np.ndarray, truncated: np.ndarray) -> None:
+    def add_outcome(self, step: int, rewards: np.ndarray, terminated: np.ndarray, truncated: np.ndarray) -> None:
         """Store what step ``step`` brought, arrays ``(N,)``."""
         self.rewards[step].copy_(torch.from_numpy(rewards.astype(np.float32)))  # Apple's GPUs have no float64
         self.terminated[step].copy_(torch.from_numpy(terminated))
         self.truncated[step].copy_(torch.from_numpy(truncated))
 
-    def finish(self, last_values: Tensor, gamma: float, gae_lambda: float) -> None:
+    def compute_returns(self, last_values: Tensor, gamma: float, gae_lambda: float) -> None:
         """Fill in advantages and returns; ``last_values`` ``(N,)`` are those of what the games show now."""
         following = torch.cat([self.values[1:], last_values.unsqueeze(0)])
         next_values = torch.where(self.truncated, self.final_values, following)
@@ -98,3 +103,69 @@ class Rollout:
             advantages=pick(self.advantages),
             returns=pick(self.returns),
         )
+
+
+@dataclass(frozen=True)
+class Update:
+    """One update of the network. Averages over games are NaN until a first game has finished."""
+
+    update: int  # 1 for the first
+    updates: int  # of the whole run
+    step: int  # environment steps so far, over all games
+    total_steps: int  # of the whole run
+    episodes: int  # finished games so far
+    win_rate: float  # of the last 100 games, like the next four
+    mean_return: float  # undiscounted
+    mean_length: float  # steps
+    land_share: float  # owned at the end
+    idle_share: float  # of steps that ordered nothing
+    policy_loss: float
+    value_loss: float
+    entropy: float  # nats
+    approx_kl: float  # nats, of the last epoch
+    clip_fraction: float
+    explained_variance: float
+    ratio_deviation: float  # largest |ratio - 1| of the first minibatch: rounding alone, unless there is batch norm
+    grad_norm: float  # before clipping
+    learning_rate: float
+    steps_per_second: float  # of this update
+    seconds: float  # since the run, or its continuation, began
+
+    def as_dict(self) -> dict[str, Any]:
+        """All fields by name."""
+        return asdict(self)
+
+
+def finished(info: dict[str, Any]) -> list[tuple[float, ...]]:
+    """The `EPISODE_FIELDS` of the games that finished in this step, from a vector environment's ``info``."""
+    games = np.flatnonzero(info.get("_final_info", ()))
+    return [tuple(float(info["final_info"][name][game]) for name in EPISODE_FIELDS) for game in games]
+
+
+class EpisodeWindow:
+    """The last games that finished."""
+
+    def __init__(self, size: int = WINDOW):
+        self.count = 0
+        self._latest: deque[tuple[float, ...]] = deque(maxlen=size)
+
+    def add(self, games: list[tuple[float, ...]]) -> None:
+        """Take in games that have just `finished`."""
+        self._latest.extend(games)
+        self.count += len(games)
+
+    def means(self) -> dict[str, float]:
+        """The mean of each field, NaN before the first game has finished."""
+        if not self._latest:
+            return dict.fromkeys(EPISODE_FIELDS, float("nan"))
+        return dict(zip(EPISODE_FIELDS, np.mean(self._latest, axis=0).tolist(), strict=True))
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """What `load_state_dict` needs."""
+        rows = np.array(self._latest, dtype=np.float64).reshape(-1, len(EPISODE_FIELDS))
+        return {"count": np.array([self.count]), "latest": rows}
+
+    def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
+        """Go on from a saved window."""
+        self.count = int(state["count"][0])
+        self._latest = deque(map(tuple, state["latest"].tolist()), maxlen=self._latest.maxlen)

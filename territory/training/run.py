@@ -28,11 +28,11 @@ from territory.errors import BadInput
 from territory.files import move, write_atomically
 from territory.training.config import TrainConfig
 from territory.training.ppo import PPO
-from territory.training.progress import Update
+from territory.training.rollout import Update
 
 LOG = "log.jsonl"
-# What a continued run may change. The next update computes the same, but that another kind of device throws other dice
-# and that a falling learning rate (anneal_lr) falls towards another end.
+# What a continued run may change. The next update computes the same, but that another kind of device draws other
+# random numbers and that a falling learning rate (anneal_lr) falls towards another end.
 CHANGEABLE = ("total_timesteps", "device", "checkpoint_every", "name", "runs_dir")
 SCALARS = {  # Update field -> TensorBoard tag
     "win_rate": "games/win_rate",
@@ -68,13 +68,13 @@ class Run:
     @property
     def writes(self) -> bool:
         """Whether this process keeps the folder: of several that share a run, one does."""
-        return self.ppo.team.rank == 0
+        return self.ppo.group.rank == 0
 
     def updates(self) -> Iterator[Update]:
         """As `PPO.updates`, each one logged; a checkpoint is written every ``checkpoint_every`` updates and at the end.
 
-        What a checkpoint counts as done is in the log and in TensorBoard's file before: a kill in between is made good
-        by `resume`.
+        What a checkpoint counts as done is in the log and in TensorBoard's file before: a kill in between is
+        recovered by `resume`.
         """
         with self._board() as board:
             for update in self.ppo.updates():
@@ -89,14 +89,14 @@ class Run:
     ) -> bool:
         """Train to the end or until ``stop()``, which saves too; True if the end was reached."""
         for update in self.updates():
-            ending = self.ppo.team.any(stop())
+            ending = self.ppo.group.any(stop())
             if ending:
                 self.save()
             if callback is not None:
                 callback(update)
             if ending:
                 break
-        return self.ppo.update == self.ppo.config.num_updates
+        return self.ppo.finished_updates == self.ppo.config.num_updates
 
     def log(self) -> list[Update]:
         """The records of the updates so far, read from the log."""
@@ -106,7 +106,7 @@ class Run:
 
     def save(self) -> None:
         """Write the checkpoint: whole or not at all."""
-        content = snapshot(self.ppo)  # takes every process of a team
+        content = snapshot(self.ppo)  # takes every process of a group
         if self.writes:
             files.write(self.checkpoint, content)
 
@@ -183,7 +183,7 @@ def resume(folder: str | Path, config: TrainConfig | None = None, envs: Any = No
     run = Run(folder, PPO(config, envs, files.build_model(content)))  # what `init` named may be gone by now
     restore(run.ppo, content)
     if run.writes:
-        _forget_after(run.folder / LOG, run.ppo.update)
+        _forget_after(run.folder / LOG, run.ppo.finished_updates)
     if config != saved:  # so that it stays what was asked for, should this continuation be killed at once
         run.save()
         if run.writes:
@@ -202,11 +202,11 @@ def snapshot(ppo: PPO) -> Checkpoint:
     content.add_group(files.MODEL, files.model_arrays(ppo.model))
     for index, state in ppo.optimizer.state_dict()["state"].items():
         content.add_group(f"optimizer.{index}", {name: value.cpu().numpy() for name, value in state.items()})
-    content.add_group("envs", ppo.team.gather_arrays(ppo.envs.state_dict()))
-    content.add_group("obs", ppo.team.gather_arrays(ppo.obs))
-    content.arrays |= ppo.team.gather_arrays({"mask": ppo.mask})
+    content.add_group("envs", ppo.group.all_gather_arrays(ppo.envs.state_dict()))
+    content.add_group("obs", ppo.group.all_gather_arrays(ppo.obs))
+    content.arrays |= ppo.group.all_gather_arrays({"mask": ppo.mask})
     content.add_group("episodes", ppo.episodes.state_dict())
-    content.arrays["update"] = np.array([ppo.update])
+    content.arrays["update"] = np.array([ppo.finished_updates])
     content.arrays["generator"] = ppo.generator.get_state().numpy()
     return content
 
@@ -225,17 +225,17 @@ def restore(ppo: PPO, content: Checkpoint) -> None:
         index, entry = name.split(".")
         state.setdefault(int(index), {})[entry] = torch.from_numpy(array)
     ppo.optimizer.load_state_dict({"state": state, "param_groups": ppo.optimizer.state_dict()["param_groups"]})
-    own = ppo.team.share(len(content.arrays["mask"]))
+    own = ppo.group.local_slice(len(content.arrays["mask"]))
     ppo.envs.load_state_dict({name: array[own] for name, array in content.group("envs").items()})
     ppo.obs = {name: array[own] for name, array in content.group("obs").items()}
     ppo.mask = content.arrays["mask"][own]
     ppo.episodes.load_state_dict(content.group("episodes"))
-    ppo.update = int(content.arrays["update"][0])
-    dice = content.arrays["generator"]
-    if dice.size == ppo.generator.get_state().numel():
-        ppo.generator.set_state(torch.from_numpy(dice))
-    else:  # thrown on another kind of device, whose dice can't be thrown here
-        ppo.generator.manual_seed(ppo.config.seed + ppo.update)
+    ppo.finished_updates = int(content.arrays["update"][0])
+    random_state = content.arrays["generator"]
+    if random_state.size == ppo.generator.get_state().numel():
+        ppo.generator.set_state(torch.from_numpy(random_state))
+    else:  # of another kind of device, whose generator has a state of another size
+        ppo.generator.manual_seed(ppo.config.seed + ppo.finished_updates)
     ppo.last = Update(**content.progress) if content.progress else None
 
 

@@ -18,7 +18,7 @@ from territory import viz
 from territory.agent.agent import Agent
 from territory.training.live import RESTING, LiveTraining, WatchedGame
 from territory.training.ppo import PPO
-from territory.training.progress import Update
+from territory.training.rollout import Update
 from territory.training.run import Run
 from territory.widgets.static import LeavesPicture, joined
 from territory.world.actions import describe

@@ -165,7 +165,7 @@ def test_ctrl_c_saves_says_how_to_go_on_and_exits_130(tmp_path):
     assert "Traceback" not in err
     assert f"Go on: territory train --resume {tmp_path / 'mine'}" in out
     resumed = run.resume(tmp_path / "mine")
-    assert resumed.ppo.update == len((tmp_path / "mine" / "log.jsonl").read_text().splitlines()) >= 3
+    assert resumed.ppo.finished_updates == len((tmp_path / "mine" / "log.jsonl").read_text().splitlines()) >= 3
 
 
 def test_a_run_killed_at_any_moment_goes_on_exactly(tmp_path):

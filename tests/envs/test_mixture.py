@@ -76,7 +76,7 @@ def test_a_run_against_several_kinds_of_games_stops_and_goes_on_bit_for_bit(tmp_
     straight = PPO(config)
     list(straight.updates())
     cut = run.start(config)
-    cut.train(stop=lambda: cut.ppo.update == 3)
+    cut.train(stop=lambda: cut.ppo.finished_updates == 3)
     resumed = run.resume(cut.folder)
     resumed.train()
     for name, weight in straight.model.state_dict().items():

@@ -145,7 +145,7 @@ def test_a_run_against_a_checkpoint_goes_on_exactly(tmp_path):
     whole = run.start(config)
     whole.train()
     half = run.start(TrainConfig.from_dict(config.as_dict() | {"name": "half"}))
-    half.train(stop=lambda: half.ppo.update == 1)
+    half.train(stop=lambda: half.ppo.finished_updates == 1)
     half = run.resume(tmp_path / "half")
     half.train()
     left, right = run.snapshot(whole.ppo), run.snapshot(half.ppo)

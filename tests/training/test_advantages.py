@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from territory.training.advantages import gae
+from territory.training.losses import gae
 
 GAMMA, LAMBDA = 0.9, 0.8
 

@@ -29,7 +29,7 @@ import json, sys
 from territory.training import TrainConfig, run
 config = TrainConfig.from_dict(json.loads(sys.argv[1]))
 made = run.resume(config.runs_dir + "/" + config.name) if sys.argv[2] == "resume" else run.start(config)
-made.train(stop=lambda: made.ppo.update == int(sys.argv[3]))
+made.train(stop=lambda: made.ppo.finished_updates == int(sys.argv[3]))
 """
 
 

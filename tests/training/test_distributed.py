@@ -14,7 +14,7 @@ from territory.agent import checkpoint
 from territory.errors import BadInput
 from territory.models.policy import sample
 from territory.training import TrainConfig, run
-from territory.training.distributed import Team
+from territory.training.distributed import ProcessGroup
 
 SMALL = TrainConfig(
     height=32, width=32, num_bots=2, max_steps=20, num_envs=4, num_steps=16, minibatch_size=4, update_epochs=2,
@@ -40,7 +40,7 @@ pathlib.Path(__file__).with_name("left-" + os.environ["RANK"]).write_text(str(le
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="only Linux lists a process's threads there")
-def test_no_thread_of_the_team_outlives_the_run(tmp_path):
+def test_no_thread_of_the_group_outlives_the_run(tmp_path):
     """One that did would now and then abort a process that has done all its work."""
     (script := tmp_path / "after.py").write_text(AFTER_THE_RUN)
     done = torchrun(tmp_path, *flags_of(replace(SMALL, total_timesteps=64)), program=[str(script)])
@@ -89,41 +89,41 @@ def read_log(folder) -> list[dict]:
 
 def test_each_sample_of_a_run_belongs_to_one_process():
     index, games = torch.randperm(5 * 6), 2  # five steps of six games, two for each of three processes
-    held = [Team(rank, 3).own_rows(index, games) for rank in range(3)]
+    held = [ProcessGroup(rank, 3).local_rows(index, games) for rank in range(3)]
     assert [sorted(rows.tolist()) for rows in held] == [list(range(10))] * 3
     everyone = torch.arange(30).reshape(5, 6)
-    kept = [everyone[:, Team(rank, 3).share(6)].flatten()[rows] for rank, rows in enumerate(held)]
+    kept = [everyone[:, ProcessGroup(rank, 3).local_slice(6)].flatten()[rows] for rank, rows in enumerate(held)]
     assert sorted(torch.cat(kept).tolist()) == list(range(30))
 
 
-def test_dice_fall_as_torchs_own_do_and_the_processes_throw_one_set_together():
+def test_actions_are_sampled_as_torch_samples_and_all_processes_draw_the_same_numbers():
     probabilities = torch.rand(6, 90).masked_fill(torch.rand(6, 90) < 0.7, 0.0)
     whole = sample(probabilities, torch.Generator().manual_seed(1))
     assert torch.equal(whole, torch.multinomial(probabilities, 1, generator=torch.Generator().manual_seed(1))[:, 0])
-    for team in (Team(rank, 3) for rank in range(3)):
-        own = team.share(6)
-        assert torch.equal(whole[own], sample(probabilities[own], torch.Generator().manual_seed(1), team))
+    for group in (ProcessGroup(rank, 3) for rank in range(3)):
+        own = group.local_slice(6)
+        assert torch.equal(whole[own], sample(probabilities[own], torch.Generator().manual_seed(1), group.rank, 3))
 
 
-def test_an_action_of_probability_zero_is_never_drawn_and_the_others_as_often_as_they_should():
+def test_an_action_of_probability_zero_is_never_sampled_and_the_others_as_often_as_they_should():
     probabilities = torch.tensor([0.0, 0.25, 0.0, 0.75]).expand(40_000, 4)
     counts = sample(probabilities, torch.Generator().manual_seed(0)).bincount(minlength=4) / 40_000
     assert counts[0] == counts[2] == 0
     assert counts[1].item() == pytest.approx(0.25, abs=0.01)  # the standard error is 0.002
 
 
-def test_a_team_of_one_changes_nothing():
+def test_with_one_process_every_collective_is_a_no_op():
     index = torch.randperm(6)
-    assert Team().own_rows(index, 3) is index
-    assert Team().share(4) == slice(0, 4)
-    assert Team().gather(index) is index
+    assert ProcessGroup().local_rows(index, 3) is index
+    assert ProcessGroup().local_slice(4) == slice(0, 4)
+    assert ProcessGroup().all_gather(index) is index
 
 
 def test_games_that_can_not_be_shared_evenly_are_refused():
     with pytest.raises(BadInput, match="2 processes can't share 5 games"):
-        Team(0, 2).share(5)
+        ProcessGroup(0, 2).local_slice(5)
 
 
-def test_batch_norm_is_refused_in_a_team():
+def test_batch_norm_is_refused_with_several_processes():
     with pytest.raises(BadInput, match="take --norm group"):
-        Team(0, 2).start_alike(torch.nn.BatchNorm2d(3))
+        ProcessGroup(0, 2).broadcast_parameters(torch.nn.BatchNorm2d(3))

@@ -73,7 +73,7 @@ def test_what_was_stopped_goes_on_bit_for_bit(live):
     live._until = lambda update: live.stop()
     live.start()
     assert live.wait() == "stopped"
-    assert live.ppo.update == 4
+    assert live.ppo.finished_updates == 4
     live._until = lambda update: False
     live.start()
     assert live.wait() == "finished"
@@ -86,14 +86,14 @@ def test_stopping_ends_a_pause(live):
     live.wait()
     live.stop()
     assert live.wait() == "stopped"
-    assert live.ppo.update == 2
+    assert live.ppo.finished_updates == 2
 
 
 def test_seconds_are_those_of_training(live):
     live._seconds = 1e-9
     live.start()
     assert live.wait() == "reached"
-    assert live.ppo.update == 1
+    assert live.ppo.finished_updates == 1
     live._seconds = 1e9
     pause_after(live, 4)
     live.start()
@@ -179,4 +179,4 @@ while len(live.records) < 2: pass
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-    assert 2 <= run.resume(tmp_path / "run").ppo.update < 1000
+    assert 2 <= run.resume(tmp_path / "run").ppo.finished_updates < 1000

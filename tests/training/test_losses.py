@@ -5,28 +5,29 @@ import math
 import pytest
 import torch
 
+from territory.models.policy import log_prob_of, masked_log_softmax
 from territory.training import losses
 
 MASK = torch.tensor([[True, True, False], [True, False, False]])
 
 
 def test_masked_actions_have_probability_exactly_zero_and_the_rest_sums_to_one():
-    log_probs = losses.masked_log_softmax(torch.tensor([[0.0, 0.0, 50.0], [1.0, 2.0, 3.0]]), MASK)
+    log_probs = masked_log_softmax(torch.tensor([[0.0, 0.0, 50.0], [1.0, 2.0, 3.0]]), MASK)
     probabilities = log_probs.exp()
     assert torch.equal(probabilities[~MASK], torch.zeros(3))
     assert torch.equal(probabilities, torch.tensor([[0.5, 0.5, 0.0], [1.0, 0.0, 0.0]]))
 
 
 def test_masked_actions_never_enter_the_entropy():
-    entropy = losses.entropy(losses.masked_log_softmax(torch.tensor([[0.0, 0.0, 50.0], [1.0, 2.0, 3.0]]), MASK))
+    entropy = losses.entropy(masked_log_softmax(torch.tensor([[0.0, 0.0, 50.0], [1.0, 2.0, 3.0]]), MASK))
     assert entropy[0].item() == pytest.approx(math.log(2))  # two equal choices
     assert entropy[1].item() == 0  # no choice at all
 
 
 def test_masked_logits_get_no_gradient_and_the_others_a_finite_one():
     logits = torch.randn(2, 3, requires_grad=True)
-    log_probs = losses.masked_log_softmax(logits, MASK)
-    (losses.entropy(log_probs).sum() + losses.chosen(log_probs, torch.tensor([1, 0])).sum()).backward()
+    log_probs = masked_log_softmax(logits, MASK)
+    (losses.entropy(log_probs).sum() + log_prob_of(log_probs, torch.tensor([1, 0])).sum()).backward()
     assert torch.equal(logits.grad[~MASK], torch.zeros(3))
     assert logits.grad.isfinite().all()
     assert (logits.grad[0, :2] != 0).all()
@@ -34,7 +35,7 @@ def test_masked_logits_get_no_gradient_and_the_others_a_finite_one():
 
 def test_entropy_agrees_with_torchs_own_where_nothing_is_masked():
     logits = torch.randn(5, 90)
-    ours = losses.entropy(losses.masked_log_softmax(logits, torch.ones(5, 90, dtype=torch.bool)))
+    ours = losses.entropy(masked_log_softmax(logits, torch.ones(5, 90, dtype=torch.bool)))
     torch.testing.assert_close(ours, torch.distributions.Categorical(logits=logits).entropy())
 
 
@@ -88,7 +89,7 @@ def test_equal_advantages_normalise_to_zero_not_to_nan():
 def test_the_divergence_agrees_with_torchs_own_and_is_zero_for_alike_policies_whatever_is_masked():
     mask = torch.rand(6, 90) < 0.5
     mask[:, 0] = True
-    wanted, other = (losses.masked_log_softmax(torch.randn(6, 90), mask) for _ in range(2))
+    wanted, other = (masked_log_softmax(torch.randn(6, 90), mask) for _ in range(2))
     torch.testing.assert_close(losses.kl_divergence(wanted, wanted), torch.zeros(6))
     for row in range(6):
         one, two = (torch.distributions.Categorical(logits=each[row, mask[row]]) for each in (wanted, other))

@@ -31,7 +31,7 @@ def first_deviation(model: str = "attention", **changes) -> float:
     """The largest |ratio - 1| before the network has changed at all."""
     ppo = PPO(small(model, update_epochs=1, **changes))
     ppo.collect()
-    return ppo.improve()["ratio_deviation"]
+    return ppo.update()["ratio_deviation"]
 
 
 @pytest.mark.parametrize("model", models.names())
@@ -145,7 +145,7 @@ def test_boards_are_turned_from_the_second_pass_on_so_that_the_ratio_still_begin
     one_step = ppo._gradient_step
     monkeypatch.setattr(ppo, "_gradient_step", lambda *given: seen.append(given[-1]) or one_step(*given))
     ppo.collect()
-    measured = ppo.improve()
+    measured = ppo.update()
     assert set(seen[:2]) == {VIEWS[0]} and len(set(seen[2:])) > 1  # two minibatches a pass
     assert measured["ratio_deviation"] < 3e-6
 
@@ -209,7 +209,7 @@ def test_a_target_kl_ends_an_update_early():
     ppo.collect()
     steps = []
     ppo.optimizer.register_step_post_hook(lambda *_: steps.append(1))
-    ppo.improve()
+    ppo.update()
     assert len(steps) == SMALL.batch_size // SMALL.minibatch_size  # one epoch of five
 
 
@@ -219,7 +219,7 @@ def test_a_diverged_training_says_so():
     with torch.no_grad():
         next(ppo.model.parameters()).fill_(torch.nan)
     with pytest.raises(BadInput, match="diverged at update 1"):
-        ppo.improve()
+        ppo.update()
 
 
 def test_a_batch_norm_probe_reports_its_deviation():
@@ -233,7 +233,7 @@ def test_dropout_breaks_the_ratio_too():
     ppo = PPO(small("attention", update_epochs=1, minibatch_size=SMALL.num_envs))
     ppo.model.fusion.register_forward_hook(lambda part, _, out: torch.nn.functional.dropout(out, 0.1, part.training))
     ppo.collect()
-    assert ppo.improve()["ratio_deviation"] > 1e-4
+    assert ppo.update()["ratio_deviation"] > 1e-4
 
 
 def test_what_is_logged_is_what_the_rollout_and_each_gradient_step_say():

@@ -13,7 +13,7 @@ from helpers import probes
 from territory.agent import checkpoint as files
 from territory.errors import BadInput
 from territory.training import PPO, TrainConfig, run
-from territory.training.progress import EpisodeWindow, finished
+from territory.training.rollout import EpisodeWindow, finished
 
 SMALL = TrainConfig(
     height=32, width=32, num_bots=2, max_steps=20, num_envs=4, num_steps=16, minibatch_size=32, device="cpu",
@@ -44,9 +44,9 @@ def test_a_resumed_run_ends_bit_for_bit_like_one_that_never_stopped(config, norm
     straight = run.start(config)
     assert straight.train()
     cut = run.start(dataclasses.replace(config, name="cut"))
-    assert not cut.train(stop=lambda: cut.ppo.update == 11)
+    assert not cut.train(stop=lambda: cut.ppo.finished_updates == 11)
     resumed = run.resume(cut.folder)
-    assert resumed.ppo.update == 11
+    assert resumed.ppo.finished_updates == 11
     assert resumed.train()
     assert_same_state(straight.ppo, resumed.ppo)
 
@@ -58,7 +58,7 @@ def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint(config):
     with pytest.raises(ZeroDivisionError):
         killed.train(callback=lambda update: 1 / (update.update - 7))
     resumed = run.resume(killed.folder)
-    assert resumed.ppo.update == 4  # saved every four updates
+    assert resumed.ppo.finished_updates == 4  # saved every four updates
     resumed.train()
     assert_same_state(straight.ppo, resumed.ppo)
     log = read_log(resumed)
@@ -79,7 +79,7 @@ def test_a_run_that_is_over_can_be_made_longer(config):
 def test_a_run_goes_on_though_its_dice_were_thrown_on_another_kind_of_device(config):
     """Their state is of another size there: a new stream, the same in every continuation."""
     made = run.start(config)
-    made.train(stop=lambda: made.ppo.update == 4)
+    made.train(stop=lambda: made.ppo.finished_updates == 4)
     content = files.read(made.folder)
     content.arrays["generator"] = np.zeros(16, np.uint8)  # as CUDA keeps them
     files.write(made.checkpoint, content)
@@ -87,7 +87,7 @@ def test_a_run_goes_on_though_its_dice_were_thrown_on_another_kind_of_device(con
     for _ in range(2):
         files.write(made.checkpoint, content)
         again = run.resume(made.folder)
-        assert again.train() and again.ppo.update == 16
+        assert again.train() and again.ppo.finished_updates == 16
         ends.append(again.ppo)
     assert_same_state(*ends)
 
@@ -107,7 +107,7 @@ def test_a_run_against_a_mixture_has_a_name_that_is_none(config):
 
 def test_the_folder_holds_configuration_log_curves_and_checkpoint(config):
     made = run.start(config)
-    made.train(stop=lambda: made.ppo.update == 2)
+    made.train(stop=lambda: made.ppo.finished_updates == 2)
     assert TrainConfig.from_dict(json.loads((made.folder / "config.json").read_text())) == made.ppo.config
     names = sorted(path.name.split(".")[0] for path in made.folder.iterdir())
     assert names == ["checkpoint", "config", "events", "log"]
