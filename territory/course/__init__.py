@@ -1,0 +1,35 @@
+"""What the notebooks need beside the game and its instruments: checks for exercises, and tools for teachers.
+
+``checks`` answers whatever a learner gives with one sentence; ``exercises`` finds the exercises of a notebook;
+``grade`` runs somebody's notebook against them.
+"""
+
+from territory.course.checks import (
+    NoAnswer,
+    NotYet,
+    array,
+    check,
+    function,
+    letters,
+    mask,
+    number,
+    numbers,
+    shown,
+    text,
+    yes_or_no,
+)
+
+__all__ = [
+    "NoAnswer",
+    "NotYet",
+    "array",
+    "check",
+    "function",
+    "letters",
+    "mask",
+    "number",
+    "numbers",
+    "shown",
+    "text",
+    "yes_or_no",
+]

@@ -1,0 +1,186 @@
+"""One sentence for whatever a learner answers: the helper behind every ``check_`` function of the course.
+
+A check is written for a good answer; ``@check`` makes it safe for every other one::
+
+    @check
+    def check_sum(answer):
+        if abs(number(answer) - 7) < 0.01:
+            return "Right: 3 + 4 = 7."
+        return f"Not yet: {shown(answer)} is not 3 + 4."
+
+It answers with one sentence that begins with "Right", "Not yet" or "No answer yet", and never with an exception. The
+readers ``number``, ``letters``, ``text``, ``array``, ... accept every form of a right answer (NumPy and torch scalars,
+fractions, a list for a set) and refuse what has no place there (NaN, a truth value for a number, an odd shape, a
+class) in a sentence that says what came instead.
+"""
+
+import functools
+import re
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+BEGINNINGS = ("Right", "Not yet", "No answer yet")
+LONGEST = 70  # characters of an answer that are quoted
+
+
+class NotYet(Exception):
+    """Raised inside a check: the sentence that follows "Not yet: "."""
+
+
+class NoAnswer(Exception):
+    """Raised inside a check: the exercise is still blank."""
+
+
+def check(judge: Callable[..., str]) -> Callable[..., str]:
+    """Make a check that answers any input with one sentence; ``judge`` returns it, or raises NotYet or NoAnswer."""
+
+    @functools.wraps(judge)
+    def answered(*answers: Any) -> str:
+        try:
+            if any(answer is None for answer in answers):
+                raise NoAnswer
+            return one_line(judge(*answers))
+        except NoAnswer:
+            return "No answer yet."
+        except NotYet as reason:
+            return one_line(f"Not yet: {reason}")
+        except (Exception, SystemExit) as error:  # whatever the learner's own code raises
+            told = shown(str(error), quoted=False) or "no message"
+            return one_line(f"Not yet: your answer stopped the check with {type(error).__name__} ({told}).")
+
+    return answered
+
+
+def one_line(sentence: str) -> str:
+    """White space, line breaks included, as single spaces."""
+    return " ".join(sentence.split())
+
+
+def shown(answer: Any, quoted: bool = True) -> str:
+    """An answer in a few characters, also where its own ``repr`` fails."""
+    try:
+        words = repr(answer) if quoted else str(answer)
+    except Exception:
+        words = f"an object of type {type(answer).__name__}"
+    return words if len(words) <= LONGEST else words[: LONGEST - 1] + "…"
+
+
+def number(answer: Any, whole: bool = False) -> float | int:
+    """A finite number: int, float, fraction, decimal, or a scalar of NumPy or torch."""
+    value = _plain(answer, "a number")
+    if isinstance(value, np.ndarray):
+        if value.shape != ():
+            raise NotYet(f"expected one number, got an array of shape {value.shape}.")
+        value = value.item()
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Real | Decimal):
+        hint = " Leave the quotes away." if isinstance(value, str) else ""
+        raise NotYet(f"expected a number, got {shown(answer)}.{hint}")
+    try:
+        found = float(value)
+    except OverflowError:
+        raise NotYet("that number is far too large.") from None
+    if not np.isfinite(found):
+        raise NotYet(f"expected a finite number, got {found}.")
+    if not whole:
+        return found
+    if found != int(found):
+        raise NotYet(f"expected a whole number, got {shown(answer)}.")
+    return int(value)
+
+
+def numbers(answer: Any, count: int) -> list[float]:
+    """So many finite numbers: a tuple, a list or an array with one axis."""
+    value = _plain(answer, f"{count} numbers")
+    if isinstance(value, np.ndarray) and value.ndim:
+        value = list(value)
+    if not isinstance(value, tuple | list) or len(value) != count:
+        raise NotYet(f"expected {count} numbers in brackets, got {shown(answer)}.")
+    return [number(each) for each in value]
+
+
+def letters(answer: Any, out_of: str) -> set[str]:
+    """A set of letters, from a set, a list, a tuple or a text such as "a, D"."""
+    value = _plain(answer, f"letters out of {', '.join(out_of)}")
+    if isinstance(value, np.ndarray):
+        value = value.ravel().tolist()
+    if isinstance(value, str):
+        value = re.findall(r"\w+", value) if re.search(r"\W", value.strip()) else list(value.strip())
+    if not isinstance(value, Iterable) or isinstance(value, bytes | dict):
+        raise NotYet(f'expected letters, such as {{"a", "b"}}, got {shown(answer)}.')
+    found = {text(item).strip("()") for item in value} - {"and"}
+    if unknown := sorted(found - set(out_of)):
+        raise NotYet(f"expected letters out of {', '.join(out_of)}, got {shown(unknown[0])} among them.")
+    return found
+
+
+def text(answer: Any) -> str:
+    """A text without regard to case and spaces around it."""
+    value = _plain(answer, "a text")
+    if isinstance(value, np.ndarray) and value.shape == ():
+        value = value.item()
+    if not isinstance(value, str):
+        raise NotYet(f"expected a text in quotes, got {shown(answer)}.")
+    return one_line(value).casefold()
+
+
+def yes_or_no(answer: Any) -> bool:
+    """True or False, also NumPy's and torch's."""
+    value = _plain(answer, "True or False")
+    if isinstance(value, np.ndarray) and value.shape == ():
+        value = value.item()
+    if not isinstance(value, bool):
+        raise NotYet(f"expected True or False, got {shown(answer)}.")
+    return value
+
+
+def array(answer: Any, shape: tuple[int, ...] | None = None) -> np.ndarray:
+    """Finite numbers as a NumPy array of float64: from NumPy, torch or nested lists, in this shape if one is given."""
+    value = _plain(answer, "an array")
+    try:
+        found = np.asarray(value)
+    except (ValueError, TypeError):
+        raise NotYet(f"expected an array, got {shown(answer)}.") from None
+    if found.dtype.kind not in "buif":
+        raise NotYet(f"expected an array of numbers, got {shown(answer)}.")
+    if shape is not None and found.shape != shape:
+        raise NotYet(f"expected the shape {shape}, got {found.shape}.")
+    found = found.astype(np.float64)
+    if not np.isfinite(found).all():
+        raise NotYet("some of your numbers are NaN or infinite.")
+    return found
+
+
+def mask(answer: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """A mask as bool: from booleans, or from numbers that are all 0 or 1."""
+    found = array(answer, shape)
+    if not np.isin(found, (0, 1)).all():
+        raise NotYet(f"a mask holds True and False only, got values from {found.min():g} to {found.max():g}.")
+    return found.astype(bool)
+
+
+def function(answer: Any) -> Callable:
+    """Something that can be called."""
+    if answer is None:
+        raise NoAnswer
+    if not callable(answer):
+        raise NotYet(f"expected a function, got {shown(answer)}. Give its name, without brackets.")
+    return answer
+
+
+def _plain(answer: Any, expected: str) -> Any:
+    """The answer, torch tensors as NumPy arrays; raises for None, classes and functions."""
+    if answer is None:
+        raise NoAnswer
+    if isinstance(answer, type):
+        raise NotYet(f"expected {expected}, got the class {answer.__name__}.")
+    if callable(answer) and not hasattr(answer, "__array__"):
+        raise NotYet(f"expected {expected}, got a function. Call it.")
+    if hasattr(answer, "detach") and hasattr(answer, "numpy"):
+        answer = answer.detach().cpu().numpy()
+    if isinstance(answer, np.generic):
+        answer = np.asarray(answer)
+    return answer

@@ -1,0 +1,138 @@
+"""The exercises of a notebook: a blank answer, a check, a hidden solution; and the cells that each of them needs.
+
+By the course's convention an exercise is a code cell with a blank answer, later a code cell that ends in
+``print(check_...(names))``, then a Markdown cell whose ``<details>`` block holds the solution.
+"""
+
+import ast
+import builtins
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from territory.errors import BadInput
+from territory.files import read_bytes
+
+SOLUTION = re.compile(r"<details>.*?</details>", re.DOTALL)
+CODE = re.compile(r"```python\n(.*?)```", re.DOTALL)
+CALL = re.compile(r"^print\((check_\w+)\(([\w, ]*)\)\)\s*$", re.MULTILINE)
+MOST_BYTES = 50_000_000  # of a notebook file
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a notebook."""
+
+    id: str
+    kind: str  # "code" or "markdown"
+    source: str
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise: what is checked, by what, and the solution's code."""
+
+    check: str  # the name of the check function
+    names: tuple[str, ...]  # what the check is given
+    answer: int  # the place of the blank answer among the notebook's cells
+    call: int  # the place of the cell that calls the check
+    solution: str
+
+
+def read_cells(path: Path) -> list[Cell]:
+    """The cells of a notebook file. Raises BadInput for a file that is none."""
+    try:
+        cells = json.loads(read_bytes(path, MOST_BYTES, "notebook"))["cells"]
+        return [Cell(str(cell.get("id", "")), cell["cell_type"], "".join(cell["source"])) for cell in cells]
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        if isinstance(error, BadInput):
+            raise
+        raise BadInput(f"{path}: expected a Jupyter notebook. Was it saved as something else?") from error
+
+
+def exercises_of(cells: Sequence[Cell]) -> list[Exercise]:
+    """All exercises in order."""
+    found = []
+    for place, cell in enumerate(cells):
+        if cell.kind != "code":
+            continue
+        for name, arguments in CALL.findall(cell.source):
+            names = tuple(word.strip() for word in arguments.split(","))
+            solution = next((each for each in cells[place + 1 :] if SOLUTION.search(each.source)), None)
+            code = CODE.search(SOLUTION.search(solution.source)[0]) if solution else None
+            found.append(Exercise(name, names, _answer_place(cells, names, place), place, code[1] if code else ""))
+    return found
+
+
+def needed(cells: Sequence[Cell], goal: int, more: str = "") -> list[int]:
+    """The places of the code cells that the cell ``goal`` (and the code ``more``) needs, in order, without itself.
+
+    A cell is needed if it binds, or changes by assignment, a name that a needed cell uses.
+    """
+    wanted = _names_used(cells[goal].source) | _names_used(more)
+    chosen: list[int] = []
+    for place in reversed(range(goal)):
+        source = cells[place].source
+        if cells[place].kind == "code" and wanted & names_bound(source):
+            chosen.append(place)
+            wanted |= _names_used(source)
+    return chosen[::-1]
+
+
+def names_bound(source: str) -> set[str]:
+    """Names that a cell's own level binds or changes by assignment: ``a = 1``, ``def a``, ``a[0] = 1``, ``a.b = 1``."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return set()
+    found: set[str] = set()
+    for node in _own_level(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            found |= {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        elif isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store):
+            found |= {inner.id for inner in ast.walk(node.value) if isinstance(inner, ast.Name)}
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            found |= _receiver(node.value.func)
+    return found
+
+
+def without_solutions(source: str) -> str:
+    """A Markdown cell without its hidden solutions."""
+    return SOLUTION.sub("", source).strip("\n")
+
+
+def _receiver(function: ast.expr) -> set[str]:
+    """``a`` of ``a.append(x)`` as a statement of its own: such a call may change a."""
+    while isinstance(function, ast.Attribute):
+        function = function.value
+        if isinstance(function, ast.Name):
+            return {function.id}
+    return set()
+
+
+def _own_level(tree: ast.AST) -> Iterable[ast.AST]:
+    """All nodes but those inside functions and classes."""
+    for node in ast.iter_child_nodes(tree):
+        yield node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            yield from _own_level(node)
+
+
+def _names_used(source: str) -> set[str]:
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return set()
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    return used - set(dir(builtins))
+
+
+def _answer_place(cells: Sequence[Cell], names: tuple[str, ...], call: int) -> int:
+    places = [p for p in range(call) if cells[p].kind == "code" and names_bound(cells[p].source) & set(names)]
+    return places[-1] if places else call
