@@ -1,31 +1,140 @@
-"""``territory profile``: what networks weigh, work, keep and take, as tables."""
+"""``territory profile``: parameters, MACs, memory and time of networks, ours or anybody's, as tables."""
+
+import importlib
+import importlib.util
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 from territory.errors import BadInput
 
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
-def profile(models: tyro.conf.Positional[tuple[str, ...]] = (), batch: int = 12) -> int:
-    """Where a network's parameters, work, time and memory go, layer by layer.
+Shapes = Annotated[tuple[str, ...], tyro.conf.arg(name="input", metavar="SHAPE[:DTYPE] ...")]
+
+
+def profile(
+    models: tyro.conf.Positional[tuple[str, ...]] = (), batch: int = 12, shapes: Shapes = (), dtype: str = "float32"
+) -> int:
+    """Where a network's parameters, MACs, memory and time go, layer by layer.
 
     Args:
-        models: Names from territory.models.names(); by default all.
-        batch: Observations per forward and backward pass.
+        models: Names from territory.models.names(), by default all; or a network of your own as package.module:factory
+            or path/to/file.py:factory, a function or class that makes it.
+        batch: Observations per forward and backward pass, for networks that play the game.
+        shapes: What your own network is called with, one shape for each argument: 1x3x224x224, or 1x128:int64 with a
+            type of its own.
+        dtype: Type of the inputs that don't name one: float32, bfloat16, int64, ...
     """
     from territory import models as registry
     from territory import profiling
 
     if batch < 1:
         raise BadInput(f"expected a batch of at least 1; got {batch}")
-    networks = {name: registry.build(name) for name in models or registry.names()}
-    inputs = profiling.example_inputs(batch)
+    networks = {name: load_network(name) for name in models or registry.names()}
+    inputs = tuple(make_input(shape, dtype) for shape in shapes) or profiling.example_inputs(batch)
     for name, network in networks.items():
-        print(f"{name}: forward and backward, batch {batch}")
+        print(f"{name}: forward and backward, inputs of {' and '.join(str(tuple(each.shape)) for each in inputs)}")
         print(profiling.format_table(profiling.layer_table(network, inputs), total=True))
-        print(f"\nwhat one cell of each convolution sees\n{profiling.format_table(profiling.field_table(network))}")
+        print(f"\nreceptive field of each convolution\n{_fields(network, inputs if shapes else None)}")
         kept = sum(record.bytes for record in profiling.memory_table(network, inputs))
-        peak = profiling.peak_memory(network, inputs).peak
-        print(f"\nmemory of a training step: {kept / 1e6:.1f} MB kept, {peak / 1e6:.1f} MB at its peak\n")
-    print("a whole training step, the networks taking turns (seconds)")
-    print(profiling.format_table(profiling.compare_latency(networks, inputs, "train")))
+        peak = profiling.peak_memory(network, inputs, _mode(network)).peak
+        print(f"\nmemory of a {_step(network)}: {kept / 1e6:.1f} MB kept, {peak / 1e6:.1f} MB at its peak\n")
+    for mode in ("train", "forward"):
+        chosen = {name: network for name, network in networks.items() if _mode(network) == mode}
+        if chosen:
+            print(f"a whole {_step(next(iter(chosen.values())))}, the networks taking turns (seconds)")
+            print(profiling.format_table(profiling.compare_latency(chosen, inputs, mode)))
     return 0
+
+
+def _mode(network: "nn.Module") -> str:
+    return "train" if any(parameter.requires_grad for parameter in network.parameters()) else "forward"
+
+
+def _step(network: "nn.Module") -> str:
+    return "training step" if _mode(network) == "train" else "forward pass (it has nothing to train)"
+
+
+def _fields(network: "nn.Module", inputs: Any) -> str:
+    from territory import profiling
+
+    try:
+        return profiling.format_table(profiling.field_table(network, inputs))
+    except BadInput as unknown:
+        return f"(none: {unknown})"
+
+
+def load_network(name: str) -> "nn.Module":
+    """One of our networks by name, or what ``package.module:factory`` or ``file.py:factory`` makes.
+
+    Raises BadInput with what went wrong: no such module or name, a factory that fails or makes something else.
+    """
+    from torch import nn
+
+    from territory import models as registry
+
+    place, colon, attribute = name.rpartition(":")
+    if not colon:
+        return registry.build(name)
+    found: Any = _import(place)
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            known = [each for each in vars(found) if not each.startswith("_")]
+            raise BadInput(f"{place} has nothing called {attribute!r}; it has {', '.join(known[:12]) or 'nothing'}")
+        found = getattr(found, part)
+    if not isinstance(found, nn.Module):
+        if not callable(found):
+            raise BadInput(f"{name}: expected a function or class that makes a network; got {type(found).__name__}")
+        try:
+            found = found()
+        except Exception as error:
+            raise BadInput(f"{name}() failed: {type(error).__name__}: {error}. Does it need arguments?") from error
+    if not isinstance(found, nn.Module):
+        raise BadInput(f"{name}() made a {type(found).__name__}; expected a torch module")
+    return found
+
+
+def _import(place: str) -> Any:
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))  # as `python -m` does
+    try:
+        if not place.endswith(".py"):
+            return importlib.import_module(place)
+        if not Path(place).is_file():
+            raise BadInput(f"there is no file {place}")
+        spec = importlib.util.spec_from_file_location(Path(place).stem, place)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+    except BadInput:
+        raise
+    except Exception as error:
+        known = isinstance(error, ModuleNotFoundError) and error.name and place.startswith(error.name)
+        reason = "there is no such module from this folder" if known else f"{type(error).__name__}: {error}"
+        raise BadInput(
+            f"{place} can't be imported: {reason}. Expected package.module:factory or file.py:factory."
+        ) from error
+
+
+def make_input(shape: str, dtype: str = "float32") -> "Tensor":
+    """``"1x3x224x224"`` or ``"1x128:int64"`` as a tensor: normal numbers, or zeros where the type is whole.
+
+    Raises BadInput for another spelling or type.
+    """
+    import torch
+
+    sizes, _, own = shape.partition(":")
+    if not re.fullmatch(r"[1-9]\d*(x[1-9]\d*)*", sizes):
+        raise BadInput(f"expected an input like 1x3x224x224 or 1x128:int64; got {shape!r}")
+    kind = getattr(torch, own or dtype, None)
+    if not isinstance(kind, torch.dtype):
+        raise BadInput(f"expected a type of torch's like float32, bfloat16, int64 or uint8; got {own or dtype!r}")
+    numbers = tuple(int(size) for size in sizes.split("x"))
+    if not (kind.is_floating_point or kind.is_complex):
+        return torch.zeros(numbers, dtype=kind)
+    return torch.randn(numbers, generator=torch.Generator().manual_seed(0)).to(kind)

@@ -1,15 +1,14 @@
-"""What the profilers share: inputs to run a model on, running it with clear errors, and names for its layers."""
-
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+"""What the profilers share: a blank observation to run a model on, and names for its layers."""
 
 import torch
 from torch import Tensor, nn
 
 from territory.errors import BadInput
+from territory.models.guests import Call, Inputs, check_model, device_of, paths_of
 from territory.world.layout import NUM_PLANES, NUM_STATS
 
-Inputs = Tensor | Mapping[str, Tensor] | Sequence[Tensor | Mapping[str, Tensor]] | None
+OTHER = "(other)"  # what no module did
+ITSELF = "(itself)"  # a module beside a child of its own name
 
 
 def example_inputs(
@@ -22,69 +21,27 @@ def example_inputs(
     return planes, torch.zeros(batch, NUM_STATS, device=device)
 
 
-def check_model(model: nn.Module) -> None:
-    """Raises BadInput unless ``model`` is a torch module (an instance, not its class)."""
-    if not isinstance(model, nn.Module):
-        came = f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__
-        raise BadInput(f"expected a torch module; got {came}. Is it a class not yet built, or a state_dict?")
-
-
-def device_of(model: nn.Module) -> torch.device:
-    """Where the model's first parameter lives; the CPU for a model without any."""
-    return next((tensor.device for tensor in model.parameters()), torch.device("cpu"))
-
-
-def prepare(model: nn.Module, inputs: Inputs) -> tuple[Any, ...]:
-    """The model's positional inputs on its device, tensors or dicts of them: those given, or a blank observation."""
+def prepare(model: nn.Module, inputs: Inputs) -> Call:
+    """The model with copies of the inputs given, or with a blank observation."""
     check_model(model)
-    if inputs is None:
-        return example_inputs(device=device_of(model))
-    listed = (inputs,) if isinstance(inputs, Tensor | Mapping) else tuple(inputs)
-    for value in listed:
-        tensors = list(tensors_of(value))
-        if not tensors:
-            raise BadInput(f"inputs: expected tensors; got {type(value).__name__}. Use torch.from_numpy.")
-        elsewhere = [tensor.device for tensor in tensors if tensor.device != device_of(model)]
-        if elsewhere:
-            raise BadInput(f"inputs: expected tensors on {device_of(model)} like the model; got {elsewhere[0]}.")
-    return listed
+    return Call(model, example_inputs(device=device_of(model)) if inputs is None else inputs)
 
 
-def run(model: nn.Module, inputs: tuple[Any, ...]) -> Any:
-    """``model(*inputs)``; what the model cannot take becomes a BadInput that names the shapes."""
-    try:
-        return model(*inputs)
-    except BadInput:
-        raise
-    except (RuntimeError, TypeError, ValueError, LookupError, AssertionError) as error:
-        shapes = ", ".join(str(tuple(tensor.shape)) for tensor in tensors_of(inputs))
-        raise BadInput(
-            f"{type(model).__name__} cannot take inputs of shapes {shapes}: {error}. "
-            "Pass inputs=(...) as its forward expects them; without inputs a game observation is used."
-        ) from error
+class Names:
+    """Part and layer of each path, every pair once: ``"map_branch.blocks.0.conv"`` is part ``"map_branch"``, layer
+    ``"blocks.0.conv"``.
 
-
-def tensors_of(value: Any) -> Iterator[Tensor]:
-    """Every tensor in a tensor, tuple, list or mapping, however deep; anything else is passed over."""
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, Mapping | tuple | list):
-        for each in value.values() if isinstance(value, Mapping) else value:
-            yield from tensors_of(each)
-
-
-def loss_of(outputs: Any) -> Tensor | int:
-    """The sum of all outputs that have a gradient: the work of a backward pass doesn't depend on the loss's value.
-
-    The number 0 where nothing has a gradient.
+    A part that is itself a layer bears its name twice, and the model itself is called ``"model"``; where a child has
+    taken that name, it is ``"(itself)"``. What no module did (None) is ``"(other)"``.
     """
-    return sum(tensor.sum() for tensor in tensors_of(outputs) if tensor.requires_grad)
 
+    def __init__(self, model: nn.Module):
+        self._paths = set(paths_of(model).values())
 
-def split_path(path: str) -> tuple[str, str]:
-    """``"map_branch.blocks.0.conv"`` as part ``"map_branch"`` and layer ``"blocks.0.conv"``.
-
-    A part that is itself a layer bears its name twice; a model that is itself a layer is called ``"model"``.
-    """
-    part, _, layer = path.partition(".")
-    return part or "model", layer or part or "model"
+    def __getitem__(self, path: str | None) -> tuple[str, str]:
+        if path is None:
+            return OTHER, OTHER
+        part, _, layer = path.partition(".")
+        if not layer and (f"{part}.{part}" if part else "model") in self._paths:
+            return part or ITSELF, ITSELF
+        return part or "model", layer or part or "model"

@@ -1,8 +1,8 @@
 """How long a network takes: warmed up, synchronised, as median and spread. Quote ratios, not milliseconds."""
 
-import copy
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from territory.errors import BadInput
-from territory.models.modes import evaluation_mode
-from territory.profiling.inputs import Inputs, device_of, loss_of, prepare, run, tensors_of
+from territory.models.guests import Call, Inputs, dense, device_of, tensors_of, untouched
+from territory.profiling.inputs import prepare
 
 MODES = ("forward", "train")
 Clock = Callable[[], float]
@@ -52,8 +52,8 @@ def compare_latency(
 ) -> list[LatencyRecord]:
     """Times several models on the same inputs, taking turns, so that a busy moment of the machine hits them all.
 
-    ``"forward"`` is one call in evaluation mode without gradients; ``"train"`` is forward, backward and an Adam step
-    on a copy of the model. The first ``warmup`` rounds are not counted: they pay for caches and kernel choice.
+    ``"forward"`` is one call in evaluation mode without gradients; ``"train"`` is forward, backward and an Adam step,
+    which is taken back afterwards. The first ``warmup`` rounds are not counted: they pay for caches and kernel choice.
     Raises BadInput for another mode, no models, fewer than 1 repeat or a negative warm-up.
     """
     if mode not in MODES:
@@ -62,12 +62,14 @@ def compare_latency(
         raise BadInput(
             f"expected at least one model, repeats >= 1 and warmup >= 0; got {len(models)}, {repeats}, {warmup}."
         )
-    calls = {}
-    for name, model in models.items():
-        tensors = prepare(model, inputs)
-        model = model if mode == "forward" else copy.deepcopy(model)
-        calls[name] = _waiting(make_call(model, tensors, mode)[0], device_of(model))
-    return compare_calls(calls, repeats, warmup, clock)
+    with ExitStack() as stack:
+        calls = {}
+        for name, model in models.items():
+            call = prepare(model, inputs)
+            stack.enter_context(untouched(model, weights=mode == "train"))
+            calls[name] = _waiting(make_call(call, mode)[0], device_of(model))
+        stack.enter_context(torch.set_grad_enabled(mode == "train"))
+        return compare_calls(calls, repeats, warmup, clock)
 
 
 def compare_calls(
@@ -86,32 +88,50 @@ def compare_calls(
     ]
 
 
-def make_call(
-    model: nn.Module, inputs: tuple[Any, ...], mode: str
-) -> tuple[Callable[[], None], Callable[[], list[Tensor]]]:
-    """One pass as a call, and what lists the optimiser's state; ``"train"`` changes the model's weights."""
+def make_call(call: Call, mode: str) -> tuple[Callable[[], object], Callable[[], list[Tensor]]]:
+    """One pass as a call, and what lists the optimiser's state; the model is put into the mode at once, not timed."""
+    model = call.model.train(mode == "train")
     if mode == "forward":
-        return lambda: _forward(model, inputs), list
-    if not any(parameter.requires_grad for parameter in model.parameters()):
+        return call, list
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if not trained:
         raise BadInput(f"{type(model).__name__} has no parameter to train. Is all of it frozen?")
-    model.train()
-    optimiser = torch.optim.Adam(model.parameters(), lr=1e-6)
+    optimisers = list(_optimisers(model, trained))
 
-    def call() -> None:
-        optimiser.zero_grad()
-        loss_of(run(model, inputs)).backward()
-        optimiser.step()
+    def train() -> None:
+        for optimiser in optimisers:
+            optimiser.zero_grad()
+        loss = loss_of(call())
+        with call.explained("has no training step on inputs of shapes"):
+            loss.backward()
+            for optimiser in optimisers:
+                optimiser.step()
 
-    return call, lambda: [*tensors_of(list(optimiser.state.values()))]
-
-
-def _forward(model: nn.Module, inputs: tuple[Any, ...]) -> None:
-    with evaluation_mode(model, gradients=False):
-        run(model, inputs)
+    return train, lambda: [*tensors_of([list(optimiser.state.values()) for optimiser in optimisers])]
 
 
-def _waiting(call: Callable[[], None], device: torch.device) -> Callable[[], None]:
+def _optimisers(model: nn.Module, trained: list[nn.Parameter]) -> Iterator[torch.optim.Optimizer]:
+    """Adam, and its sparse kind for lookups that ask for sparse gradients."""
+    lookups = [m for m in model.modules() if isinstance(m, nn.Embedding | nn.EmbeddingBag) and m.sparse]
+    sparse = {id(parameter) for lookup in lookups for parameter in lookup.parameters(recurse=False)}
+    for optimiser, wanted in ((torch.optim.Adam, False), (torch.optim.SparseAdam, True)):
+        chosen = [parameter for parameter in trained if (id(parameter) in sparse) is wanted]
+        if chosen:
+            yield optimiser(chosen, lr=1e-6)
+
+
+def loss_of(outputs: Any) -> Tensor:
+    """The sum of all outputs that have a gradient: the work of a backward pass doesn't depend on the loss's value."""
+    parts = [dense(tensor) for tensor in tensors_of(outputs) if tensor.requires_grad]
+    if not parts:
+        raise BadInput("no output of the network depends on a parameter that is trained. Is its forward under no_grad?")
+    return sum((torch.view_as_real(part) if part.is_complex() else part).sum() for part in parts)
+
+
+def _waiting(call: Callable[[], object], device: torch.device) -> Callable[[], object]:
     """An accelerator works on after Python has moved on; its clock must wait for it, before and after."""
+    if device.type == "meta":
+        raise BadInput("the model is on meta, where nothing is computed: there is no time to measure.")
     if device.type == "cpu":
         return call
     torch.accelerator.synchronize(device)

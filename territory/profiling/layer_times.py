@@ -1,25 +1,20 @@
 """Where a network's time goes: by layer, forward and backward, on a real run."""
 
-import copy
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from territory.errors import BadInput
 from territory.models.cross_attention import AttentionWeights
-from territory.models.modes import evaluation_mode
-from territory.profiling.inputs import Inputs, device_of, loss_of, prepare, run, split_path, tensors_of
-from territory.profiling.latency import MODES, Clock
-
-# Whose time goes to the module around them: a Sequential does nothing itself, and hooked attention weights would make
-# the network take another way than it does unwatched (see `CrossAttention`).
-_TRANSPARENT = (nn.Sequential, nn.Identity, AttentionWeights)
+from territory.models.guests import Call, Inputs, Owners, device_of, untouched
+from territory.profiling.inputs import Names, prepare
+from territory.profiling.latency import MODES, Clock, loss_of
 
 
 @dataclass(frozen=True)
@@ -64,81 +59,75 @@ def time_table(
 ) -> list[TimeRecord]:
     """One record per module that ran, in order of execution; ``model`` is what the network does between its modules.
 
-    ``"forward"`` is in evaluation mode without gradients, ``"train"`` forward and backward on a copy; the optimiser's
-    step is part of no layer (`compare_latency` has it). Going backward, a module's time runs from the moment the
-    gradient of its output is there. An accelerator is waited for at every boundary, so the sum is more than
+    ``"forward"`` is in evaluation mode without gradients, ``"train"`` forward and backward; the optimiser's step
+    is part of no layer (`compare_latency` has it). Going backward, a module has the time of the steps that its
+    forward pass made necessary. An accelerator is waited for at every boundary, so the sum is more than
     `latency` says. Raises BadInput for another mode, fewer than 1 repeat or a negative warm-up.
     """
     if mode not in MODES or repeats < 1 or warmup < 0:
         expected = f"a mode out of {', '.join(MODES)}, repeats >= 1 and warmup >= 0"
         raise BadInput(f"expected {expected}; got {mode!r}, {repeats}, {warmup}.")
-    tensors = prepare(model, inputs)
+    call = prepare(model, inputs)
+    if device_of(model).type == "meta":
+        raise BadInput("the model is on meta, where nothing is computed: there is no time to measure.")
     watch = _Stopwatch(waiting_clock(clock, device_of(model)))
-    once = _forward if mode == "forward" else _forward_and_backward
-    model = model if mode == "forward" else copy.deepcopy(model).train()
-    runs = [once(model, tensors, watch) for _ in range(warmup + repeats)][warmup:]
-    return _records(runs)
+    train = mode == "train"
+    if train and not any(parameter.requires_grad for parameter in model.parameters()):
+        raise BadInput(f"{type(model).__name__} has no parameter to train. Is all of it frozen?")
+    with untouched(model), torch.set_grad_enabled(train):
+        model.train(train)
+        runs = [_run(call, watch, train) for _ in range(warmup + repeats)][warmup:]
+    return _records(model, runs)
 
 
-def _forward(model: nn.Module, inputs: tuple[Any, ...], watch: _Stopwatch) -> tuple[dict, dict]:
-    with evaluation_mode(model, gradients=False), _watched(model, watch):
+def _run(call: Call, watch: _Stopwatch, train: bool) -> tuple[dict[str, float], dict[str, float]]:
+    """Seconds by path, forward and backward. Going back, a node of the graph is the module's that made it."""
+    owners = Owners(call.model, _is_transparent, switched=lambda: watch.switch(owners.current() or ""))
+    with owners.watching():
         watch.take()
-        run(model, inputs)
-        return watch.take(), {}
-
-
-def _forward_and_backward(model: nn.Module, inputs: tuple[Any, ...], watch: _Stopwatch) -> tuple[dict, dict]:
-    model.zero_grad()
-    with _watched(model, watch):
-        watch.take()
-        loss = loss_of(run(model, inputs))
+        outputs = call()
         forward = watch.take()
-        if not isinstance(loss, Tensor):
-            raise BadInput(f"{type(model).__name__} has no parameter to train. Is all of it frozen?")
-        loss.backward()
+        if not train:
+            return forward, {}
+        loss = loss_of(outputs)
+        for node in _nodes(loss.grad_fn):
+            if not hasattr(node, "variable"):  # accumulating a gradient is part of the step that made it
+                node.register_prehook(partial(_hand_on, watch, owners.owner_of(node) or ""))
+        watch.take()
+        with call.explained("has no backward pass on inputs of shapes"):
+            loss.backward()
         return forward, watch.take()
 
 
-@contextmanager
-def _watched(model: nn.Module, watch: _Stopwatch) -> Iterator[None]:
-    """Hooks that hand the stopwatch on: to a module when its forward begins, back when it ends, and by gradients."""
-    inside = [""]  # paths of the modules whose forward is under way, innermost last
-    marked: dict[tuple[int, int], Tensor] = {}
-
-    def mark(value: object, owner: str) -> None:
-        """When this gradient is there, ``owner`` has the next move; of two claims the first, made deeper inside."""
-        for tensor in tensors_of(value):
-            key = (id(tensor), tensor._version)  # a tensor changed in place is another one to autograd
-            if tensor.requires_grad and key not in marked:
-                marked[key] = tensor
-                tensor.register_hook(lambda _gradient: watch.switch(owner))
-
-    def enter(path: str) -> Callable[..., None]:
-        def hook(_module: nn.Module, args: tuple) -> None:
-            mark(args, inside[-1])
-            inside.append(path)
-            watch.switch(path)
-
-        return hook
-
-    def leave(_module: nn.Module, _args: tuple, out: object) -> None:
-        mark(out, inside.pop())
-        watch.switch(inside[-1])
-
-    with ExitStack() as stack:
-        for path, module in model.named_modules():
-            if path and not isinstance(module, _TRANSPARENT):
-                stack.callback(module.register_forward_pre_hook(enter(path)).remove)
-                stack.callback(module.register_forward_hook(leave).remove)
-        yield
+def _hand_on(watch: _Stopwatch, owner: str, _gradients: object) -> None:
+    watch.switch(owner)
 
 
-def _records(runs: list[tuple[dict[str, float], dict[str, float]]]) -> list[TimeRecord]:
+def _nodes(root: Any) -> Iterator[Any]:
+    """Every node of a graph."""
+    seen, waiting = {root}, [root]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        fresh = {before for before, _ in node.next_functions if before is not None} - seen
+        seen |= fresh
+        waiting += fresh
+
+
+def _is_transparent(module: nn.Module) -> bool:
+    """Whose time goes to the module around it: a Sequential does nothing itself; attention weights are a step of it."""
+    if isinstance(module, torch.jit.ScriptModule):
+        return False
+    return isinstance(module, nn.Identity | AttentionWeights) or type(module).forward is nn.Sequential.forward
+
+
+def _records(model: nn.Module, runs: list[tuple[dict[str, float], dict[str, float]]]) -> list[TimeRecord]:
+    names = Names(model)
     paths = list(dict.fromkeys(path for forward, backward in runs for path in (*forward, *backward)))
     medians = [[float(np.median([one[way].get(path, 0.0) for one in runs])) for way in (0, 1)] for path in paths]
     total = sum(map(sum, medians)) or 1.0
     return [
-        TimeRecord(*split_path(path), forward, backward, (forward + backward) / total)
+        TimeRecord(*names[path], forward, backward, (forward + backward) / total)
         for path, (forward, backward) in zip(paths, medians, strict=True)
     ]
 

@@ -1,26 +1,27 @@
 """How much a network computes: multiply-accumulates (MACs) by layer, counted on a real forward and backward pass.
 
-One MAC is one multiplication and one addition, so FLOPs = 2 MACs. Biases, norms, activations, pooling and the optimiser
-are left out, as is the custom: together they are a few operations per number, where a layer spends hundreds. Time knows
-better (`time_table`).
+One MAC is one multiplication and one addition, so FLOPs = 2 MACs. What is counted and what is not: see `operators`.
+Time knows better (`time_table`).
 """
 
-import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+import torch.nn.functional as F
+from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from territory.models.cross_attention import CrossAttention
-from territory.models.modes import evaluation_mode
-from territory.profiling.inputs import Inputs, loss_of, prepare, run, split_path
-
-OTHER = "(other)"
+from territory.errors import BadInput
+from territory.models.cross_attention import AttentionWeights
+from territory.models.guests import Owners, tensors_of, untouched
+from territory.profiling.inputs import Inputs, Names, prepare
+from territory.profiling.operators import FORMULAS, macs_of
 
 
 @dataclass(frozen=True)
@@ -37,141 +38,90 @@ class MacsRecord:
     backward_flops: int  # 2 * backward_macs
 
 
-def conv_macs(module: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> int:
-    """Each output number sums over one window: (C_in / groups) * kernel height * kernel width."""
-    return out.numel() * module.weight[0].numel()
+class _Counter(TorchDispatchMode):
+    """Adds up every operator's MACs under the module that it is part of, forward and backward."""
 
+    supports_higher_order_operators = True
 
-def transposed_macs(module: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> int:
-    """Each input number is spread over one window: (C_out / groups) * kernel height * kernel width."""
-    return args[0].numel() * module.weight[0].numel()
+    def __init__(self, owners: Owners):
+        super().__init__()
+        self.owners, self.backward = owners, False
+        self.counts: dict[str | None, list[int]] = {}  # by path: forward, backward
 
-
-def linear_macs(module: nn.Linear, args: tuple[Tensor, ...], out: Tensor) -> int:
-    """Each output number sums over all inputs."""
-    return out.numel() * module.in_features
-
-
-def attention_macs(module: CrossAttention, args: tuple[Tensor, ...], out: Tensor) -> int:
-    """Scores and the weighted sum of values, heads together: one product of ``size`` each per query and key."""
-    queries, context = args
-    return 2 * queries.shape[0] * queries.shape[1] * context.shape[1] * module.q.out_features
-
-
-_FORMULAS: dict[type[nn.Module], Callable[..., int]] = {
-    nn.Conv1d: conv_macs,
-    nn.Conv2d: conv_macs,
-    nn.Conv3d: conv_macs,
-    nn.ConvTranspose1d: transposed_macs,
-    nn.ConvTranspose2d: transposed_macs,
-    nn.ConvTranspose3d: transposed_macs,
-    nn.Linear: linear_macs,
-    CrossAttention: attention_macs,
-}
-
-
-def gradients_of(module: nn.Module, args: tuple[Tensor, ...]) -> int:
-    """How many gradients the backward pass makes, each at the price of the forward pass.
-
-    A product ``y = x w`` has two: ``dw = x^T dy``, unless ``w`` is frozen, and ``dx = dy w^T``, unless nothing before
-    this layer learns: a first layer has no ``dx``. Attention is two products, both of whose factors are computed.
-    """
-    if isinstance(module, CrossAttention):
-        return 2
-    return int(module.weight.requires_grad) + int(args[0].requires_grad)
-
-
-class _Tally:
-    """MACs by layer, forward and backward, taken down by hooks."""
-
-    def __init__(self) -> None:
-        self.forward: dict[str, int] = {}
-        self.backward: dict[str, int] = {}
-        self.shapes: dict[str, tuple[int, ...]] = {}
-
-    def hook(self, path: str) -> Callable[..., None]:
-        def count(module: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> None:
-            macs = _FORMULAS[type(module)](module, args, out)
-            self.forward[path] = self.forward.get(path, 0) + macs
-            self.shapes[path] = tuple(out.shape)
-            if out.requires_grad:  # when its gradient comes: a layer that no output depends on has no backward pass
-                back = macs * gradients_of(module, args)
-                out.register_hook(lambda _gradient: self.learn(path, back))
-
-        return count
-
-    def learn(self, path: str, macs: int) -> None:
-        self.backward[path] = self.backward.get(path, 0) + macs
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> Any:
+        kwargs = kwargs or {}
+        if any(kind is not torch.Tensor for kind in types):
+            return NotImplemented  # a tensor made of others: its own operators come next
+        if getattr(func, "_overloadpacket", None) not in FORMULAS and hasattr(func, "decompose"):
+            with self:  # what is made of other operators (under torch.no_grad it comes in one piece)
+                out = func.decompose(*args, **kwargs)
+            if out is not NotImplemented:
+                return out
+        out = func(*args, **kwargs)
+        try:
+            macs = macs_of(func, args, kwargs, out)
+        except LookupError as unknown:
+            raise BadInput(
+                f"layer {self.owners.current() or '(the network itself)'} can't be counted: {unknown}."
+            ) from unknown
+        if macs:
+            self.counts.setdefault(self.owners.current(), [0, 0])[self.backward] += macs
+        return out
 
 
 def macs_table(model: nn.Module, inputs: Inputs = None) -> list[MacsRecord]:
-    """One record per layer that computed, in order of execution; a layer used twice counts twice.
+    """One record per module that multiplied something itself, in the order in which they finish.
 
-    Matrix products outside the known layers (a learner's own ``q @ k``, torch's own attention, an LSTM's) are the
-    difference to torch's operator count and stand in a last record named ``(other)``. Needs no weights' values: a model
-    and inputs on the ``meta`` device do. Gradients are not touched.
+    A network's own products between its layers (a learner's ``q @ k``) are the record of the module that made them, and
+    what no module made is called ``(other)``: records always add up. What checkpointing computes again belongs to the
+    backward pass, and a module used twice counts twice. Needs no weights' values: a model and inputs on the ``meta``
+    device do. In evaluation mode; the network is as it was afterwards.
     """
-    tensors, tally = prepare(model, inputs), _Tally()
-    learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    with _hooked(model, tally), evaluation_mode(model, gradients=True), _nothing_fused(model), _counter() as counter:
-        loss = loss_of(run(model, tensors))
-        forward = counter.get_total_flops() // 2
-        if isinstance(loss, Tensor) and learned:
-            torch.autograd.grad(loss, learned, allow_unused=True)
-        backward = counter.get_total_flops() // 2 - forward
-    _add_rest(tally, forward, backward)
-    total = sum(tally.forward.values()) or 1
-    return [_record(tally, path, total) for path in tally.forward]
+    counts, shapes = count_macs(model, inputs)
+    names, total = Names(model), sum(forward for forward, _ in counts.values()) or 1
+    return [
+        MacsRecord(*names[path], shapes.get(path, ()), macs, 2 * macs, macs / total, back, 2 * back)
+        for path, (macs, back) in counts.items()
+    ]
 
 
-def _record(tally: _Tally, path: str, total: int) -> MacsRecord:
-    macs, back = tally.forward[path], tally.backward.get(path, 0)
-    return MacsRecord(*split_path(path), tally.shapes[path], macs, 2 * macs, macs / total, back, 2 * back)
+def count_macs(model: nn.Module, inputs: Inputs = None) -> tuple[dict[str | None, list[int]], dict[str | None, tuple]]:
+    """MACs forward and backward, and the shape of the output, by path."""
+    call, shapes = prepare(model, inputs), {}
+
+    def left(path: str, _module: nn.Module, _args: tuple, _kwargs: dict, out: Any) -> None:
+        shapes[path] = next((tuple(tensor.shape) for tensor in tensors_of(out)), ())
+
+    owners = Owners(model, transparent=lambda module: isinstance(module, AttentionWeights), left=left)
+    counter = _Counter(owners)
+    with untouched(model), torch.enable_grad(), owners.watching(), _nothing_fused(model), counter:
+        model.eval()
+        outputs = call()
+        counter.backward = True
+        call.gradients(outputs)
+    order = [*(path for path in shapes if path in counter.counts), *counter.counts]  # as they were finished
+    return {path: counter.counts[path] for path in order}, shapes
 
 
-def _add_rest(tally: _Tally, forward: int, backward: int) -> None:
-    """What torch counted and no formula did."""
-    rest = forward - sum(tally.forward.values()), backward - sum(tally.backward.values())
-    if any(rest):
-        tally.forward[OTHER], tally.backward[OTHER] = rest
-        tally.shapes[OTHER] = ()
+class _PlainAttention(TorchFunctionMode):
+    """Attention by its plain formula, so that the count doesn't depend on the kernel that torch would choose."""
 
-
-def _counter() -> FlopCounterMode:
-    """torch's operator count, with one formula put right.
-
-    For the weights' gradient of a convolution in groups torch 2.13 takes every input channel with every output channel,
-    which is too much by as many times as there are groups.
-    """
-    return FlopCounterMode(display=False, custom_mapping={torch.ops.aten.convolution_backward: _conv_backward_flops})
-
-
-def _conv_backward_flops(
-    out: Sequence[int], x: Sequence[int], weight: Sequence[int], *rest: object, **_named: object
-) -> int:
-    """Arguments as of ``aten.convolution_backward``: shapes in place of the tensors."""
-    transposed, wanted = rest[4], rest[7]  # wanted: gradient of the input, of the weight, of the bias
-    forward = math.prod(x if transposed else out) * math.prod(weight[1:])
-    return 2 * forward * sum(map(bool, wanted[:2]))
-
-
-@contextmanager
-def _hooked(model: nn.Module, tally: _Tally) -> Iterator[None]:
-    with ExitStack() as stack:
-        for path, module in model.named_modules():
-            if type(module) in _FORMULAS:
-                stack.callback(module.register_forward_hook(tally.hook(path)).remove)
-        yield
+    def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        if func is not F.scaled_dot_product_attention:
+            return func(*args, **(kwargs or {}))
+        with sdpa_kernel(SDPBackend.MATH):
+            return func(*args, **(kwargs or {}))
 
 
 @contextmanager
 def _nothing_fused(model: nn.Module) -> Iterator[None]:
-    """torch's fused kernels for its own attention and LSTM are invisible to its operator count: take the plain ones."""
+    """torch's fused kernels for its own attention and LSTM hide their products: take the plain ones."""
     before = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     with ExitStack() as stack:
         stack.callback(torch.backends.mha.set_fastpath_enabled, before)
         stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+        stack.enter_context(_PlainAttention())  # also where the network chooses a kernel itself
         if any(isinstance(module, nn.RNNBase) for module in model.modules()):
             stack.enter_context(torch.backends.cudnn.flags(enabled=False))
             stack.enter_context(warnings.catch_warnings())

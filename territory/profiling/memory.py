@@ -1,21 +1,18 @@
 """Where a network's memory goes while it trains, and how much a pass takes at its worst moment; in bytes."""
 
-import copy
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
-from torch.func import functional_call
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakIdKeyDictionary
 
 from territory.errors import BadInput
-from territory.models.modes import training_mode
-from territory.profiling.inputs import Inputs, device_of, prepare, run, tensors_of
+from territory.models.guests import Inputs, Owners, device_of, eagerly, tensors_of, untouched
+from territory.profiling.inputs import ITSELF, OTHER, prepare
 from territory.profiling.latency import MODES, make_call
 
 
@@ -28,64 +25,6 @@ class MemoryRecord:
     bytes: int
 
 
-def memory_table(model: nn.Module, inputs: Inputs = None) -> list[MemoryRecord]:
-    """What one training step keeps: the fixed costs, then the activations by layer in order of execution.
-
-    Activations are those tensors that autograd really keeps for the backward pass, each storage once, parameters left
-    out. Adam keeps two running means per parameter (Kingma & Ba 2015). Scratch space inside kernels is not counted.
-    """
-    tensors = prepare(model, inputs)
-    parameters = sum(p.nbytes for p in model.parameters())
-    trained = sum(p.nbytes for p in model.parameters() if p.requires_grad)
-    fixed = {
-        "parameters": parameters,
-        "buffers": sum(buffer.nbytes for buffer in model.buffers()),
-        "gradients": trained,
-        "adam": 2 * trained,
-    }
-    kept = _kept_for_backward(model, tensors)
-    return [MemoryRecord(what, "all", size) for what, size in fixed.items()] + [
-        MemoryRecord("activations", layer, size) for layer, size in kept.items()
-    ]
-
-
-def _kept_for_backward(model: nn.Module, inputs: tuple[Any, ...]) -> dict[str, int]:
-    """Bytes by layer; runs the model in training mode, on copies of its buffers so that no statistic moves."""
-    if any(tensor.is_meta for tensor in tensors_of(inputs)):
-        raise BadInput("memory_table needs real tensors; got meta ones, which have no storage to count.")
-    active: list[str] = []  # the path of each module whose forward is under way, innermost last
-    own = {tensor.untyped_storage().data_ptr() for tensor in [*model.parameters(), *model.buffers()]}
-    kept: dict[str, int] = {}
-    alive: dict[int, Tensor] = {}  # holding the tensors keeps their addresses from being used again
-
-    def pack(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own and storage.data_ptr() not in alive:
-            alive[storage.data_ptr()] = tensor
-            layer = active[-1] if active else "model"
-            kept[layer] = kept.get(layer, 0) + storage.nbytes()
-        return tensor
-
-    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    own |= {buffer.untyped_storage().data_ptr() for buffer in buffers.values()}
-    recording = saved_tensors_hooks(pack, lambda tensor: tensor)
-    with _tracked(model, active), recording, torch.enable_grad(), training_mode(model):
-        run(lambda *args: functional_call(model, buffers, args), inputs)
-    return kept
-
-
-@contextmanager
-def _tracked(model: nn.Module, active: list[str]) -> Iterator[None]:
-    """Keeps ``active`` up to date with hooks while the model runs."""
-    with ExitStack() as stack:
-        for path, module in model.named_modules():
-            enter = module.register_forward_pre_hook(lambda _m, _a, path=path: active.append(path or "model"))
-            leave = module.register_forward_hook(lambda _m, _a, _o: active.pop() and None)
-            stack.callback(enter.remove)
-            stack.callback(leave.remove)
-        yield
-
-
 @dataclass(frozen=True)
 class PeakRecord:
     """Bytes of tensors alive."""
@@ -95,21 +34,142 @@ class PeakRecord:
     peak: int  # at the worst moment of the pass, ``standing`` included
 
 
+def memory_table(model: nn.Module, inputs: Inputs = None) -> list[MemoryRecord]:
+    """What one training step keeps: the fixed costs, then the activations by layer in order of execution.
+
+    Activations are those tensors that autograd really keeps for the backward pass, each storage once, parameters and
+    buffers left out; of a tensor that was there before the pass (a slice of a data set) only what is looked at. Adam
+    keeps two running means per parameter (Kingma & Ba 2015). Scratch space inside kernels is not counted.
+    """
+    kept = _kept_for_backward(model, inputs)
+    trained = sum(bytes_of(p) for p in model.parameters() if p.requires_grad)
+    fixed = {
+        "parameters": sum(map(bytes_of, model.parameters())),
+        "buffers": sum(map(bytes_of, model.buffers())),
+        "gradients": trained,
+        "adam": 2 * trained,
+    }
+    return [MemoryRecord(what, "all", size) for what, size in fixed.items()] + [
+        MemoryRecord("activations", layer, size) for layer, size in kept.items()
+    ]
+
+
+def pieces_of(tensor: Tensor) -> Iterator[Tensor]:
+    """The dense tensors that hold a tensor's numbers: itself, or the indices and values of a sparse or nested one."""
+    if hasattr(tensor, "__tensor_flatten__"):
+        inner = [getattr(tensor, name) for name in tensor.__tensor_flatten__()[0]]
+    elif tensor.layout == torch.sparse_coo:
+        inner = [tensor._indices(), tensor._values()]
+    elif tensor.layout in (torch.sparse_csr, torch.sparse_bsr):
+        inner = [tensor.crow_indices(), tensor.col_indices(), tensor.values()]
+    elif tensor.layout in (torch.sparse_csc, torch.sparse_bsc):
+        inner = [tensor.ccol_indices(), tensor.row_indices(), tensor.values()]
+    else:
+        yield tensor
+        return
+    for each in inner:
+        yield from pieces_of(each)
+
+
+def bytes_of(tensor: Tensor) -> int:
+    return sum(piece.numel() * piece.element_size() for piece in pieces_of(tensor))
+
+
+def _address(tensor: Tensor) -> int:
+    return 0 if tensor.is_mkldnn else tensor.untyped_storage().data_ptr()
+
+
+class _Made(TorchDispatchMode):
+    """Notes the storages that operators made."""
+
+    supports_higher_order_operators = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.addresses: set[int] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> Any:
+        before = {_address(piece) for tensor in tensors_of([args, kwargs]) for piece in pieces_of(tensor)}
+        out = func(*args, **(kwargs or {}))
+        after = {_address(piece) for tensor in tensors_of(out) for piece in pieces_of(tensor)}
+        self.addresses |= after - before
+        return out
+
+
+class _Kept:
+    """Bytes by layer of what autograd keeps."""
+
+    def __init__(self, own: list[Tensor], made: _Made, owner: Callable[[], str]):
+        self.own = {_address(piece) for tensor in own for piece in pieces_of(tensor)}
+        self.made, self.owner = made, owner
+        self.bytes: dict[str, int] = {}
+        self.alive: list[Tensor] = []  # so that no address is used again
+        self.seen: dict[int, list[tuple[int, int]]] = {}  # spans that are counted already, by storage
+
+    def add(self, tensor: Tensor) -> Tensor:
+        for piece in pieces_of(tensor):
+            address = _address(piece)
+            if address not in self.own and piece.numel():
+                whole = address in self.made.addresses
+                fresh = self._unseen(address, *((0, piece.untyped_storage().nbytes()) if whole else _span(piece)))
+                fresh = fresh if whole else min(fresh, bytes_of(piece))
+                if fresh:
+                    self.alive.append(piece)
+                    self.bytes[self.owner()] = self.bytes.get(self.owner(), 0) + fresh
+        return tensor
+
+    def _unseen(self, address: int, start: int, stop: int) -> int:
+        """How many bytes of a span no earlier one covers."""
+        fresh, at = 0, start
+        for low, high in sorted(self.seen.setdefault(address, [])):
+            fresh += max(0, min(low, stop) - at)
+            at = max(at, min(high, stop))
+        self.seen[address].append((start, stop))
+        return fresh + stop - at
+
+
+def _span(tensor: Tensor) -> tuple[int, int]:
+    """First and last byte of a storage that a tensor reaches."""
+    size = tensor.element_size()
+    reach = sum((count - 1) * stride for count, stride in zip(tensor.shape, tensor.stride(), strict=True))
+    start = tensor.storage_offset() * size
+    return start, start + (reach + 1) * size
+
+
+def _kept_for_backward(model: nn.Module, inputs: Inputs) -> dict[str, int]:
+    """Bytes by layer, in training mode."""
+    call = prepare(model, inputs)
+    if any(tensor.is_meta for tensor in (*call.tensors, *model.parameters())):
+        raise BadInput("memory_table needs real tensors; got meta ones, which have no storage to count.")
+    owners = Owners(model)
+    itself = "model" if "model" not in owners.paths.values() else ITSELF
+    names = {"": itself, None: OTHER}
+    with untouched(model), torch.enable_grad():
+        made = _Made()
+        own = [*model.parameters(), *model.buffers()]
+        kept = _Kept(own, made, lambda: names.get(owners.at_work, owners.at_work))
+        model.train()
+        with owners.watching(), made, saved_tensors_hooks(kept.add, lambda tensor: tensor):
+            call()
+    return kept.bytes
+
+
 class _Alive(TorchDispatchMode):
     """Watches every operation, and adds up the storages that are alive after it and were not before the first."""
 
+    supports_higher_order_operators = True
+
     def __init__(self, known: list[Tensor]):
         super().__init__()
-        self.known = {tensor.untyped_storage().data_ptr() for tensor in known}
+        self.known = {_address(piece) for tensor in known for piece in pieces_of(tensor)}
         self.alive = WeakIdKeyDictionary()  # a storage that nobody holds any more leaves by itself
         self.most = 0
 
-    def __torch_dispatch__(
-        self, func: Callable, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> Any:
         out = func(*args, **(kwargs or {}))
-        for storage in (tensor.untyped_storage() for tensor in tensors_of(out)):
-            if storage.data_ptr() not in self.known:
+        for piece in (piece for tensor in tensors_of(out) for piece in pieces_of(tensor)):
+            if _address(piece) not in self.known:
+                storage = piece.untyped_storage()
                 self.alive[storage] = storage.nbytes()
         self.most = max(self.most, sum(self.alive.values()))
         return out
@@ -118,23 +178,26 @@ class _Alive(TorchDispatchMode):
 def peak_memory(model: nn.Module, inputs: Inputs = None, mode: str = "train") -> PeakRecord:
     """One pass, after one that isn't looked at (Adam makes its state in its first step); the model stays as it is.
 
-    ``"forward"`` is in evaluation mode without gradients; ``"train"`` forward, backward and an Adam step, on a copy.
-    On the CPU the tensors alive after each operation are added up, so scratch space inside a kernel isn't seen. On CUDA
-    it is the high-water mark of torch's allocator, scratch included. Python and the libraries come on top. Raises
-    BadInput for another mode, another kind of device, or a model with nothing to train.
+    ``"forward"`` is in evaluation mode without gradients; ``"train"`` forward, backward and an Adam step, taken back
+    afterwards. On the CPU the tensors alive after each operation are added up, so scratch space inside a kernel isn't
+    seen. On CUDA it is the high-water mark of torch's allocator, scratch included. Python and the libraries come on
+    top. Raises BadInput for another mode, another kind of device, or a model with nothing to train.
     """
-    device, tensors = device_of(model), prepare(model, inputs)
+    call = prepare(model, inputs)
+    device = device_of(model)
     if mode not in MODES:
         raise BadInput(f"expected a mode out of {', '.join(MODES)}; got {mode!r}.")
     if device.type not in ("cpu", "cuda"):
         raise BadInput(f"peak_memory knows the CPU and CUDA; the model is on {device}.")
-    model = copy.deepcopy(model)
-    call, standing = make_call(model, tensors, mode)
-    call()
-    model.zero_grad()
-    known = [*model.parameters(), *model.buffers(), *tensors_of(tensors), *standing()]
-    extra = _most_on_cuda(call, device) if device.type == "cuda" else _most_on_cpu(call, known)
-    before = sum(tensor.nbytes for tensor in known)
+    train = mode == "train"
+    with untouched(model, weights=train), torch.set_grad_enabled(train), eagerly():
+        step, state = make_call(call, mode)
+        step()
+        for parameter in model.parameters():
+            parameter.grad = None
+        known = [*model.parameters(), *model.buffers(), *call.tensors, *state()]
+        extra = _most_on_cuda(step, device) if device.type == "cuda" else _most_on_cpu(step, known)
+        before = sum(map(bytes_of, known))
     return PeakRecord(str(device), before, before + extra)
 
 

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 from torch import nn
-from torch.nn.parameter import UninitializedParameter
 
-from territory.errors import BadInput
-from territory.profiling.inputs import check_model, split_path
+from territory.models.guests import check_model, paths_of
+from territory.profiling.inputs import Names
 
 
 @dataclass(frozen=True)
@@ -32,18 +31,17 @@ class PartRecord:
 def parameter_table(model: nn.Module) -> list[ParameterRecord]:
     """One record per layer, in the model's own order; a parameter that two layers share is counted at the first."""
     check_model(model)
-    if any(isinstance(parameter, UninitializedParameter) for parameter in model.parameters()):
-        raise BadInput(f"{type(model).__name__} has lazy layers without a size yet: call it once on its inputs before.")
-    total = sum(parameter.numel() for parameter in model.parameters()) or 1
-    records, seen = [], set()
-    for path, module in model.named_modules():
-        own = [p for p in module.parameters(recurse=False) if id(p) not in seen]
-        seen.update(id(parameter) for parameter in own)
-        if own:
-            count = sum(parameter.numel() for parameter in own)
-            largest = max(own, key=lambda parameter: parameter.numel())
-            records.append(ParameterRecord(*split_path(path), tuple(largest.shape), count, count / total))
-    return records
+    names, seen, own = Names(model), set(), {}
+    for module, path in paths_of(model).items():
+        held = [p for p in module.parameters(recurse=False) if id(p) not in seen]
+        seen.update(id(parameter) for parameter in held)
+        if held:
+            own[path] = (max(held, key=nn.Parameter.numel), sum(p.numel() for p in held))
+    total = sum(count for _, count in own.values()) or 1
+    return [
+        ParameterRecord(*names[path], tuple(largest.shape), count, count / total)
+        for path, (largest, count) in own.items()
+    ]
 
 
 def part_table(model: nn.Module) -> list[PartRecord]:
@@ -51,5 +49,5 @@ def part_table(model: nn.Module) -> list[PartRecord]:
     counts: dict[str, int] = {}
     for record in parameter_table(model):
         counts[record.part] = counts.get(record.part, 0) + record.parameters
-    total = sum(counts.values())
+    total = sum(counts.values()) or 1
     return [PartRecord(part, count, count / total) for part, count in counts.items()]

@@ -2,18 +2,18 @@
 
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from territory.errors import BadInput
-from territory.models.modes import evaluation_mode
-from territory.profiling.inputs import Inputs, device_of, prepare, run, split_path, tensors_of
+from territory.models.guests import Inputs, Owners, device_of, tensors_of, untouched
+from territory.profiling.inputs import Names, prepare
 from territory.profiling.latency import Clock
 from territory.profiling.layer_times import time_table, waiting_clock
 from territory.profiling.macs import macs_table
+from territory.profiling.memory import bytes_of
 
 GEMM = 1024  # rows and columns of the two matrices that are multiplied
 COPY = 2**26  # bytes that are copied: more than the caches of most machines hold
@@ -84,7 +84,11 @@ def roofline(
     flops = {(r.part, r.layer): r.flops for r in macs_table(model, inputs)}
     times = {(r.part, r.layer): r.forward for r in time_table(model, inputs, "forward", repeats, clock=clock)}
     moved = _bytes_by_layer(model, inputs)
-    return [_record(key, count, moved[key], times[key], machine) for key, count in flops.items() if times.get(key)]
+    return [
+        _record(key, count, moved[key], times[key], machine)
+        for key, count in flops.items()
+        if count and times.get(key) and moved.get(key)
+    ]
 
 
 def _record(key: tuple[str, str], flops: int, moved: int, seconds: float, machine: Machine) -> RooflineRecord:
@@ -95,18 +99,15 @@ def _record(key: tuple[str, str], flops: int, moved: int, seconds: float, machin
 def _bytes_by_layer(model: nn.Module, inputs: Inputs) -> dict[tuple[str, str], int]:
     """What each module reads and writes at least; its parameters are those it holds itself."""
     moved: dict[tuple[str, str], int] = {}
+    names = Names(model)
 
-    def hook(path: str) -> Callable[..., None]:
-        def add(module: nn.Module, args: tuple, out: object) -> None:
-            tensors = [*tensors_of(args), *module.parameters(recurse=False), *tensors_of(out)]
-            key = split_path(path)
-            moved[key] = moved.get(key, 0) + sum(tensor.nbytes for tensor in tensors)
+    def add(path: str, module: nn.Module, args: tuple, kwargs: dict, out: object) -> None:
+        own = [parameter for parameter in module._parameters.values() if parameter is not None]
+        tensors = [*tensors_of([args, kwargs]), *own, *tensors_of(out)]
+        moved[names[path]] = moved.get(names[path], 0) + sum(map(bytes_of, tensors))
 
-        return add
-
-    tensors = prepare(model, inputs)
-    with evaluation_mode(model, gradients=False), ExitStack() as stack:
-        for path, module in model.named_modules():
-            stack.callback(module.register_forward_hook(hook(path)).remove)
-        run(model, tensors)
+    call = prepare(model, inputs)
+    with untouched(model), torch.no_grad(), Owners(model, left=add).watching():
+        model.eval()
+        call()
     return moved

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from territory.profiling.inputs import Inputs
+from territory.models.guests import Inputs
 from territory.profiling.layer_times import time_table
 from territory.profiling.macs import macs_table
 from territory.profiling.parameters import parameter_table
@@ -14,7 +14,7 @@ from territory.profiling.parameters import parameter_table
 
 @dataclass(frozen=True)
 class LayerRecord:
-    """What one layer weighs, works and takes, forward and backward together; 0 where it has no part in one of them."""
+    """One layer's parameters, MACs and time, forward and backward together; 0 where it has none of one of them."""
 
     part: str
     layer: str
@@ -27,19 +27,23 @@ class LayerRecord:
 
 
 def layer_table(model: nn.Module, inputs: Inputs = None, repeats: int = 10) -> list[LayerRecord]:
-    """One record per layer that weighs, works or takes time, in order of execution; timed over ``repeats`` runs."""
-    weights = {(r.part, r.layer): r for r in parameter_table(model)}
+    """One record per layer with parameters, MACs or time, in order of execution; timed over ``repeats`` runs.
+
+    Of a network with nothing to train, the forward pass alone.
+    """
+    held = {(r.part, r.layer): r for r in parameter_table(model)}
     macs = {(r.part, r.layer): r.macs + r.backward_macs for r in macs_table(model, inputs)}
-    times = {(r.part, r.layer): r for r in time_table(model, inputs, "train", repeats)}
-    work = sum(macs.values()) or 1
+    mode = "train" if any(parameter.requires_grad for parameter in model.parameters()) else "forward"
+    times = {(r.part, r.layer): r for r in time_table(model, inputs, mode, repeats)}
+    total = sum(macs.values()) or 1
 
     def record(key: tuple[str, str]) -> LayerRecord:
-        weight, time, own = weights.get(key), times.get(key), macs.get(key, 0)
-        weighed = (weight.parameters, weight.share) if weight else (0, 0.0)
+        parameters, time, own = held.get(key), times.get(key), macs.get(key, 0)
+        counted = (parameters.parameters, parameters.share) if parameters else (0, 0.0)
         timed = (time.forward + time.backward, time.share) if time else (0.0, 0.0)
-        return LayerRecord(*key, *weighed, own, own / work, *timed)
+        return LayerRecord(*key, *counted, own, own / total, *timed)
 
-    return [record(key) for key in dict.fromkeys([*times, *weights, *macs])]
+    return [record(key) for key in dict.fromkeys([*times, *held, *macs])]
 
 
 _TIMES = ("forward", "backward", "seconds")  # columns of floats that may be added

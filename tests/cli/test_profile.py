@@ -15,3 +15,57 @@ def test_it_prints_layers_sight_memory_and_time_of_each_network(capsys):
 def test_an_unknown_network_or_an_empty_batch_is_refused_in_one_line(capsys):
     assert main(["profile", "toknes"]) == 2 and "'toknes'" in capsys.readouterr().err
     assert main(["profile", "--batch", "0"]) == 2 and "at least 1; got 0" in capsys.readouterr().err
+
+
+NETWORK = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.out = nn.Conv2d(3, 4, 3), nn.Linear(4, 2)
+    def forward(self, x):
+        return self.out(self.conv(x).mean(dim=(2, 3)))
+
+class Words(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Embedding(10, 4)
+    def forward(self, ids):
+        return self.embed(ids)
+
+def broken():
+    raise RuntimeError("no weights here")
+
+def nothing():
+    return 3
+"""
+
+
+def test_somebody_elses_network_is_profiled_from_a_module_or_a_file(tmp_path, monkeypatch, capsys):
+    (tmp_path / "strangers.py").write_text(NETWORK)
+    monkeypatch.chdir(tmp_path)
+    assert main(["profile", "strangers:Net", "--input", "1x3x8x8"]) == 0
+    out = capsys.readouterr().out
+    assert "122" in out and "3x3" in out  # 4 * 27 + 4 + 8 + 2 parameters; the convolution's field
+    assert main(["profile", f"{tmp_path}/strangers.py:Words", "--input", "2x5:int64"]) == 0
+    assert "(no records)" in capsys.readouterr().out
+
+
+def test_what_is_wrong_with_somebody_elses_network_is_said_in_a_sentence(tmp_path, monkeypatch, capsys):
+    (tmp_path / "guests_net.py").write_text(NETWORK)
+    monkeypatch.chdir(tmp_path)
+    for arguments, told in (
+        (["nobody.home:Net"], "nobody.home can't be imported: there is no such module"),
+        (["guests_net:Missing"], "has nothing called 'Missing'; it has"),
+        (["guests_net:broken"], "failed: RuntimeError: no weights here"),
+        (["guests_net:nothing"], "made a int; expected a torch module"),
+        (["guests_net:Net", "--input", "3by4"], "like 1x3x224x224"),
+        (["guests_net:Net", "--input", "1x3x8x8", "--dtype", "float33"], "got 'float33'"),
+        (["guests_net:Net", "--input", "1x5x8x8"], "Net cannot take inputs of shapes (1, 5, 8, 8), in its layer conv"),
+        (["guests_net:Net"], "Net cannot take"),
+        (["nowhere.py:Net"], "there is no file nowhere.py"),
+    ):
+        assert main(["profile", *arguments]) == 2
+        assert told in capsys.readouterr().err

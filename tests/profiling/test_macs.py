@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from territory import models, profiling
 from territory.errors import BadInput
 from territory.models.cross_attention import CrossAttention
-from territory.profiling.inputs import loss_of
+from territory.profiling.latency import loss_of
 
 build = cache(models.build)
 
@@ -138,7 +138,7 @@ def test_torch_counts_the_weight_gradient_of_a_grouped_convolution_once_per_grou
 def test_an_lstm_is_not_lost_in_its_fused_kernel():
     table = profiling.macs_table(nn.LSTM(8, 16, batch_first=True), torch.zeros(2, 5, 8))
     (record,) = table
-    assert record.layer == "(other)"
+    assert record.layer == "model"
     assert record.macs == 2 * 5 * (4 * 16) * (8 + 16)  # four gates, from the input and from the state
     with torch.backends.mkldnn.flags(enabled=False):
         forward, backward = torchs_own_count(nn.LSTM(8, 16, batch_first=True), [torch.zeros(2, 5, 8)])
@@ -172,7 +172,7 @@ class Learners(nn.Module):
 
 def test_a_learners_module_keeps_nothing_hidden():
     table = {r.layer: r.macs for r in profiling.macs_table(Learners(), torch.zeros(2, 4, 10))}
-    assert table == {"line": 2 * 8 * 6 * (4 // 2 * 3), "twice": 2 * (2 * 8 * 6 * 6), "(other)": 2 * 8 * 8 * 6}
+    assert table == {"line": 2 * 8 * 6 * (4 // 2 * 3), "twice": 2 * (2 * 8 * 6 * 6), "model": 2 * 8 * 8 * 6}
 
 
 def test_torchs_own_attention_is_not_lost_in_its_fused_path():

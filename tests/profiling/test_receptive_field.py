@@ -64,16 +64,27 @@ def test_a_network_without_windows_has_no_records():
     assert profiling.field_table(nn.Linear(2, 3), torch.zeros(1, 2)) == []
 
 
-def test_parallel_branches_are_refused_and_the_model_is_released():
+def test_parallel_branches_are_joined_to_the_field_that_holds_both():
     class Residual(nn.Module):
         def __init__(self):
             super().__init__()
             self.straight, self.short = nn.Conv2d(1, 1, 3, 2, 1), nn.Conv2d(1, 1, 1, 2)
+            self.last = nn.Conv2d(1, 1, 3)
 
         def forward(self, x):
-            return self.straight(x) + self.short(x)
+            return self.last(self.straight(x) + self.short(x))
 
-    model = Residual()
-    with pytest.raises(BadInput, match=r"got short, which reads a grid of \(8, 8\) behind one that wrote \(4, 4\)"):
-        profiling.field_table(model, torch.zeros(1, 1, 8, 8))
-    assert not any(module._forward_hooks for module in model.modules())
+    assert [r.field for r in profiling.field_table(Residual(), torch.zeros(1, 1, 12, 12))] == [(3, 3), (1, 1), (7, 7)]
+
+
+def test_a_grid_that_was_taken_apart_is_refused_by_the_name_of_its_reader():
+    class Folded(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = nn.Conv2d(1, 1, 3), nn.Conv2d(1, 1, 3)
+
+        def forward(self, x):
+            return self.second(self.first(x).flatten(2).unflatten(2, (5, 20)))
+
+    with pytest.raises(BadInput, match="layer second reads a grid whose cells don't lie in rows and columns"):
+        profiling.field_table(Folded(), torch.zeros(1, 1, 12, 12))
