@@ -41,7 +41,7 @@ WIDGET = """
 import io
 import ipywidgets
 from PIL import Image
-from territory.widgets.static import LeavesPicture
+from territory.widgets.base import LeavesPicture
 
 class Dial(LeavesPicture, ipywidgets.IntSlider):
     def static_png(self):

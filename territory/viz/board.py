@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
+from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from PIL import Image
@@ -18,10 +18,22 @@ from territory.interpret import to_tiles
 from territory.viz import style
 from territory.world.actions import NUM_DIRECTIONS, Direction
 from territory.world.layout import NUM_PLANES, Plane
-from territory.world.picture import enlarge, find_edges, find_fronts, player_colours, render_board
+from territory.world.picture import (
+    AGENT_COLOUR,
+    INK,
+    WHITE,
+    draw_cities,
+    enlarge,
+    find_edges,
+    find_fronts,
+    player_colours,
+    render_board,
+)
 from territory.world.replay import Frame
+from territory.world.world import AGENT
 
 COLUMNS = 4  # of `plot_relevance`
+GREY = (128, 128, 128)  # behind weights: one everywhere, so that one weight is one colour
 PLANE_NAMES = {
     Plane.OWN: "own land",
     Plane.ENEMY: "enemy land",
@@ -79,21 +91,24 @@ def attention_picture(
     attention: np.ndarray,
     low: float,
     high: float,
-    strength: float,
+    strength: float = 1.0,
     scale: int = 1,
     borders: bool = True,
     palette: str = style.ATTENTION_MAP,
+    owners: bool = False,
 ) -> np.ndarray:
-    """A frame's board under its attention.
+    """A frame's board under its attention: one weight is one colour, that of the scale.
 
     Args:
         frame: the board (H, W).
         attention: (h, w), its cells dividing the board evenly.
         low, high: the attention that is shown darkest and brightest.
-        strength: 0 the board alone, 1 the exact colours of the scale.
+        strength: 1 the exact colours of the scale, 0 only what lies behind.
         scale: pixels per side of a tile.
-        borders: keep borders and cities on top, so that the map is never lost.
+        borders: draw on top where owners meet (each in its colour, the agent's white), coasts and cities.
         palette: one of `style.PALETTES`.
+        owners: what lies behind is the board in its owners' colours, so that where strength is below 1 a weight has
+            several; otherwise one grey.
 
     Returns:
         uint8 (H * scale, W * scale, 3).
@@ -102,12 +117,33 @@ def attention_picture(
     share = (attention - low) / (high - low) if high > low else np.zeros_like(attention)
     levels = (np.clip(share, 0, 1) * 255).astype(np.uint8)
     heat = _colours(palette)[to_tiles(levels, *board.shape[:2])]
+    behind = board if owners else np.array(GREY)
     weight = min(1.0, max(0.0, strength))
-    mixed = ((1 - weight) * board + weight * heat).round().astype(np.uint8)
-    if borders:
+    mixed = ((1 - weight) * behind + weight * heat).round().astype(np.uint8)
+    if borders and owners:
         on_top = find_edges(enlarge(frame.owner, scale)) | (enlarge(frame.city, scale) != 0)
         mixed[on_top] = board[on_top]
+    elif borders:
+        _draw_outlines(mixed, frame, scale)
     return mixed
+
+
+def _draw_outlines(picture: np.ndarray, frame: Frame, scale: int) -> None:
+    """Where owners meet, in their colours; the coast in a dark line; cities as on the board."""
+    reach = -(-scale // 3)
+    owner, land = enlarge(frame.owner, scale), enlarge(frame.terrain > 0, scale)
+    colours = player_colours()
+    colours[AGENT] = WHITE  # as the board's edge of the agent
+    coast = find_edges((~land).astype(np.uint8), reach) & (owner == 0)
+    picture[coast] = INK
+    edges = find_edges(owner, reach)
+    picture[edges] = colours[owner[edges]]
+    draw_cities(picture, np.asarray(frame.city), scale)
+
+
+def blended(palette: str, strength: float, ground: tuple[int, int, int] = GREY) -> np.ndarray:
+    """uint8 (256, 3): a palette as it is seen at a strength over one colour."""
+    return ((1 - strength) * np.array(ground) + strength * _colours(palette)).round().astype(np.uint8)
 
 
 @cache
@@ -119,24 +155,27 @@ def plot_attention(
     frame: Frame,
     attention: np.ndarray,
     ax: Axes | None = None,
-    strength: float = 0.85,
+    strength: float = 1.0,
     low: float | None = None,
     high: float | None = None,
     title: str = "",
     borders: bool = True,
     palette: str = style.ATTENTION_MAP,
+    owners: bool = False,
 ) -> Axes:
-    """A gate (h, w) laid over the frame's board, with its scale beside it.
+    """A gate (h, w) laid over the frame's board, with its scale beside it, in exactly the colours of the board.
 
     ``low`` and ``high`` are the ends of the scale; give them to compare frames, or each picture has its own.
-    Borders and cities are kept on top unless ``borders`` is False.
+    Borders, coasts and cities are drawn on top unless ``borders`` is False. ``owners`` brings the owners' colours back
+    behind the weights; the scale is then that over the agent's land.
     """
     ax = style.axes(ax, 5.4, 4.6)
     low = float(attention.min()) if low is None else low
     high = float(attention.max()) if high is None else high
-    picture = attention_picture(frame, attention, low, high, strength, scale=4, borders=borders, palette=palette)
-    ax.imshow(picture, interpolation="nearest")
-    scale = ScalarMappable(Normalize(low, high), palette)
+    look = {"borders": borders, "palette": palette, "owners": owners}
+    ax.imshow(attention_picture(frame, attention, low, high, strength, 4, **look), interpolation="nearest")
+    seen = blended(palette, strength, AGENT_COLOUR if owners else GREY)
+    scale = ScalarMappable(Normalize(low, high), ListedColormap(seen / 255))
     bar = ax.figure.colorbar(scale, ax=ax, fraction=0.045, pad=0.02)
     bar.ax.tick_params(labelsize=style.SMALL_SIZE, colors=style.TEXT)
     bar.outline.set_visible(False)
@@ -151,7 +190,7 @@ def plot_relevance(frame: Frame, maps: Mapping[str, np.ndarray], ax: Axes | None
     ax = style.bare(style.axes(ax, 10, 2.7 * rows))
     pictures = {"the board": board_picture(frame, 2)}
     for name, grid in maps.items():
-        pictures[name] = attention_picture(frame, grid, float(grid.min()), float(grid.max()), 0.8, scale=2)
+        pictures[name] = attention_picture(frame, grid, float(grid.min()), float(grid.max()), scale=2)
     for place, (name, picture) in enumerate(pictures.items()):
         row, column = divmod(place, COLUMNS)
         inset = ax.inset_axes((column / COLUMNS, 1 - (row + 1) / rows, 0.97 / COLUMNS, 0.88 / rows))

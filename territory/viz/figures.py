@@ -99,7 +99,8 @@ class View:
     overlay: np.ndarray | None = None  # (h, w)
     low: float = 0.0
     high: float = 1.0
-    strength: float = 0.85
+    strength: float = 1.0
+    owners: bool = False  # whether their colours lie behind the weights
     palette: str = style.ATTENTION_MAP
 
 
@@ -121,9 +122,8 @@ def _draw(figure, view: View) -> None:
     plot_board(view.frame, boards[0], legend=False)
     if view.overlay is not None:
         title = f"{view.title}, step {view.frame.step}"
-        plot_attention(
-            view.frame, view.overlay, boards[1], view.strength, view.low, view.high, title, palette=view.palette
-        )
+        look = {"palette": view.palette, "owners": view.owners}
+        plot_attention(view.frame, view.overlay, boards[1], view.strength, view.low, view.high, title, **look)
     compass, value = right.subplots(2, 1, height_ratios=(3, 1))
     plot_action_compass(view.probabilities, compass, chosen=view.frame.action)
     plot_value(view.values, value, view.step)

@@ -17,7 +17,7 @@ from territory.profiling import (
     parameter_table,
 )
 from territory.profiling.design import POOLINGS, READINGS
-from territory.widgets.static import LeavesPicture
+from territory.widgets.base import LeavesPicture
 
 RIVAL = "attention"
 BATCH = 12  # boards per training step that is timed

@@ -1,59 +1,78 @@
-"""What networks attend to in a game, to scrub through, to point at, and to ask "what if": the JavaScript beside this
-file draws it, `territory.interpret` computes it."""
+"""What networks attend to in a game, to scrub through, to point at, and to ask "what if": `js/explorer` draws it,
+`territory.interpret` computes it."""
 
 import zlib
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import anywidget
 import numpy as np
 import traitlets
+from matplotlib.figure import Figure
 from torch import nn
 
-from territory import viz
-from territory.agent.agent import Agent
+from territory import interpret, viz
+from territory.agent import Agent
 from territory.errors import BadInput
-from territory.interpret import MEAN, ReplayRecord, capture_frames, imagine, layers_of, overlay, total_variation
-from territory.widgets.static import LeavesPicture, joined, standalone_page
+from territory.interpret import MEAN, Layer, ReplayRecord, capture_frames, imagine, layers_of, overlay, total_variation
+from territory.widgets.base import Answer, Instrument, bundle, standalone_page
 from territory.world.actions import INTENSITIES, NUM_ACTIONS, describe
 from territory.world.layout import Stat
 from territory.world.picture import player_colours
 from territory.world.replay import Frame, Replay
 
-_PARTS = ("data", "words", "state", "board", "policy", "stats", "tools", "side", "bar", "ask", "keys")
-_FACE = ("dom.js", *(f"explorer_{part}.js" for part in _PARTS), "explorer.js")
-_LOOK = ("step", "speed", "strength", "palette", "scale", "stat", "cell", "layers", "heads", "what_if")
-_NO_ATTENTION = "This network has no attention: there is nothing to lay over the board. Its policy and value are real."
+_LOOK = ("step", "speed", "strength", "palette", "scale", "owners", "stat", "cell", "layers", "heads")  # of a view
+_STATS = tuple(stat.name.replace("_", " ").lower() for stat in Stat)
+_NO_ATTENTION = (
+    "No attention that can be read was found in this network, so no weights can be laid over the board. Its policy and "
+    "value are real, and the relevance maps below ask any network."
+)
+TOGETHER = 64  # states that an agent with several views is asked about at once
+
+# What a decision rests on, asked of the network itself: name -> how to read it.
+RELEVANCE = {
+    "occlusion": "What the preferred action's log-probability loses when a cell alone is made unclaimed.",
+    "integrated gradients": "Each cell's share of what this map and an unclaimed one differ in (the path's gradient).",
+    "grad-cam": "Where the last convolution speaks for the preferred action.",
+    "own land": "Where your own land lies. It looks at no network at all: what does not beat it says nothing.",
+}
 
 
-class AttentionExplorer(LeavesPicture, anywidget.AnyWidget):
+class AttentionExplorer(Instrument):
     """A game to scrub through, under the attention of one network or of two side by side.
 
     Everything that the networks compute in the game is captured once, at the start; what-if runs them again on the
-    state that the sliders and the brush describe. The colour scale of a layer is the same for the whole game unless
-    `scale` says otherwise, so two moments can be compared.
+    state that the sliders and the brush describe, with heads and gates ablated as chosen. The colour scale of a layer
+    is the same for the whole game unless `scale` says otherwise, so two states can be compared.
 
     Args:
         game: a recorded game; or a live one, anything with ``replay()`` (an environment, a `GamePlayer`): `catch_up`
             takes in what has been played since.
-        agent: whose attention to show (an agent, or a network); it need not be the one that played.
+        agent: whose attention to show (an agent, or a network); it need not be the one that played. An agent's policy
+            and value are those of its own decoding: with ``views=8`` the average over the turned and mirrored board.
         step: where to begin; by default a third into the game.
         other: a second agent or network, shown beside the first on the same states.
         names: what to call them; by default what the networks call themselves.
     """
 
-    _esm = joined(*_FACE) + "export default { render };\n"
-    _css = joined("theme.css", "explorer.css")
+    alt = "attention over a board, the policy as a compass and the value over the game"
+    _esm = bundle("explorer.js")
+    _css = bundle("explorer.css")
     # What the controls say; what belongs to a network is a list with one entry for each.
     step = traitlets.Int(0, min=0).tag(sync=True)  # of the frames from 0 on
     speed = traitlets.Int(10, min=1, max=20).tag(sync=True)  # steps a second while playing
-    strength = traitlets.Float(0.85, min=0, max=1).tag(sync=True)  # 0 the board alone, 1 the overlay alone
+    strength = traitlets.Float(1.0, min=0, max=1).tag(sync=True)  # 0 what lies behind, 1 the exact colours
     palette = traitlets.Enum(viz.PALETTES, viz.PALETTES[0]).tag(sync=True)
     scale = traitlets.Enum(("game", "moment"), "game").tag(sync=True)  # what the ends of the colours are taken from
+    owners = traitlets.Bool(False).tag(sync=True)  # whether owners' colours lie behind the weights, or one grey
     stat = traitlets.Int(0, min=0, max=len(Stat) - 1).tag(sync=True)  # that cross-attention is shown for
     cell = traitlets.List(traitlets.Int()).tag(sync=True)  # row and column of the chosen tile; empty: none
     layers = traitlets.List(traitlets.Unicode()).tag(sync=True)
     heads = traitlets.List(traitlets.Int()).tag(sync=True)  # -1: their mean
     what_if = traitlets.Bool(False).tag(sync=True)
+    ablation = traitlets.List(traitlets.Dict()).tag(sync=True)  # {"spatial.1": "uniform", "map_to_stats 0": "zero"}
     # What is shown.
     about = traitlets.Dict().tag(sync=True)  # the networks, and where in `game` each array lies
     game = traitlets.Bytes().tag(sync=True)  # deflated, see `viz.pack_record`
@@ -65,26 +84,30 @@ class AttentionExplorer(LeavesPicture, anywidget.AnyWidget):
         agent: Agent | nn.Module,
         step: int | None = None,
         other: Agent | nn.Module | None = None,
-        names: tuple[str, ...] | None = None,
+        names: Sequence[str] | None = None,
     ):
         super().__init__()
+        self.agents = [agent] if other is None else [agent, other]
         self._source, self.records, self._imagined = game, [], None
-        agents = [agent] if other is None else [agent, other]
-        self.models = [getattr(each, "model", each) for each in agents]
+        self._relevance: dict[tuple, np.ndarray] = {}
         self.names = _names(self.models, names)
         frames = self._frames()
-        self.records = [capture_frames(model, frames) for model in self.models]
         last = len(frames) - 1
         step = last // 3 if step is None else step
         if not 0 <= step <= last:
             raise BadInput(f"step must be within the game, 0 to {last}; got {step}")
-        self.step = step
+        self.records = [_look(agent, frames) for agent in self.agents]
+        self.step, self.cell = step, _an_own_tile(frames[step])
         self.layers = [next(iter(record.attention), "") for record in self.records]
-        self.heads = [MEAN] * len(self.models)
+        self.heads, self.ablation = [MEAN] * len(self.agents), [{} for _ in self.agents]
         self.words = _words(len(frames[0].troops), live=not isinstance(game, Replay))
         self._send_game()
         self.observe(self._forget, ["step", "what_if"])
-        self.on_msg(self._answer)
+
+    @property
+    def models(self) -> list[nn.Module]:
+        """The networks, without the agents around them."""
+        return [getattr(agent, "model", agent) for agent in self.agents]
 
     @property
     def record(self) -> ReplayRecord:
@@ -92,21 +115,29 @@ class AttentionExplorer(LeavesPicture, anywidget.AnyWidget):
         return self.records[0]
 
     def catch_up(self) -> None:
-        """Take in what a live game has played since, and show its last moment."""
+        """Take in what a live game has played since, and show its last state."""
         frames, known = self._frames(), len(self.record.frames)
         same = (frames[0].terrain == self.record.frames[0].terrain).all() and len(frames) >= known
         if same and len(frames) == known:
             return
         keep = known - 1 if same else 0  # the last known frame had not been acted in yet
-        fresh = [capture_frames(model, frames[keep:]) for model in self.models]
+        fresh = [_look(agent, frames[keep:]) for agent in self.agents]
         self.records = [old.followed_by(new, keep) for old, new in zip(self.records, fresh, strict=True)]
         self.what_if = False
+        self._relevance.clear()
         self._send_game()
         self.step = len(frames) - 1
 
-    def figure(self):
+    def open_state(self, state: str | Path) -> None:
+        """Show a state that was copied from an explorer of the same game: its text, or a file that holds it."""
+        text = Path(state).read_text("utf-8") if isinstance(state, Path) or str(state).endswith(".txt") else state
+        if "territory-state:" not in text:
+            raise BadInput(f"expected a copied state, which begins with territory-state:, got {text[:40]!r}")
+        self.send({"state": text})
+
+    def figure(self) -> Figure:
         """The view as a still figure (matplotlib)."""
-        return viz.seen_figure([self._view(number) for number in range(len(self.models))])
+        return viz.seen_figure([self._view(number) for number in range(len(self.agents))])
 
     def static_png(self) -> bytes:
         """The view as PNG bytes: what exported pages show."""
@@ -117,15 +148,38 @@ class AttentionExplorer(LeavesPicture, anywidget.AnyWidget):
         Path(path).write_bytes(self.static_png())
 
     def page(self) -> str:
-        """The view as an HTML page that needs neither kernel nor network: everything works but what-if."""
+        """The view as an HTML page that needs neither kernel nor network: everything works but what asks a network."""
         state = {name: getattr(self, name) for name in (*_LOOK, "about", "words")}
-        state |= {"what_if": False, "words": self.words | {"standalone": True, "live": False}}
-        script = joined(*_FACE, "explorer_page.js")
-        return standalone_page("Attention over a game", script, self._css, state, self.game)
+        state |= {"what_if": False, "ablation": [{} for _ in self.agents]}
+        state["words"] = self.words | {"standalone": True, "live": False}
+        return standalone_page("Attention over a game", bundle("explorer_page.js"), self._css, state, self.game)
 
     def save_html(self, path: str | Path) -> None:
         """Write `page` as a file."""
         Path(path).write_text(self.page(), "utf-8")
+
+    def close(self) -> None:
+        """End the view, and forget the game."""
+        super().close()
+        self.records, self._imagined, self._source, self.game = [], None, None, b""
+        self._relevance.clear()
+
+    def answer(self, message: dict[str, Any], buffers: list[memoryview]) -> Answer:
+        """What-if, relevance, files and what a live game has played since."""
+        match message["ask"]:
+            case "imagine":
+                return self._imagine(message, buffers)
+            case "relevance":
+                return self._relevance_of(message, buffers)
+            case "catch_up":
+                self.catch_up()
+            case "picture":
+                return {"file": f"explorer-step-{self.step}.png"}, [self.static_png()]
+            case "page":
+                return {"file": "explorer.html"}, [self.page().encode()]
+            case other:
+                raise BadInput(f"expected a question that the explorer knows, got {other!r}")
+        return None
 
     def _frames(self) -> tuple[Frame, ...]:
         replay = self._source if isinstance(self._source, Replay) else self._source.replay()
@@ -144,11 +198,29 @@ class AttentionExplorer(LeavesPicture, anywidget.AnyWidget):
     @traitlets.validate("layers")
     def _check_layers(self, proposal) -> list[str]:
         for name, record in zip(proposal["value"], self.records, strict=True):
-            if record.attention and name not in record.attention:
+            if record.attention and name not in record.attention and name not in RELEVANCE:
                 raise BadInput(f"the network has no layer called {name}; there is {', '.join(record.attention)}")
         return proposal["value"]
 
-    def _forget(self, _change) -> None:
+    @traitlets.validate("cell")
+    def _check_cell(self, proposal) -> list[int]:
+        cell = proposal["value"]
+        if cell and self.records:
+            height, width = self.record.frames[0].owner.shape
+            if len(cell) != 2 or not (0 <= cell[0] < height and 0 <= cell[1] < width):
+                raise BadInput(f"cell is row and column of a tile of {height} x {width}, or empty; got {cell}")
+        return cell
+
+    @traitlets.validate("heads")
+    def _check_heads(self, proposal) -> list[int]:
+        for head, name, record in zip(proposal["value"], self.layers, self.records, strict=False):
+            weights = record.attention.get(name)
+            heads = weights.shape[1] if weights is not None and weights.ndim == 4 else 0
+            if head != MEAN and not 0 <= head < max(heads, _most_heads(record)):
+                raise BadInput(f"head is -1 (the mean of all) or one of the layer's {heads}, from 0; got {head}")
+        return proposal["value"]
+
+    def _forget(self, _change: object) -> None:
         self._imagined = None
 
     def _view(self, number: int) -> viz.View:
@@ -164,70 +236,166 @@ class AttentionExplorer(LeavesPicture, anywidget.AnyWidget):
         }
         return viz.View(**parts, **self._overlay(number, moment, at))
 
-    def _overlay(self, number: int, moment: ReplayRecord, at: int) -> dict:
-        layer = next((each for each in layers_of(self.records[number]) if each.name == self.layers[number]), None)
-        if layer is None:
+    def _overlay(self, number: int, moment: ReplayRecord, at: int) -> dict[str, Any]:
+        name = self.layers[number]
+        layer = next((each for each in layers_of(self.records[number]) if each.name == name), None)
+        if name in RELEVANCE:
+            grid, ends, title = self._ask_relevance(number, name, moment.frames[at], {}), None, name
+        elif layer is None:
             return {}
-        cell = self._cell_of(layer.grid)
-        grid = overlay(layer, moment.attention[layer.name][at], self.heads[number], self.stat, cell)
+        else:
+            grid, ends = self._grid(number, layer, moment.attention[name][at]), (layer.low, layer.high)
+            title = name + (f": {_STATS[self.stat]}" if "stats" in (layer.queries, layer.keys) else "")
         if grid is None:
             return {}
-        low, high = (layer.low, layer.high) if self.scale == "game" else (float(grid.min()), float(grid.max()))
-        of = f": {_STATS[self.stat]}" if "stats" in (layer.queries, layer.keys) else ""
-        shown = {"low": low, "high": high, "strength": self.strength, "palette": self.palette}
-        return {"overlay": grid, "title": layer.name + of, **shown}
+        low, high = ends if ends and self.scale == "game" else (float(grid.min()), float(grid.max()))
+        look = {"strength": self.strength, "palette": self.palette, "owners": self.owners}
+        return {"overlay": grid, "title": title, "low": low, "high": high, **look}
 
-    def _cell_of(self, grid: tuple[int, int] | None) -> tuple[int, int] | None:
+    def _grid(self, number: int, layer: Layer, weights: np.ndarray) -> np.ndarray | None:
         height, width = self.record.frames[0].owner.shape
-        if grid is None or not self.cell:
-            return None
-        return self.cell[0] * grid[0] // height, self.cell[1] * grid[1] // width
+        cell = None
+        if layer.grid is not None and self.cell:
+            cell = self.cell[0] * layer.grid[0] // height, self.cell[1] * layer.grid[1] // width
+        head = self.heads[number] if self.heads[number] < max(layer.heads, 1) else MEAN
+        return overlay(layer, weights, head, self.stat, cell)
 
-    def _answer(self, _widget, message: dict, buffers: list) -> None:
-        """What the browser asks for; the one place that its messages come in."""
-        for name, value in message.get("set", {}).items():
-            self.set_trait(name, value)
-        try:
-            match message["ask"]:
-                case "imagine":
-                    self._imagine(message, buffers)
-                case "catch_up":
-                    self.catch_up()
-                case "picture":
-                    self.send({"file": f"explorer-step-{self.step}.png"}, [self.static_png()])
-                case "page":
-                    self.send({"file": "explorer.html"}, [self.page().encode()])
-        except BadInput as error:
-            self.send({"sorry": str(error)})
-
-    def _imagine(self, message: dict, buffers: list) -> None:
-        """Run the networks on the moment that the browser describes, and send what they make of it."""
-        frame = self.record.frames[message["step"]]
+    def _imagined_frame(self, message: dict[str, Any], buffers: list[memoryview]) -> Frame:
+        """The frame that the browser describes: a recorded one, with what the buffers change of it."""
+        frames = self.record.frames
+        if not 0 <= message["step"] < len(frames):
+            raise BadInput(f"step must be within the game, 0 to {len(frames) - 1}; got {message['step']}")
+        frame = frames[message["step"]]
+        if not buffers:
+            return frame
         stats = np.frombuffer(buffers[0], "<f4")
         owner, city, density = (np.frombuffer(each, np.uint8).reshape(frame.owner.shape) for each in buffers[1:])
-        frame = imagine(frame, stats, owner, city, density)
-        looks = [capture_frames(model, (frame,)) for model in self.models]
+        return imagine(frame, stats, owner, city, density)
+
+    def _imagine(self, message: dict[str, Any], buffers: list[memoryview]) -> Answer:
+        """Run the networks on the state that the browser describes, and send what they make of it."""
+        frame, ablation = self._imagined_frame(message, buffers), message.get("ablation") or [{}] * len(self.agents)
+        looks = [
+            _look(agent, (frame,), changes_of(cut, record.attention))
+            for agent, cut, record in zip(self.agents, ablation, self.records, strict=True)
+        ]
         moved = [
             f"{name}: {total_variation(look.probabilities[0], record.probabilities[message['step']]):.0%}"
             for name, look, record in zip(self.names, looks, self.records, strict=True)
         ]
         self._imagined = looks
         index, data = viz.pack_moment(looks)
-        said = f"of the policy moved, {', '.join(moved)}"
-        self.send({"serial": message["serial"], "index": index, "moved": said}, [data])
+        return {"index": index, "moved": f"of the policy moved, {', '.join(moved)}"}, [data]
+
+    def _relevance_of(self, message: dict[str, Any], buffers: list[memoryview]) -> Answer:
+        number, method = message["network"], message["method"]
+        ablation = message.get("ablation") or [{}] * len(self.agents)
+        grid = self._ask_relevance(number, method, self._imagined_frame(message, buffers), ablation[number])
+        return {"size": grid.shape}, [grid.astype("<f4").tobytes()]
+
+    def _ask_relevance(self, number: int, method: str, frame: Frame, ablation: Mapping[str, str]) -> np.ndarray:
+        """One of `RELEVANCE` for one network and state, float64 (h, w); kept for the recorded states."""
+        recorded = any(frame is each for each in self.record.frames)
+        key = number, method, frame.step, str(ablation)
+        if recorded and key in self._relevance:
+            return self._relevance[key]
+        model = self.models[number]
+        changes = changes_of(ablation, self.records[number].attention)
+        with interpret.intervene(model, changes) if changes else nullcontext():
+            grid = _relevance(model, method, frame)
+        if recorded:
+            self._relevance[key] = grid
+        return grid
 
 
-_STATS = tuple(stat.name.replace("_", " ").lower() for stat in Stat)
+def changes_of(ablation: Mapping[str, str], attention: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """What the browser chose, as changes for `interpret.intervene`.
+
+    Args:
+        ablation: ``"name"`` means a whole layer, ``"name 2"`` its third head; the values are "uniform" and "zero".
+        attention: what was captured of the network, by layer.
+    """
+    changes: dict[str, list[Callable]] = {}
+    for target, how in ablation.items():
+        name = next((each for each in attention if target in (each, f"{each} {target.rpartition(' ')[2]}")), None)
+        if name is None or how not in ("uniform", "zero"):
+            raise BadInput(f"expected uniform or zero for a layer ({', '.join(attention)}), got {how!r} for {target!r}")
+        head = None if name == target else int(target.rpartition(" ")[2])
+        changes.setdefault(name, []).append(_change(how, head, gate=attention[name].ndim == 3))
+    return {name: _one_after_another(each) for name, each in changes.items()}
 
 
-def _names(models: list[nn.Module], given: tuple[str, ...] | None) -> list[str]:
+def _change(how: str, head: int | None, gate: bool) -> Callable:
+    if head is not None:
+        return interpret.uniform_head(head) if how == "uniform" else interpret.zero_head(head)
+    if how == "zero":
+        return lambda weights: weights * 0
+    return interpret.cell_mean if gate else interpret.uniform
+
+
+def _one_after_another(changes: Sequence[Callable]) -> Callable:
+    def change(weights):
+        for each in changes:
+            weights = each(weights)
+        return weights
+
+    return change
+
+
+def _look(agent: Agent | nn.Module, frames: Sequence[Frame], changes: Mapping[str, Any] | None = None) -> ReplayRecord:
+    """What an agent computes on some frames: attention of the board as it lies, policy and value as it decodes them."""
+    model = getattr(agent, "model", agent)
+    with interpret.intervene(model, changes) if changes else nullcontext():
+        record = capture_frames(model, frames)
+        if _views_of(agent) == 1:
+            return record
+        parts = [_predict(agent, frames[start : start + TOGETHER]) for start in range(0, len(frames), TOGETHER)]
+    probabilities, values = (np.concatenate(each) for each in zip(*parts, strict=True))
+    return replace(record, probabilities=probabilities, values=values)
+
+
+def _views_of(agent: Agent | nn.Module) -> int:
+    return getattr(getattr(agent, "decoding", agent), "views", 1)
+
+
+def _predict(agent: Agent, frames: Sequence[Frame]) -> tuple[np.ndarray, np.ndarray]:
+    obs = {name: np.stack([frame.obs[name] for frame in frames]) for name in ("map", "global")}
+    return agent.predict(obs, np.stack([frame.mask for frame in frames]))
+
+
+def _relevance(model: nn.Module, method: str, frame: Frame) -> np.ndarray:
+    if method == "own land":
+        return interpret.to_cells((frame.owner == 1)[None].astype(np.float64), (frame,))[0]
+    methods = {
+        "occlusion": interpret.occlusion,
+        "integrated gradients": interpret.integrated_gradients,
+        "grad-cam": interpret.grad_cam,
+    }
+    if method not in methods:
+        raise BadInput(f"expected one of {', '.join(RELEVANCE)}; got {method!r}")
+    return methods[method](model, (frame,))[0]
+
+
+def _most_heads(record: ReplayRecord) -> int:
+    return max((weights.shape[1] for weights in record.attention.values() if weights.ndim == 4), default=0)
+
+
+def _an_own_tile(frame: Frame) -> list[int]:
+    """A tile of the agent's next to the middle of its land, so that no panel is empty; none where it owns nothing."""
+    own = np.argwhere(frame.owner == 1)
+    if not len(own):
+        return []
+    return own[np.square(own - own.mean(axis=0)).sum(axis=1).argmin()].tolist()
+
+
+def _names(models: list[nn.Module], given: Sequence[str] | None) -> list[str]:
     names = list(given or (getattr(model, "name", type(model).__name__) for model in models))
     if len(names) != len(models):
-        raise BadInput(f"expected a name for each of {len(models)} networks; came {', '.join(names)}")
+        raise BadInput(f"expected a name for each of {len(models)} networks; got {', '.join(names)}")
     return [f"{name} {number}" for number, name in enumerate(names, 1)] if len({*names}) < len(names) else names
 
 
-def _words(players: int, live: bool) -> dict:
+def _words(players: int, live: bool) -> dict[str, Any]:
     """Names, sentences and colours, in the order of what they describe."""
     return {
         "stats": [(name, viz.STAT_SENTENCES[stat]) for name, stat in zip(_STATS, Stat, strict=True)],
@@ -236,6 +404,7 @@ def _words(players: int, live: bool) -> dict:
         "players": ["nobody", *(viz.player_name(player) for player in range(1, players))],
         "colours": player_colours()[:players].tolist(),
         "palettes": {name: viz.colour_table(name).tolist() for name in viz.PALETTES},
+        "relevance": [*RELEVANCE.items()],
         "live": live,
         "standalone": False,
     }

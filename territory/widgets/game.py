@@ -10,7 +10,7 @@ import traitlets
 
 from territory import viz
 from territory.errors import BadInput
-from territory.widgets.static import LeavesPicture, joined
+from territory.widgets.base import LeavesPicture, bundle
 from territory.world.actions import INTENSITIES, Direction, describe, encode
 from territory.world.layout import Plane, Stat
 from territory.world.params import MAX_BOTS, OPPONENTS
@@ -18,8 +18,6 @@ from territory.world.picture import player_colours, render_world
 from territory.world.replay import Replay
 
 BOARD_PIXELS = 512  # the board's longer side, about
-_PARTS = ("line", "board", "compass", "panels", "controls", "keys")
-_FACE = ("dom.js", *(f"game_{part}.js" for part in _PARTS), "game.js")
 _WELCOME = "Your land is blue with a white edge. Where will you go?"
 
 
@@ -34,8 +32,8 @@ class GamePlayer(LeavesPicture, anywidget.AnyWidget):
         seed: of the first game's map.
     """
 
-    _esm = joined(*_FACE) + "export default { render };\n"
-    _css = joined("theme.css", "game.css")
+    _esm = bundle("game.js")
+    _css = bundle("game.css")
     # What the controls say.
     intensity = traitlets.Int(1, min=0, max=len(INTENSITIES) - 1).tag(sync=True)
     build = traitlets.Bool(False).tag(sync=True)

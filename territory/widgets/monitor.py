@@ -6,7 +6,6 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import anywidget
@@ -20,7 +19,7 @@ from territory.training.live import RESTING, LiveTraining, WatchedGame
 from territory.training.ppo import PPO
 from territory.training.rollout import Update
 from territory.training.run import Run
-from territory.widgets.static import LeavesPicture, joined
+from territory.widgets.base import LeavesPicture, bundle
 from territory.world.actions import describe
 from territory.world.picture import render_world
 
@@ -28,7 +27,6 @@ BOARD_PIXELS = 384  # the board's longer side, about
 MOST_OFTEN = 0.1  # seconds between two messages: quicker than eyes follow, slower than a small run's updates
 LOOK_AGAIN = 0.05  # seconds, while waiting
 FIELDS = ("step", *viz.UPDATE_SENTENCES)  # rows of `history`
-_HERE = Path(__file__).parent
 
 
 class TrainingMonitor(LeavesPicture, anywidget.AnyWidget):
@@ -45,8 +43,8 @@ class TrainingMonitor(LeavesPicture, anywidget.AnyWidget):
         game_envs: the vector environment of one game that is watched; by default one like those of the run.
     """
 
-    _esm = _HERE / "monitor.js"
-    _css = joined("theme.css", "monitor.css")
+    _esm = bundle("monitor.js")
+    _css = bundle("monitor.css")
     # What is shown. The browser sets nothing itself: it asks (`_answer`), since training sets these from its thread.
     history = traitlets.Bytes().tag(sync=True)  # float64 (len(FIELDS), updates)
     status = traitlets.Dict().tag(sync=True)  # state, step, rate, ... in numbers and in words

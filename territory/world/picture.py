@@ -124,7 +124,7 @@ def render_board(
     if fronts is not None:
         _draw_fronts(picture, enlarge(np.asarray(fronts), scale))
     if city is not None:
-        _draw_cities(picture, np.asarray(city), scale)
+        draw_cities(picture, np.asarray(city), scale)
     return picture
 
 
@@ -146,7 +146,7 @@ def _draw_fronts(picture: np.ndarray, fronts: np.ndarray) -> None:
     picture[where] = (FRONT_SHARE * attacker + (1 - FRONT_SHARE) * picture[where]).round()
 
 
-def _draw_cities(picture: np.ndarray, city: np.ndarray, scale: int) -> None:
+def draw_cities(picture: np.ndarray, city: np.ndarray, scale: int) -> None:
     """A white disc in a dark ring, three tiles across, the same for every owner: the land around says whose it is."""
     across = (np.arange(3 * scale) + 0.5) / scale - 1.5
     distance = np.hypot(across[:, None], across)

@@ -10,7 +10,7 @@ from nbconvert.exporters import HTMLExporter
 from PIL import Image
 
 from territory import widgets
-from territory.widgets.static import LeavesPicture
+from territory.widgets.base import LeavesPicture
 
 WITH_WIDGETS = ["00_the_game", "01_parameter_bloat", "05_seeing_attention"]
 WIDGET = "application/vnd.jupyter.widget-view+json"

@@ -7,7 +7,7 @@ import pytest
 from helpers.colour_vision import VISIONS, ciede2000, to_lab
 
 from territory import viz
-from territory.widgets.static import joined
+from territory.widgets.base import bundle
 
 CLEARLY = 20  # CIEDE2000: about 2 is just noticeable
 
@@ -20,7 +20,7 @@ def colour(style, name):
 @pytest.mark.parametrize("vision", VISIONS)
 @pytest.mark.parametrize(("sheet", "marks"), [("explorer.css", "mark"), ("game.css", "then")])
 def test_marks_are_told_from_bars(sheet, marks, vision):
-    style = joined("theme.css", sheet)
+    style = bundle(sheet)
     bar, mark = (to_lab(colour(style, name), vision) for name in ("bar", marks))
     assert ciede2000(bar, mark) > CLEARLY
 

@@ -1,0 +1,163 @@
+"""What all widgets share: an answer to every question, an end to themselves, and a picture where no kernel runs."""
+
+import base64
+import html
+import json
+import traceback
+import uuid
+import weakref
+from pathlib import Path
+from typing import Any
+
+import anywidget
+from IPython import get_ipython
+from IPython.display import publish_display_data
+
+from territory.errors import BadInput
+
+_BUNDLES = Path(__file__).parent / "static"
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+Answer = tuple[dict[str, Any], list[bytes]] | None  # what a handler says, and its buffers; None: only that it is done
+
+# Three outputs for one widget: this style, the picture, the widget. Where the widget lives, the picture is hidden;
+# where it doesn't (a notebook opened without its kernel), the picture stays, and what JupyterLab says is hidden.
+_OUT, _MARK = ".jp-OutputArea-child", "[data-territory-still]"
+_STILL_STYLE = f"""<style data-territory-still>
+{_OUT}:has({_MARK}),
+{_OUT}:has({_MARK}) + {_OUT} + {_OUT}:not(:has(.territory-widget)),
+{_OUT}:has({_MARK}):has(+ {_OUT} + {_OUT} .territory-widget) + {_OUT} {{ display: none; }}
+{_OUT}:has({_MARK}) + {_OUT}::after {{
+  content: "A picture of this widget as it was. Run the notebook to use it."; display: block; font-size: 12px; }}
+</style>"""
+
+
+def bundle(name: str) -> str:
+    """One of the bundles that `tools/bundle.py` makes of the sources in `js`: a front end travels whole."""
+    return (_BUNDLES / name).read_text("utf-8")
+
+
+class LeavesPicture:
+    """Mixed into a widget: its output also carries ``image/png``, its view as it was.
+
+    A live notebook shows the widget; a notebook without its kernel, and an exported page, the picture. The widget says
+    which by a method ``static_png() -> bytes``, and in words by ``alt``.
+    """
+
+    alt = "a picture of an interactive widget"
+
+    def _repr_mimebundle_(self, **kwargs) -> dict | tuple[dict, dict]:
+        shown = super()._repr_mimebundle_(**kwargs)
+        picture = self._picture()
+        return (shown[0] | picture, shown[1]) if isinstance(shown, tuple) else shown | picture  # anywidget: a tuple
+
+    def _ipython_display_(self) -> None:
+        shown = super()._repr_mimebundle_()
+        data, metadata = shown if isinstance(shown, tuple) else (shown, {})
+        self._display_id = uuid.uuid4().hex
+        publish_display_data({"text/html": _STILL_STYLE})
+        self._publish_picture(update=False)
+        publish_display_data({WIDGET_VIEW: data[WIDGET_VIEW], "text/plain": "(run this cell to use it)"}, metadata)
+
+    def _publish_picture(self, update: bool = True) -> None:
+        """Put the picture into the notebook, or the one as it is now in its place."""
+        data = self._picture() | {"text/plain": self.alt}
+        metadata = {"image/png": {"alt": self.alt}}
+        publish_display_data(data, metadata, transient={"display_id": self._display_id}, update=update)
+
+    def _picture(self) -> dict[str, str]:
+        return {"image/png": base64.b64encode(self.static_png()).decode("ascii")}
+
+
+class Instrument(LeavesPicture, anywidget.AnyWidget):
+    """A widget whose front end asks with numbered messages, and gets an answer to each, whatever happens.
+
+    A message is ``{"id": 7, "ask": "order", ...}``, with traits to set before it under ``"set"``. The answer is
+    ``{"re": 7, ...}``, with ``"error"`` in words where there is none. Subclasses give `answer`.
+
+    Running a cell again closes the instruments that the same cell made before: they would go on holding memory.
+    """
+
+    def __init__(self, **traits: Any):
+        super().__init__(**traits)
+        self.on_msg(self._hear)
+        _close_earlier_ones(self)
+
+    def answer(self, message: dict[str, Any], buffers: list[memoryview]) -> Answer:
+        """What the browser asks for; the one place that its questions come in."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """End the view and let go of the memory behind it. A closed widget cannot be shown again."""
+        layout = self.layout
+        super().close()
+        if layout is not None:
+            layout.close()
+
+    def _hear(self, _widget: object, message: dict[str, Any], buffers: list[memoryview]) -> None:
+        said, data = {}, []
+        try:
+            for name, value in message.get("set", {}).items():
+                self.set_trait(name, value)
+            said, data = self.answer(message, buffers) or ({}, [])
+        except BadInput as error:
+            said = {"error": str(error)}
+        except Exception as error:  # whatever it is, the browser must hear of it: it waits
+            said = {"error": f"{type(error).__name__}: {error}", "details": traceback.format_exc()}
+        self.send({"re": message.get("id"), **said}, data)
+
+
+_MADE: dict[tuple[type, str], tuple[str, list[weakref.ref]]] = {}  # by class and cell: which run made which
+
+
+def _close_earlier_ones(widget: Instrument) -> None:
+    cell, run = _running_cell()
+    if cell is None:
+        return
+    made_in, widgets = _MADE.get((type(widget), cell), (run, []))
+    if made_in != run:
+        for each in widgets:
+            if (old := each()) is not None:
+                old.close()
+        widgets = []
+    _MADE[type(widget), cell] = run, [*widgets, weakref.ref(widget)]
+
+
+def _running_cell() -> tuple[str | None, str]:
+    """The cell that runs now, by its id where the front end tells it, else by its text; and which run of it this is."""
+    shell = get_ipython()
+    parent = shell.get_parent() if hasattr(shell, "get_parent") else {}
+    content, header = parent.get("content", {}), parent.get("header", {})
+    cell = parent.get("metadata", {}).get("cellId") or content.get("code")
+    return (cell, header.get("msg_id", "")) if header.get("msg_type") == "execute_request" else (None, "")
+
+
+def standalone_page(title: str, script: str, style: str, state: dict[str, Any], data: bytes) -> str:
+    """One HTML file with all that it needs inside.
+
+    Args:
+        script: JavaScript that finds the state as JSON in ``#state``, the data as base64 in ``#game`` and its place in
+            ``#explorer``.
+    """
+    words = json.dumps(state).replace("<", "\\u003c")  # so that nothing in it can end the script element
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
+<title>{html.escape(title)}</title>
+<style>
+{style}
+body {{ margin: 0; }}
+</style>
+</head>
+<body>
+<main id="explorer"></main>
+<script type="application/json" id="state">{words}</script>
+<script type="text/plain" id="game">{base64.b64encode(data).decode("ascii")}</script>
+<script type="module">
+{script}
+</script>
+</body>
+</html>
+"""

@@ -1,0 +1,89 @@
+// What all front ends build their pages from.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+function fill(node, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
+export function make(tag, className = "", attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  return fill(node, attributes, children);
+}
+
+export const draw = (tag, attributes = {}, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
+
+export function place(node, attributes) {
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+}
+
+export function options(pairs) {
+  return pairs.map(([value, text]) => make("option", "", { value }, text));
+}
+
+// A labelled choice: `shown` is what stands before it ("" for none), `label` what a screen reader calls it.
+export function select(label, choices, set, shown = label) {
+  const control = make("select", "", { "aria-label": label }, ...options(choices));
+  control.addEventListener("change", () => set(control.value));
+  const view = make("label", "tw-field", {}, ...(shown ? [make("span", "", {}, shown)] : []), control);
+  return { view, control, show: (value) => (control.value = String(value)) };
+}
+
+export function button(label, press, attributes = {}) {
+  const view = make("button", "", { type: "button", ...attributes }, label);
+  view.addEventListener("click", press);
+  return view;
+}
+
+// A panel: a title, controls beside it, and what it holds.
+export function panel(title, tools, ...children) {
+  const head = make("header", "tw-head", {}, make("h4", "", {}, title), ...tools);
+  return make("section", "tw-panel", { "aria-label": title }, head, ...children);
+}
+
+// A control that is switched off under the reader's focus hands it to the whole view: else the next key would go to
+// the page around, where JupyterLab has other plans for it.
+export function switchOff(control, off) {
+  if (control.disabled === off) return;
+  if (off && control.matches(":focus")) control.closest(".tw").focus();
+  control.disabled = off;
+}
+
+export function download(name, bytes) {
+  const link = make("a", "", { href: URL.createObjectURL(new Blob([bytes])), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+// Listeners of a model, taken off again when the page lets go of the view.
+export function listen(model, listeners) {
+  for (const [event, listener] of listeners) model.on(event, listener);
+  return () => {
+    for (const [event, listener] of listeners) model.off(event, listener);
+  };
+}
+
+// Whatever calls it and however often, `show` runs once in the next frame.
+export function oncePerFrame(show) {
+  let due = false;
+  return () => {
+    if (due) return;
+    due = true;
+    requestAnimationFrame(() => {
+      due = false;
+      show();
+    });
+  };
+}
+
+// The picture that lies in the notebook before this widget is for when there is no kernel: hidden while this lives.
+// JupyterLab hides it by a style; other front ends have other pages around it.
+export function hideStill(el) {
+  const follows = (one, other) => Boolean(one.compareDocumentPosition(other) & Node.DOCUMENT_POSITION_FOLLOWING);
+  const mark = [...document.querySelectorAll("[data-territory-still]")].filter((each) => follows(each, el)).at(-1);
+  const picture = mark && [...document.images].find((each) => follows(mark, each) && follows(each, el) && !el.contains(each));
+  if (picture) picture.style.display = "none";
+}

@@ -1,0 +1,103 @@
+// A recorded game as the page holds it: typed arrays cut out of one block of bytes, and what is read off them.
+
+const TYPES = { u1: Uint8Array, u2: Uint16Array, i2: Int16Array, i4: Int32Array, f4: Float32Array };
+const CITY_BIT = 128;
+const WEIGHT_STEPS = 65535;
+export const MEAN = -1;
+export const ABLATIONS = ["uniform", "zero"]; // what an ablation makes of weights
+
+export function cut(buffer, index) {
+  const arrays = {};
+  for (const { name, type, shape, at } of index) {
+    const size = shape.reduce((product, side) => product * side, 1);
+    arrays[name] = { shape, stride: size / shape[0], values: new TYPES[type](buffer, at, size) };
+  }
+  return arrays;
+}
+
+export async function openGame(bytes, index) {
+  const shrunk = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
+  const stream = new Blob([shrunk]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const arrays = cut(await new Response(stream).arrayBuffer(), index);
+  const [rows, columns] = arrays.terrain.shape;
+  const at = (name, step) => {
+    const { values, stride } = arrays[name];
+    return values.subarray(step * stride, (step + 1) * stride);
+  };
+  return { rows, columns, length: arrays.step.shape[0], terrain: arrays.terrain.values, at, arrays };
+}
+
+// One recorded moment: the board, the statistics, and what each network made of them.
+export function moment(game, networks, step) {
+  const owned = game.at("owner", step);
+  return {
+    step,
+    owner: owned.map((owner) => owner & ~CITY_BIT),
+    city: owned.map((owner) => (owner & CITY_BIT ? 1 : 0)),
+    fronts: game.at("fronts", step),
+    density: owned.map((owner) => game.at("density", step)[owner & ~CITY_BIT]),
+    stats: game.at("stats", step),
+    looks: networks.map(({ layers }, number) => ({
+      policy: game.at(`${number}.policy`, step),
+      value: game.at(`${number}.value`, step)[0],
+      weights: Object.fromEntries(layers.map((layer) => [layer.name, weightsOf(game, number, layer, step)])),
+    })),
+  };
+}
+
+function weightsOf(game, number, { name, low, high }, step) {
+  return Float32Array.from(game.at(`${number}.${name}`, step), (steps) => low + (steps / WEIGHT_STEPS) * (high - low));
+}
+
+// A copy of a moment that may be changed; its serial number is that of its last change.
+export function copyOf(now) {
+  const { owner, city, fronts, density, stats } = now;
+  return { ...now, serial: 0, owner: owner.slice(), city: city.slice(), fronts: fronts.slice(), density: density.slice(), stats: stats.slice() };
+}
+
+export function looksFrom(buffer, index, networks) {
+  const arrays = cut(buffer, index);
+  return networks.map(({ layers }, number) => ({
+    policy: arrays[`${number}.policy`].values,
+    value: arrays[`${number}.value`].values[0],
+    weights: Object.fromEntries(layers.map(({ name }) => [name, arrays[`${number}.${name}`].values])),
+  }));
+}
+
+const SIDES = { cells: ([rows, columns]) => rows * columns, stats: () => 16, one: () => 1 };
+
+// The weight that one query gives to one key, in one head or on average over all.
+export function weight(layer, weights, head, query, key) {
+  const [queries, keys] = [layer.queries, layer.keys].map((side) => SIDES[side](layer.grid));
+  const of = (each) => weights[(each * queries + query) * keys + key];
+  if (head !== MEAN) return of(head);
+  let sum = 0;
+  for (let each = 0; each < layer.heads; each++) sum += of(each);
+  return sum / layer.heads;
+}
+
+// The weights as a grid over the map, or null where the layer has none to show: `overlay` of territory.interpret.
+export function overlay(layer, weights, { head, stat, cell }) {
+  if (!layer || !layer.grid) return null;
+  const sides = `${layer.queries} ${layer.keys}`;
+  const cells = layer.grid[0] * layer.grid[1];
+  const pairs = {
+    "cells stats": (i) => weight(layer, weights, head, i, stat),
+    "stats cells": (i) => weight(layer, weights, head, stat, i),
+    "cells cells": (i) => (cell === null ? meanOver(cells, (q) => weight(layer, weights, head, q, i)) : weight(layer, weights, head, cell, i)),
+  };
+  if (layer.heads === 0) return weights;
+  return sides in pairs ? Float32Array.from({ length: cells }, (_, i) => pairs[sides](i)) : null;
+}
+
+function meanOver(count, of) {
+  let sum = 0;
+  for (let i = 0; i < count; i++) sum += of(i);
+  return sum / count;
+}
+
+// Which cell of a layer's grid a tile lies in.
+export function cellOf(layer, game, [row, column]) {
+  const [rows, columns] = layer.grid;
+  return Math.floor((row * rows) / game.rows) * columns + Math.floor((column * columns) / game.columns);
+}
