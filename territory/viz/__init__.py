@@ -2,6 +2,7 @@
 
 from territory.viz.board import (
     attention_picture,
+    blended,
     board_picture,
     direction_towards,
     figure_png,
@@ -40,6 +41,7 @@ __all__ = [
     "Compass",
     "View",
     "attention_picture",
+    "blended",
     "board_picture",
     "by_part",
     "colour_table",

@@ -38,30 +38,47 @@ def pixels(figure):
 
 
 def test_attention_at_full_strength_is_the_colour_scale_itself():
-    picture = viz.attention_picture(frame(), np.array([[0.2, 0.7]]), low=0.2, high=0.7, strength=1)
+    picture = viz.attention_picture(frame(), np.array([[0.2, 0.7]]), low=0.2, high=0.7)
     assert tuple(picture[0, 0]) == INFERNO[0]
     assert tuple(picture[0, 7]) == INFERNO[1]
 
 
-def test_attention_at_no_strength_is_the_board():
-    picture = viz.attention_picture(frame(), np.ones((2, 2)), 0, 1, strength=0, scale=2)
+@pytest.mark.parametrize("strength", [1, 0.6])
+def test_one_weight_is_one_colour_whoever_owns_the_land(strength):
+    picture = viz.attention_picture(frame(), np.array([[0.3]]), 0, 1, strength, scale=8, borders=False)
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) == 1
+    assert tuple(picture[0, 0]) == tuple(viz.blended("inferno", strength)[int(0.3 * 255)])
+
+
+def test_owners_are_outlines_in_their_colours_and_the_agent_is_white():
+    now = frame(city_at=(2, 1))
+    picture = viz.attention_picture(now, np.zeros((2, 2)), 0, 1, scale=8)
+    border = np.flatnonzero(np.diff(now.owner[0].astype(int)))[0]  # the last column of the agent
+    assert tuple(picture[4, 8 * (border + 1) - 1]) == WHITE
+    assert tuple(picture[4, 8 * (border + 1)]) == BOT_COLOURS[0]
+    assert tuple(picture[8 * 2 + 4, 8 * 1 + 4]) == WHITE  # the city
+    assert tuple(picture[8 * 7 + 4, 4]) == INFERNO[0]
+
+
+def test_with_the_owners_colours_no_strength_is_the_board():
+    picture = viz.attention_picture(frame(), np.ones((2, 2)), 0, 1, strength=0, scale=2, owners=True)
     now = frame()
     assert (picture == render_board(now.owner, now.terrain, now.city, 2)).all()
 
 
-def test_half_strength_lies_half_way():
-    picture = viz.attention_picture(frame(), np.array([[0.0, 1.0]]), 0, 1, strength=0.5)
+def test_with_the_owners_colours_half_strength_lies_half_way():
+    picture = viz.attention_picture(frame(), np.array([[0.0, 1.0]]), 0, 1, strength=0.5, owners=True)
     for pixel, colour, heat in ((picture[0, 0], AGENT_COLOUR, INFERNO[0]), (picture[0, 7], BOT_COLOURS[0], INFERNO[1])):
         assert np.abs(pixel - (np.array(colour) + heat) / 2).max() <= 1
 
 
-def test_borders_and_cities_stay_on_top_unless_asked_away():
+def test_over_the_owners_colours_borders_and_cities_stay_on_top_unless_asked_away():
     now = frame(city_at=(2, 1))
     board = render_board(now.owner, now.terrain, now.city)
-    picture = viz.attention_picture(now, np.zeros((2, 2)), 0, 1, strength=1)
+    picture = viz.attention_picture(now, np.zeros((2, 2)), 0, 1, strength=1, owners=True)
     assert (picture[:, 3:5] == board[:, 3:5]).all()  # the two columns along the border
     assert tuple(picture[2, 1]) == WHITE
-    without = viz.attention_picture(now, np.zeros((2, 2)), 0, 1, strength=1, borders=False)
+    without = viz.attention_picture(now, np.zeros((2, 2)), 0, 1, strength=1, borders=False, owners=True)
     assert (without == INFERNO[0]).all()
 
 

@@ -12,7 +12,7 @@ from territory import viz
 
 # Root mean square over all pixels, of 255: another FreeType moves the edges of letters, another record moves much more.
 TOLERANCE = 5
-DRAWS = re.compile(r"\.(plot|bar|barh|hist|scatter|imshow|pcolormesh|errorbar|fill_between|text|annotate)\(")
+DRAWS = re.compile(r"\.(plot|bar|barh|hist|scatter|imshow|pcolormesh|errorbar|fill_between|annotate)\(|\bax\w*\.text\(")
 
 
 def difference(name, seed, folder):

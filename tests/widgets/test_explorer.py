@@ -1,8 +1,10 @@
 """The explorer's Python side: what it sends, what it answers, and what it leaves behind."""
 
 import base64
+import gc
 import json
 import re
+import weakref
 import zlib
 from io import BytesIO
 
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 import traitlets
+from ipywidgets import Widget
 from PIL import Image
 
 from territory import interpret, models, viz
@@ -36,6 +39,11 @@ def sent(explorer, monkeypatch):
     messages = []
     monkeypatch.setattr(explorer, "send", lambda content, buffers=None: messages.append((content, buffers)))
     return messages
+
+
+def ask(explorer, message, buffers=()):
+    """As the browser would."""
+    explorer._handle_custom_msg(message, list(buffers))
 
 
 def arrays(index, data):
@@ -73,10 +81,10 @@ def test_the_page_gets_every_frame_and_all_that_the_network_computed_in_it(explo
 
 
 def test_an_unchanged_question_gets_the_recorded_answer(explorer, sent):
-    explorer._answer(None, {"ask": "imagine", "serial": 5, "step": 4}, buffers_of(explorer.record.frames[4]))
+    ask(explorer, {"id": 5, "ask": "imagine", "step": 4}, buffers_of(explorer.record.frames[4]))
     content, (data,) = sent[0]
     found = arrays(content["index"], data)
-    assert content["serial"] == 5 and "0%" in content["moved"]
+    assert content["re"] == 5 and "0%" in content["moved"]
     assert found["0.policy"] == pytest.approx(explorer.record.probabilities[4], abs=1e-5)
     assert found["0.spatial.1"] == pytest.approx(explorer.record.attention["spatial.1"][4].reshape(-1), abs=1e-5)
 
@@ -85,8 +93,7 @@ def test_what_if_runs_the_real_network_on_moved_statistics_and_painted_land(expl
     frame = explorer.record.frames[4]
     stats, owner = frame.obs["global"].copy(), frame.owner.copy()
     stats[Stat.RANK], owner[:32] = 1, 1
-    message = {"ask": "imagine", "serial": 1, "step": 4}
-    explorer._answer(None, message, buffers_of(frame, stats=stats, owner=owner))
+    ask(explorer, {"id": 1, "ask": "imagine", "step": 4}, buffers_of(frame, stats=stats, owner=owner))
     imagined = interpret.imagine(frame, stats, owner, density=frame.obs["map"][Plane.TROOPS])
     with torch.no_grad():
         inputs = (torch.from_numpy(imagined.obs[key][None]) for key in ("map", "global"))
@@ -94,8 +101,10 @@ def test_what_if_runs_the_real_network_on_moved_statistics_and_painted_land(expl
     found = arrays(sent[0][0]["index"], sent[0][1][0])
     assert found["0.value"][0] == pytest.approx(value.item(), abs=1e-6)
     assert abs(value.item() - explorer.record.values[4]) > 1e-4
-    before, explorer.step = explorer.static_png(), 5
-    assert explorer._imagined is None and explorer.static_png() != before  # another step is recorded again
+    imagined = explorer.static_png()
+    explorer.step = 5
+    explorer.step = 4
+    assert explorer.static_png() != imagined  # another step, and what was imagined is forgotten
 
 
 def test_two_networks_stand_side_by_side_on_the_same_states(replay, network, tokens):
@@ -108,7 +117,7 @@ def test_two_networks_stand_side_by_side_on_the_same_states(replay, network, tok
     assert Image.open(BytesIO(explorer.static_png())).size == (1200, 920)
     assert AttentionExplorer(replay, tokens, other=tokens).names == ["tokens 1", "tokens 2"]
     assert AttentionExplorer(replay, tokens, other=tokens, names=("a", "b")).names == ["a", "b"]
-    with pytest.raises(BadInput, match="a name for each of 2 networks; came a"):
+    with pytest.raises(BadInput, match="a name for each of 2 networks; got a"):
         AttentionExplorer(replay, tokens, other=tokens, names=("a",))
 
 
@@ -119,7 +128,7 @@ def test_a_network_without_attention_shows_the_game_and_says_so():
     game = record(lambda obs, mask: 80, WorldParams(num_bots=1, max_steps=2), seed=1)
     explorer = AttentionExplorer(game, models.build("baseline"))
     assert explorer.layers == [""] and explorer.about["networks"][0]["layers"] == []
-    assert "no attention" in explorer.about["networks"][0]["note"]
+    assert "No attention that can be read" in explorer.about["networks"][0]["note"]
     assert explorer.static_png()
 
 
@@ -188,10 +197,10 @@ def test_the_picture_shows_the_chosen_statistic_of_a_cross_attention(replay, tok
 
 
 def test_the_buttons_send_files_of_the_view_that_the_browser_shows(explorer, sent):
-    explorer._answer(None, {"ask": "picture", "set": {"step": 6, "palette": "gray"}}, [])
-    explorer._answer(None, {"ask": "page"}, [])
-    assert sent[0][0] == {"file": "explorer-step-6.png"} and sent[0][1] == [explorer.static_png()]
-    assert sent[1][0] == {"file": "explorer.html"} and sent[1][1][0].startswith(b"<!doctype html>")
+    ask(explorer, {"id": 1, "ask": "picture", "set": {"step": 6, "palette": "gray"}})
+    ask(explorer, {"id": 2, "ask": "page"})
+    assert sent[0][0] == {"re": 1, "file": "explorer-step-6.png"} and sent[0][1] == [explorer.static_png()]
+    assert sent[1][0] == {"re": 2, "file": "explorer.html"} and sent[1][1][0].startswith(b"<!doctype html>")
     assert (explorer.step, explorer.palette) == (6, "gray")
 
 
@@ -205,11 +214,81 @@ def test_what_does_not_exist_is_refused(replay, network, explorer):
     assert viz.PALETTES[0] == explorer.palette
 
 
-def test_a_question_that_cannot_be_answered_gets_an_apology(explorer, sent):
-    class Gone:
-        def replay(self):
-            raise BadInput("nothing was played")
+def test_a_question_that_cannot_be_answered_gets_words_and_the_next_one_its_answer(explorer, sent):
+    ask(explorer, {"id": 1, "ask": "imagine", "step": 4, "ablation": [{"spatial.9": "zero"}]})
+    ask(explorer, {"id": 2, "ask": "imagine", "step": 99})
+    ask(explorer, {"id": 3, "ask": "imagine"})  # no step at all: not a bad input but a fault
+    ask(explorer, {"id": 4, "ask": "sing"})
+    ask(explorer, {"id": 5, "ask": "imagine", "step": 4})
+    errors = [content.get("error", "") for content, _ in sent]
+    assert [content["re"] for content, _ in sent] == [1, 2, 3, 4, 5]
+    assert "got 'zero' for 'spatial.9'" in errors[0] and "0 to 12; got 99" in errors[1]
+    assert errors[2].startswith("KeyError") and "Traceback" in sent[2][0]["details"]
+    assert "got 'sing'" in errors[3] and errors[4] == ""
 
-    explorer._source = Gone()
-    explorer._answer(None, {"ask": "catch_up"}, [])
-    assert sent == [({"sorry": "nothing was played"}, None)]
+
+@pytest.mark.parametrize(
+    ("ablation", "weights"),
+    [({"spatial.1": "zero"}, 0), ({"spatial.1": "uniform"}, None), ({"cross.map_to_stats": "uniform"}, None)],
+)
+def test_an_ablated_layer_answers_what_if_as_an_intervention_does(ablation, weights, explorer, network, sent):
+    ask(explorer, {"id": 1, "ask": "imagine", "step": 4, "ablation": [ablation]})
+    found = arrays(sent[0][0]["index"], sent[0][1][0])
+    (name, how), frame = *ablation.items(), explorer.record.frames[4]
+    change = {"zero": 0.0, "uniform": interpret.cell_mean if name.startswith("spatial") else interpret.uniform}[how]
+    with interpret.intervene(network, {name: change}):
+        wanted = interpret.capture_frames(network, (frame,))
+    assert found["0.value"][0] == pytest.approx(wanted.values[0], abs=1e-6)
+    assert found[f"0.{name}"] == pytest.approx(wanted.attention[name][0].reshape(-1), abs=1e-6)
+    assert weights is None or not found["0.spatial.1"].any()
+
+
+def test_a_head_is_ablated_alone(replay, tokens):
+    explorer, said = AttentionExplorer(replay, tokens, step=4), []
+    explorer.send = lambda content, buffers=None: said.append((content, buffers))
+    ask(explorer, {"id": 1, "ask": "imagine", "step": 4, "ablation": [{"cross.stats_to_map 1": "zero"}]})
+    found = arrays(said[0][0]["index"], said[0][1][0])["0.cross.stats_to_map"].reshape(2, 16, 16)
+    assert not found[1].any()
+    assert found[0] == pytest.approx(explorer.record.attention["cross.stats_to_map"][4][0], abs=1e-6)
+
+
+@pytest.mark.parametrize("method", ["occlusion", "integrated gradients", "grad-cam", "own land"])
+def test_relevance_is_that_of_the_instruments(method, explorer, network, sent):
+    ask(explorer, {"id": 1, "ask": "relevance", "network": 0, "method": method, "step": 4})
+    ((content, (data,)),) = sent
+    wanted = interpret.relevance_maps(network, (explorer.record.frames[4],))[method][0]
+    assert np.frombuffer(data, "<f4").reshape(content["size"]) == pytest.approx(wanted, abs=1e-5)
+    explorer.layers = [method]
+    assert explorer.static_png()
+
+
+def test_an_agents_own_decoding_is_what_is_shown(replay, tokens):
+    plain, turned = Agent(tokens), Agent(tokens).with_decoding(views=8)
+    shown = AttentionExplorer(replay, plain, other=turned)
+    frames = shown.record.frames
+    obs = {name: np.stack([frame.obs[name] for frame in frames]) for name in ("map", "global")}
+    wanted, values = turned.predict(obs, np.stack([frame.mask for frame in frames]))
+    assert shown.records[1].probabilities == pytest.approx(wanted, abs=1e-5)
+    assert shown.records[1].values == pytest.approx(values, abs=1e-5)
+    assert np.abs(wanted - shown.records[0].probabilities).max() > 1e-4
+
+
+def test_a_tile_is_chosen_at_the_start_and_it_is_the_agents(explorer):
+    assert explorer.record.frames[4].owner[tuple(explorer.cell)] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("cell", [10**9, -5]), ("cell", [1]), ("heads", [99]), ("heads", [-2]), ("layers", ["x"])]
+)
+def test_what_the_game_has_not_got_cannot_be_set(explorer, name, value):
+    with pytest.raises(BadInput, match=r"got|there is"):
+        explorer.set_trait(name, value)
+
+
+def test_closing_lets_go_of_the_game_and_of_every_comm(replay, network):
+    before = len(Widget.get_manager_state()["state"])
+    explorer = AttentionExplorer(replay, network)
+    held = weakref.ref(explorer.record)
+    explorer.close()
+    gc.collect()
+    assert held() is None and len(Widget.get_manager_state()["state"]) == before and explorer.game == b""

@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: e77555670fe8b79c85af229fc26c75d156ec3b32021895ae6b1aae5c4a794ab4 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 2289ec0176f27422d3f0653ecf3b909747a96a16f2c5b6e55a3cd584bb3c8c58 */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";
@@ -643,6 +643,7 @@ var groundsOf = (players) => [players[ME], players[ME + 1] || players[ME], GROUN
 function makePainter(players, { rows, columns, terrain }) {
   const scale = Math.max(1, Math.floor(BOARD_PIXELS / Math.max(rows, columns)));
   const reach = Math.floor((scale + 5) / 6);
+  const outline = Math.ceil(scale / 3);
   const [height, width] = [rows * scale, columns * scale];
   const colours = pixelColours(players);
   const pixels = new Uint8ClampedArray(4 * height * width).fill(255);
@@ -688,7 +689,7 @@ function makePainter(players, { rows, columns, terrain }) {
     const [owner, heat, sides] = [now.owner[tile], heatAt(row, column), around(row, column)];
     const line = owner ? owner === ME ? WHITE : players[owner] : INK;
     const differs = owner ? (side) => now.owner[side] !== owner : (side) => !terrain[tile] && terrain[side] > 0;
-    eachPixel(row, column, (at, y, x) => put(at, atSide(y, x, reach, sides, differs) ? line : heat));
+    eachPixel(row, column, (at, y, x) => put(at, atSide(y, x, outline, sides, differs) ? line : heat));
   });
   const layOver = (now, heatAt, strength) => eachTile((row, column, tile) => {
     const [owner, heat, sides] = [now.owner[tile], heatAt(row, column), around(row, column)];
@@ -1308,11 +1309,10 @@ async function render({ model, el }) {
   root.append(
     connection.banner,
     make("div", "explorer-top", {}, time.standing, make("p", "tw-hint", {}, FIRST)),
-    make("div", "tw-bar", {}, ...time.views),
+    make("div", "tw-bar", {}, ...time.views, connection.note),
     tools.view,
     make("div", "explorer-main", {}, ...boards, answers),
-    explanation,
-    connection.note,
+    make("div", "explorer-foot", {}, explanation),
     panel("layers and heads at this moment", [make("span", "quiet", {}, "click to enlarge; below each: as trained, uniform, zero")], thumbs.view),
     panel("how it looks, what to keep", [], make("div", "tw-bar", {}, ...look.views, ...keep.views), share.view)
   );

@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: e77555670fe8b79c85af229fc26c75d156ec3b32021895ae6b1aae5c4a794ab4 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 2289ec0176f27422d3f0653ecf3b909747a96a16f2c5b6e55a3cd584bb3c8c58 */
 
 // territory/widgets/js/dom.js
 function fill(node, attributes, children) {
@@ -387,7 +387,7 @@ function render({ model, el }) {
   const standing = make("p", "territory-standing");
   const root = make(
     "div",
-    "territory-game",
+    "tw territory-game",
     {
       tabindex: 0,
       role: "application",

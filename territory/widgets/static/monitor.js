@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: e77555670fe8b79c85af229fc26c75d156ec3b32021895ae6b1aae5c4a794ab4 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 2289ec0176f27422d3f0653ecf3b909747a96a16f2c5b6e55a3cd584bb3c8c58 */
 
 // territory/widgets/js/monitor/index.js
 var HINT = "P pauses and goes on, S stops. Point at a curve, or press ← → Home End, to read it update by update; Escape follows the newest.";
@@ -83,7 +83,7 @@ function fillLine(i) {
 function render({ model, el }) {
   const words = model.get("words");
   const ask = (what, value) => model.send({ ask: what, value });
-  const root = make("div", { class: "territory-monitor", tabindex: 0, role: "application", "aria-label": `Training. ${HINT}`, "data-lm-suppress-shortcuts": "true" });
+  const root = make("div", { class: "tw territory-monitor", tabindex: 0, role: "application", "aria-label": `Training. ${HINT}`, "data-lm-suppress-shortcuts": "true" });
   const line = make("p", { class: "monitor-line" });
   const spoke = make("span", { class: "monitor-spoken", role: "status", "aria-live": "polite" });
   const bar = make("b");

@@ -16,7 +16,7 @@ export function render({ model, el }) {
   const [stats, land, controls] = [makeStats(model, explain), makeLand(model), makeControls(model, line)];
   const status = make("p", "territory-status", { role: "status", "aria-live": "polite" });
   const standing = make("p", "territory-standing");
-  const root = make("div", "territory-game", {
+  const root = make("div", "tw territory-game", {
     tabindex: 0, role: "application", "aria-label": `Territory. ${HINT}`, "data-lm-suppress-shortcuts": "true",
   },
   make("div", "territory-left", {}, standing, board.view, land.view, status),

@@ -89,7 +89,7 @@ function fillLine(i) {
 function render({ model, el }) {
   const words = model.get("words");
   const ask = (what, value) => model.send({ ask: what, value });
-  const root = make("div", { class: "territory-monitor", tabindex: 0, role: "application", "aria-label": `Training. ${HINT}`, "data-lm-suppress-shortcuts": "true" });
+  const root = make("div", { class: "tw territory-monitor", tabindex: 0, role: "application", "aria-label": `Training. ${HINT}`, "data-lm-suppress-shortcuts": "true" });
 
   // --- the switch ---
   const line = make("p", { class: "monitor-line" });
