@@ -18,6 +18,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+
 from territory.course.checks import BEGINNINGS
 from territory.course.exercises import exercises_of, needed, read_cells
 
