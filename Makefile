@@ -12,12 +12,13 @@ AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 # Kernels of several notebooks share the cores: OpenMP threads that wait should sleep, not spin (9 times faster when crowded).
 lab test course: export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help setup lab test course bench lint format clean
+.PHONY: help setup lab test course site bench lint format clean
 
 help:
 	@echo 'make lab     open the course in JupyterLab'
 	@echo 'make test    run every test and every notebook'
-	@echo 'make course  run every notebook and write it as HTML into course/'
+	@echo 'make site    write the course, the guide and the reference as a website into site/'
+	@echo 'make course  the same into course/, after running every notebook'
 	@echo 'make bench   run the benchmarks, as ratios'
 	@echo 'make setup   only make $(VENV)        PYTHON=python3.12 picks another Python'
 	@echo 'make lint    check style and layers   make format  repair style'
@@ -65,11 +66,14 @@ test: lint
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
 
 course: setup
-	$(BIN)/python tools/course.py notebooks course
+	$(BIN)/python tools/site.py --run course
+
+site: setup
+	$(BIN)/python tools/site.py site
 
 bench: setup
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf $(VENV) course build *.egg-info .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) course site build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

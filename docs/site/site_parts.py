@@ -1,0 +1,117 @@
+"""What no library does for the website: formulas as MathML, words for every picture, the glossary under the pointer."""
+
+import re
+from html import escape
+
+from docutils import nodes
+from latex2mathml.converter import convert as to_mathml
+from sphinx.application import Sphinx
+from sphinx.transforms.post_transforms import SphinxPostTransform
+
+_SHORT = 160  # characters of a cell's last line that a picture's description quotes
+
+
+def inline_math(writer, node: nodes.Element) -> None:
+    """A formula in a line. Browsers draw MathML themselves: no script, no fonts from elsewhere."""
+    writer.body.append(to_mathml(node.astext()))
+    raise nodes.SkipNode
+
+
+def block_math(writer, node: nodes.Element) -> None:
+    """A formula of its own."""
+    writer.body.append(f'<div class="math" tabindex="0">{to_mathml(node.astext().strip(), display="block")}</div>')
+    raise nodes.SkipNode
+
+
+class PictureWords(SphinxPostTransform):
+    """A picture that a notebook's cell made says so, and where the words about it stand, to those who can't see it."""
+
+    default_priority = 900
+
+    def run(self, **kwargs) -> None:
+        """Set what is missing, picture by picture."""
+        for cell in self.document.findall(_is_code_cell):
+            source = next(cell.findall(nodes.literal_block), None)
+            for image in cell.findall(nodes.image):
+                image["alt"] = image.get("alt") or _words(cell, source)
+
+
+def _is_code_cell(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.container) and node.get("nb_element") == "cell_code"
+
+
+def _words(cell: nodes.Element, source: nodes.literal_block | None) -> str:
+    given = cell.get("metadata", {}).get("alt")
+    if given:
+        return given
+    section = cell
+    while section is not None and not isinstance(section, nodes.section):
+        section = section.parent
+    title = section.next_node(nodes.title).astext() if section is not None else "this page"
+    lines = [line for line in (source.astext() if source else "").splitlines() if line.strip()]
+    made = f" by {lines[-1].strip()[:_SHORT]}" if lines else ""
+    return f"Picture made{made}, in the section “{title}”; the text below says what it shows"
+
+
+class GlossaryTips(SphinxPostTransform):
+    """The first time that a page uses a word of the glossary, the word is a link that carries its definition."""
+
+    default_priority = 905
+
+    def run(self, **kwargs) -> None:
+        """Link the words of one page."""
+        terms = getattr(self.env, "glossary_terms", {})
+        if not terms or self.env.docname == GLOSSARY:
+            return
+        waiting = dict(terms)
+        for text in list(self.document.findall(nodes.Text)):
+            if waiting and _is_prose(text):
+                self._link_first(text, waiting)
+
+    def _link_first(self, text: nodes.Text, waiting: dict) -> None:
+        words = "|".join(re.escape(word) for word in sorted(waiting, key=len, reverse=True))
+        found = re.search(rf"(?<![\w-])({words})s?(?![\w-])", text, re.IGNORECASE)
+        if not found:
+            return
+        anchor, definition = waiting.pop(found[1].lower())
+        uri = self.app.builder.get_relative_uri(self.env.docname, GLOSSARY) + f"#{anchor}"
+        link = f'<a class="glossary-term" href="{escape(uri)}">{escape(found[0])}'
+        link += f'<span class="glossary-tip" role="tooltip">{escape(definition)}</span></a>'
+        before, after = nodes.Text(text[: found.start()]), nodes.Text(text[found.end() :])
+        text.parent.replace(text, [before, nodes.raw("", link, format="html"), after])
+
+
+def _is_prose(text: nodes.Text) -> bool:
+    """Whether a word here may become a link: in a paragraph or a list, and not in a heading, a link or code."""
+    kinds, node = set(), text.parent
+    while node is not None:
+        kinds.add(type(node))
+        node = node.parent
+    inside = kinds & {nodes.title, nodes.reference, nodes.literal, nodes.literal_block, nodes.raw, nodes.caption}
+    return nodes.paragraph in kinds and not inside and not any(kind.__name__.startswith("desc") for kind in kinds)
+
+
+GLOSSARY = "docs/glossary"
+
+
+def read_glossary(app: Sphinx, env) -> None:
+    """Keep the glossary's words: each is a bold start of a paragraph or list item, or a definition list's term."""
+    env.glossary_terms = {}
+    if GLOSSARY not in env.all_docs:
+        return
+    for strong in env.get_doctree(GLOSSARY).findall(nodes.strong):
+        holder = strong.parent
+        definition = holder.astext()[len(strong.astext()) :].strip(" :.–—-\n")
+        if definition and holder.index(strong) == 0:
+            anchor = nodes.make_id(strong.astext())
+            for word in re.split(r"[,/]\s*", strong.astext()):
+                env.glossary_terms[word.strip().lower()] = (anchor, definition)
+
+
+def setup(app: Sphinx) -> dict:
+    """Sphinx's door."""
+    app.add_html_math_renderer("mathml", (inline_math, None), (block_math, None))
+    app.add_post_transform(PictureWords)
+    app.add_post_transform(GlossaryTips)
+    app.connect("env-updated", read_glossary)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
