@@ -12,7 +12,7 @@ import territory
 from territory.errors import BadInput
 
 PACKAGE = Path(territory.__file__).parent
-SHIPPED = PACKAGE / "course"  # in an installed package
+SHIPPED = PACKAGE / "notebooks"  # in an installed package
 CLONED = PACKAGE.parent / "notebooks"  # in a clone of the repository
 MARK = ".territory-course"  # in each copy: which course it was copied from
 FOLDER = "territory-course"
