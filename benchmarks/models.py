@@ -30,11 +30,12 @@ def run(small: bool) -> list[Ratio]:
 
 def _counted(what: str, counts: dict[str, int]) -> list[Ratio]:
     """Exact, so without spread."""
-    return [
-        Ratio(f"{name}, {what}", PEER, *[count / counts[PEER]] * 3, f"{count:,} against {counts[PEER]:,}")
-        for name, count in counts.items()
-        if name != PEER
-    ]
+    return [_exact(f"{name}, {what}", count, counts[PEER]) for name, count in counts.items() if name != PEER]
+
+
+def _exact(what: str, count: int, peer: int) -> Ratio:
+    ratio = count / peer
+    return Ratio(what, PEER, ratio, ratio, ratio, f"{count:,} against {peer:,}")
 
 
 def _timed(networks: dict[str, nn.Module], batch: int, mode: str, small: bool) -> list[Ratio]:
@@ -44,5 +45,6 @@ def _timed(networks: dict[str, nn.Module], batch: int, mode: str, small: bool) -
     by_name = {record.name: record for record in records}
     peer = by_name.pop(PEER)
     ratios = [time_ratio(record, peer) for record in by_name.values()]
-    ratios += [time_ratio(*(by_name[name] for name in GOAL))] if mode == "train" else []
+    slow, fast = (by_name[name] for name in GOAL)
+    ratios += [time_ratio(slow, fast)] if mode == "train" else []
     return [replace(ratio, what=f"{ratio.what}, {label}, batch {batch}") for ratio in ratios]

@@ -54,8 +54,8 @@ def _territory(steps: int):
 
 def _generals(steps: int):
     try:
-        from generals import GridFactory, PettingZooGenerals
-        from generals.agents import RandomAgent
+        from generals import GridFactory, PettingZooGenerals  # pyright: ignore[reportMissingImports] -- see INSTALL
+        from generals.agents import RandomAgent  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise BadInput(f"the peer is not installed ({error}): {INSTALL}") from error
     players = {name: RandomAgent(name) for name in ("A", "B")}

@@ -23,7 +23,8 @@ class NetworkPolicy(ActorCriticPolicy):
 
     def _build(self, lr_schedule: Callable[[float], float]) -> None:
         self.network = self.make_network()
-        self.optimizer = self.optimizer_class(self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)
+        make_optimizer: Any = self.optimizer_class
+        self.optimizer = make_optimizer(self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)
 
     def forward(self, obs: dict[str, Tensor], deterministic: bool = False) -> tuple[Tensor, Tensor, Tensor]:
         """Actions, values and log-probabilities, each ``(B,)``."""
@@ -31,7 +32,7 @@ class NetworkPolicy(ActorCriticPolicy):
         actions = policy.get_actions(deterministic)
         return actions, values, policy.log_prob(actions)
 
-    def evaluate_actions(self, obs: dict[str, Tensor], actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def evaluate_actions(self, obs: dict[str, Tensor], actions: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """Values, log-probabilities and entropies, each ``(B,)``."""
         policy, values = self._run(obs)
         return values, policy.log_prob(actions), policy.entropy()

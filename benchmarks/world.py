@@ -1,5 +1,7 @@
 """The game: environment steps (ten ticks, observation, mask, new games when one ends), under random allowed actions."""
 
+from typing import Any
+
 import numba
 import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
@@ -33,7 +35,7 @@ def run(small: bool) -> list[Ratio]:
     """Naive engine, number of bots, single environments, and the price of a new game."""
     side, games, steps, repeats = (64, 2, 2, 2) if small else (128, 64, 5, 25)
     warmup = 1 if small else 3
-    sizes = {"height": side, "width": side}
+    sizes: dict[str, Any] = {"height": side, "width": side}
     native = {bots: Games(TerritoryVectorEnv(games, num_bots=bots, **sizes), steps) for bots in (FEW, MANY)}
     naive = {bots: Games(_naive(games, num_bots=bots, **sizes), steps) for bots in (FEW, MANY)}
     singles = Games(_singles(games, num_bots=FEW, **sizes), steps)

@@ -1,11 +1,10 @@
 """What each choice of `tokens` is worth: ``python -m studies.ablations [--seeds 3] [--variants NAME ...]``.
 
-Each variant is the shipped drawing with one change. All are counted, timed against `baseline` (training steps taking
+Each variant is the architecture with one change. All are counted, timed against `baseline` (training steps taking
 turns), and trained in the 64x64 world until they win 90 % of their last hundred games. Each finished run is added to
 the data file at once; runs that are in it already are not repeated.
 """
 
-import argparse
 import json
 import sys
 from dataclasses import dataclass
@@ -16,8 +15,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from studies.command import Flag, one_of, run
 from studies.datafile import DATA
-from studies.learning import BOTS, GOAL, HABITS, reached, spread
+from studies.learning import BOTS, GOAL, HYPERPARAMETERS, reached, spread
 from studies.variants import SHIPPED, VARIANTS, variant
 from territory import models
 from territory.files import write_atomically
@@ -31,29 +31,38 @@ PEER = "baseline"
 Runs = dict[str, list[dict[str, Any]]]
 
 
-def main() -> None:
-    """Measure and train what is missing, then print the table."""
-    parser = argparse.ArgumentParser(prog="studies.ablations", description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=SEEDS, help="how many seeds, from 0")
-    parser.add_argument("--steps", type=int, default=30_000, help="environment steps after which a run is given up")
-    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS), metavar="NAME")
-    parser.add_argument("--repeats", type=int, default=12, help="training steps timed of each")
-    parser.add_argument("--time-again", action="store_true", help="also if times are in the data file")
-    parser.add_argument("--out", type=Path, default=DATA / "ablations.json", help="the data file")
-    asked = parser.parse_args()
-    for seed in range(asked.seeds):
-        for name in asked.variants:
-            known = {(run["variant"], run["seed"], run["steps"]) for run in load(asked.out)["runs"]}
-            if (name, seed, asked.steps) not in known:
-                run = train(name, seed, asked.steps)
-                data = load(asked.out)  # read again: others may have added theirs
-                save(asked.out, data | {"runs": [*data["runs"], run]})
-    timed = {cost["variant"] for cost in load(asked.out)["costs"]}
-    if asked.time_again or not timed.issuperset(asked.variants):  # all once more: ratios of one run, or of no use
-        names = [name for name in VARIANTS if name in timed.union(asked.variants)]
-        save(asked.out, load(asked.out) | {"costs": costs(names, asked.repeats)})
-    data = load(asked.out)
-    alike = [run for run in data["runs"] if run["steps"] == asked.steps]
+def main(
+    seeds: int = SEEDS,
+    steps: int = 30_000,
+    variants: tuple[str, ...] = (),
+    repeats: int = 12,
+    time_again: Flag = False,
+    out: Path = DATA / "ablations.json",
+) -> None:
+    """Measure and train what is missing, then print the table.
+
+    Args:
+        seeds: How many seeds, from 0.
+        steps: Environment steps after which a run is given up.
+        variants: Names of variants; by default all.
+        repeats: Training steps timed of each.
+        time_again: Time them also if times are in the data file.
+        out: The data file.
+    """
+    chosen = one_of(VARIANTS, variants) or list(VARIANTS)
+    for seed in range(seeds):
+        for name in chosen:
+            known = {(run["variant"], run["seed"], run["steps"]) for run in load(out)["runs"]}
+            if (name, seed, steps) not in known:
+                trained = train(name, seed, steps)
+                data = load(out)  # read again: others may have added theirs
+                save(out, data | {"runs": [*data["runs"], trained]})
+    timed = {cost["variant"] for cost in load(out)["costs"]}
+    if time_again or not timed.issuperset(chosen):  # all once more: ratios of one run, or of no use
+        names = [name for name in VARIANTS if name in timed.union(chosen)]
+        save(out, load(out) | {"costs": costs(names, repeats)})
+    data = load(out)
+    alike = [run for run in data["runs"] if run["steps"] == steps]
     print(format_table(summary(data | {"runs": alike})))
 
 
@@ -92,13 +101,13 @@ def _cost(network: nn.Module, step: LatencyRecord, peer: LatencyRecord) -> dict[
 def train(name: str, seed: int, steps: int) -> dict[str, Any]:
     """One run, ended when it reaches the goal."""
     print(f"training {name}, seed {seed}", file=sys.stderr, flush=True)
-    world = {"height": SIDE, "width": SIDE, "num_bots": BOTS[SIDE]}
+    world: dict[str, Any] = {"height": SIDE, "width": SIDE, "num_bots": BOTS[SIDE]}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)  # as training seeds the registry's networks
         model = variant(name)
     curve = []
     for update in PPO(
-        TrainConfig("tokens", **HABITS, **world, seed=seed, total_timesteps=steps), model=model
+        TrainConfig("tokens", **HYPERPARAMETERS, **world, seed=seed, total_timesteps=steps), model=model
     ).updates():
         wins = None if np.isnan(update.win_rate) else round(update.win_rate, 3)
         curve.append((update.step, round(update.seconds, 1), wins, round(update.idle_share, 3)))
@@ -117,7 +126,7 @@ class Ablated:
     step: str  # time of a training step over the peer's, with its spread
     seeds: int
     steps_to_goal: str
-    learns: str  # against the shipped drawing: sooner or later only where no seed of one is among the other's
+    learns: str  # against the pretrained architecture: sooner or later only where no seed of one is among the other's
 
 
 def summary(data: Runs) -> list[Ablated]:
@@ -145,4 +154,4 @@ def compared(steps: np.ndarray, shipped: np.ndarray) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run(main))

@@ -1,8 +1,7 @@
 """A study as a command: ``python -m studies.NAME``."""
 
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
 
 import tyro
 
@@ -20,6 +19,8 @@ def run(study: Callable[..., int | None], arguments: list[str] | None = None) ->
         return 2
 
 
-def given(**options: Any) -> dict[str, Any]:
-    """The options that are not None."""
-    return {name: value for name, value in options.items() if value is not None}
+def one_of(known: Iterable[str], names: Iterable[str]) -> list[str]:
+    """The names, each of which must be known."""
+    if unknown := sorted({*names} - {*known}):
+        raise BadInput(f"expected names out of {'; '.join(known)}; got {'; '.join(unknown)}")
+    return list(names)

@@ -5,7 +5,8 @@ other wins; where time runs out, whoever holds more land; equal land counts half
 as one trial: the two games of a map are no independent ones.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import combinations
 from typing import Any
 
@@ -69,10 +70,14 @@ class Duel:
 
     def as_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
-        low, high = self.interval
-        names = {"first": self.first, "second": self.second}
-        numbers = {"score": self.score, "low": low, "high": high, "conquered": self.conquered, "steps": self.steps}
-        return names | numbers
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Duel":
+        """What `as_dict` made; further keys are ignored."""
+        own: dict[str, Any] = {field.name: values[field.name] for field in fields(cls)}
+        own["scores"] = tuple(own["scores"])
+        return cls(**own)
 
 
 def find_contestant(name: str) -> Contestant:
@@ -168,30 +173,32 @@ class League:
         """Duels that a lower place won against a higher one."""
         return [each for pair in combinations(self.names, 2) if (each := self.duels[pair]).score < 0.5]
 
-    def as_dict(self) -> dict[str, Any]:
-        """Ready for JSON."""
-        return {
-            "maps": self.maps,
-            "seed": self.seed,
-            "ranking": [{"name": name, "mean_score": self.mean_score(name)} for name in self.names],
-            "duels": [self.duels[pair].as_dict() for pair in combinations(self.names, 2)],
-        }
-
 
 def round_robin(
-    names: list[str], maps: int, params: WorldParams, seed: int = HELD_OUT_SEED, tell=lambda duel: None
+    names: list[str],
+    maps: int,
+    params: WorldParams,
+    seed: int = HELD_OUT_SEED,
+    known: Iterable[Duel] = (),
+    tell: Callable[[Duel], None] = lambda duel: None,
 ) -> League:
-    """A duel of every pair; `tell` is called with each as it ends."""
+    """A duel of every pair but those that are ``known``; ``tell`` is called with each as it ends."""
     if len(set(names)) != len(names) or len(names) < 2 or maps < 1:
         raise BadInput(f"a league takes two or more different names and one or more maps, got {names} and {maps}")
-    for name in names:
+    duels = {pair: each for duel in known for pair, each in _both_ways(duel).items()}
+    missing = [pair for pair in combinations(names, 2) if pair not in duels]
+    for name in {name for pair in missing for name in pair}:
         try_out(name, seed, params)  # who is misspelt or can't play here is refused before hours are spent
-    duels = {}
-    for first, second in combinations(names, 2):
-        duels[first, second] = duel(first, second, maps, seed, params)
-        duels[second, first] = duels[first, second].turned()
-        tell(duels[first, second])
-    return League(tuple(sorted(names, key=lambda name: -_mean_score(name, duels))), duels, maps, seed)
+    for first, second in missing:
+        played = duel(first, second, maps, seed, params)
+        duels |= _both_ways(played)
+        tell(played)
+    among = {pair: each for pair, each in duels.items() if {*pair} <= {*names}}
+    return League(tuple(sorted(names, key=lambda name: -_mean_score(name, among))), among, maps, seed)
+
+
+def _both_ways(duel: Duel) -> dict[tuple[str, str], Duel]:
+    return {(duel.first, duel.second): duel, (duel.second, duel.first): duel.turned()}
 
 
 def _mean_score(name: str, duels: dict[tuple[str, str], Duel]) -> float:

@@ -1,12 +1,16 @@
-"""Do cities matter? Does terrain? The same strong script with and without, counted."""
+"""Do cities matter? Does terrain? ``python -m studies.ground``: the same strong script with and without, counted."""
 
-from dataclasses import dataclass, replace
+import sys
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
+from studies.command import run
+from studies.datafile import DATA, save
 from studies.duels import NO_CITIES, duel, find_contestant, play_out, points
 from territory.agent.evaluation import wilson
-from territory.world.params import WorldParams
+from territory.world.params import HELD_OUT_SEED, WorldParams
 from territory.world.rules import TERRAINS
 from territory.world.world import World
 
@@ -81,3 +85,22 @@ def one_in_each_half(maps: int, seed: int, params: WorldParams, land: np.ndarray
         apart = (share.max(axis=1) == 1) & (share.min(axis=1) == 0)
         seeds, western = np.append(seeds, drawn[apart]), np.append(western, share.argmax(axis=1)[apart])
     return seeds[:maps], western[:maps]
+
+
+def ground(maps: int = 64, side: int = 128, seed: int = HELD_OUT_SEED, out: Path = DATA / "ground.json") -> None:
+    """Count what cities and terrain do for a nation, on held-out maps.
+
+    Args:
+        maps: How many, for each question.
+        side: Rows and columns of the maps, a multiple of 32.
+        seed: Of the first map; the next ones follow.
+        out: The data file.
+    """
+    params = WorldParams(height=side, width=side, num_bots=1)
+    findings = [*cities(maps, seed, params), *terrain(maps, seed, params)]
+    save(out, [{"side": side, "seed": seed} | asdict(finding) for finding in findings])
+    print(*findings, sep="\n")
+
+
+if __name__ == "__main__":
+    sys.exit(run(ground))

@@ -4,15 +4,20 @@ An agent plays as it does but for one habit, and the games that it wins are coun
 since the held-out ones are for the last word. Where no single change helps, what is left to learn is not a habit.
 """
 
-import argparse
+import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import tyro
 
+from studies.command import run
+from studies.datafile import DATA, kept
 from territory.agent import Agent, evaluate, load_agent
 from territory.agent.evaluation import EvaluationResult
 from territory.envs.opponents import Policy
+from territory.errors import BadInput
 from territory.profiling import format_table
 from territory.training.config import TrainConfig, config_of
 from territory.world.actions import FIRST_WAIT, NUM_BUILDS, NUM_ORDERS, one_step_back
@@ -52,20 +57,31 @@ class Watched:
         return self.policy(obs, mask)
 
 
-def main() -> None:
-    """Play, then print the table."""
-    parser = argparse.ArgumentParser(prog="studies.habits", description=__doc__.splitlines()[0])
-    parser.add_argument("agent", nargs="?", default="champion", help="who plays")
-    parser.add_argument("--opponents", default="nation", help="against whom")
-    parser.add_argument("--num-bots", type=int, default=5, help="how many of them")
-    parser.add_argument("--games", type=int, default=512, help="with each habit")
-    parser.add_argument("--only", nargs="+", default=(), metavar="HABIT", help="these alone; by default all")
-    asked = parser.parse_args()
-    agent = load_agent(asked.agent)
-    config = config_of(agent, opponents=asked.opponents, num_bots=asked.num_bots)
-    if unknown := sorted({*asked.only} - {*habits(agent, config.max_steps)}):
-        parser.error(f"no habit {', '.join(unknown)}: there is {', '.join(habits(agent, config.max_steps))}")
-    print(format_table(study(agent, config, asked.games, asked.only)))
+def main(
+    agent: tyro.conf.Positional[str] = "champion",
+    opponents: str = "nation",
+    num_bots: int = 5,
+    games: int = 512,
+    only: tuple[str, ...] = (),
+    out: Path = DATA / "habits.json",
+) -> None:
+    """Let an agent play with one habit changed at a time, and print how often it wins.
+
+    Args:
+        agent: Who plays.
+        opponents: Against whom.
+        num_bots: How many of them.
+        games: Games with each habit.
+        only: These habits alone; by default all.
+        out: The data file.
+    """
+    player = load_agent(agent)
+    config = config_of(player, opponents=opponents, num_bots=num_bots)
+    known = habits(player, config.max_steps)
+    if unknown := sorted({*only} - {*known}):
+        raise BadInput(f"expected habits out of {', '.join(known)}; got {', '.join(unknown)}")
+    settings = {"agent": agent, "opponents": opponents, "num_bots": num_bots, "games": games}
+    print(format_table(kept(out, study(player, config, games, only), "habit", settings)))
 
 
 def study(agent: Agent, config: TrainConfig, games: int, only: Collection[str] = ()) -> list[Tried]:
@@ -168,4 +184,4 @@ def _row(name: str, result: EvaluationResult, land: list[float]) -> Tried:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run(main))

@@ -4,7 +4,6 @@ Trains `tokens` in the small world of notebook 04 with faults of an agent that n
 Each finished run is added to the data file at once; runs that are in it already are not repeated.
 """
 
-import argparse
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,9 @@ from typing import Any
 import numpy as np
 from gymnasium.vector import VectorEnv, VectorWrapper
 
+from studies import command
 from studies.datafile import DATA, add, load
-from studies.learning import BOTS, HABITS
+from studies.learning import BOTS, HYPERPARAMETERS
 from territory.envs.opponents import WAIT
 from territory.profiling import format_table
 from territory.training import PPO, TrainConfig
@@ -74,8 +74,8 @@ class Faulty(VectorWrapper):
 
 def make_trainer(faults: tuple[str, ...], seed: int = 0, steps: int = 12_000) -> PPO:
     """A PPO as notebook 04 trains it, in a world with these faults."""
-    world = {"height": SIDE, "width": SIDE, "num_bots": BOTS[SIDE]}
-    config = TrainConfig(model="tokens", **HABITS, **world, seed=seed, total_timesteps=steps)
+    world: dict[str, Any] = {"height": SIDE, "width": SIDE, "num_bots": BOTS[SIDE]}
+    config = TrainConfig(model="tokens", **HYPERPARAMETERS, **world, seed=seed, total_timesteps=steps)
     return PPO(config, Faulty(make_envs(config), faults))
 
 
@@ -84,19 +84,20 @@ def waits(ppo: PPO) -> float:
     return (ppo.rollout.actions >= WAIT).float().mean().item()
 
 
-def main() -> None:
-    """Run what is missing, then print the table."""
-    parser = argparse.ArgumentParser(prog="studies.idle", description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=3, help="how many seeds, from 0")
-    parser.add_argument("--steps", type=int, default=12_000, help="environment steps of each run")
-    parser.add_argument("--out", type=Path, default=DATA / "idle.json", help="the data file")
-    asked = parser.parse_args()
-    for seed in range(asked.seeds):
+def main(seeds: int = 3, steps: int = 12_000, out: Path = DATA / "idle.json") -> None:
+    """Train with each set of faults what is missing, then print the table.
+
+    Args:
+        seeds: How many seeds, from 0.
+        steps: Environment steps of each run.
+        out: The data file.
+    """
+    for seed in range(seeds):
         for case in CASES:
-            if not load(asked.out, case=case, seed=seed, steps=asked.steps):
-                run = _train(case, seed, asked.steps)
-                add(asked.out, run, key=lambda run: ([*CASES].index(run["case"]), run["seed"]))
-    print(format_table(summary(load(asked.out, steps=asked.steps))))
+            if not load(out, case=case, seed=seed, steps=steps):
+                run = _train(case, seed, steps)
+                add(out, run, key=lambda run: ([*CASES].index(run["case"]), run["seed"]))
+    print(format_table(summary(load(out, steps=steps))))
 
 
 def _train(case: str, seed: int, steps: int) -> dict[str, Any]:
@@ -131,4 +132,4 @@ def _idled(case: str, curves: list[list[list[float]]]) -> Idled:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(command.run(main))

@@ -1,14 +1,13 @@
-"""Who beats whom: ``python -m studies.league [NAME ...] [--games 64]``; and whether cities and terrain matter."""
+"""Who beats whom: ``python -m studies.league [NAME ...] [--games 64]``."""
 
-import json
 import sys
 from itertools import pairwise
-from typing import Annotated
+from pathlib import Path
 
 import tyro
 
-from studies import ground
-from studies.command import Flag, run
+from studies.command import run
+from studies.datafile import DATA, add, load
 from studies.duels import SCRIPTS, Duel, League, round_robin, try_out
 from studies.ratings import MEAN, Rating, furthest, rate
 from territory.agent.agent import pretrained
@@ -23,41 +22,38 @@ def league(
     side: int = 128,
     max_steps: int = 500,
     seed: int = HELD_OUT_SEED,
-    cities_and_terrain: Flag = False,
-    as_json: Annotated[Flag, tyro.conf.arg(name="json")] = False,
-) -> int:
+    out: Path = DATA / "league.json",
+) -> None:
     """Duels of everyone against everyone on held-out maps, each map played twice with seats swapped.
+
+    Duels that are in the data file already are not played again.
 
     Args:
         names: Who plays: bot, nation, nation-no-cities, random, idle, steady, or an agent's name or file. By default
-            these and every shipped agent that takes maps of that size.
+            these and every pretrained agent that takes maps of that size.
         games: Games of each pair, an even number.
         side: Rows and columns of the maps, a multiple of 32.
         max_steps: Steps until whoever holds more land wins.
         seed: Of the first map; the next ones follow.
-        cities_and_terrain: Also count what cities and terrain do for a nation.
-        as_json: Print everything as JSON.
+        out: The data file.
     """
     if games < 2 or games % 2:
         raise BadInput(f"games must be an even number, since each map is played twice; got {games}")
     params = WorldParams(height=side, width=side, num_bots=1, max_steps=max_steps)
-    result = round_robin(list(names) or _everyone(seed, params), games // 2, params, seed, _tell)
-    asked = (ground.cities, ground.terrain) if cities_and_terrain else ()
-    findings = [finding for question in asked for finding in question(games, seed, params)]
+    settings = {"games": games, "side": side, "max_steps": max_steps, "seed": seed}
+
+    def keep(duel: Duel) -> None:
+        print(f"{duel.first} against {duel.second}: {duel.score:.0%}", file=sys.stderr, flush=True)
+        add(out, settings | duel.as_dict(), lambda run: (run["side"], run["games"], run["first"], run["second"]))
+
+    known = map(Duel.from_dict, load(out, **settings))
+    result = round_robin(list(names) or _everyone(seed, params), games // 2, params, seed, known, keep)
     ratings = rate(result)
-    if as_json:
-        told = {
-            "ratings": [each.as_dict() for each in ratings],
-            "cities_and_terrain": [vars(each) for each in findings],
-        }
-        print(json.dumps(result.as_dict() | told, indent=1))
-    else:
-        print(table(result, ratings), explain(result), doubt(result, ratings), *findings, sep="\n")
-    return 0
+    print(table(result, ratings), explain(result), doubt(result, ratings), sep="\n")
 
 
 def _everyone(seed: int, params: WorldParams) -> list[str]:
-    """All scripts, and the shipped agents that can play on such maps; says who can't."""
+    """All scripts, and the pretrained agents that can play on such maps; says who can't."""
     agents = []
     for name in pretrained():
         try:
@@ -66,10 +62,6 @@ def _everyone(seed: int, params: WorldParams) -> list[str]:
         except BadInput as error:
             print(f"{name} is left out: {error}", file=sys.stderr)
     return [*SCRIPTS, *agents, *SCRIPTED]
-
-
-def _tell(duel: Duel) -> None:
-    print(f"{duel.first} against {duel.second}: {duel.score:.0%}", file=sys.stderr)
 
 
 def table(league: League, ratings: tuple[Rating, ...]) -> str:

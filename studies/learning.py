@@ -4,28 +4,28 @@ Trains every network with the same games, hyperparameters and steps, then plays 
 Each finished run is added to the data file at once; runs that are in it already are not repeated.
 """
 
-import argparse
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from studies.command import one_of, run
 from studies.datafile import DATA, add, by_network, load
 from territory.agent import Agent, evaluate
 from territory.profiling import format_table
 from territory.training import PPO, TrainConfig
 from territory.world.params import HELD_OUT_SEED
 
-NETWORKS = {
+NETWORKS: dict[str, dict[str, Any]] = {
     "tokens": {"model": "tokens"},
     "attention": {"model": "attention"},
     "attention, batch norm": {"model": "attention", "norm": "batch"},
     "baseline": {"model": "baseline"},
 }
-HABITS = {  # what notebook 04 trains with
+HYPERPARAMETERS: dict[str, Any] = {  # what notebook 04 trains with
     "num_envs": 12,
     "num_steps": 32,
     "minibatch_size": 192,
@@ -34,39 +34,45 @@ HABITS = {  # what notebook 04 trains with
     "ent_coef": 0.003,
     "device": "cpu",
 }
-LARGER_HABITS = {"num_envs": 24, "minibatch_size": 384, "update_epochs": 2}  # at 128: half the work for a step
+LARGER_HYPERPARAMETERS = {"num_envs": 24, "minibatch_size": 384, "update_epochs": 2}  # at 128: half the work for a step
 BOTS = {64: 8, 128: 5}  # by side of the map
 GAMES = 32  # of each final test
 GOAL = 0.9  # of the last hundred games
 
 
-def main() -> None:
-    """Run what is missing, then print the table."""
-    parser = argparse.ArgumentParser(prog="studies.learning", description=__doc__.splitlines()[0])
-    parser.add_argument("--side", type=int, default=64, choices=sorted(BOTS), help="tiles of the square map")
-    parser.add_argument("--seeds", type=int, default=5, help="how many seeds, from 0")
-    parser.add_argument("--steps", type=int, default=30_000, help="environment steps of each run")
-    parser.add_argument("--networks", nargs="+", choices=sorted(NETWORKS), help="by default all that take such a map")
-    parser.add_argument("--out", type=Path, default=DATA / "learning.json", help="the data file")
-    asked = parser.parse_args()
-    networks = asked.networks or [name for name in NETWORKS if asked.side == 128 or name != "baseline"]
-    like = {"side": asked.side, "steps": asked.steps}
-    for seed in range(asked.seeds):
-        for name in networks:
-            if not load(asked.out, network=name, seed=seed, **like):
-                add(asked.out, _train(name, asked.side, seed, asked.steps), by_network)
-    print(format_table(summary(load(asked.out, **like))))
+def main(
+    side: Literal[64, 128] = 64,
+    seeds: int = 5,
+    steps: int = 30_000,
+    networks: tuple[str, ...] = (),
+    out: Path = DATA / "learning.json",
+) -> None:
+    """Train the runs that are missing, then print the table.
+
+    Args:
+        side: Tiles of the square map.
+        seeds: How many seeds, from 0.
+        steps: Environment steps of each run.
+        networks: Out of tokens, attention, "attention, batch norm", baseline; by default all that take such a map.
+        out: The data file.
+    """
+    chosen = one_of(NETWORKS, networks) or [name for name in NETWORKS if side == 128 or name != "baseline"]
+    for seed in range(seeds):
+        for name in chosen:
+            if not load(out, network=name, side=side, seed=seed, steps=steps):
+                add(out, _train(name, side, seed, steps), by_network)
+    print(format_table(summary(load(out, side=side, steps=steps))))
 
 
 def _train(name: str, side: int, seed: int, steps: int) -> dict[str, Any]:
     print(f"training {name}, seed {seed}", file=sys.stderr, flush=True)
-    world = {"height": side, "width": side, "num_bots": BOTS[side]}
-    habits = HABITS | LARGER_HABITS if side == 128 else HABITS
-    config = TrainConfig(**NETWORKS[name], **habits, **world, seed=seed, total_timesteps=steps)
+    world: dict[str, Any] = {"height": side, "width": side, "num_bots": BOTS[side]}
+    hyperparameters = HYPERPARAMETERS | LARGER_HYPERPARAMETERS if side == 128 else HYPERPARAMETERS
+    config = TrainConfig(**NETWORKS[name], **hyperparameters, **world, seed=seed, total_timesteps=steps)
     return trained(name, PPO(config), world)
 
 
-def trained(name: str, ppo: PPO, world: dict[str, int]) -> dict[str, Any]:
+def trained(name: str, ppo: PPO, world: dict[str, Any]) -> dict[str, Any]:
     """Train to the end and test: one run of a data file, under the name of its network."""
     start = time.process_time()  # what the processor worked: others on the machine don't count
     curve = [
@@ -78,8 +84,8 @@ def trained(name: str, ppo: PPO, world: dict[str, int]) -> dict[str, Any]:
         where: evaluate(agent, games=GAMES, seed=first, **world).win_rate
         for where, first in (("held_out", HELD_OUT_SEED), ("training", config.seed))
     }
-    run = {"network": name, "side": config.height, "seed": config.seed, "steps": config.total_timesteps}
-    return run | tests | {"curve": curve}
+    told = {"network": name, "side": config.height, "seed": config.seed, "steps": config.total_timesteps}
+    return told | tests | {"curve": curve}
 
 
 def _rounded(value: float) -> float | None:
@@ -132,4 +138,4 @@ def spread(values: np.ndarray, form: str) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run(main))

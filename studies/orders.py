@@ -5,14 +5,18 @@ longer one, with the same dice of the world (`studies.rollouts`). Is there an or
 more often? And could it know when: does a linear probe of what the network makes of the board foresee the gain?
 """
 
-import argparse
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
+import tyro
 
-from studies.rollouts import AT_ONCE, as_moments, play_on, states_of, watch_moments
+from studies.command import run
+from studies.datafile import DATA, kept
+from studies.rollouts import AT_ONCE, as_states, rollout_returns, snapshots_of, watch_states
 from territory.agent import Agent, load_agent
 from territory.agent.states import SampledStates
 from territory.envs.mixture import make_vector_env
@@ -44,7 +48,7 @@ class Ordered:
 class Played:
     """B attacks, and what came of each of `ORDERS` in their place."""
 
-    moments: SampledStates
+    states: SampledStates
     given: np.ndarray  # int (B,), which of the shares the agent ordered
     returns: np.ndarray  # float (B, orders)
 
@@ -65,44 +69,55 @@ class Patient:
         return self.agent.act(obs, mask)
 
 
-def main() -> None:
-    """Play on, then print the table."""
-    parser = argparse.ArgumentParser(prog="studies.orders", description=__doc__.splitlines()[0])
-    parser.add_argument("agent", nargs="?", default="champion", help="who plays")
-    parser.add_argument("--opponents", default="nation", help="against whom")
-    parser.add_argument("--num-bots", type=int, default=5, help="how many of them")
-    parser.add_argument("--moments", type=int, default=3072, help="attacks that are played on")
-    parser.add_argument("--horizon", type=int, default=64, help="steps that they are played on for")
-    parser.add_argument("--seed", type=int, default=600_000, help="of the games, on training maps")
-    asked = parser.parse_args()
-    agent = load_agent(asked.agent)
-    config = config_of(agent, opponents=asked.opponents, num_bots=asked.num_bots)
-    print(format_table(study(agent, config, asked.moments, asked.horizon, asked.seed)))
+def main(
+    agent: tyro.conf.Positional[str] = "champion",
+    opponents: str = "nation",
+    num_bots: int = 5,
+    states: int = 3072,
+    horizon: int = 64,
+    seed: int = 600_000,
+    out: Path = DATA / "orders.json",
+) -> None:
+    """Play an agent's attacks on with other orders in their place, and print what each would have brought.
+
+    Args:
+        agent: Who plays.
+        opponents: Against whom.
+        num_bots: How many of them.
+        states: Attacks that are played on.
+        horizon: Steps that they are played on for.
+        seed: Of the games, on training maps.
+        out: The data file.
+    """
+    player = load_agent(agent)
+    config = config_of(player, opponents=opponents, num_bots=num_bots)
+    settings = {"agent": agent, "opponents": opponents, "num_bots": num_bots, "states": states, "horizon": horizon}
+    print(format_table(kept(out, study(player, config, states, horizon, seed), "instead", settings | {"seed": seed})))
 
 
-def study(agent: Agent, config: TrainConfig, moments: int, horizon: int, seed: int) -> list[Ordered]:
+def study(agent: Agent, config: TrainConfig, states: int, horizon: int, seed: int) -> list[Ordered]:
     """One row for each of `ORDERS`."""
-    parts = list(played_on(agent, config, moments, horizon, seed))
+    parts = list(played_on(agent, config, states, horizon, seed))
     given, returns = (np.concatenate([getattr(part, name) for part in parts]) for name in ("given", "returns"))
-    games = np.concatenate([part.moments.games for part in parts])
+    games = np.concatenate([part.states.games for part in parts])
     gains = returns - np.take_along_axis(returns, given[:, None], axis=1)
-    features = np.concatenate([_features(agent, part.moments) for part in parts])
+    features = np.concatenate([_features(agent, part.states) for part in parts])
     return [_row(number, gains[:, number], given, games, features) for number in range(len(ORDERS))]
 
 
-def played_on(agent: Agent, config: TrainConfig, moments: int, horizon: int, seed: int) -> Iterator[Played]:
+def played_on(agent: Agent, config: TrainConfig, states: int, horizon: int, seed: int) -> Iterator[Played]:
     """The attacks, a batch at a time."""
-    attacks = (moment for moment in watch_moments(agent, seed, config.world()) if moment.state)
-    batch = min(AT_ONCE, moments)
+    attacks = (state for state in watch_states(agent, seed, config.world()) if state.snapshot)
+    batch = min(AT_ONCE, states)
     ahead = make_vector_env(num_envs=batch * len(ORDERS), **config.world())
-    for _ in range(-(-moments // batch)):
+    for _ in range(-(-states // batch)):
         kept = list(islice(attacks, batch))
-        seen = as_moments(kept)
+        seen = as_states(kept)
         own = [decode(action) for action in agent.act({"map": seen.maps, "global": seen.stats}, seen.masks)]
         actions = np.concatenate([_instead(action) for action in own])
-        each = {name: np.repeat(rows, len(ORDERS), axis=0) for name, rows in states_of(kept).items()}
+        each = {name: np.repeat(rows, len(ORDERS), axis=0) for name, rows in snapshots_of(kept).items()}
         patient = Patient(agent, np.tile(np.arange(len(ORDERS)) == len(ORDERS) - 1, batch), LONG - 1)
-        returns = play_on(ahead, each, actions, patient, horizon, config.gamma)
+        returns = rollout_returns(ahead, each, actions, patient, horizon, config.gamma)
         yield Played(seen, np.array([action.intensity for action in own]), returns.reshape(batch, -1))
     ahead.close()
 
@@ -125,9 +140,9 @@ def _foreseen(features: np.ndarray, gains: np.ndarray, games: np.ndarray) -> str
     return f"{r2.mean:+.3f} ({r2.low:+.3f} to {r2.high:+.3f})"
 
 
-def _features(agent: Agent, moments: SampledStates) -> np.ndarray:
+def _features(agent: Agent, states: SampledStates) -> np.ndarray:
     """All that the policy can go by, float32 ``(B, 256)``."""
-    return np.maximum(features_of(agent.model, FUSED, moments.maps, moments.stats), 0)
+    return np.maximum(features_of(agent.model, FUSED, states.maps, states.stats), 0)
 
 
 def _instead(own: Action) -> list[int]:
@@ -137,4 +152,4 @@ def _instead(own: Action) -> list[int]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run(main))

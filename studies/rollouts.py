@@ -1,81 +1,96 @@
-"""What a direction is worth: from one moment of a game, play on in all of them, and compare what comes of it.
+"""What a direction is worth: from one state of a game, play on in all of them, and compare what comes of it.
 
-PPO's advantage of a step is one number for when and where together, seen in one future. Here a moment in which an
+PPO's advantage of a step is one number for when and where together, seen in one future. Here a state in which an
 agent attacks is played on once in each direction that is open, by the same agent and with the same dice of the world:
 what differs then comes from the direction. These are the "vine" rollouts with common random numbers of Schulman et al.
 2015 (Trust Region Policy Optimization, section 5.2), which need a game that can be set back to where it was.
 """
 
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 from zipfile import BadZipFile
 
 import numpy as np
 import tyro
-from gymnasium.vector import VectorEnv
 from torch import nn
 from tqdm import tqdm
 
-from studies.aim import aim
 from studies.command import run
-from studies.distillation import answers
+from studies.datafile import DATA
+from studies.direction_policy import direction_log_probs
+from studies.distillation import policies_and_values
 from territory.agent.agent import Agent, load_agent
 from territory.agent.device import keep_threads
 from territory.agent.states import GAMES_AT_ONCE, SampledStates
 from territory.cli import refuse_folder
 from territory.cli.train import stop_on_signals
-from territory.envs.mixture import make_vector_env
+from territory.envs.mixture import MixedVectorEnv, make_vector_env
 from territory.envs.opponents import is_mixture, kinds_of_games
+from territory.envs.vector import TerritoryVectorEnv
 from territory.errors import BadInput
 from territory.files import write_atomically
 from territory.stats import mean_over_games
 from territory.training.config import config_of
 from territory.world.actions import FIRST_WAIT, NUM_DIRECTIONS, NUM_ORDERS
 
-AT_ONCE = 32  # moments that are played on together
+AT_ONCE = 32  # states that are played on together
 FINISHING = "finishing these attacks and saving … (again: stop now, and lose them)"
+Games = TerritoryVectorEnv | MixedVectorEnv
 SAVE_EVERY = 32  # batches: what a crash may lose is some minutes
 Out = Annotated[str, tyro.conf.arg(metavar="FILE")]
 ATTACKS, WAITS = 0.2, 0.02  # of an agent's attacks, and of its waits, the share that is kept: neighbours are alike
 
 COLUMNS = ("maps", "stats", "masks", "games")
 
-State = dict[str, np.ndarray]
+Snapshot = dict[str, np.ndarray]
+
+
+class Player(Protocol):
+    """Who plays on: an `Agent`, or what acts for one."""
+
+    def act(self, obs: dict[str, np.ndarray], mask: np.ndarray) -> np.ndarray:
+        """Actions ``(N,)``."""
+        ...
+
+    def predict(self, obs: dict[str, np.ndarray], mask: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Probabilities ``(N, 90)`` and values ``(N,)``."""
+        ...
 
 
 @dataclass(frozen=True)
-class Branches:
-    """S moments of an agent's games, and what came of each direction in those in which it attacked."""
+class Rollouts:
+    """S states of an agent's games, and what came of each direction in those in which it attacked."""
 
-    moments: SampledStates
+    states: SampledStates
     returns: np.ndarray  # float32 (S, 8), discounted; NaN where nobody is to attack, or where the agent waited
 
     def __len__(self) -> int:
-        return len(self.moments)
+        return len(self.states)
 
-    def __add__(self, other: "Branches") -> "Branches":
+    def __add__(self, other: "Rollouts") -> "Rollouts":
         """Both, of other games: theirs get other numbers."""
-        return Branches(self.moments + other.moments, np.concatenate([self.returns, other.returns]))
+        return Rollouts(self.states + other.states, np.concatenate([self.returns, other.returns]))
 
     @classmethod
-    def of(cls, parts: Sequence["Branches"]) -> "Branches":
+    def of(cls, parts: Sequence["Rollouts"]) -> "Rollouts":
         """All of them; the same number is the same game in each."""
-        joined = (np.concatenate([getattr(part.moments, name) for part in parts]) for name in COLUMNS)
+        joined = (np.concatenate([getattr(part.states, name) for part in parts]) for name in COLUMNS)
         return cls(SampledStates(*joined), np.concatenate([part.returns for part in parts]))
 
     def save(self, path: str | Path) -> None:
         """Write a ``.npz`` file, whole or not at all; its folder is made."""
-        columns = {name: getattr(self.moments, name) for name in COLUMNS}
+        columns = {name: getattr(self.states, name) for name in COLUMNS}
         np.savez_compressed(data := BytesIO(), returns=self.returns, **columns)
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         write_atomically(Path(path), data.getvalue())
 
     @classmethod
-    def load(cls, path: str | Path) -> "Branches":
+    def load(cls, path: str | Path) -> "Rollouts":
         """Read what `save` wrote; never executes what a file says."""
         try:
             with np.load(path) as arrays:
@@ -83,9 +98,9 @@ class Branches:
         except (OSError, ValueError, KeyError, BadZipFile) as error:
             raise BadInput(f"{path}: expected a file that `python -m studies.rollouts` wrote ({error})") from error
 
-    def where(self, chosen: np.ndarray) -> "Branches":
+    def where(self, chosen: np.ndarray) -> "Rollouts":
         """Those at a bool mask ``(S,)``, or at positions."""
-        return Branches(self.moments.where(chosen), self.returns[chosen])
+        return Rollouts(self.states.where(chosen), self.returns[chosen])
 
     def advantages(self) -> np.ndarray:
         """float32 ``(S, 8)``: by how much a direction is better than the mean of the open ones; 0 where unknown."""
@@ -94,62 +109,62 @@ class Branches:
         return np.where(known, self.returns - mean, 0).astype(np.float32)
 
 
-def branch_games(
-    agent: Agent, moments: int, horizon: int = 32, gamma: float = 0.998, seed: int = 0, **world: Any
-) -> Iterator[Branches]:
+def roll_out(
+    agent: Agent, states: int, horizon: int = 32, gamma: float = 0.998, seed: int = 0, **world: Any
+) -> Iterator[Rollouts]:
     """Let an agent play without dice in `Territory-v0` (options: ``world``) until enough of its attacks are played on.
 
     Hands out `AT_ONCE` attacks at a time, with the waits that were kept beside them, so that what was learned need not
-    wait for all. A mixture of games gets an equal number of moments of each kind. Game i begins on map ``seed + i``.
+    wait for all. A mixture of games gets an equal number of states of each kind. Game i begins on map ``seed + i``.
 
     Args:
         agent: who plays, and plays on; its critic says what a branch is worth when ``horizon`` steps are over.
-        moments: attacks to play on.
+        states: attacks to play on.
         horizon: steps that each branch lasts, its attack included.
         gamma: discount of a step.
-        seed: the first map, and which moments are kept.
+        seed: the first map, and which states are kept.
     """
-    if min(moments, horizon) < 1 or seed < 0:
-        raise BadInput(f"expected at least 1 moment, a horizon of 1 and seed 0, got {moments}, {horizon}, {seed}")
-    opponents = world.get("opponents")
+    if min(states, horizon) < 1 or seed < 0:
+        raise BadInput(f"expected at least 1 state, a horizon of 1 and seed 0, got {states}, {horizon}, {seed}")
+    opponents = world.get("opponents", "bot")
     kinds = kinds_of_games(opponents) if is_mixture(opponents) else [{}]
     for number, kind in enumerate(kinds):
-        share = -(-moments // len(kinds))
-        for part in _branch_one_kind(agent, share, horizon, gamma, seed + number * GAMES_AT_ONCE, world | kind):
-            part.moments.games[:] = part.moments.games * len(kinds) + number  # no number for two games
+        share = -(-states // len(kinds))
+        for part in _roll_out_one_kind(agent, share, horizon, gamma, seed + number * GAMES_AT_ONCE, world | kind):
+            part.states.games[:] = part.states.games * len(kinds) + number  # no number for two games
             yield part
 
 
-def _branch_one_kind(
-    agent: Agent, moments: int, horizon: int, gamma: float, seed: int, world: dict[str, Any]
-) -> Iterator[Branches]:
-    batch = min(AT_ONCE, moments)
+def _roll_out_one_kind(
+    agent: Agent, states: int, horizon: int, gamma: float, seed: int, world: dict[str, Any]
+) -> Iterator[Rollouts]:
+    batch = min(AT_ONCE, states)
     ahead = make_vector_env(num_envs=batch * NUM_DIRECTIONS, **world)
-    watched = watch_moments(agent, seed, world)
-    for _ in range(-(-moments // batch)):
-        attacks: list[Moment] = []
-        waits: list[Moment] = []
+    watched = watch_states(agent, seed, world)
+    for _ in range(-(-states // batch)):
+        attacks: list[Sampled] = []
+        waits: list[Sampled] = []
         while len(attacks) < batch:
-            moment = next(watched)
-            (attacks if moment.state else waits).append(moment)
-        kept = as_moments(attacks + waits)
-        states = states_of(attacks)
+            state = next(watched)
+            (attacks if state.snapshot else waits).append(state)
+        kept = as_states(attacks + waits)
+        snapshots = snapshots_of(attacks)
         returns = np.full((len(kept), NUM_DIRECTIONS), np.nan, np.float32)
-        returns[:batch] = _in_every_direction(ahead, agent, kept.where(np.arange(batch)), states, horizon, gamma)
-        yield Branches(kept, returns)
+        returns[:batch] = _in_every_direction(ahead, agent, kept.where(np.arange(batch)), snapshots, horizon, gamma)
+        yield Rollouts(kept, returns)
     ahead.close()
 
 
 @dataclass(frozen=True)
-class Moment:
+class Sampled:
     """One that was kept of a game."""
 
     obs: tuple[np.ndarray, ...]  # map, statistics, mask
     game: int
-    state: State  # empty where the agent waited
+    snapshot: Snapshot  # empty where the agent waited
 
 
-def watch_moments(agent: Agent, seed: int, world: dict[str, Any]) -> Iterator[Moment]:
+def watch_states(agent: Agent, seed: int, world: dict[str, Any]) -> Iterator[Sampled]:
     """Some of the attacks of an agent's games, with all that a game is made of, and a few of its waits; no end."""
     chance = np.random.default_rng(seed)
     envs = make_vector_env(num_envs=GAMES_AT_ONCE, **world)
@@ -161,47 +176,47 @@ def watch_moments(agent: Agent, seed: int, world: dict[str, Any]) -> Iterator[Mo
         actions = agent.act(obs, masks)
         attacks = actions < FIRST_WAIT
         kept = chance.random(len(actions)) < np.where(attacks, ATTACKS, WAITS)
-        states = envs.state_dict() if (kept & attacks).any() else {}
+        snapshots = envs.state_dict() if (kept & attacks).any() else {}
         for game in np.flatnonzero(kept):
             seen = tuple(rows[game].copy() for rows in (obs["map"], obs["global"], masks))
-            state = {name: rows[game].copy() for name, rows in states.items()} if attacks[game] else {}
-            yield Moment(seen, int(playing[game]), state)
+            snapshot = {name: rows[game].copy() for name, rows in snapshots.items()} if attacks[game] else {}
+            yield Sampled(seen, int(playing[game]), snapshot)
         obs, _, terminated, truncated, info = envs.step(actions)
         ended = terminated | truncated
         playing[ended] = playing.max() + 1 + np.arange(ended.sum())
 
 
-def as_moments(seen: list[Moment]) -> SampledStates:
+def as_states(seen: list[Sampled]) -> SampledStates:
     """What was seen in them."""
-    columns = (np.stack(column) for column in zip(*(moment.obs for moment in seen), strict=True))
-    return SampledStates(*columns, np.array([moment.game for moment in seen]))
+    maps, stats, masks = (np.stack(column) for column in zip(*(state.obs for state in seen), strict=True))
+    return SampledStates(maps, stats, masks, np.array([state.game for state in seen]))
 
 
-def states_of(attacks: list[Moment]) -> State:
+def snapshots_of(attacks: list[Sampled]) -> Snapshot:
     """All that their games are made of, ready for ``load_state_dict``."""
-    return {name: np.stack([moment.state[name] for moment in attacks]) for name in attacks[0].state}
+    return {name: np.stack([state.snapshot[name] for state in attacks]) for name in attacks[0].snapshot}
 
 
 def _in_every_direction(
-    ahead: VectorEnv, agent: Agent, attacks: SampledStates, states: State, horizon: int, gamma: float
+    ahead: Games, agent: Agent, attacks: SampledStates, snapshots: Snapshot, horizon: int, gamma: float
 ) -> np.ndarray:
     """Returns ``(B, 8)``; NaN where nobody is to attack. The likeliest order of each direction."""
     likely = agent.predict({"map": attacks.maps, "global": attacks.stats}, attacks.masks)[0]
     allowed = np.where(attacks.masks, likely, -1)[:, :FIRST_WAIT].reshape(-1, NUM_DIRECTIONS, NUM_ORDERS)
     actions = allowed.argmax(2) + NUM_ORDERS * np.arange(NUM_DIRECTIONS)
-    each = {name: np.repeat(rows, NUM_DIRECTIONS, axis=0) for name, rows in states.items()}
-    returns = play_on(ahead, each, actions.ravel(), agent, horizon, gamma).reshape(actions.shape)
+    each = {name: np.repeat(rows, NUM_DIRECTIONS, axis=0) for name, rows in snapshots.items()}
+    returns = rollout_returns(ahead, each, actions.ravel(), agent, horizon, gamma).reshape(actions.shape)
     return np.where(allowed.max(2) >= 0, returns, np.nan)
 
 
-def play_on(
-    envs: VectorEnv, states: State, actions: np.ndarray, agent: Agent, horizon: int, gamma: float
+def rollout_returns(
+    envs: Games, snapshots: Snapshot, actions: np.ndarray, agent: Player, horizon: int, gamma: float
 ) -> np.ndarray:
-    """Discounted returns ``(N,)`` of these actions ``(N,)`` from these states on, the agent choosing after them.
+    """Discounted returns ``(N,)`` of these actions ``(N,)`` from these snapshots on, the agent choosing after them.
 
     A game that is won or lost is worth what it paid; one that goes on, or was cut off, also what the critic expects.
     """
-    envs.load_state_dict(states)
+    envs.load_state_dict(snapshots)
     returns, weight = np.zeros(len(actions)), np.ones(len(actions))
     for _ in range(horizon):
         obs, rewards, terminated, truncated, info = envs.step(actions)
@@ -217,20 +232,40 @@ def play_on(
     return returns + weight * agent.predict(obs, info["action_mask"])[1]
 
 
-def known(branches: Branches) -> np.ndarray:
+def known(rollouts: Rollouts) -> np.ndarray:
     """bool (S,): an attack that was played on, and that could have gone elsewhere."""
-    return (~np.isnan(branches.returns)).sum(1) > 1
+    return (~np.isnan(rollouts.returns)).sum(1) > 1
 
 
-def directions(model: nn.Module, branches: Branches, views: int = 1) -> np.ndarray:
+def directions(model: nn.Module, rollouts: Rollouts, views: int = 1) -> np.ndarray:
     """The likeliest direction, int64 ``(K,)``, in each attack that is `known`."""
-    return aim(answers(model, branches.where(known(branches)).moments, views)[0]).argmax(1).numpy()
+    log_probs, _ = policies_and_values(model, rollouts.where(known(rollouts)).states, views)
+    return direction_log_probs(log_probs).argmax(1).numpy()
 
 
-def worth(branches: Branches, chosen: np.ndarray) -> tuple[float, float]:
+def worth(rollouts: Rollouts, chosen: np.ndarray) -> tuple[float, float]:
     """Mean advantage of the directions ``(K,)`` chosen in the K attacks that are `known`, and its margin over games."""
-    asked = branches.where(known(branches))
-    return mean_over_games(np.take_along_axis(asked.advantages(), chosen[:, None], axis=1)[:, 0], asked.moments.games)
+    asked = rollouts.where(known(rollouts))
+    return mean_over_games(np.take_along_axis(asked.advantages(), chosen[:, None], axis=1)[:, 0], asked.states.games)
+
+
+def first_attacks(rollouts: Rollouts, agents: Sequence[str]) -> dict[str, Any]:
+    """For a figure: what each direction was worth in the first attacks, and which one each agent would take."""
+    attacks = rollouts.where(np.flatnonzero(known(rollouts))[:AT_ONCE])
+    gains = attacks.advantages().round(3).astype(object)
+    gains[np.isnan(attacks.returns)] = None
+    choices = {name: directions(load_agent(name).model, attacks).tolist() for name in agents}
+    return {"worth": gains.tolist(), "choices": choices}
+
+
+def keep_worth(path: Path, found: dict[str, Any], attacks: dict[str, Any] | None) -> None:
+    """Add what an agent's directions are worth to the data file; ``attacks`` replaces those that it had."""
+    data = json.loads(path.read_text()) if path.exists() else {"worth": [], "attacks": {}}
+    measured = {"worth", "margin"}
+    others = [each for each in data["worth"] if any(each[name] != found[name] for name in found.keys() - measured)]
+    records = ",\n".join(json.dumps(each) for each in [*others, found])
+    last = json.dumps(data["attacks"] if attacks is None else attacks)
+    write_atomically(path, f'{{\n"worth": [\n{records}\n],\n"attacks": {last}\n}}\n'.encode())
 
 
 def play_on_in_every_direction(
@@ -238,42 +273,51 @@ def play_on_in_every_direction(
     out: Out,
     opponents: str | None = None,
     num_bots: int | None = None,
-    moments: int = 4096,
+    states: int = 4096,
     horizon: int = 32,
     seed: int = 0,
+    beside: tuple[str, ...] = (),
+    data: Path = DATA / "rollouts.json",
 ) -> int:
     """Play an agent's attacks on in every direction, and keep what came of it, for `studies.directions`.
 
     Ctrl-C keeps what there is.
 
     Args:
-        agent: Who plays: a shipped agent, a run, a checkpoint file.
+        agent: Who plays: a pretrained agent, a run, a checkpoint file.
         out: Where it is kept (.npz).
         opponents: Against whom: bot, nation, mixed, an agent, or several kinds of games, such as 5xnation+50xmixed; by
             default those the agent was trained against.
         num_bots: How many, 1 to 50; by default as it was trained.
-        moments: Attacks that are played on.
+        states: Attacks that are played on.
         horizon: Steps that each direction is played on for; the agent's critic says what the rest is worth.
         seed: Of the games, and of which attacks are played on.
+        beside: Other agents; their directions in the first attacks are kept beside its own, for a figure.
+        data: The data file, for what its directions are worth.
     """
     refuse_folder(out)
     player = load_agent(agent)
     asked = {"opponents": opponents, "num_bots": num_bots}
     config = config_of(player, **{name: value for name, value in asked.items() if value is not None})
+    for name in beside:
+        load_agent(name)  # who is misspelt is refused before the work is done
     parts = []
-    with stop_on_signals(FINISHING) as stop, tqdm(total=moments, unit=" attacks", dynamic_ncols=True) as bar:
-        for part in branch_games(player, moments, horizon, config.gamma, seed, **config.world()):
+    with stop_on_signals(FINISHING) as stop, tqdm(total=states, unit=" attacks", dynamic_ncols=True) as bar:
+        for part in roll_out(player, states, horizon, config.gamma, seed, **config.world()):
             parts.append(part)
             bar.update(AT_ONCE)
             if len(parts) % SAVE_EVERY == 0:
-                Branches.of(parts).save(out)
+                Rollouts.of(parts).save(out)
             if stop():
                 break
-    kept = Branches.of(parts)
+    kept = Rollouts.of(parts)
     kept.save(out)
     own, margin = worth(kept, directions(player.model, kept, player.decoding.views))
-    print(f"its directions: {own:+.3f} (give or take {margin:.3f}) more than the mean of the open ones")
-    print(f"{out}: {len(kept):,} moments. Learn from them: python -m studies.directions {agent} {out} --out FILE")
+    settings = {"agent": agent, "opponents": config.opponents, "num_bots": config.num_bots, "states": states}
+    found = settings | {"horizon": horizon, "seed": seed, "worth": round(own, 3), "margin": round(margin, 3)}
+    keep_worth(data, found, first_attacks(kept, (agent, *beside)) if beside else None)
+    print(f"its directions: {own:+.3f} (± {margin:.3f}) more than the mean of the open ones")
+    print(f"{out}: {len(kept):,} states. Learn from them: python -m studies.directions {agent} {out} --out FILE")
     return 0 if stop.signal is None else 128 + stop.signal
 
 

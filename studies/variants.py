@@ -1,9 +1,10 @@
 """`tokens` with one of its choices taken back or made otherwise: what each of them is worth.
 
-``variant(name)`` builds the shipped drawing, then makes one change to it. The package needs none of it.
+``variant(name)`` builds the pretrained architecture, then makes one change to it. The package needs none of it.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,7 @@ from territory.models.tokens import positions as places
 from territory.world.layout import NUM_PLANES, NUM_STATS
 
 SHIPPED = "as shipped"
-Change = Callable[[Tokens], None]
+Change = Callable[[Any], None]  # changes a `Tokens` in place, in ways that it does not declare
 
 
 def variant(name: str) -> Tokens:
@@ -24,7 +25,7 @@ def variant(name: str) -> Tokens:
     return model
 
 
-def _begin_again(model: Tokens) -> None:
+def _begin_again(model: Any) -> None:
     """First weights as `Tokens` makes them, after layers were exchanged."""
     initialise(model)
     model.cross_attention.start_quietly()
@@ -73,7 +74,7 @@ class Scaled(nn.Module):
 def _stem(kernel: int, stride: int, channels: int, padding: int = 0, tile: int = STRIDE) -> Change:
     """A first convolution of other sizes, and a second one that still makes tokens of ``tile`` x ``tile`` tiles."""
 
-    def change(model: Tokens) -> None:
+    def change(model: Any) -> None:
         norm, merged = make_norm("group", channels), tile // stride
         model.map_branch.stem = ConvBlock(NUM_PLANES, channels, kernel, stride, padding, norm)
         model.map_branch.patches = ConvBlock(channels, WIDTH, merged, merged)
@@ -83,7 +84,7 @@ def _stem(kernel: int, stride: int, channels: int, padding: int = 0, tile: int =
 
 
 def _width(width: int) -> Change:
-    def change(model: Tokens) -> None:
+    def change(model: Any) -> None:
         model.map_branch, model.global_branch = MapTokens("group", width), StatTokens(width)
         model.cross_attention = TwoWayAttention(2, width)
         model.fusion = nn.Linear(NUM_STATS * width, FUSED_FEATURES)
@@ -93,7 +94,7 @@ def _width(width: int) -> Change:
 
 
 def _heads(heads: int) -> Change:
-    def change(model: Tokens) -> None:
+    def change(model: Any) -> None:
         model.cross_attention.map_to_stats.heads = model.cross_attention.stats_to_map.heads = heads
 
     return change
@@ -103,32 +104,32 @@ def _without(part: str) -> Change:
     return lambda model: setattr(model.cross_attention, part, Nothing())
 
 
-def _mean_readout(model: Tokens) -> None:
+def _mean_readout(model: Any) -> None:
     model.fusion = MeanReadout()
     _begin_again(model)
 
 
-def _no_positions(model: Tokens) -> None:
+def _no_positions(model: Any) -> None:
     model.map_branch = Placeless("group")
     _begin_again(model)
 
 
-def _no_layer_norms(model: Tokens) -> None:
+def _no_layer_norms(model: Any) -> None:
     model.map_branch.norm = nn.Identity()
     for name in ("norm_stats", "norm_cells", "norm_out"):
         setattr(model.cross_attention, name, nn.Identity())
 
 
-def _no_stem_norm(model: Tokens) -> None:
+def _no_stem_norm(model: Any) -> None:
     model.map_branch.stem.norm = nn.Identity()
     model.map_branch.stem = nn.Sequential(Scaled(), model.map_branch.stem)
 
 
-def _batch_norm(model: Tokens) -> None:
+def _batch_norm(model: Any) -> None:
     model.map_branch.stem.norm = make_norm("batch", STEM_CHANNELS)
 
 
-def _even_weights(model: Tokens) -> None:
+def _even_weights(model: Any) -> None:
     for attention in (model.cross_attention.map_to_stats, model.cross_attention.stats_to_map):
         attention.weights, attention.fused = EvenWeights(), False
 

@@ -5,15 +5,20 @@ eight (`territory.models.policy.answer`), or the direction is drawn among the op
 dice elsewhere: the held-out ones are for the last word. A second table turns boards of each agent's own games.
 """
 
-import argparse
+import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
+import tyro
 
-from studies.distillation import with_dice
+from studies.command import run
+from studies.datafile import DATA, kept
+from studies.distillation import sampling_policy
 from territory.agent import Agent, evaluate, load_agent
 from territory.agent.evaluation import EvaluationResult
 from territory.agent.states import sample_states
@@ -26,8 +31,8 @@ from territory.world.actions import FIRST_WAIT, NUM_DIRECTIONS, NUM_ORDERS, Dire
 
 AGENTS = ("champion",)
 FIRST_MAP = 600_000  # a training map, though hardly one that was trained on
-SETTINGS = (("nation", 5), ("mixed", 50))
-MOMENTS, EVERY = 512, 8  # of an agent's own games, to turn
+CROWDS = {"nation": 5, "mixed": 50}  # opponents in a game, by who they are
+STATES, EVERY = 512, 8  # of an agent's own games, to turn
 Look = Callable[[dict[str, np.ndarray], np.ndarray], np.ndarray]  # observations, masks -> probabilities (B, 90)
 Direct = Callable[[np.ndarray, np.ndarray], np.ndarray]  # masks, attacks -> attacks elsewhere
 
@@ -58,9 +63,9 @@ def probabilities(agent: Agent, obs: dict[str, np.ndarray], mask: np.ndarray) ->
 
 def mean_of_logits(agent: Agent, obs: dict[str, np.ndarray], mask: np.ndarray) -> np.ndarray:
     """The other mean over eight views: a product of probabilities, in which each view has a veto."""
-    seen = (torch.from_numpy(obs[name]) for name in ("map", "global"))
+    maps, stats = torch.from_numpy(obs["map"]), torch.from_numpy(obs["global"])
     with torch.inference_mode():
-        logits = forward_views(agent.model.eval(), *seen, VIEWS)[0].mean(0)
+        logits = forward_views(agent.model.eval(), maps, stats, VIEWS)[0].mean(0)
     return masked_log_softmax(logits, torch.from_numpy(mask)).exp().numpy()
 
 
@@ -99,24 +104,33 @@ class Turned:
     favourite: str
 
 
-def main() -> None:
-    """Play every combination, turn the boards, and print both tables."""
-    parser = argparse.ArgumentParser(prog="studies.views", description=__doc__.splitlines()[0])
-    parser.add_argument("agents", nargs="*", default=AGENTS, metavar="AGENT")
-    parser.add_argument("--games", type=int, default=96, help="of each combination; 0 only turns boards")
-    parser.add_argument("--against", nargs="+", choices=[who for who, _ in SETTINGS], help="by default all")
-    asked = parser.parse_args()
-    agents = {name: load_agent(name) for name in asked.agents}
+def main(
+    agents: tyro.conf.Positional[tuple[str, ...]] = AGENTS,
+    games: int = 96,
+    against: tuple[Literal["nation", "mixed"], ...] = ("nation", "mixed"),
+    out: Path = DATA / "views.json",
+) -> None:
+    """Play every combination of looks, turn the boards, and print both tables.
+
+    Args:
+        agents: Who plays.
+        games: Games of each combination; 0 only turns boards.
+        against: Five nations, fifty mixed opponents; by default both.
+        out: The data file.
+    """
+    players = {name: load_agent(name) for name in agents}
+    settings = {"games": games}
     rows = [
         row
-        for name, agent in agents.items()
-        for who, number in SETTINGS
-        if asked.games and (asked.against is None or who in asked.against)
-        for row in compare(name, agent, who, number, asked.games)
+        for name, player in players.items()
+        for who in against
+        if games
+        for row in compare(name, player, who, CROWDS[who], games)
     ]
     if rows:
-        print(format_table(rows), end="\n\n")
-    print(format_table([turned(name, agent) for name, agent in agents.items()]))
+        print(format_table(kept(out, rows, ("agent", "opponents", "when", "where"), settings)), end="\n\n")
+    found = [turned(name, player) for name, player in players.items()]
+    print(format_table(kept(out, found, ("agent", "boards"), {})))
 
 
 def compare(name: str, agent: Agent, opponents: str, num_bots: int, games: int) -> list[Seen]:
@@ -142,10 +156,10 @@ def compare(name: str, agent: Agent, opponents: str, num_bots: int, games: int) 
 def turned(name: str, agent: Agent) -> Turned:
     """One row: the agent's direction on boards of the games that it was trained in, which it plays with dice."""
     world = config_of(agent).world()
-    seen = sample_states(with_dice(agent), MOMENTS, EVERY, **world)
-    found = asdict(equivariance(agent.model, *map(torch.from_numpy, (seen.maps, seen.stats, seen.masks))))
-    shares = (f"{found[share]:.0%}" for share in ("along", "stayed"))
-    return Turned(name, found["boards"], *shares, f"{found['favourite']} {found['favoured']:.0%}")
+    seen = sample_states(sampling_policy(agent), STATES, EVERY, **world)
+    found = equivariance(agent.model, *seen.tensors())
+    favourite = f"{found.favourite} {found.favoured:.0%}"
+    return Turned(name, found.boards, f"{found.along:.0%}", f"{found.stayed:.0%}", favourite)
 
 
 def _won(result: EvaluationResult) -> str:
@@ -158,4 +172,4 @@ def _favourite(directions: np.ndarray) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run(main))

@@ -5,7 +5,6 @@ across at a time, and the learning rate of each is changed, all else as `studies
 runs of the two stand in the table for comparison. Each finished run is added to the data file at once.
 """
 
-import argparse
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,8 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from studies.command import one_of, run
 from studies.datafile import DATA, add, by_network, load
-from studies.learning import BOTS, HABITS, LARGER_HABITS, reached, spread, trained
+from studies.learning import BOTS, HYPERPARAMETERS, LARGER_HYPERPARAMETERS, reached, spread, trained
 from territory import models
 from territory.models.attention import MAP_CHANNELS
 from territory.models.attention import MAP_FEATURES as ATTENTION_FEATURES
@@ -32,7 +32,7 @@ SIDE = 128
 SEEDS = 3
 STEPS = 40_000
 LOW = {"learning_rate": 3e-4}
-Change = Callable[[nn.Module], None]
+Change = Callable[[Any], None]  # changes a network in place, in parts of which torch declares no types
 
 
 class Cells(nn.Module):
@@ -49,33 +49,33 @@ class Pool(nn.Module):
         return cells.mean(dim=(2, 3), keepdim=True)
 
 
-def _normalised(model: nn.Module) -> None:
+def _normalised(model: Any) -> None:
     for block in model.map_branch.blocks:
         block.norm = make_norm("group", block.conv.out_channels)
 
 
-def _not_normalised(model: nn.Module) -> None:
+def _not_normalised(model: Any) -> None:
     for block in model.map_branch.blocks:
         block.norm = nn.Identity()
 
 
-def _pooled(model: nn.Module) -> None:
+def _pooled(model: Any) -> None:
     channels = model.map_branch.blocks[-1].conv.out_channels
     model.map_branch.blocks.append(Pool())
     model.map_branch.to_features = nn.Linear(channels, BASELINE_FEATURES)
 
 
-def _flattened(model: nn.Module) -> None:
+def _flattened(model: Any) -> None:
     model.map_branch.blocks.append(Cells())
     model.map_branch.to_features = nn.Linear(MAP_CHANNELS * (SIDE // 32) ** 2, ATTENTION_FEATURES)
 
 
-def _not_gated(model: nn.Module) -> None:
+def _not_gated(model: Any) -> None:
     for block in model.map_branch.blocks:
         block.attention = nn.Identity()
 
 
-def _both(model: nn.Module) -> None:
+def _both(model: Any) -> None:
     _normalised(model)
     _pooled(model)
 
@@ -86,18 +86,18 @@ class Variant:
 
     model: str
     change: Change = lambda model: None
-    habits: dict[str, Any] = field(default_factory=dict)
+    hyperparameters: dict[str, Any] = field(default_factory=dict)
 
 
 VARIANTS = {
     "baseline, group norm": Variant("baseline", _normalised),
     "baseline, mean pool": Variant("baseline", _pooled),
     "baseline, norm and pool": Variant("baseline", _both),
-    "baseline, learning rate 3e-4": Variant("baseline", habits=LOW),
+    "baseline, learning rate 3e-4": Variant("baseline", hyperparameters=LOW),
     "attention, no norm": Variant("attention", _not_normalised),
     "attention, no gates": Variant("attention", _not_gated),
     "attention, flatten": Variant("attention", _flattened),
-    "attention, learning rate 3e-4": Variant("attention", habits=LOW),
+    "attention, learning rate 3e-4": Variant("attention", hyperparameters=LOW),
 }
 PEERS = ("baseline", "attention")  # trained by studies.learning
 
@@ -111,28 +111,36 @@ def build(name: str) -> nn.Module:
     return model
 
 
-def main() -> None:
-    """Run what is missing, one seed of all before the next, then print the table."""
-    parser = argparse.ArgumentParser(prog="studies.why", description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=SEEDS, help="how many seeds, from 0")
-    parser.add_argument("--steps", type=int, default=STEPS, help="environment steps of each run")
-    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS), metavar="NAME")
-    parser.add_argument("--out", type=Path, default=DATA / "why.json", help="the data file")
-    asked = parser.parse_args()
-    for seed in range(asked.seeds):
-        for name in asked.variants:
-            if not load(asked.out, network=name, seed=seed, steps=asked.steps):
-                add(asked.out, train(name, seed, asked.steps), by_network)
-    peers = load(DATA / "learning.json", side=SIDE, steps=asked.steps)
-    print(format_table(summary([*load(asked.out, steps=asked.steps), *peers])))
+def main(seeds: int = SEEDS, steps: int = STEPS, variants: tuple[str, ...] = (), out: Path = DATA / "why.json") -> None:
+    """Train the runs that are missing, one seed of all variants before the next, then print the table.
+
+    Args:
+        seeds: How many seeds, from 0.
+        steps: Environment steps of each run.
+        variants: Names of variants; by default all.
+        out: The data file.
+    """
+    chosen = one_of(VARIANTS, variants) or list(VARIANTS)
+    for seed in range(seeds):
+        for name in chosen:
+            if not load(out, network=name, seed=seed, steps=steps):
+                add(out, train(name, seed, steps), by_network)
+    peers = load(DATA / "learning.json", side=SIDE, steps=steps)
+    print(format_table(summary([*load(out, steps=steps), *peers])))
 
 
 def train(name: str, seed: int, steps: int) -> dict[str, Any]:
     """One run and its tests, as `studies.learning` keeps them."""
     print(f"training {name}, seed {seed}", file=sys.stderr, flush=True)
-    world = {"height": SIDE, "width": SIDE, "num_bots": BOTS[SIDE]}
+    world: dict[str, Any] = {"height": SIDE, "width": SIDE, "num_bots": BOTS[SIDE]}
     kind = VARIANTS[name]
-    config = TrainConfig(kind.model, **HABITS | LARGER_HABITS | kind.habits, **world, seed=seed, total_timesteps=steps)
+    config = TrainConfig(
+        kind.model,
+        **HYPERPARAMETERS | LARGER_HYPERPARAMETERS | kind.hyperparameters,
+        **world,
+        seed=seed,
+        total_timesteps=steps,
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)  # as training seeds the registry's networks
         model = build(name)
@@ -173,4 +181,4 @@ def middle(shares: np.ndarray) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run(main))

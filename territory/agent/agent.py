@@ -48,7 +48,7 @@ class Agent:
 
     def act(
         self, obs: dict[str, np.ndarray], mask: np.ndarray | None = None, deterministic: bool = True
-    ) -> int | np.ndarray:
+    ) -> Any:  # an integer or an array, by the shape of the observation: no caller should have to ask which
         """The greedy choice among the allowed actions (see `models.policy.greedy`), or one sampled from the policy.
 
         ``obs``: ``map`` uint8 ``(5, H, W)`` and ``global`` float32 ``(16,)`` with ``mask`` bool ``(90,)`` give an
@@ -78,7 +78,7 @@ class Agent:
         changes = {name: value for name, value in given.items() if value is not None}
         return Agent(self.model, self.config, self.progress, decoding=replace(self.decoding, **changes))
 
-    def __call__(self, obs: dict[str, np.ndarray], mask: np.ndarray) -> int | np.ndarray:
+    def __call__(self, obs: dict[str, np.ndarray], mask: np.ndarray) -> np.ndarray:
         """The deterministic choice: an agent is a policy like the scripted ones."""
         return self.act(obs, mask)
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+import torch
+from torch import Tensor
 
 from territory.agent.device import keep_threads
 from territory.envs.opponents import Policy
@@ -41,6 +43,10 @@ class SampledStates:
         games = np.concatenate([self.games, self.games.max() + 1 + other.games])
         pairs = ((getattr(self, name), getattr(other, name)) for name in ("maps", "stats", "masks"))
         return SampledStates(*map(np.concatenate, pairs), games)
+
+    def tensors(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Maps, statistics and masks as a network takes them, without a copy."""
+        return torch.from_numpy(self.maps), torch.from_numpy(self.stats), torch.from_numpy(self.masks)
 
     def where(self, chosen: np.ndarray) -> "SampledStates":
         """Those at a bool mask ``(S,)``, or at positions."""

@@ -12,7 +12,9 @@ from territory.envs.vector import TerritoryVectorEnv
 from territory.errors import BadInput
 
 
-def make_vector_env(opponents: Any = "bot", num_envs: int = 1, device: Any = "cpu", **options: Any) -> VectorEnv:
+def make_vector_env(
+    opponents: Any = "bot", num_envs: int = 1, device: Any = "cpu", **options: Any
+) -> "TerritoryVectorEnv | MixedVectorEnv":
     """`TerritoryVectorEnv`; its opponents may be the name or path of a checkpoint, or a mixture of games.
 
     ``"5xnation+50xmixed"`` plays half of the games against five nations, half against fifty mixed. ``device``: where

@@ -1,14 +1,13 @@
-"""The ablations of `tokens`: each variant is the shipped drawing but for one change, and runs are kept."""
+"""The ablations of `tokens`: each variant is the pretrained architecture but for one change, and runs are kept."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import torch
 
-from studies.ablations import SEEDS, compared, load, summary
+from studies import command
+from studies.ablations import SEEDS, compared, load, main, summary
 from studies.variants import SHIPPED, VARIANTS, variant
 from territory import load_study, models
 from territory.interpret import capture, find_dead_attention
@@ -83,16 +82,15 @@ def test_a_difference_is_one_that_every_seed_shows():
     assert compared(np.array([5.0, 6.0]), shipped) == "-"  # too few to say
 
 
-def test_a_finished_run_is_kept_and_not_repeated(root, tmp_path):
+def test_a_finished_run_is_kept_and_not_repeated(tmp_path, capsys):
     out = tmp_path / "runs.json"
-    command = [sys.executable, "-m", "studies.ablations", "--variants", "width 32", "--seeds", "1", "--steps", "1"]
-    first, second = (
-        subprocess.run([*command, "--repeats", "1", "--out", str(out)], cwd=root, capture_output=True, text=True)
-        for _ in range(2)
-    )
-    assert first.returncode == 0, first.stderr
-    assert "training width 32, seed 0" in first.stderr and "training" not in second.stderr
-    assert first.stdout == second.stdout and first.stdout.splitlines()[-1].startswith("width 32")
+    flags = ["--variants", "width 32", "--seeds", "1", "--steps", "1", "--repeats", "1", "--out", str(out)]
+    assert command.run(main, flags) == 0
+    first = capsys.readouterr()
+    assert command.run(main, flags) == 0
+    second = capsys.readouterr()
+    assert "training width 32, seed 0" in first.err and "training" not in second.err
+    assert first.out == second.out and first.out.splitlines()[-1].startswith("width 32")
     assert json.loads(out.read_text())["runs"][0]["curve"][-1][0] == 384
     assert load(out)["costs"][0]["parameters"] == sum(p.numel() for p in variant("width 32").parameters())
 

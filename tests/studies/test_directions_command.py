@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from studies import command, directions, rollouts
-from studies.rollouts import Branches
+from studies.rollouts import Rollouts
 from territory import models
 from territory.agent import Agent, Decoding, load_agent, save_agent
 from territory.agent.states import sample_states
@@ -22,7 +22,7 @@ def call(words: str) -> int:
     """The exit status of ``python -m studies.NAME FLAGS``."""
     name, *flags = words.split()
     study = {"rollouts": rollouts.play_on_in_every_direction, "directions": directions.teach_directions}[name]
-    return command.run(study, flags)
+    return command.run(study, [*flags, "--data", f"{name}.json"])
 
 
 @pytest.fixture
@@ -36,15 +36,15 @@ def player(tmp_path, monkeypatch):
 
 
 def test_branches_are_kept_and_an_agent_learns_from_several_files(player, capsys):
-    assert call(f"rollouts {player} --out one.npz --moments 32 --horizon 2 --seed 1") == 0
-    assert call(f"rollouts {player} --out two.npz --moments 32 --horizon 2 --opponents 1xnation+3xmixed") == 0
+    assert call(f"rollouts {player} --out one.npz --states 32 --horizon 2 --seed 1") == 0
+    assert call(f"rollouts {player} --out two.npz --states 32 --horizon 2 --opponents 1xnation+3xmixed") == 0
     printed = capsys.readouterr().out
     assert f"python -m studies.directions {player} two.npz" in printed
-    assert len(re.findall(r"its directions: [+-]0\.\d{3} \(give or take 0\.\d{3}\) more", printed)) == 2
+    assert len(re.findall(r"its directions: [+-]\d\.\d{3} \(± \d\.\d{3}\) more", printed)) == 2
     assert call(f"directions {player} one.npz two.npz --out aimed.safetensors --epochs 2") == 0
     printed = capsys.readouterr().out
-    one, two = Branches.load("one.npz"), Branches.load("two.npz")
-    assert f"{len(one) + len(two):,} moments" in printed
+    one, two = Rollouts.load("one.npz"), Rollouts.load("two.npz")
+    assert f"{len(one) + len(two):,} states" in printed
     assert len(re.findall(r"epoch \d: [+-]0\.\d\d\d ", printed)) == 3
     old, new = load_agent(player), load_agent("aimed.safetensors")
     assert (new.config, new.decoding) == (old.config, old.decoding)
@@ -56,8 +56,8 @@ def test_an_agent_whose_former_opponents_are_gone_meets_others(player):
     agent = load_agent(player)
     agent.config["opponents"] = "long-gone.safetensors"
     save_agent(agent, "lonely.safetensors")
-    assert call("rollouts lonely.safetensors --out one.npz --moments 32 --horizon 2") == 2
-    assert call("rollouts lonely.safetensors --out one.npz --moments 32 --horizon 2 --opponents nation") == 0
+    assert call("rollouts lonely.safetensors --out one.npz --states 32 --horizon 2") == 2
+    assert call("rollouts lonely.safetensors --out one.npz --states 32 --horizon 2 --opponents nation") == 0
 
 
 def test_the_directions_are_those_of_as_many_views_as_play(player, monkeypatch, capsys):
@@ -70,27 +70,27 @@ def test_the_directions_are_those_of_as_many_views_as_play(player, monkeypatch, 
 
     monkeypatch.setattr(rollouts, "directions", noted)
     save_agent(load_agent(player).with_decoding(views=8), "eight.safetensors")
-    assert call("rollouts eight.safetensors --out one.npz --moments 32 --horizon 1") == 0
+    assert call("rollouts eight.safetensors --out one.npz --states 32 --horizon 1") == 0
     assert asked == [8]
 
 
 def test_ctrl_c_keeps_what_was_played_on(player, monkeypatch, capsys):
-    whole = rollouts.branch_games
+    whole = rollouts.roll_out
 
     def interrupted(*args, **options):
         for part in whole(*args, **options):
             signal.raise_signal(signal.SIGINT)
             yield part
 
-    monkeypatch.setattr(rollouts, "branch_games", interrupted)
-    assert call(f"rollouts {player} --out some.npz --moments 100000 --horizon 2") == 130
-    kept = Branches.load("some.npz")
+    monkeypatch.setattr(rollouts, "roll_out", interrupted)
+    assert call(f"rollouts {player} --out some.npz --states 100000 --horizon 2") == 130
+    kept = Rollouts.load("some.npz")
     assert (~np.isnan(kept.returns).all(1)).sum() == rollouts.AT_ONCE
     assert "saving" in capsys.readouterr().err
 
 
 def test_a_crash_loses_only_what_came_since_the_last_save(player, monkeypatch):
-    whole = rollouts.branch_games
+    whole = rollouts.roll_out
 
     def dying(*args, **options):
         for number, part in enumerate(whole(*args, **options)):
@@ -98,11 +98,11 @@ def test_a_crash_loses_only_what_came_since_the_last_save(player, monkeypatch):
                 raise RuntimeError("the machine is gone")
             yield part
 
-    monkeypatch.setattr(rollouts, "branch_games", dying)
+    monkeypatch.setattr(rollouts, "roll_out", dying)
     monkeypatch.setattr(rollouts, "SAVE_EVERY", 2)
     with pytest.raises(RuntimeError, match="gone"):
-        call(f"rollouts {player} --out some.npz --moments 100000 --horizon 2")
-    assert (~np.isnan(Branches.load("some.npz").returns).all(1)).sum() == 2 * rollouts.AT_ONCE
+        call(f"rollouts {player} --out some.npz --states 100000 --horizon 2")
+    assert (~np.isnan(Rollouts.load("some.npz").returns).all(1)).sum() == 2 * rollouts.AT_ONCE
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_a_crash_loses_only_what_came_since_the_last_save(player, monkeypatch):
         ("directions eight.safetensors played.npz --out new.safetensors", "mean over 8 views"),
         ("directions player.safetensors waits.npz --out new.safetensors", "attacks of at least two games"),
         ("rollouts unknown.safetensors --out a.npz", "doesn't say how it was trained"),
-        ("rollouts player.safetensors --out a.npz --moments 0", "at least 1 moment"),
+        ("rollouts player.safetensors --out a.npz --states 0", "at least 1 state"),
         ("rollouts player.safetensors --out a.npz --opponents friends", "bot, nation, mixed"),
     ],
 )
@@ -124,7 +124,7 @@ def test_bad_input_is_one_line(player, capsys, tmp_path, flags, message):
     save_agent(Agent(models.build("tokens")), "unknown.safetensors")
     save_agent(load_agent("player.safetensors").with_decoding(views=8), "eight.safetensors")
     waits = sample_states(SteadyPolicy(), 8, 1, 0, **WORLD)
-    Branches(waits, np.full((8, 8), np.nan, np.float32)).save("waits.npz")
+    Rollouts(waits, np.full((8, 8), np.nan, np.float32)).save("waits.npz")
     assert call(flags) == 2
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("studies: ")]
     assert len(lines) == 1 and message in lines[0]

@@ -2,12 +2,14 @@
 
 import dataclasses
 import shlex
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from studies import command, distillation
+from studies.datafile import load
 from studies.distillation import distil, distil_agent, flags_of, make_student, new_config, saved_line, steps_to, teach
 from territory import models
 from territory.agent import Agent, load_agent, save_agent
@@ -40,7 +42,7 @@ def teacher():
 
 
 @pytest.fixture(scope="module")
-def moments():
+def states():
     return sample_states(RandomPolicy(), 192, every=2, height=64, width=64, num_bots=2, max_steps=20)
 
 
@@ -67,23 +69,23 @@ def test_a_network_carries_all_of_itself_with_its_running_averages(name):
     assert all(torch.equal(value, new.state_dict()[key]) for key, value in old.state_dict().items())
 
 
-def test_a_student_comes_to_choose_and_to_value_like_its_teacher(teacher, moments):
-    first, *_, last = distil(_network(norm="batch", seed=9), teacher.model, moments, epochs=25)
+def test_a_student_comes_to_choose_and_to_value_like_its_teacher(teacher, states):
+    first, *_, last = distil(_network(norm="batch", seed=9), teacher.model, states, epochs=25)
     assert last.kl < 0.2 * first.kl
     assert last.value_error < 0.5 * first.value_error
     assert last.same_choice > 0.9 > first.same_choice
 
 
-def test_the_same_network_needs_no_lessons(teacher, moments):
+def test_the_same_network_needs_no_lessons(teacher, states):
     student, carried = make_student(teacher, dataclasses.replace(SMALL, seed=9))
     assert sum(record.carried for record in carried) == 517_982
-    (only,) = distil(student, teacher.model, moments, epochs=0)
+    (only,) = distil(student, teacher.model, states, epochs=0)
     assert (only.kl, only.value_error, only.same_choice) == (0, 0, 1)
 
 
-def test_moments_of_one_game_can_not_be_split(teacher, moments):
+def test_moments_of_one_game_can_not_be_split(teacher, states):
     with pytest.raises(BadInput, match="two games"):
-        next(distil(_network(), teacher.model, moments.where(moments.games == 0), epochs=1))
+        next(distil(_network(), teacher.model, states.where(states.games == 0), epochs=1))
 
 
 def test_an_agent_of_unknown_training_is_refused():
@@ -96,20 +98,20 @@ def test_a_network_that_cannot_take_the_old_maps_is_refused(teacher):
         new_config(teacher, "baseline", "group")
 
 
-def test_moments_are_kept_at_a_pace_with_their_games(moments):
-    assert (len(moments), moments.maps.shape[1:], moments.stats.shape) == (192, (5, 64, 64), (192, 16))
-    assert moments.masks.any(axis=1).all()
-    assert len(np.unique(moments.games)) == 32
+def test_moments_are_kept_at_a_pace_with_their_games(states):
+    assert (len(states), states.maps.shape[1:], states.stats.shape) == (192, (5, 64, 64), (192, 16))
+    assert states.masks.any(axis=1).all()
+    assert len(np.unique(states.games)) == 32
     long = sample_states(RandomPolicy(), 192, every=10, height=64, width=64, num_bots=2, max_steps=20)
     assert len(np.unique(long.games)) >= 64  # games of 20 steps, seen twice each
 
 
-def test_a_split_keeps_games_whole_and_in_their_part_when_others_are_added(moments):
-    first, second = moments.split(0.75)
-    assert len(first) + len(second) == len(moments)
+def test_a_split_keeps_games_whole_and_in_their_part_when_others_are_added(states):
+    first, second = states.split(0.75)
+    assert len(first) + len(second) == len(states)
     assert not set(first.games) & set(second.games)
     assert 16 <= len(set(first.games)) < 32
-    both = moments + moments
+    both = states + states
     assert (len(both), len(set(both.games))) == (2 * 192, 2 * 32)
     assert set(both.split(0.75)[0].games) >= set(first.games)
     assert not set(both.split(0.75)[0].games) & set(second.games)
@@ -118,32 +120,33 @@ def test_a_split_keeps_games_whole_and_in_their_part_when_others_are_added(momen
 def test_first_the_old_agent_plays_and_then_the_new_one_on_other_maps(teacher, monkeypatch):
     played = []
 
-    def watch(policy, moments, every, seed, **world):
+    def watch(policy, states, every, seed, **world):
         played.append((isinstance(policy, Agent) and policy.model, seed))
-        return sample_states(policy, moments, every, seed, **world)
+        return sample_states(policy, states, every, seed, **world)
 
     monkeypatch.setattr(distillation, "sample_states", watch)
     student = _network(norm="batch", seed=9)
-    told = list(teach(student, teacher, SMALL, moments=128, rounds=2, epochs=1))
-    assert [(each.moments, each.epoch) for each in told] == [(64, 0), (64, 1), (128, 0), (128, 1)]
+    told = list(teach(student, teacher, SMALL, states=128, rounds=2, epochs=1))
+    assert [(each.states, each.epoch) for each in told] == [(64, 0), (64, 1), (128, 0), (128, 1)]
     assert played == [(False, 0), (student, 32)]  # the old agent's actions are drawn, by a function
 
 
 def test_rounds_without_a_moment_are_refused(teacher):
-    with pytest.raises(BadInput, match="a moment for each"):
-        next(teach(_network(), teacher, SMALL, moments=1, rounds=2, epochs=1))
+    with pytest.raises(BadInput, match="a state for each"):
+        next(teach(_network(), teacher, SMALL, states=1, rounds=2, epochs=1))
 
 
-def test_moments_are_those_of_the_seed(moments):
+def test_moments_are_those_of_the_seed(states):
     again = sample_states(RandomPolicy(), 192, every=2, height=64, width=64, num_bots=2, max_steps=20)
-    assert all(np.array_equal(getattr(again, f.name), getattr(moments, f.name)) for f in dataclasses.fields(moments))
+    assert all(np.array_equal(getattr(again, f.name), getattr(states, f.name)) for f in dataclasses.fields(states))
 
 
 def test_the_command_writes_an_agent_from_which_a_run_starts_and_goes_on(teacher, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     save_agent(teacher, "old.safetensors")
-    flags = "old.safetensors attention --norm batch --out new.safetensors --moments 96 --epochs 1 --measure 1"
-    assert command.run(distil_agent, flags.split()) == 0
+    flags = "old.safetensors attention --norm batch --out new.safetensors --states 96 --epochs 1 --measure 1"
+    assert command.run(distil_agent, [*flags.split(), "--data", "told.json"]) == 0
+    assert [each["epoch"] for each in load(Path("told.json"), old="old.safetensors")] == [0, 1, 0, 1]
     printed = capsys.readouterr().out
     assert "before a step of training it wins 0.0% of 64" in printed
     assert "seed 0: migrated not within its run, fresh not within its run" in printed

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import sys
 
 import numpy as np
 import pytest
@@ -90,14 +89,14 @@ def test_the_share_of_waits_counts_all_ten_ways(monkeypatch):
     assert idle.waits(ppo) == 0.5
 
 
-def test_a_run_is_kept_and_not_repeated(root, tmp_path, monkeypatch):
+def test_a_run_is_kept_and_not_repeated(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(idle, "CASES", {"all cured": ()})
-    monkeypatch.setattr(sys, "argv", ["idle", "--seeds", "1", "--steps", "1", "--out", str(tmp_path / "idle.json")])
-    idle.main()
+    idle.main(seeds=1, steps=1, out=tmp_path / "idle.json")
     (run,) = json.loads((tmp_path / "idle.json").read_text())
     assert run["case"] == "all cured" and run["curve"][0][0] == 384
-    monkeypatch.setattr(idle, "_train", None)
-    idle.main()
+    assert "training with all cured, seed 0" in capsys.readouterr().err
+    idle.main(seeds=1, steps=1, out=tmp_path / "idle.json")
+    assert "training" not in capsys.readouterr().err
 
 
 def test_the_data_in_the_repository_is_three_seeds_of_each_case():

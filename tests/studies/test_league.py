@@ -121,19 +121,27 @@ def test_a_wrong_league_is_explained(flags, said, capsys):
     assert said in capsys.readouterr().err
 
 
-def test_the_command_prints_a_table_and_the_same_as_json(capsys):
-    flags = ["bot", "idle", "--games", "4", "--side", "64", "--cities-and-terrain"]
+def test_the_command_prints_a_table_keeps_its_duels_and_plays_none_twice(tmp_path, capsys):
+    out = tmp_path / "league.json"
+    flags = ["bot", "idle", "--games", "4", "--side", "64", "--out", str(out)]
     assert command.run(league, flags) == 0
+    first = capsys.readouterr()
+    assert "1 bot" in first.out and "100 34–100" in first.out  # Wilson: 2 of 2 maps, 2 / (2 + 3.84)
+    assert "Place by place: bot > idle 100 34–100." in first.out and "Against the order: nobody." in first.out
+    assert "1140 1140–1140" in first.out  # 2.5 maps to 0.5: 400 * log10(5) = 280 points between the two
+    (kept,) = json.loads(out.read_text())
+    assert (kept["first"], kept["second"], kept["scores"], kept["side"]) == ("bot", "idle", [1.0, 1.0], 64)
+    assert command.run(league, flags) == 0
+    second = capsys.readouterr()
+    assert second.out == first.out and "bot against idle" in first.err and "against" not in second.err
+
+
+def test_what_cities_and_terrain_are_worth_is_printed_and_kept(tmp_path, capsys):
+    out = tmp_path / "ground.json"
+    assert command.run(ground.ground, ["--maps", "2", "--side", "64", "--out", str(out)]) == 0
     printed = capsys.readouterr().out
-    assert "1 bot" in printed and "100 34–100" in printed  # Wilson: 2 of 2 maps, 2 / (2 + 3.84)
-    assert "Place by place: bot > idle 100 34–100." in printed and "Against the order: nobody." in printed
-    assert "1140 1140–1140" in printed  # 2.5 maps to 0.5: 400 * log10(5) = 280 points between the two
     assert "one that may not build, won:" in printed and "on mountains, won:" in printed
-    assert command.run(league, [*flags, "--json"]) == 0
-    values = json.loads(capsys.readouterr().out)
-    assert values["duels"][0]["first"] == "bot" and values["duels"][0]["score"] == 1
-    assert len(values["cities_and_terrain"]) == 6
-    assert [round(each["points"]) for each in values["ratings"]] == [1140, 860]
+    assert len(json.loads(out.read_text())) == 6
 
 
 def test_an_agent_plays_in_a_league():
@@ -149,11 +157,12 @@ def test_a_league_of_agents_that_cannot_play_is_refused_before_any_game(name, sa
     assert told == []
 
 
-def test_by_default_whoever_takes_maps_of_that_size_plays(monkeypatch, capsys):
-    monkeypatch.setattr("studies.league.shipped", lambda: ["baseline", "tokens"])
+def test_by_default_whoever_takes_maps_of_that_size_plays(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr("studies.league.pretrained", lambda: ["baseline", "tokens"])
     monkeypatch.setattr("studies.league.SCRIPTS", {"bot": duels.SCRIPTS["bot"]})
     monkeypatch.setattr("studies.league.SCRIPTED", {})
-    assert command.run(league, ["--games", "2", "--side", "64", "--max-steps", "3"]) == 0
+    out = str(tmp_path / "league.json")
+    assert command.run(league, ["--games", "2", "--side", "64", "--max-steps", "3", "--out", out]) == 0
     printed = capsys.readouterr()
     assert "baseline is left out: baseline: expected a map of 128x128" in printed.err
     assert "bot against tokens" in printed.err and "baseline" not in printed.out

@@ -6,20 +6,29 @@ import sys
 
 import pytest
 
+from studies import command
+from studies.learning import main
 from territory import load_study
 
 
-def test_a_learning_run_is_kept_and_not_repeated(root, tmp_path):
-    command = [sys.executable, "-m", "studies.learning", "--networks", "tokens", "--seeds", "1", "--steps", "1"]
-    first, second = (
-        subprocess.run([*command, "--out", str(tmp_path / "runs.json")], cwd=root, capture_output=True, text=True)
-        for _ in range(2)
-    )
-    assert first.returncode == 0, first.stderr
-    assert "training tokens, seed 0" in first.stderr and "training" not in second.stderr
-    assert first.stdout == second.stdout and first.stdout.splitlines()[-1].startswith("tokens")
-    (run,) = json.loads((tmp_path / "runs.json").read_text())
+def test_a_learning_run_is_kept_and_not_repeated(tmp_path, capsys):
+    out = tmp_path / "runs.json"
+    flags = ["--networks", "tokens", "--seeds", "1", "--steps", "1", "--out", str(out)]
+    assert command.run(main, flags) == 0
+    first = capsys.readouterr()
+    assert command.run(main, flags) == 0
+    second = capsys.readouterr()
+    assert "training tokens, seed 0" in first.err and "training" not in second.err
+    assert first.out == second.out and first.out.splitlines()[-1].startswith("tokens")
+    (run,) = json.loads(out.read_text())
     assert run["curve"][-1][0] == 384 and 0 <= run["held_out"] <= 1
+
+
+def test_a_study_is_a_command_of_its_own(root):
+    told = subprocess.run(
+        [sys.executable, "-m", "studies.learning", "--help"], cwd=root, capture_output=True, text=True
+    )
+    assert told.returncode == 0 and "--networks" in told.stdout
 
 
 @pytest.mark.parametrize("side", [64, 128])

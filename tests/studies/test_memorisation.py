@@ -11,12 +11,12 @@ def test_who_learned_by_heart_is_the_difference_of_the_two_halves():
     runs = [{"network": "tokens", "curve": (np.array(curve) + seed).tolist()} for seed in range(3)]
     (row,) = memorisation.summary(runs)
     assert (row.network, row.seeds) == ("tokens", 3)
-    assert row.by_heart == "1.250 (1.250 to 1.250)"
+    assert row.memorised == "1.250 (1.250 to 1.250)"
     assert row.best_on_others == "2.500 (1.500 to 3.500)" and row.others == "2.750 (1.750 to 3.750)"
 
 
 def test_the_teachers_games_are_cut_into_halves_without_a_game_in_common():
-    learned, others = memorisation.record(seed=1, moments=96)
+    learned, others = memorisation.record(seed=1, states=96)
     assert len(learned) + len(others) == 96
     assert not set(learned.games) & set(others.games) and min(len(learned), len(others)) > 16
 

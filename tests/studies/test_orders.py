@@ -1,14 +1,12 @@
 """The study of orders: an agent's attacks, played on with other shares and with a wait."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import torch
 from helpers.builders import random_moments
 
-from studies import orders, rollouts
+from studies import command, orders, rollouts
+from studies.datafile import load
 from territory import models
 from territory.agent import Agent, Decoding
 from territory.agent.states import SampledStates
@@ -26,15 +24,15 @@ def agent() -> Agent:
 
 def test_an_attack_is_tried_with_every_share_and_not_at_all(agent, monkeypatch):
     tried = []
-    whole = rollouts.play_on
+    whole = rollouts.rollout_returns
 
     def noted(envs, states, actions, *rest):
         tried.append(actions.reshape(-1, len(orders.ORDERS)))
         return whole(envs, states, actions, *rest)
 
-    monkeypatch.setattr(orders, "play_on", noted)
+    monkeypatch.setattr(orders, "rollout_returns", noted)
     (played,) = orders.played_on(agent, config_of(agent), 16, 2, 0)
-    assert played.given.shape == (16,) == (len(played.moments),)
+    assert played.given.shape == (16,) == (len(played.states),)
     assert played.returns.shape == (16, 7) and np.isfinite(played.returns).all()
     for row, own in zip(tried[0], played.given, strict=True):
         *shares, wait, longer = map(decode, row)
@@ -56,9 +54,9 @@ def test_the_longer_wait_holds_back_for_its_steps_and_only_there(agent):
 
 def test_ones_own_order_gains_nothing_and_a_better_one_what_it_is_better_by(agent, monkeypatch):
     obs, masks = random_moments(4, side=32)
-    moments = SampledStates(obs["map"], obs["global"], masks, np.array([0, 0, 1, 2]))
+    states = SampledStates(obs["map"], obs["global"], masks, np.array([0, 0, 1, 2]))
     returns = np.tile(np.array([0.0, 0, 1, 0, 1, 3, 1]), (4, 1))
-    played = orders.Played(moments, np.array([2, 2, 4, 2]), returns)
+    played = orders.Played(states, np.array([2, 2, 4, 2]), returns)
     monkeypatch.setattr(orders, "played_on", lambda *asked: [played])
     rows = {row.instead: row for row in orders.study(agent, None, 4, 2, 0)}
     assert [*rows] == [*orders.ORDERS] == ["15%", "30%", "45%", "60%", "75%", "wait", "wait 6 steps"]
@@ -74,8 +72,9 @@ def test_a_gain_that_the_features_tell_is_foreseen_and_one_that_they_don_t_is_no
     assert told.startswith("+1.000") and float(untold.split()[0]) < 0.05
 
 
-def test_the_command_prints_a_row_for_each_order(root):
-    asked = ["tokens", "--opponents", "bot", "--num-bots", "1", "--moments", "1", "--horizon", "1"]
-    told = subprocess.run([sys.executable, "-m", "studies.orders", *asked], cwd=root, capture_output=True, text=True)
-    assert told.returncode == 0, told.stderr
-    assert [line[:12].rstrip() for line in told.stdout.splitlines()[2:]] == list(orders.ORDERS)
+def test_the_command_prints_a_row_for_each_order_and_keeps_them(tmp_path, capsys):
+    flags = ["tokens", "--opponents", "bot", "--num-bots", "1", "--states", "1", "--horizon", "1"]
+    for _ in range(2):  # the second time in the place of the first
+        assert command.run(orders.main, [*flags, "--out", str(tmp_path / "orders.json")]) == 0
+        assert [line[:12].rstrip() for line in capsys.readouterr().out.splitlines()[2:]] == list(orders.ORDERS)
+    assert [row["instead"] for row in load(tmp_path / "orders.json")] == list(orders.ORDERS)

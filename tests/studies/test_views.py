@@ -20,30 +20,30 @@ def agent() -> Agent:
 
 
 @pytest.fixture
-def moment():
+def state():
     return random_moments(8, allowed=0.5)
 
 
 @pytest.mark.parametrize("views", [1, 8])
-def test_both_from_the_same_look_is_the_agent_itself(agent, moment, views):
+def test_both_from_the_same_look_is_the_agent_itself(agent, state, views):
     looking = agent.with_decoding(views=views)
     look = partial(probabilities, looking)
     split = Split(look, look, looking.decoding.attack_threshold)
-    actions = split(*moment)
-    np.testing.assert_array_equal(actions, looking.act(*moment))
+    actions = split(*state)
+    np.testing.assert_array_equal(actions, looking.act(*state))
     assert split.directions.sum() == (actions < 80).sum() > 0
 
 
-def test_when_and_where_come_from_different_looks(agent, moment):
+def test_when_and_where_come_from_different_looks(agent, state):
     eight = agent.with_decoding(views=8)
-    both = Split(partial(probabilities, agent), partial(probabilities, eight), 0.5)(*moment)
-    np.testing.assert_array_equal(both >= 80, agent.act(*moment) >= 80)
+    both = Split(partial(probabilities, agent), partial(probabilities, eight), 0.5)(*state)
+    np.testing.assert_array_equal(both >= 80, agent.act(*state) >= 80)
     attacks = both < 80
-    np.testing.assert_array_equal(both[attacks], eight.predict(*moment)[0][attacks, :80].argmax(1))
+    np.testing.assert_array_equal(both[attacks], eight.predict(*state)[0][attacks, :80].argmax(1))
 
 
-def test_a_direction_by_chance_is_an_open_one_with_the_same_order(agent, moment):
-    _, masks = moment
+def test_a_direction_by_chance_is_an_open_one_with_the_same_order(agent, state):
+    _, masks = state
     attack = np.array([np.flatnonzero(mask[:80])[0] for mask in masks])
     direct = anywhere(seed=1)
     drawn = np.stack([direct(masks, attack) for _ in range(60)])
@@ -60,20 +60,20 @@ def test_the_table_has_a_row_for_each_way_to_look(agent):
     assert all("%" in row.won and row.opponents == "2 bot" for row in rows)
 
 
-def test_the_mean_of_logits_is_a_product_of_the_views_probabilities(agent, moment):
+def test_the_mean_of_logits_is_a_product_of_the_views_probabilities(agent, state):
     """Between one view and the same view there is nothing to multiply: a network that sees nothing is unchanged."""
     with torch.no_grad():
         agent.model.actor[-1].weight.zero_()
         agent.model.actor[-1].bias.copy_(torch.linspace(-1, 1, 90).where(torch.arange(90) >= 80, torch.tensor(0.5)))
-    np.testing.assert_allclose(mean_of_logits(agent, *moment), probabilities(agent, *moment), atol=1e-5)
+    np.testing.assert_allclose(mean_of_logits(agent, *state), probabilities(agent, *state), atol=1e-5)
     torch.manual_seed(1)
     torch.nn.init.normal_(agent.model.actor[-1].weight)
-    product, mean = mean_of_logits(agent, *moment), probabilities(agent.with_decoding(views=8), *moment)
+    product, mean = mean_of_logits(agent, *state), probabilities(agent.with_decoding(views=8), *state)
     np.testing.assert_allclose(product.sum(1), 1, atol=1e-4)
     assert np.abs(product - mean).max() > 0.01
 
 
 def test_boards_are_of_the_agents_own_kind_of_games(agent, monkeypatch):
-    monkeypatch.setattr("studies.views.MOMENTS", 64)
+    monkeypatch.setattr("studies.views.STATES", 64)
     row = turned("fresh", agent)
     assert row.agent == "fresh" and 0 < row.boards <= 64 and "%" in row.along + row.stayed

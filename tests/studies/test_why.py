@@ -1,13 +1,11 @@
 """What `baseline` and `attention` differ in, moved one at a time."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 import torch
 
-from studies import why
+from studies import command, why
 from territory import load_study, models
 from territory.profiling import example_inputs
 
@@ -45,7 +43,7 @@ def test_one_property_is_moved_and_everything_else_stays(name, peer, changed):
 def test_another_learning_rate_is_no_other_network():
     for peer in why.PEERS:
         name = f"{peer}, learning rate 3e-4"
-        assert parts(name) == parts(peer) and why.VARIANTS[name].habits == why.LOW
+        assert parts(name) == parts(peer) and why.VARIANTS[name].hyperparameters == why.LOW
 
 
 @pytest.mark.parametrize(("name", "keeps"), [("attention, flatten", True), ("baseline, mean pool", False)])
@@ -57,18 +55,22 @@ def test_pooling_forgets_where_things_are_and_flattening_does_not(name, keeps):
     assert torch.allclose(last(cells), last(cells.flip(-1)), atol=1e-5) != keeps
 
 
-def test_a_run_is_kept_and_not_repeated(root, tmp_path):
-    out = tmp_path / "why.json"
-    name = "attention, no gates"
-    command = [sys.executable, "-m", "studies.why", "--variants", name, "--seeds", "1", "--steps", "1"]
-    first, second = (
-        subprocess.run([*command, "--out", str(out)], cwd=root, capture_output=True, text=True) for _ in range(2)
-    )
-    assert first.returncode == 0, first.stderr
-    assert f"training {name}, seed 0" in first.stderr and "training" not in second.stderr
-    assert first.stdout == second.stdout and name in first.stdout
+def test_a_run_is_kept_and_not_repeated(tmp_path, capsys):
+    out, name = tmp_path / "why.json", "attention, no gates"
+    flags = ["--variants", name, "--seeds", "1", "--steps", "1", "--out", str(out)]
+    assert command.run(why.main, flags) == 0
+    first = capsys.readouterr()
+    assert command.run(why.main, flags) == 0
+    second = capsys.readouterr()
+    assert f"training {name}, seed 0" in first.err and "training" not in second.err
+    assert first.out == second.out and name in first.out
     (run,) = json.loads(out.read_text())
     assert (run["network"], run["curve"][-1][0]) == (name, 24 * 32)
+
+
+def test_a_variant_that_there_is_not_is_named_with_those_that_are(capsys):
+    assert command.run(why.main, ["--variants", "baseline, dropout"]) == 2
+    assert "baseline, group norm; " in (error := capsys.readouterr().err) and error.endswith("got baseline, dropout\n")
 
 
 def test_the_data_in_the_repository_are_three_seeds_of_each():
