@@ -123,7 +123,8 @@ def load_agent(name_or_path: str | Path, device: str | torch.device = "cpu") -> 
 def save_agent(agent: Agent, path: str | Path, bits: int = 32) -> None:
     """Write an agent without its training state, to be shipped; its weights in 32, 16 or 8 ``bits``."""
     told = (agent.config, agent.progress, agent.results, agent.decoding)
-    content = files.Checkpoint(agent.model.name, agent.model.options, *told)
+    model: Any = agent.model  # of the registry, so it has a name and options
+    content = files.Checkpoint(model.name, model.options, *told)
     content.add_group(files.MODEL, files.model_arrays(agent.model, bits))
     files.write(path, content)
 

@@ -134,8 +134,8 @@ def evaluate(
         raise BadInput(f"games must be at least 1 and seed at least 0, got games={games}, seed={seed}")
     trained = policy.config if isinstance(policy, Agent) else {}
     given = {"height": height, "width": width, "max_steps": max_steps}
-    world = {name: trained.get(name) if value is None else value for name, value in given.items()}
-    world = {name: value for name, value in world.items() if value is not None}
+    sizes = {name: trained.get(name) if value is None else value for name, value in given.items()}
+    world: dict[str, Any] = {name: value for name, value in sizes.items() if value is not None}
     played: list[dict[str, np.ndarray]] = []
     for first in range(0, games, BATCH):
         batch = min(BATCH, games - first)

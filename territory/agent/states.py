@@ -41,8 +41,9 @@ class SampledStates:
 
     def __add__(self, other: "SampledStates") -> "SampledStates":
         games = np.concatenate([self.games, self.games.max() + 1 + other.games])
-        pairs = ((getattr(self, name), getattr(other, name)) for name in ("maps", "stats", "masks"))
-        return SampledStates(*map(np.concatenate, pairs), games)
+        pairs = ((self.maps, other.maps), (self.stats, other.stats), (self.masks, other.masks))
+        maps, stats, masks = (np.concatenate(pair) for pair in pairs)
+        return SampledStates(maps, stats, masks, games)
 
     def tensors(self) -> tuple[Tensor, Tensor, Tensor]:
         """Maps, statistics and masks as a network takes them, without a copy."""

@@ -156,7 +156,7 @@ def evaluate(
         print(f"{agent}: playing {games} games …", file=sys.stderr)
     result = evaluation.evaluate(policy, num_bots, opponents, games, seed, **size)
     print(json.dumps({"agent": agent} | result.as_dict(), indent=1) if as_json else result)
-    if export is not None:
+    if export is not None and isinstance(policy, agents.Agent):
         policy.results[f"{num_bots} x {opponents}"] = result.summary()
         agents.save_agent(policy, export, bits)
     return 0

@@ -107,7 +107,7 @@ def _import(place: str) -> Any:
             return importlib.import_module(place)
         if not Path(place).is_file():
             raise BadInput(f"there is no file {place}")
-        spec = importlib.util.spec_from_file_location(Path(place).stem, place)
+        spec: Any = importlib.util.spec_from_file_location(Path(place).stem, place)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         return module

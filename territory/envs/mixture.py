@@ -42,7 +42,7 @@ class MixedVectorEnv(VectorEnv):
 
     metadata = TerritoryVectorEnv.metadata
 
-    def __init__(self, parts: Sequence[TerritoryVectorEnv]):
+    def __init__(self, parts: Sequence["TerritoryVectorEnv | MixedVectorEnv"]):
         spaces = [part.single_observation_space for part in parts]
         if not spaces or any(space != spaces[0] for space in spaces):
             raise BadInput(f"a mixture takes one or more batches of games with the same map size, got {spaces}")
@@ -72,7 +72,7 @@ class MixedVectorEnv(VectorEnv):
         return _joined(obs), *ends, self._info(infos)
 
     def _info(self, infos: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        info = {"action_mask": np.concatenate([each["action_mask"] for each in infos])}
+        info: dict[str, Any] = {"action_mask": np.concatenate([each["action_mask"] for each in infos])}
         if not any("final_info" in each for each in infos):
             return info
         for name in ("final_obs", "_final_obs", "_final_info"):

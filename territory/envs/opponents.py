@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -86,7 +86,7 @@ def find_policy(name: str | Path, device: Any = "cpu") -> Policy:
 def find_opponents(who: Any, device: Any = "cpu") -> str | Policy:
     """Opponents as the environments take them: a name or path becomes its policy, anything else stays as it is."""
     if not isinstance(who, str | Path) or who in OPPONENTS or is_mixture(who):
-        return who
+        return cast(str | Policy, who)
     try:
         return find_policy(who, device)
     except BadInput as error:
@@ -128,7 +128,7 @@ def as_policy(who: Any) -> Policy:
     if callable(getattr(who, "act", None)):
         return partial(who.act, deterministic=True)
     if callable(who):
-        return who
+        return cast(Policy, who)
     raise BadInput(
         f"opponents must be one of {', '.join(OPPONENTS)}, an agent (with act(obs, mask, deterministic)) or a function "
         f"from observations and masks to actions; got {who!r}. The name of a checkpoint works in gymnasium.make"

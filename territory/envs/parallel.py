@@ -1,6 +1,6 @@
 """Self-play: every player of one game is an agent, as PettingZoo's parallel environments have it."""
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from gymnasium import spaces
@@ -69,11 +69,11 @@ class TerritoryParallelEnv(ParallelEnv):
 
     def observation_space(self, agent: str) -> spaces.Dict:
         """Of one agent."""
-        return self.observation_spaces[agent]
+        return cast(spaces.Dict, self.observation_spaces[agent])
 
     def action_space(self, agent: str) -> spaces.Discrete:
         """Of one agent."""
-        return self.action_spaces[agent]
+        return cast(spaces.Discrete, self.action_spaces[agent])
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None):
         """Start a game on the map of `seed`, or of a random one below 1,000,000; returns observations and infos."""

@@ -1,6 +1,7 @@
 """A window on the desktop: what `render_mode="human"` shows."""
 
 import os
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ class Window:
 
     def __init__(self, title: str, fps: float):
         self._title, self._fps = title, fps
-        self._pygame = _import_pygame()
+        self._pygame: Any = _import_pygame()
         self._clock = self._pygame.time.Clock()
         self.is_open, self._closed_by_hand = False, False
 

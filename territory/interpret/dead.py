@@ -208,7 +208,7 @@ def _touching_all(outputs: Any, seed: int) -> Tensor:
     if not parts:
         raise BadInput("no output of the network depends on its parameters: is its forward under torch.no_grad?")
     weights = (torch.randn(len(values), generator=generator).to(values) for values in parts)
-    return sum((values * weight).sum() for values, weight in zip(parts, weights, strict=True))
+    return torch.stack([(values * weight).sum() for values, weight in zip(parts, weights, strict=True)]).sum()
 
 
 def _tensors(outputs: Any) -> Iterator[Tensor]:

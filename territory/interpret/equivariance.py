@@ -42,8 +42,8 @@ def equivariance(model: nn.Module, maps: Tensor, stats: Tensor, masks: Tensor) -
     here = likeliest_direction(model, maps, stats, masks)
     along, stayed = zip(*(_compare(model, view, here, maps, stats, masks) for view in VIEWS[1:]), strict=True)
     counts = np.bincount(here.numpy(), minlength=NUM_DIRECTIONS)
-    shares = (torch.cat(each).float().mean().item() for each in (along, stayed))
-    return Equivariance(len(here), *shares, Direction(counts.argmax()).name, counts.max().item() / len(here))
+    turned, kept = (torch.cat(each).float().mean().item() for each in (along, stayed))
+    return Equivariance(len(here), turned, kept, Direction(counts.argmax()).name, counts.max().item() / len(here))
 
 
 def likeliest_direction(model: nn.Module, maps: Tensor, stats: Tensor, masks: Tensor) -> Tensor:

@@ -44,7 +44,8 @@ def _layer(name: str, weights: np.ndarray, height: int, width: int) -> Layer:
     grids = [_grid(size, height, width) for size in sizes]
     sides = [_side(label, size, grid) for label, size, grid in zip(labels, sizes, grids, strict=True)]
     grid = next((grid for side, grid in zip(sides, grids, strict=True) if side == "cells"), None)
-    return Layer(name, heads, *sides, grid, low, high)
+    queries, keys = sides
+    return Layer(name, heads, queries, keys, grid, low, high)
 
 
 def _grid(cells: int, height: int, width: int) -> tuple[int, int] | None:
@@ -97,7 +98,9 @@ def attention_maps(record: ReplayRecord) -> dict[str, np.ndarray]:
     queries. One with the cells as queries alone has none: the weights of every cell sum to 1.
     """
     return {
-        _name(layer, head): weights[:, head].mean(axis=1).reshape(len(weights), *layer.grid) if layer.heads else weights
+        _name(layer, head): weights[:, head].mean(axis=1).reshape(len(weights), *(layer.grid or ()))
+        if layer.heads
+        else weights
         for layer, weights, head in _heads(record)
         if layer.heads == 0 or layer.keys == "cells"
     }

@@ -16,6 +16,7 @@ both. The area under each curve is defined so that **higher is truer**, and mean
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -84,7 +85,7 @@ def grad_cam(model: nn.Module, frames: Sequence[Frame]) -> np.ndarray:
         raise BadInput("Grad-CAM needs a ConvBlock to look at, and the network has none")
     with evaluation_mode(model):
         planes, *rest = _inputs(model, frames)
-        cam = LayerGradCam(_score(model), blocks[-1]).attribute(planes, additional_forward_args=tuple(rest))
+        cam: Any = LayerGradCam(_score(model), blocks[-1]).attribute(planes, additional_forward_args=tuple(rest))
     return to_cells(cam.relu()[:, 0].detach().cpu().numpy(), frames)
 
 

@@ -9,6 +9,7 @@ sixteen statistics (each moved alone, to a value it really has in another state:
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -138,7 +139,7 @@ Maps = Mapping[str, np.ndarray]  # relevance by method: (T, h, w)
 BLIND = ("own land", "random")  # methods that never look at the network
 
 
-def untrained_like(model: nn.Module, seed: int) -> nn.Module:
+def untrained_like(model: Any, seed: int) -> nn.Module:
     """A fresh network of the same kind in evaluation mode; the caller's random numbers stay where they were."""
     return models.build(model.name, seed=seed, **model.options).eval()
 

@@ -2,6 +2,7 @@
 
 import math
 from itertools import pairwise
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -88,7 +89,7 @@ def make_critic() -> nn.Sequential:
     return mlp(FUSED_FEATURES, 128, 1)
 
 
-def initialise(model: nn.Module) -> None:
+def initialise(model: Any) -> None:
     """Orthogonal weights and zero biases, the scheme of PPO's reference code (Engstrom et al. 2020, table 1).
 
     The actor's last layer starts a hundred times smaller, so that the first policy is near uniform; the critic's

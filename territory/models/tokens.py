@@ -7,6 +7,7 @@ nothing is averaged away.
 """
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -45,7 +46,7 @@ class MapTokens(nn.Module):
     def forward(self, planes: Tensor) -> Tensor:
         cells = self.patches(self.stem(planes))  # (B, 32, 16, 16) -> (B, 64, 8, 8)
         tokens = self.norm(cells.flatten(2).transpose(1, 2))  # (B, 64 cells, 64)
-        return tokens + positions(*cells.shape[2:], cells.device, tokens.shape[2])
+        return tokens + positions(cells.shape[2], cells.shape[3], cells.device, tokens.shape[2])
 
 
 class StatTokens(nn.Module):
@@ -80,7 +81,8 @@ class TwoWayAttention(nn.Module):
 
     def start_quietly(self) -> None:
         """Let the three additions begin small."""
-        for last in (self.map_to_stats.out, self.stats_to_map.out, self.think[-1]):
+        lasts: list[Any] = [self.map_to_stats.out, self.stats_to_map.out, self.think[-1]]
+        for last in lasts:
             nn.init.orthogonal_(last.weight, gain=QUIET)
 
 

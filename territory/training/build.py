@@ -60,7 +60,7 @@ def make_model(config: TrainConfig) -> nn.Module:
         BadInput: ``init`` is another network than the configuration's.
     """
     if config.init is not None:
-        return _start_of(config)
+        return _start_of(config.init, config)
     return models.build(config.model, seed=config.seed, **model_options(config))
 
 
@@ -74,7 +74,7 @@ def compile_in_place(model: nn.Module, run_once: Callable[[], object]) -> None:
     try:
         with torch.inference_mode():
             run_once()
-    except torch._dynamo.exc.BackendCompilerFailed as error:  # its only name
+    except torch._dynamo.exc.BackendCompilerFailed as error:  # pyright: ignore[reportAttributeAccessIssue] -- its only name
         reason = " ".join(str(error).partition("\n\n")[0].split())  # what follows is advice for torch's developers
         raise BadInput(
             f"compile was asked for, but torch.compile fails here: {reason}. "
@@ -82,12 +82,12 @@ def compile_in_place(model: nn.Module, run_once: Callable[[], object]) -> None:
         ) from error
 
 
-def _start_of(config: TrainConfig) -> nn.Module:
-    model = load_agent(config.init).model
+def _start_of(init: str, config: TrainConfig) -> nn.Module:
+    model: Any = load_agent(init).model
     wanted = (config.model, {**model.options, **model_options(config)})
     if (model.name, model.options) != wanted:
         raise BadInput(
-            f"init {config.init} is {model.name} {model.options}, and the run was to train {wanted[0]} {wanted[1]}: "
+            f"init {init} is {model.name} {model.options}, and the run was to train {wanted[0]} {wanted[1]}: "
             "give the same --model and --norm, or turn it into that network first: python -m studies.distillation"
         )
     return model

@@ -8,7 +8,7 @@ In short:
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import nullcontext
 from itertools import chain
 from typing import Any
@@ -48,7 +48,7 @@ class PPO:
         self.mask = info["action_mask"]
         self.layout = memory_layout(self.device, config)
         model = make_model(config) if model is None else model
-        self.model = model.to(self.device, memory_format=self.layout)
+        self.model = model.to(self.device, memory_format=self.layout)  # pyright: ignore[reportCallIssue] -- undeclared
         self.group.broadcast_parameters(self.model)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=config.learning_rate, eps=ADAM_EPSILON)
         self.generator = torch.Generator(self.device).manual_seed(config.seed)
@@ -180,7 +180,7 @@ class PPO:
 
     def _moved_enough(self, epoch: list[dict[str, Tensor]]) -> bool:
         limit = self.config.target_kl
-        return limit is not None and np.mean([terms["approx_kl"].item() for terms in epoch]) > limit
+        return limit is not None and bool(np.mean([terms["approx_kl"].item() for terms in epoch]) > limit)
 
     def _values(self, obs: dict[str, np.ndarray]) -> Tensor:
         maps, global_stats = (torch.from_numpy(obs[name]).to(self.device) for name in ("map", "global"))
@@ -241,7 +241,7 @@ class PPO:
         )
 
 
-def iterate(config: TrainConfig, envs: Any = None) -> Iterator[Update]:
+def iterate(config: TrainConfig, envs: Any = None) -> Generator[Update]:
     """Train, handing out a record after each update; the network stays inside. For it, use `PPO` itself."""
     yield from PPO(config, envs).updates()
 

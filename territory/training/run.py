@@ -101,8 +101,8 @@ class Run:
     def log(self) -> list[Update]:
         """The records of the updates so far, read from the log."""
         path = self.folder / LOG
-        lines = map(json.loads, path.read_text(encoding="utf-8").splitlines()) if path.exists() else ()
-        return [Update(**{k: math.nan if v is None else v for k, v in line.items()}) for line in lines]
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        return [_update(json.loads(line)) for line in lines]
 
     def save(self) -> None:
         """Write the checkpoint: whole or not at all."""
@@ -245,3 +245,9 @@ def _forget_after(log: Path, update: int) -> None:
         lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
         # A line that was cut off by a kill is among the last ones, so counting is enough.
         write_atomically(log, "".join(lines[:update]).encode())
+
+
+def _update(record: dict[str, Any]) -> Update:
+    """A record of the log, in which null stands for what was not a number."""
+    values: dict[str, Any] = {name: math.nan if value is None else value for name, value in record.items()}
+    return Update(**values)

@@ -44,7 +44,8 @@ class Evidence:
         self.new = new or untrained("attention")
         self.moments = moments  # of recorded games, for each of the two collections
         learned = [run for run in load_study("learning") if run["side"] == 128] if runs is None else runs
-        self.runs, self.taught = learned, load_study("memorisation") if taught is None else taught
+        self.runs: Runs = learned
+        self.taught: Runs = load_study("memorisation") if taught is None else taught
         self._kept: dict[str, Any] = {}
 
     def keep(self, name: str, make: Callable[[], Any]) -> Any:

@@ -4,7 +4,7 @@ They are decided by the data files of ``python -m studies.learning --side 128`` 
 which take too long to run here.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,12 +36,12 @@ def by_heart(run: Run) -> float:
     return others - learned
 
 
-def by_seed(runs: list[Run], network: str, measure: Callable[[Run], float]) -> dict[int, float]:
+def by_seed(runs: Sequence[Run], network: str, measure: Callable[[Run], float]) -> dict[int, float]:
     """The measure of each run of a network."""
     return {run["seed"]: measure(run) for run in runs if run["network"] == network}
 
 
-def gained(runs: list[Run], new: str, measure: Callable[[Run], float], old: str = OLD) -> Interval | None:
+def gained(runs: Sequence[Run], new: str, measure: Callable[[Run], float], old: str = OLD) -> Interval | None:
     """How much more one network has than another, 95 % interval over seeds; None without two seeds of both.
 
     Seed by seed: the same seed plays the same maps, so their difficulty is in both.
@@ -51,7 +51,7 @@ def gained(runs: list[Run], new: str, measure: Callable[[Run], float], old: str 
     return bootstrap_interval(np.array([ours[seed] - theirs[seed] for seed in seeds])) if len(seeds) > 1 else None
 
 
-def _told(runs: list[Run], measure: Callable[[Run], float], digits: int = 2) -> str:
+def _told(runs: Sequence[Run], measure: Callable[[Run], float], digits: int = 2) -> str:
     parts = []
     for word, name in (("old", OLD), ("new", NEW[0]), ("with batch norm", NEW[1])):
         values = np.array(list(by_seed(runs, name, measure).values()))
@@ -65,7 +65,7 @@ def _numbers(found: dict[str, Interval]) -> dict[str, float]:
     return {f"{name}, {end}": getattr(each, end) for name, each in found.items() for end in ("mean", "low", "high")}
 
 
-def _more_of_old(runs: list[Run], measure: Callable[[Run], float]) -> list[bool]:
+def _more_of_old(runs: Sequence[Run], measure: Callable[[Run], float]) -> list[bool]:
     """Whether the old network has some of it, and each new one less: none of these without seeds of both."""
     found = _compared(runs, measure)
     if not found:
@@ -74,7 +74,7 @@ def _more_of_old(runs: list[Run], measure: Callable[[Run], float]) -> list[bool]
     return [old.low > 0, *(each.high < 0 for each in found.values())]
 
 
-def _compared(runs: list[Run], measure: Callable[[Run], float]) -> dict[str, Interval]:
+def _compared(runs: Sequence[Run], measure: Callable[[Run], float]) -> dict[str, Interval]:
     found = {name: gained(runs, name, measure) for name in NEW}
     return {name: each for name, each in found.items() if each is not None}
 
@@ -84,7 +84,7 @@ def _untested() -> Finding:
     return Finding("not testable here", "the two were not trained side by side", {}, note)
 
 
-def _sentence(found: dict[str, Interval], runs: list[Run]) -> str:
+def _sentence(found: dict[str, Interval], runs: Sequence[Run]) -> str:
     steps = max(run["steps"] for run in runs)
     differences = (f"{name} {each.mean:+.2f} ({each.low:+.2f} to {each.high:+.2f})" for name, each in found.items())
     return f"seed by seed against {OLD}: {'; '.join(differences)}, after {steps:,} steps"

@@ -2,6 +2,7 @@
 
 from statistics import median
 from time import perf_counter
+from typing import Any
 
 import torch
 
@@ -33,9 +34,15 @@ def training_ratio(num_envs: int, steps: int) -> float:
 
     Training builds its networks itself: it is always the registry's two.
     """
-    config = {"num_envs": num_envs, "num_steps": steps, "num_bots": 5, "device": "cpu", "minibatch_size": 64}
+    config: dict[str, Any] = {
+        "num_envs": num_envs,
+        "num_steps": steps,
+        "num_bots": 5,
+        "device": "cpu",
+        "minibatch_size": 64,
+    }
     runs = {
-        name: iter(iterate(TrainConfig(model=name, total_timesteps=(ROUNDS + 2) * num_envs * steps, **config)))
+        name: iterate(TrainConfig(model=name, total_timesteps=(ROUNDS + 2) * num_envs * steps, **config))
         for name in ("baseline", "attention")
     }
     times: dict[str, list[float]] = {name: [] for name in runs}

@@ -53,7 +53,7 @@ class World:
         self._everyone = np.arange(num_envs)
         self._workspace = new_workspace(numba.config.NUMBA_NUM_THREADS, self.params)
 
-    def reset(self, seeds: np.ndarray, which: np.ndarray | None = None) -> None:
+    def reset(self, seeds: Sequence[int] | np.ndarray, which: np.ndarray | None = None) -> None:
         """Start the games `which` (indices; all of them by default) anew, one uint64 seed for each."""
         which = self._everyone if which is None else np.asarray(which, np.int64)
         seeds = np.asarray(seeds, np.uint64)
