@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import territory
-from studies.distillation import with_dice
+from studies.distillation import sampling_policy
 from territory.agent.agent import pretrained
 from territory.agent.states import sample_states
 from territory.errors import BadInput
@@ -67,7 +67,7 @@ def test_the_champion_wins_far_more_than_its_share_of_fifty_one_players():
 
 def test_the_champion_was_taught_where_to_attack_and_tokens_was_not():
     champion, tokens = (territory.load_agent(each) for each in ("champion", "tokens"))
-    seen = sample_states(with_dice(champion), 96, every=8, num_bots=5, opponents="nation")
+    seen = sample_states(sampling_policy(champion), 96, every=8, num_bots=5, opponents="nation")
     boards = [torch.from_numpy(each) for each in (seen.maps, seen.stats, seen.masks)]
     assert equivariance(champion.model, *boards).along > 1 / 2
     assert equivariance(tokens.model, *boards).along < 1 / 5
