@@ -100,9 +100,7 @@ class Run:
 
     def log(self) -> list[Update]:
         """The records of the updates so far, read from the log."""
-        path = self.folder / LOG
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        return [_update(json.loads(line)) for line in lines]
+        return read_log(self.folder)
 
     def save(self) -> None:
         """Write the checkpoint: whole or not at all."""
@@ -132,6 +130,13 @@ class Run:
             if values[name] is not None:
                 board.add_scalar(tag, values[name], update.step)
         board.flush()
+
+
+def read_log(folder: str | Path) -> list[Update]:
+    """The records of a run's updates, read from its folder; none where it has made no update yet."""
+    path = Path(folder) / LOG
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return [_update(json.loads(line)) for line in lines]
 
 
 def start(config: TrainConfig, envs: Any = None) -> Run:

@@ -1,5 +1,7 @@
 """Pictures: pure functions ``plot_x(record, ax=None) -> Axes``. The only part that imports matplotlib."""
 
+from matplotlib.figure import Figure
+
 from territory.viz.board import (
     attention_picture,
     blended,
@@ -39,6 +41,7 @@ __all__ = [
     "TRAINING_PANELS",
     "UPDATE_SENTENCES",
     "Compass",
+    "Figure",
     "View",
     "attention_picture",
     "blended",

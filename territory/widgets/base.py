@@ -88,7 +88,7 @@ class Instrument(LeavesPicture, anywidget.AnyWidget):
 
     def close(self) -> None:
         """End the view and let go of the memory behind it. A closed widget cannot be shown again."""
-        layout = self.layout
+        layout = self._trait_values.get("layout")  # not yet there where the widget was refused while it was made
         super().close()
         if layout is not None:
             layout.close()

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import traitlets
-from matplotlib.figure import Figure
 from torch import nn
 
 from territory import interpret, viz
@@ -135,7 +134,7 @@ class AttentionExplorer(Instrument):
             raise BadInput(f"expected a copied state, which begins with territory-state:, got {text[:40]!r}")
         self.send({"state": text})
 
-    def figure(self) -> Figure:
+    def figure(self) -> viz.Figure:
         """The view as a still figure (matplotlib)."""
         return viz.seen_figure([self._view(number) for number in range(len(self.agents))])
 

@@ -1,16 +1,19 @@
-"""The game in your own hands, beside everything an agent would be given: `game.js` draws it, this file plays it."""
+"""The game in your own hands, beside everything an agent would be given: `js/game` draws it, this file plays it."""
 
+import hashlib
 import tempfile
 from pathlib import Path
+from typing import Any
 
-import anywidget
 import gymnasium
 import numpy as np
 import traitlets
 
 from territory import viz
+from territory.agent import pretrained
+from territory.envs.opponents import SCRIPTED, as_policy, find_policy
 from territory.errors import BadInput
-from territory.widgets.base import LeavesPicture, bundle
+from territory.widgets.base import Answer, Instrument, bundle
 from territory.world.actions import INTENSITIES, Direction, describe, encode
 from territory.world.layout import Plane, Stat
 from territory.world.params import MAX_BOTS, OPPONENTS
@@ -21,16 +24,21 @@ BOARD_PIXELS = 512  # the board's longer side, about
 _WELCOME = "Your land is blue with a white edge. Where will you go?"
 
 
-class GamePlayer(LeavesPicture, anywidget.AnyWidget):
+class GamePlayer(Instrument):
     """Play `Territory-v0` by hand, with mouse and keyboard.
 
     Point at the map or at the compass; keys stand below it. Only what the action mask allows can be ordered. Beside
-    the board: the mask, the five planes, the sixteen statistics and what the last step changed of them.
+    the board: the mask, the five planes, the sixteen statistics and what the last step changed of them. A step can be
+    undone; and an agent or a script can play instead of you, to be watched against others.
 
     Args:
         env: from ``gymnasium.make("Territory-v0", ...)``.
         seed: of the first game's map.
+        agents: who else may play for you: names (see `territory.load_agent`) or policies by name; by default the
+            scripted ones and the pretrained.
     """
+
+    alt = "a game of Territory: the board, the action mask, the planes and the statistics"
 
     _esm = bundle("game.js")
     _css = bundle("game.css")
@@ -42,6 +50,7 @@ class GamePlayer(LeavesPicture, anywidget.AnyWidget):
     opponents = traitlets.Unicode("bot").tag(sync=True)
     running = traitlets.Bool(False).tag(sync=True)  # waits by itself, `speed` steps a second
     speed = traitlets.Int(5, min=1, max=20).tag(sync=True)
+    player = traitlets.Unicode("you").tag(sync=True)  # who plays where it runs on: you (waiting), or one of the agents
     # What is shown.
     board = traitlets.Bytes().tag(sync=True)  # PNG
     planes = traitlets.Bytes().tag(sync=True)  # uint8 (5, H, W), as the agent gets them
@@ -49,25 +58,27 @@ class GamePlayer(LeavesPicture, anywidget.AnyWidget):
     aim = traitlets.Dict().tag(sync=True)  # where the tile that is pointed at lies from here
     words = traitlets.Dict().tag(sync=True)  # what never changes: names and sentences
 
-    def __init__(self, env: gymnasium.Env, seed: int = 7):
+    def __init__(self, env: gymnasium.Env, seed: int = 7, agents: dict[str, Any] | None = None):
         super().__init__(seed=seed, num_bots=env.unwrapped.params.num_bots)
-        self.env, self._serial = env, 0
+        self.env, self._serial, self._policies = env, 0, {}
+        self._agents = {name: name for name in (*SCRIPTED, *pretrained())} if agents is None else agents
         self._given = env.spec.kwargs.get("opponents", "bot")
         self.opponents = self._given if isinstance(self._given, str) else type(self._given).__name__
-        self.words = _words([*dict.fromkeys((*OPPONENTS, self.opponents))])
-        self.on_msg(self._answer)
+        self.words = _words([*dict.fromkeys((*OPPONENTS, self.opponents, *self._agents))], ["you", *self._agents])
         self.restart()
 
     def restart(self) -> None:
         """Begin a new game on the chosen seed, against the chosen opponents. Raises BadInput if they find no room."""
         self._choose_opponents()
         self.obs, info = self.env.reset(seed=self.seed)
+        self.played_seed = self.seed
         self.mask, self.actions, self.result, self._returned = info["action_mask"], [], None, 0.0
-        self.before, self.running = self.obs["global"], False
+        self.before, self.running, self._trail = self.obs["global"], False, []
         self._show(_WELCOME)
 
     def _choose_opponents(self) -> None:
-        rivals = self.opponents if self.opponents in OPPONENTS else self._given
+        named = self.opponents in OPPONENTS or self.opponents in self._agents
+        rivals = self._agents.get(self.opponents, self.opponents) if named else self._given
         now = self.env.spec.kwargs.get("opponents", "bot"), self.env.unwrapped.params.num_bots
         if now != (rivals, self.num_bots):
             self.env = gymnasium.make(self.env.spec, num_bots=self.num_bots, opponents=rivals)
@@ -80,7 +91,7 @@ class GamePlayer(LeavesPicture, anywidget.AnyWidget):
             return self._say(f"Masked: {describe(action)} would have no effect now.")
         self.step(action)
 
-    def push(self, row: int, column: int) -> None:
+    def attack(self, row: int, column: int) -> None:
         """`order` towards a tile."""
         direction, _ = viz.direction_towards(self._owner(), row, column)
         self.order(direction)
@@ -89,6 +100,7 @@ class GamePlayer(LeavesPicture, anywidget.AnyWidget):
         """Play any of the 90 actions."""
         if self.over:
             raise BadInput("the game is over: restart() begins another")
+        self._trail.append(self._digest())
         self.before = self.obs["global"]
         self.obs, reward, terminated, truncated, info = self.env.step(action)
         self.mask, self.result = info["action_mask"], info if terminated or truncated else None
@@ -97,6 +109,47 @@ class GamePlayer(LeavesPicture, anywidget.AnyWidget):
         self._show(
             _verdict(info, terminated) if self.over else f"You ordered: {describe(action)}. Reward {reward:+.3f}."
         )
+
+    def go(self) -> None:
+        """One step by whoever is chosen in ``player``."""
+        if self.player == "you":
+            return self.order(Direction.WAIT)
+        self.step(self._choose())
+
+    def undo(self) -> None:
+        """Take the last step back: the game is played again up to there, from its seed.
+
+        Raises:
+            BadInput: nothing was played, or this game does not go the same way twice (opponents that act at random).
+        """
+        if not self.actions:
+            raise BadInput("there is no step to undo: the game has just begun")
+        actions, trail, seed = self.actions[:-1], self._trail, self.seed
+        self.obs, info = self.env.reset(seed=self.played_seed)
+        self.before, self._returned, self.result = self.obs["global"], 0.0, None
+        for action in actions:
+            self.before = self.obs["global"]
+            self.obs, reward, _, _, info = self.env.step(action)
+            self._returned += reward
+        self.mask, self.actions, self.running, self.seed = info["action_mask"], actions, False, seed
+        if self._digest() != trail[len(actions)]:
+            self._trail = []
+            raise BadInput("this game went another way when played again, as opponents acting at random do: it goes on")
+        self._trail = trail[: len(actions)]
+        self._show("The last step is undone.")
+
+    def _digest(self) -> bytes:
+        return hashlib.sha256(self.obs["map"].tobytes() + self.obs["global"].tobytes()).digest()
+
+    def _choose(self) -> int:
+        """The action of the chosen agent."""
+        if self.player not in self._agents:
+            raise BadInput(f"expected you or one of {', '.join(self._agents)} to play, got {self.player!r}")
+        who = self._agents[self.player]
+        if self.player not in self._policies:
+            self._policies[self.player] = as_policy(find_policy(who) if isinstance(who, str) else who)
+        batch = {name: values[None] for name, values in self.obs.items()}
+        return int(self._policies[self.player](batch, self.mask[None])[0])
 
     @property
     def over(self) -> bool:
@@ -114,35 +167,37 @@ class GamePlayer(LeavesPicture, anywidget.AnyWidget):
         before = self.before if self.actions else None
         return viz.figure_png(viz.playing_figure(picture, self.obs, self.mask, before, title))
 
-    def _answer(self, _widget, message: dict, _buffers) -> None:
-        """What the browser asks for; the one place that its messages come in."""
-        for name, value in message.get("set", {}).items():
-            self.set_trait(name, value)
+    def answer(self, message: dict[str, Any], _buffers: list[memoryview]) -> Answer:
+        """Orders, where one would go, undoing, new games and files."""
         place = message.get("row"), message.get("column")
-        try:
-            match message["ask"]:
-                case "order":
-                    self.order(Direction(message["direction"]))
-                case "push":
-                    self.push(*place)
-                case "aim":
-                    self._aim(*place)
-                case "restart":
-                    self.restart()
-                case "save":
-                    self._send_replay()
-        except BadInput as error:
-            self._say(str(error))
+        match message["ask"]:
+            case "order":
+                self.order(Direction(message["direction"]))
+            case "go":
+                self.go()
+            case "attack":
+                self.attack(*place)
+            case "aim":
+                self._aim(*place)
+            case "undo":
+                self.undo()
+            case "restart":
+                self.restart()
+            case "save":
+                return self._replay_file()
+            case other:
+                raise BadInput(f"expected a question that the game knows, got {other!r}")
+        return None
 
     def _aim(self, row: int, column: int) -> None:
         direction, start = viz.direction_towards(self._owner(), row, column)
         self.aim = {"direction": int(direction), "from": start, "to": (row, column), "serial": self._serial}
 
-    def _send_replay(self) -> None:
+    def _replay_file(self) -> Answer:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"territory-seed-{self.env.unwrapped.world.state.seed[0]}.npz"
             self.replay().save(path)
-            self.send({"file": path.name}, buffers=[path.read_bytes()])
+            return {"file": path.name}, [path.read_bytes()]
 
     def _owner(self) -> np.ndarray:
         return self.env.unwrapped.world.map_of("owner")[0]
@@ -189,7 +244,7 @@ def _verdict(info: dict, terminated: bool) -> str:
     return f"{how} {info['land_share']:.0%} of the land, rank {info['rank']}, after {info['length']} steps."
 
 
-def _words(opponents: list[str]) -> dict:
+def _words(opponents: list[str], agents: list[str]) -> dict[str, Any]:
     """Names, sentences and colours, in the order of what they describe."""
     return {
         "planes": [(plane.name.lower(), viz.PLANE_SENTENCES[plane]) for plane in Plane],
@@ -199,5 +254,6 @@ def _words(opponents: list[str]) -> dict:
         "players": ["you", *(viz.player_name(player) for player in range(2, MAX_BOTS + 2))],
         "colours": [f"rgb({red}, {green}, {blue})" for red, green, blue in player_colours()[1 : MAX_BOTS + 2].tolist()],
         "opponents": opponents,
+        "agents": agents,
         "max_bots": MAX_BOTS,
     }

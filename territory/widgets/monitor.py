@@ -1,25 +1,25 @@
-"""A run while it goes: its curves, a game of the agent it trains, and a hand on the switch. `monitor.js` draws it."""
+"""A run while it goes: its curves, a game of the agent it trains, and a hand on the switch. `js/monitor` draws it."""
 
 import asyncio
 import math
 import threading
 import time
-import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
-import anywidget
 import numpy as np
 import traitlets
-from IPython.display import publish_display_data
 
 from territory import viz
-from territory.agent.agent import Agent
+from territory.agent import Agent
+from territory.errors import BadInput
 from territory.training.live import RESTING, LiveTraining, WatchedGame
 from territory.training.ppo import PPO
 from territory.training.rollout import Update
-from territory.training.run import Run
-from territory.widgets.base import LeavesPicture, bundle
+from territory.training.run import Run, read_log
+from territory.widgets.base import Answer, Instrument, bundle
 from territory.world.actions import describe
 from territory.world.picture import render_world
 
@@ -29,103 +29,138 @@ LOOK_AGAIN = 0.05  # seconds, while waiting
 FIELDS = ("step", *viz.UPDATE_SENTENCES)  # rows of `history`
 
 
-class TrainingMonitor(LeavesPicture, anywidget.AnyWidget):
+_BY_NAME: WeakValueDictionary[str, "TrainingMonitor"] = WeakValueDictionary()
+
+
+class TrainingMonitor(Instrument):
     """Trains in the background and shows it: curves, rate, time left, and the agent's game; pause, go on, stop.
 
     Cells can be run meanwhile. ``await monitor.wait()`` waits until training rests, and leaves the picture of that
-    moment in the notebook and in pages made from it.
+    moment in the notebook and in pages made from it. A new monitor of the same name stops the one before it.
 
     Args:
         trainer: a `PPO`; or a `territory.training.run.Run`, which a dead kernel takes nothing from that was saved:
-            when paused, when stopped, and every ``checkpoint_every`` updates.
+            when paused, when stopped, and every ``checkpoint_every`` updates. None: only to look at finished runs.
         until: ends training where it is true of an update's record, for instance at a win rate.
         seconds: of training, pauses not counted, after which it ends.
         game_envs: the vector environment of one game that is watched; by default one like those of the run.
+        compare: folders of runs (or their names in ``runs``) whose curves are drawn beside this one's.
+        name: what the run is called; two monitors that are to train at once need two names.
     """
 
+    alt = "learning curves of a training run, and a game of the agent that is trained"
     _esm = bundle("monitor.js")
     _css = bundle("monitor.css")
-    # What is shown. The browser sets nothing itself: it asks (`_answer`), since training sets these from its thread.
+    live: LiveTraining | None = None  # the training; None where there are only finished runs to see
+    _starts = 0  # how often it was started: the watched game of an earlier start ends
+    # What is shown. The browser sets nothing itself: it asks (`answer`), since training sets these from its thread.
     history = traitlets.Bytes().tag(sync=True)  # float64 (len(FIELDS), updates)
     status = traitlets.Dict().tag(sync=True)  # state, step, rate, ... in numbers and in words
     board = traitlets.Bytes().tag(sync=True)  # PNG
     game = traitlets.Dict().tag(sync=True)  # what stands below the board
     watching = traitlets.Bool(True).tag(sync=True)  # whether the game goes on
     speed = traitlets.Int(5, min=1, max=20).tag(sync=True)  # its steps a second
+    compared = traitlets.Bytes().tag(sync=True)  # of the runs beside this one: as `history`, one after another
+    others = traitlets.Dict().tag(sync=True)  # their names, and how many updates each has
     words = traitlets.Dict().tag(sync=True)  # what never changes: names and sentences
 
     def __init__(
         self,
-        trainer: PPO | Run,
+        trainer: PPO | Run | None = None,
         until: Callable[[Update], bool] = lambda update: False,
         seconds: float = float("inf"),
         game_envs: Any = None,
+        compare: Sequence[str | Path] = (),
+        name: str = "this run",
     ):
+        if trainer is None and not compare:
+            raise BadInput("expected a PPO or a Run to train, or folders of runs to compare; got neither")
+        runs = {_folder(each).name: read_log(_folder(each)) for each in compare}
         super().__init__()
-        self._display_id = uuid.uuid4().hex
-        self._lock, self._told, self._starts = threading.RLock(), 0.0, 0
-        self.live = LiveTraining(trainer, until, seconds, self._show)
-        self.watched = WatchedGame(self.live.ppo, game_envs)
-        self.words = {"fields": FIELDS, "sentences": viz.UPDATE_SENTENCES, "panels": [*viz.TRAINING_PANELS.items()]}
-        self.on_msg(self._answer)
+        self._lock, self._told = threading.RLock(), 0.0
+        self.words = {
+            "fields": FIELDS,
+            "sentences": viz.UPDATE_SENTENCES,
+            "panels": [*viz.TRAINING_PANELS.items()],
+            "name": name,
+        }
+        self.others = {"names": [*runs], "lengths": [len(records) for records in runs.values()]}
+        self.compared = b"".join(map(_columns, runs.values()))
+        self.runs = runs
+        if trainer is not None:
+            _stop_earlier(name)
+            _BY_NAME[name] = self
+            self.live = LiveTraining(trainer, until, seconds, self._show)
+            self.watched = WatchedGame(self.live.ppo, game_envs)
+            self._show_game()
         self._show()
-        self._show_game()
 
     @property
     def records(self) -> list[Update]:
-        """The `Update` records so far."""
-        return self.live.records
+        """The `Update` records so far; without a training, those of the first run."""
+        return self.live.records if self.live else next(iter(self.runs.values()))
 
     @property
     def state(self) -> str:
         """Of `LiveTraining`: "running", "paused", ..."""
-        return self.live.state
+        return self.live.state if self.live else "finished"
 
     def agent(self) -> Agent:
         """The agent after the last update: a copy, so it may be used while training goes on."""
-        return self.live.agent
+        return self._training().agent
 
     def start(self) -> None:
         """Begin, or go on."""
-        self.live.start()
+        self._training().start()
         self._starts += 1
         threading.Thread(target=self._play, args=(self._starts,), daemon=True).start()
 
     def pause(self) -> None:
         """Rest after this update, until `start`."""
-        self.live.pause()
+        self._training().pause()
 
     def stop(self) -> None:
         """End after this update."""
-        self.live.stop()
+        self._training().stop()
 
     async def wait(self) -> str:
         """Wait until training rests (paused, or over), then put the picture of it into the notebook; the state.
 
         To be awaited: so the kernel hears the buttons meanwhile, where it knows how (ipykernel from 7 on).
         """
-        while self.live.state not in RESTING:
+        live = self._training()
+        while live.state not in RESTING:
             await asyncio.sleep(LOOK_AGAIN)
-        state = self.live.wait()
-        self._publish(update=True)
+        state = live.wait()
+        if hasattr(self, "_display_id"):  # it is shown somewhere
+            self._publish_picture()
         return state
+
+    def close(self) -> None:
+        """End the view, and the training with it: after the update under way, which a `Run` saves."""
+        self._starts += 1  # the watched game ends
+        super().close()
+        if self.live:
+            self.live.stop()
+
+    def _training(self) -> LiveTraining:
+        if self.live is None:
+            raise BadInput("this monitor shows finished runs: there is nothing to train")
+        return self.live
 
     def static_png(self) -> bytes:
         """The view as PNG bytes: what exported pages show."""
+        if self.live is None:
+            return viz.figure_png(
+                viz.training_figure(self.records, np.full((8, 8, 3), 255, np.uint8), self.status["line"])
+            )
         with self._lock:
             board = render_world(self.watched.world, scale=self._scale())
             caption = self.game["line"]
         return viz.figure_png(viz.training_figure(self.records, board, self.status["line"], caption))
 
-    def _ipython_display_(self) -> None:
-        self._publish(update=False)
-
-    def _publish(self, update: bool) -> None:
-        data, metadata = self._repr_mimebundle_()
-        publish_display_data(data, metadata, transient={"display_id": self._display_id}, update=update)
-
-    def _answer(self, _widget, message: dict, _buffers) -> None:
-        """What the browser asks for; the one place that its messages come in."""
+    def answer(self, message: dict[str, Any], _buffers: list[memoryview]) -> Answer:
+        """The switch, and the game's."""
         match message["ask"]:
             case "start":
                 self.start()
@@ -135,24 +170,32 @@ class TrainingMonitor(LeavesPicture, anywidget.AnyWidget):
                 self.stop()
             case "watching" | "speed":
                 self.set_trait(message["ask"], message["value"])
+            case other:
+                raise BadInput(f"expected a question that the monitor knows, got {other!r}")
+        return None
 
     def _show(self) -> None:
         """Send how training goes; called in its thread after each change."""
-        state, now = self.live.state, time.monotonic()
+        state, now = self.state, time.monotonic()
         with self._lock:
             if state == self.status.get("state") == "running" and now - self._told < MOST_OFTEN:
                 return
             self._told = now
-            rows = np.array([[getattr(record, name) for name in FIELDS] for record in self.records], np.float64)
-            self.history = rows.T.tobytes()
-            self.status = self._status(state)
+            with self.hold_sync():
+                self.history = _columns(self.live.records) if self.live else b""
+                self.status = self._status(state)
 
     def _status(self, state: str) -> dict:
+        if self.live is None:
+            steps = max((records[-1].step for records in self.runs.values() if records), default=0)
+            line = f"{len(self.runs)} finished runs, up to {steps:,} steps"
+            return {"state": state, "resting": True, "live": False, "step": steps, "total": steps, "line": line}
         ppo, rate, left = self.live.ppo, self.live.steps_per_second, self.live.seconds_left
         total = ppo.config.num_updates * ppo.config.batch_size
         return {
             "state": state,
             "resting": state in RESTING,
+            "live": True,
             "step": ppo.step,
             "total": total,
             "updates": len(self.records),
@@ -190,22 +233,46 @@ class TrainingMonitor(LeavesPicture, anywidget.AnyWidget):
         return max(1, BOARD_PIXELS // max(params.height, params.width))
 
 
+def _columns(records: Sequence[Update]) -> bytes:
+    """float64 (len(FIELDS), updates)."""
+    rows = np.array([[getattr(record, name) for name in FIELDS] for record in records], np.float64)
+    return rows.reshape(-1, len(FIELDS)).T.tobytes()
+
+
+def _folder(run: str | Path) -> Path:
+    """The folder of a run, by its path or its name in ``runs``."""
+    for path in (Path(run), Path("runs") / run):
+        if path.is_dir():
+            return path
+    raise BadInput(f"expected the folder of a run, or its name in runs/; got {str(run)!r}, which is not there")
+
+
+def _stop_earlier(name: str) -> None:
+    """Two trainings of one name would share the cores, and the first could no longer be reached."""
+    earlier = _BY_NAME.get(name)
+    if earlier is not None:
+        earlier.stop()
+
+
 def _verdict(result: dict[str, float]) -> str:
     how = "won" if result["win"] else "not won"
     return f"{how} after {result['length']:.0f} steps, {result['land_share']:.0%} of the land"
 
 
-def _line(state: str, ppo: PPO, total: int, records: list, rate: float, left: float, error: Exception | None) -> str:
+def _line(
+    state: str, ppo: PPO, total: int, records: list[Update], rate: float, left: float, error: Exception | None
+) -> str:
     """The state in words."""
     if state == "failed":
-        return f"failed: {error}"
+        return f"failed after {ppo.step:,} steps: {error}"
     parts = [f"{state} · {ppo.step:,} of {total:,} steps"]
     if records:
-        parts += [f"{rate:,.0f} steps/s", f"{_duration(left)} left at this rate"]
+        parts += [f"{rate:,.0f} steps/s", f"{in_words(left)} left at this rate"]
     return " · ".join(parts)
 
 
-def _duration(seconds: float) -> str:
+def in_words(seconds: float) -> str:
+    """A length of time, as "1 h 02 min"."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s" if minutes else f"{rest} s"

@@ -106,19 +106,20 @@ def test_the_build_toggle_falls_back_where_no_city_can_be_built(player):
     assert not player.build
 
 
-def test_a_click_on_the_map_pushes_from_the_nearest_own_tile_towards_it(player):
+def test_a_click_on_the_map_attacks_from_the_nearest_own_tile_towards_it(player):
     row, column = np.argwhere(player.obs["map"][Plane.UNCLAIMED] > 0)[0]
     direction, start = viz.direction_towards(player.env.unwrapped.world.map_of("owner")[0], row, column)
     ask(player, "aim", row=int(row), column=int(column))
     assert player.aim["direction"] == direction and tuple(player.aim["from"]) == start and player.actions == []
-    ask(player, "push", row=int(row), column=int(column))
+    ask(player, "attack", row=int(row), column=int(column))
     assert player.actions == [encode(direction, player.intensity)]
 
 
 @pytest.mark.parametrize("message", [{"row": 64, "column": 0}, {"row": 0, "column": -1}])
-def test_a_click_off_the_board_is_said(player, message):
-    ask(player, "push", **message)
-    assert "must lie on the board of 64 x 64" in player.scene["line"] and player.actions == []
+def test_a_click_off_the_board_is_answered_in_words(player, sent, message):
+    ask(player, "attack", id=3, **message)
+    ((content, _),) = sent
+    assert content["re"] == 3 and "must lie on the board of 64 x 64" in content["error"] and player.actions == []
 
 
 def test_the_end_is_announced_and_nothing_can_be_ordered_until_a_new_game(player):
@@ -146,10 +147,11 @@ def test_a_new_game_takes_seed_opponents_and_their_number_from_the_controls(play
 
 
 def test_more_players_than_the_map_has_room_for_are_refused_and_the_game_goes_on():
-    player = GamePlayer(make(height=32, width=32))
+    player, said = GamePlayer(make(height=32, width=32)), []
+    player.send = lambda content, buffers=None: said.append(content)
     player.num_bots = 50
     ask(player, "restart")
-    assert "take fewer bots" in player.scene["line"]
+    assert "take fewer bots" in said[0]["error"]
     ask(player, "order", direction=int(Direction.WAIT))
     assert player.scene["step"] == 1
 
@@ -157,7 +159,7 @@ def test_more_players_than_the_map_has_room_for_are_refused_and_the_game_goes_on
 def test_an_agent_as_opponent_stays_a_choice():
     wait = lambda obs, mask: np.full(len(mask), encode(Direction.WAIT))  # noqa: E731
     player = GamePlayer(make(opponents=wait))
-    assert player.words["opponents"] == ["bot", "nation", "mixed", "function"]
+    assert player.words["opponents"][:4] == ["bot", "nation", "mixed", "function"]
     player.opponents = "bot"
     player.restart()
     assert player.env.unwrapped.params.opponents == "bot"
@@ -172,7 +174,7 @@ def test_the_game_so_far_can_be_saved_and_replayed(player, sent, tmp_path):
     player.seed = 99  # typed, but no new game begun
     ask(player, "save")
     ((content, (data,)),) = sent
-    assert content == {"file": "territory-seed-3.npz"}
+    assert content == {"re": None, "file": "territory-seed-3.npz"}
     (tmp_path / "game.npz").write_bytes(data)
     frames = list(Replay.load(tmp_path / "game.npz").play())  # checks itself that it ends as it was played
     assert len(frames) == 3
@@ -192,3 +194,77 @@ def test_an_exported_page_keeps_the_moment_as_a_picture(player):
     assert Image.open(BytesIO(picture)).size == (1050, 800)
     player.order(first_allowed(player))
     assert player.static_png() != picture
+
+
+def test_a_step_is_undone_to_the_same_state_and_can_be_played_again(player, sent):
+    for _ in range(2):
+        player.order(first_allowed(player))
+    board, scene, obs = player.board, player.scene, player.obs
+    player.order(Direction.WAIT)
+    ask(player, "undo", id=1)
+    assert sent[-1][0] == {"re": 1}
+    assert (
+        player.board == board and player.scene["stats"] == scene["stats"] and player.scene["before"] == scene["before"]
+    )
+    assert player.scene["standing"] == scene["standing"] and len(player.actions) == 2
+    assert (player.obs["map"] == obs["map"]).all() and len(list(player.replay().play())) == 3
+
+
+def test_the_last_step_of_a_game_that_is_over_can_be_undone(player):
+    for _ in range(5):
+        player.order(Direction.WAIT)
+    player.undo()
+    assert not player.over and player.scene["step"] == 4 and any(player.scene["mask"])
+
+
+def test_nothing_to_undo_is_said(player, sent):
+    ask(player, "undo", id=1)
+    assert "no step to undo" in sent[0][0]["error"]
+
+
+def test_a_game_that_goes_another_way_is_not_undone_in_silence(sent):
+    dice = np.random.default_rng(0)
+    chance = lambda obs, mask: np.array([dice.choice(np.flatnonzero(each)) for each in mask])  # noqa: E731
+    player = GamePlayer(make(opponents=chance), seed=3)
+    for _ in range(4):
+        player.order(Direction.WAIT)
+    with pytest.raises(BadInput, match="went another way"):
+        player.undo()
+
+
+def test_an_agent_or_a_script_plays_and_is_watched(player, sent):
+    ask(player, "go", id=1, set={"player": "steady"})
+    assert player.actions == [int(np.argmax(make_mask(player, 0)))]
+    ask(player, "go", id=2, set={"player": "attention"})
+    assert len(player.actions) == 2
+    ask(player, "go", id=3, set={"player": "you"})
+    assert player.actions[-1] == encode(Direction.WAIT)
+    ask(player, "go", id=4, set={"player": "nobody"})
+    assert "got 'nobody'" in sent[-1][0]["error"] and "steady" in sent[-1][0]["error"]
+
+
+def make_mask(player, step):
+    """The mask that was open at a step of the game so far."""
+    return next(frame.mask for frame in player.replay().play() if frame.step == step)
+
+
+def test_two_policies_of_ones_own_are_watched_against_each_other():
+    wait = lambda obs, mask: np.full(len(mask), encode(Direction.WAIT))  # noqa: E731
+    player = GamePlayer(make(), seed=3, agents={"sleeper": wait})
+    player.player = player.opponents = "sleeper"
+    player.restart()
+    player.go()
+    assert player.env.spec.kwargs["opponents"] is wait and player.actions == [encode(Direction.WAIT)]
+
+
+def test_a_policy_that_fails_is_answered_in_words_with_the_traceback(sent, player):
+    def broken(obs, mask):
+        raise ZeroDivisionError("my own fault")
+
+    player = GamePlayer(make(), seed=3, agents={"mine": broken})
+    said = []
+    player.send = lambda content, buffers=None: said.append(content)
+    ask(player, "go", id=1, set={"player": "mine"})
+    ask(player, "order", id=2, direction=int(Direction.WAIT))
+    assert said[0]["error"] == "ZeroDivisionError: my own fault" and "in broken" in said[0]["details"]
+    assert said[1] == {"re": 2} and len(player.actions) == 1

@@ -3,12 +3,15 @@
 import asyncio
 import base64
 import dataclasses
+import threading
+import time
 from io import BytesIO
 
 import nbformat
 import numpy as np
 import pytest
 import torch
+from ipywidgets import Widget
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 from PIL import Image
@@ -16,9 +19,9 @@ from PIL import Image
 from territory import viz
 from territory.errors import BadInput
 from territory.training import PPO, TrainConfig, Update
+from territory.training.run import start as start_run
 from territory.widgets import TrainingMonitor
-from territory.widgets.monitor import FIELDS, _duration
-from territory.world.picture import render_world
+from territory.widgets.monitor import FIELDS, in_words
 
 SMALL = TrainConfig(
     height=32, width=32, num_bots=2, max_steps=20, num_envs=4, num_steps=16, minibatch_size=32, device="cpu",
@@ -26,9 +29,24 @@ SMALL = TrainConfig(
 )  # fmt: skip
 
 
+class Goal:
+    """Ends a training where a test says so, which may be later than the monitor is made."""
+
+    def __init__(self):
+        self.reached = lambda update: False
+
+    def __call__(self, update):
+        return self.reached(update)
+
+
 @pytest.fixture
-def monitor():
-    made = TrainingMonitor(PPO(SMALL))
+def goal():
+    return Goal()
+
+
+@pytest.fixture
+def monitor(goal):
+    made = TrainingMonitor(PPO(SMALL), until=goal)
     yield made
     made.stop()
     made.live.wait()
@@ -63,21 +81,21 @@ def test_every_curve_there_is_has_its_sentence_and_is_a_field_of_the_records():
     assert {name for names in viz.TRAINING_PANELS.values() for name in names} <= set(FIELDS)
 
 
-def test_the_buttons_start_pause_and_stop(monitor):
+def test_the_buttons_start_pause_and_stop(monitor, goal):
     assert monitor.status["state"] == "ready" and monitor.status["resting"]
-    monitor.live._until = lambda update: update.update == 2 and ask(monitor, "pause")
+    goal.reached = lambda update: update.update == 2 and ask(monitor, "pause")
     ask(monitor, "start")
     assert wait(monitor) == "paused"
     assert (monitor.status["state"], monitor.status["step"], monitor.status["updates"]) == ("paused", 128, 2)
-    monitor.live._until = lambda update: ask(monitor, "stop")
+    goal.reached = lambda update: ask(monitor, "stop")
     ask(monitor, "start")
     assert wait(monitor) == "stopped"
     assert monitor.status["step"] == 192
     assert monitor.status["line"].startswith("stopped · 192 of 320 steps · ")
 
 
-def test_rate_and_time_left_are_those_of_the_live_training(monitor):
-    monitor.live._until = lambda update: update.update == 3
+def test_rate_and_time_left_are_those_of_the_live_training(monitor, goal):
+    goal.reached = lambda update: update.update == 3
     monitor.start()
     wait(monitor)
     assert monitor.status["rate"] == monitor.live.steps_per_second
@@ -87,34 +105,24 @@ def test_rate_and_time_left_are_those_of_the_live_training(monitor):
 
 @pytest.mark.parametrize(("seconds", "said"), [(3.4, "3 s"), (61, "1 min 01 s"), (3720, "1 h 02 min")])
 def test_time_is_said_in_words(seconds, said):
-    assert _duration(seconds) == said
+    assert in_words(seconds) == said
 
 
-def test_the_game_goes_on_only_while_training_does_and_while_it_is_watched(monitor):
+def test_the_game_goes_on_only_while_training_does_and_while_it_is_watched(monitor, goal):
     ask(monitor, "speed", 20)
     ask(monitor, "watching", False)
-    monitor.live._until = lambda update: update.update == 3
+    goal.reached = lambda update: update.update == 3
     monitor.start()
     wait(monitor)
     assert monitor.watched.steps == 0 and not monitor.watched.results
     ask(monitor, "watching", True)
-    monitor._play(start=monitor._starts)  # training rests: this returns at once
-    assert monitor.watched.steps == 0
-    board = monitor.board
-    monitor.watched.step(monitor.agent())
-    monitor._show_game()
+    board, goal.reached = monitor.board, lambda update: monitor.watched.steps > 0 or monitor.watched.results
+    monitor.start()
+    wait(monitor)
     assert monitor.board != board
+    assert monitor.game["number"] == len(monitor.watched.results) + 1
     shown = np.asarray(Image.open(BytesIO(monitor.board)))
-    np.testing.assert_array_equal(shown, render_world(monitor.watched.world, scale=12))
-    assert monitor.game["line"].startswith("step 1: ordered ") and "rank" in monitor.game["line"]
-
-
-def test_a_game_that_is_over_is_told_and_the_next_one_begins(monitor):
-    for _ in range(SMALL.max_steps + 1):
-        monitor.watched.step(monitor.agent())
-    monitor._show_game()
-    assert monitor.game["number"] == len(monitor.game["results"]) + 1 >= 2
-    assert "won after" in monitor.game["results"][0]["line"]
+    assert shown.shape == (384, 384, 3)
 
 
 def test_a_failure_is_said():
@@ -124,7 +132,7 @@ def test_a_failure_is_said():
     monitor.start()
     with pytest.raises(BadInput, match="diverged"):
         wait(monitor)
-    assert monitor.status["line"].startswith("failed: ")
+    assert monitor.status["line"].startswith("failed after 0 steps: ")
 
 
 def test_a_still_figure_draws_the_records_as_they_are(monitor):
@@ -159,9 +167,66 @@ def test_an_exported_page_shows_the_training_as_it_was_in_the_end():
     NotebookClient(notebook, kernel_name="python3").execute()
     assert notebook.cells[1].outputs[0]["text"] == "finished\n"
     final = notebook.cells[2].outputs[0]["text"].strip()
-    (shown,) = notebook.cells[0].outputs
-    assert "application/vnd.jupyter.widget-view+json" in shown["data"]
+    style, shown, widget = notebook.cells[0].outputs
+    assert "<style" in style["data"]["text/html"]
+    assert "application/vnd.jupyter.widget-view+json" in widget["data"]
     assert shown["data"]["image/png"].strip() == final
     assert Image.open(BytesIO(base64.b64decode(final))).size == (1050, 480)
     page, _ = HTMLExporter().from_notebook_node(notebook)
     assert final[:200] in page.replace("\n", "")
+
+
+def test_a_new_monitor_of_the_same_name_stops_the_one_before_it_and_another_name_does_not(monitor):
+    monitor.start()
+    other = TrainingMonitor(PPO(SMALL), name="beside it")
+    assert monitor.state == "running"
+    TrainingMonitor(PPO(SMALL))
+    assert monitor.live.wait() in ("stopped", "finished")
+    assert other.state == "ready"
+
+
+def test_closing_stops_the_training_and_frees_threads_and_comms():
+    threads, widgets = threading.active_count(), len(Widget.get_manager_state()["state"])
+    monitor = TrainingMonitor(PPO(SMALL))
+    monitor.start()
+    monitor.close()
+    assert monitor.live.wait() in ("stopped", "finished")
+    deadline = time.monotonic() + 20
+    while threading.active_count() > threads and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert threading.active_count() <= threads
+    assert len(Widget.get_manager_state()["state"]) == widgets
+
+
+def test_runs_are_laid_beside_this_one_from_their_folders(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = start_run(dataclasses.replace(SMALL, name="first"))
+    run.train()
+    monitor = TrainingMonitor(PPO(SMALL), compare=[run.folder])
+    assert monitor.others == {"names": ["first"], "lengths": [5]}
+    columns = np.frombuffer(monitor.compared).reshape(len(FIELDS), 5)
+    assert columns[0].tolist() == [record.step for record in run.log()]
+
+    shown = TrainingMonitor(compare=["first"])
+    assert shown.state == "finished" and not shown.status["live"] and shown.history == b""
+    assert shown.status["line"] == "1 finished runs, up to 320 steps" and len(shown.records) == 5
+    assert shown.static_png().startswith(b"\x89PNG")
+    with pytest.raises(BadInput, match="nothing to train"):
+        shown.start()
+
+
+def test_neither_a_trainer_nor_a_run_or_a_run_that_is_not_there_is_refused():
+    with pytest.raises(BadInput, match="got neither"):
+        TrainingMonitor()
+    with pytest.raises(BadInput, match="got 'nowhere'"):
+        TrainingMonitor(compare=["nowhere"])
+
+
+def test_every_question_is_answered_even_one_that_makes_no_sense(monitor):
+    said = []
+    monitor.send = lambda content, buffers=None: said.append(content)
+    monitor._handle_custom_msg({"id": 1, "ask": "sing"}, [])
+    monitor._handle_custom_msg({"id": 2, "ask": "speed", "value": 99}, [])
+    monitor._handle_custom_msg({"id": 3, "ask": "speed", "value": 10}, [])
+    assert "got 'sing'" in said[0]["error"] and said[1]["error"].startswith("TraitError")
+    assert said[2] == {"re": 3} and monitor.speed == 10

@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 2289ec0176f27422d3f0653ecf3b909747a96a16f2c5b6e55a3cd584bb3c8c58 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 22f3aee311ed3b265401b592e990fe5d9174268aa2c75b18a7d39387930c06fe */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";

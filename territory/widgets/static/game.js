@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 2289ec0176f27422d3f0653ecf3b909747a96a16f2c5b6e55a3cd584bb3c8c58 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 22f3aee311ed3b265401b592e990fe5d9174268aa2c75b18a7d39387930c06fe */
 
 // territory/widgets/js/dom.js
 function fill(node, attributes, children) {
@@ -13,6 +13,15 @@ function make(tag, className = "", attributes = {}, ...children) {
 }
 function options(pairs) {
   return pairs.map(([value, text]) => make("option", "", { value }, text));
+}
+function button(label, press, attributes = {}) {
+  const view = make("button", "", { type: "button", ...attributes }, label);
+  view.addEventListener("click", press);
+  return view;
+}
+function panel(title, tools, ...children) {
+  const head = make("header", "tw-head", {}, make("h4", "", {}, title), ...tools);
+  return make("section", "tw-panel", { "aria-label": title }, head, ...children);
 }
 function switchOff(control, off) {
   if (control.disabled === off) return;
@@ -30,42 +39,181 @@ function listen(model, listeners) {
     for (const [event, listener] of listeners) model.off(event, listener);
   };
 }
+function hideStill(el) {
+  const follows = (one, other) => Boolean(one.compareDocumentPosition(other) & Node.DOCUMENT_POSITION_FOLLOWING);
+  const mark = [...document.querySelectorAll("[data-territory-still]")].filter((each) => follows(each, el)).at(-1);
+  const picture = mark && [...document.images].find((each) => follows(mark, each) && follows(each, el) && !el.contains(each));
+  if (picture) picture.style.display = "none";
+}
 
-// territory/widgets/js/game/line.js
+// territory/widgets/js/line.js
+var SLOW_MS = 1e3;
+function makeLine(send, { now = () => performance.now(), changed = () => {
+} } = {}) {
+  let [serial, asked, lost] = [0, null, ""];
+  const held = /* @__PURE__ */ new Map();
+  const state = () => lost ? "lost" : !asked ? "quiet" : now() - asked.since >= SLOW_MS ? "slow" : "asked";
+  let told = "quiet";
+  const tell = () => {
+    const next2 = state();
+    if (next2 === told && next2 !== "slow") return;
+    told = next2;
+    changed(next2, line.seconds());
+  };
+  const go2 = (question) => {
+    asked = { ...question, id: ++serial, since: now() };
+    const { message, buffers } = question.make();
+    send({ ...message, id: asked.id }, buffers);
+    tell();
+  };
+  const next = () => {
+    const [kind] = held.keys();
+    if (asked || kind === void 0) return;
+    const question = held.get(kind);
+    held.delete(kind);
+    go2(question);
+  };
+  const line = {
+    state,
+    // Seconds that the question on its way has waited.
+    seconds: () => asked ? (now() - asked.since) / 1e3 : 0,
+    busy: () => asked !== null,
+    // Ask: `make` is called when the question leaves, so it is as new as can be. False where nobody can answer.
+    ask(kind, make2, done = () => {
+    }, failed = () => {
+    }) {
+      if (lost) return false;
+      const question = { kind, make: make2, done, failed };
+      if (asked) held.set(kind, question);
+      else go2(question);
+      return true;
+    },
+    // What comes in: true if it answers the question that is on its way.
+    hear(content, buffers = []) {
+      if (!asked || content.re !== asked.id) return false;
+      const { done, failed } = asked;
+      asked = null;
+      try {
+        if (content.error) failed(content.error, content.details || "");
+        else done(content, buffers);
+      } finally {
+        next();
+        tell();
+      }
+      return true;
+    },
+    // What is on its way or in hand is about something that is gone: its answer will not be heard.
+    forget(kind) {
+      held.delete(kind);
+      if (asked && asked.kind === kind) Object.assign(asked, { done: () => {
+      }, failed: () => {
+      } });
+    },
+    // The other end is gone, and why.
+    lose(why) {
+      [lost, asked] = [why, null];
+      held.clear();
+      tell();
+    },
+    why: () => lost,
+    tick: tell
+  };
+  return line;
+}
+
+// territory/widgets/js/health.js
+var GONE = {
+  restarting: "The kernel was restarted",
+  autorestarting: "The kernel died and was started again",
+  terminating: "The kernel was shut down",
+  dead: "The kernel died",
+  closed: "This widget was closed"
+};
+var TO_DO = "Run the notebook's cells again from the top, this one too, to go on.";
+function watchKernel(model, gone) {
+  const kernel = model.widget_manager?.kernel;
+  const onStatus = (_kernel, status) => status in GONE && gone(status);
+  const onDisposed = () => gone("terminating");
+  const onLive = () => gone("restarting");
+  kernel?.statusChanged?.connect(onStatus);
+  kernel?.disposed?.connect(onDisposed);
+  model.on("comm_live_update", onLive);
+  return () => {
+    kernel?.statusChanged?.disconnect(onStatus);
+    kernel?.disposed?.disconnect(onDisposed);
+    model.off("comm_live_update", onLive);
+  };
+}
+function makeConnection(model, root, { lost, keeps = "" }) {
+  const note = make("p", "tw-waiting", { role: "status" });
+  const [text, details] = [make("span"), make("pre", "", { tabindex: 0, "aria-label": "details" })];
+  const more = make("details", "", {}, make("summary", "", {}, "details"), details);
+  const hide = button("×", () => banner.hidden = true, { "aria-label": "close this message" });
+  const banner = make("div", "tw-banner", { role: "alert" }, text, more, hide);
+  banner.hidden = true;
+  root.dataset.kernel = "quiet";
+  const say = (words, extra = "", canHide = true) => {
+    [text.textContent, details.textContent] = [words, extra];
+    [more.hidden, hide.hidden, banner.hidden] = [!extra, !canHide, false];
+  };
+  const changed = (state, seconds) => {
+    root.dataset.kernel = state;
+    note.textContent = state !== "slow" ? "" : `waiting for the kernel, ${Math.floor(seconds)} s${seconds < 10 ? "" : ": it is busy, or it was restarted (then run this cell again)"}`;
+  };
+  const send = (message, buffers) => model.send(message, void 0, buffers);
+  const line = makeLine(send, { changed });
+  const gone = (status) => {
+    if (line.state() === "lost") return;
+    line.lose(status);
+    say(`${GONE[status]}: nothing here is computed any more, and what you see is from before. ${keeps}${TO_DO}`, "", false);
+    root.dataset.lost = status;
+    lost(status);
+  };
+  const unwatch = watchKernel(model, gone);
+  const clock = setInterval(line.tick, 200);
+  return {
+    line,
+    banner,
+    note,
+    say,
+    gone,
+    end: () => {
+      clearInterval(clock);
+      unwatch();
+    }
+  };
+}
+
+// territory/widgets/js/numbers.js
+var percent = (share, digits = 0) => `${(100 * share).toFixed(digits)} %`;
+var minus = (text) => String(text).replace("-", "−");
+var clip = (value, low, high) => Math.min(Math.max(value, low), high);
+
+// territory/widgets/js/game/orders.js
 var WAIT = 8;
 var HOLD_MS = 350;
-function ask(model, what, details, ...controls) {
+function ask(model, what, details = {}, ...controls) {
   return { ask: what, ...details, set: Object.fromEntries(controls.map((name) => [name, model.get(name)])) };
 }
 var order = (model, direction) => ask(model, "order", { direction }, "intensity", "build");
-function makeLine(model) {
-  let [waiting, next, held, last] = [false, null, null, 0];
-  const send = (message) => {
-    if (waiting) {
-      next = message;
-      return;
-    }
-    waiting = true;
-    model.send(message);
-  };
-  const answered = () => {
-    const message = next;
-    [waiting, next] = [false, null];
-    if (message) send(message);
-  };
+var go = (model) => model.get("player") === "you" ? order(model, WAIT) : ask(model, "go", {}, "player");
+function makeOrders(model, line, sorry, now = () => performance.now()) {
+  let [held, last] = [null, 0];
+  const send = (message) => line.ask("order", () => ({ message }), () => {
+  }, sorry);
   const hold = (message) => {
-    held = { message, since: performance.now() };
+    held = { message, since: now() };
     send(message());
   };
   const tick = () => {
-    const [now, period] = [performance.now(), 1e3 / model.get("speed")];
-    if (waiting || now - last < period) return;
-    if (held && now - held.since > HOLD_MS) send(held.message());
-    else if (!held && model.get("running")) send(order(model, WAIT));
+    const [time, period] = [now(), 1e3 / model.get("speed")];
+    if (line.busy() || line.state() === "lost" || time - last < period) return;
+    if (held && time - held.since > HOLD_MS) send(held.message());
+    else if (!held && model.get("running")) send(go(model));
     else return;
-    last = Math.max(last + period, now - period);
+    last = Math.max(last + period, time - period);
   };
-  return { send, answered, hold, tick, release: () => held = null, busy: () => waiting, isHeld: () => held !== null };
+  return { send, hold, tick, release: () => held = null, busy: line.busy, isHeld: () => held !== null };
 }
 
 // territory/widgets/js/game/board.js
@@ -90,20 +238,8 @@ function makeBoard(model, explain) {
     clear();
     const { from, to, direction } = model.get("aim");
     if (direction === WAIT || !view.matches(":hover")) return;
-    const pen = arrow.getContext("2d");
     const side = arrow.width / model.get("scene").size[1];
-    const [[top, left], [row, column]] = [from, to];
-    for (const [colour, width] of [["#fff", 6], ["#14181c", 3]]) {
-      pen.strokeStyle = pen.fillStyle = colour;
-      pen.lineWidth = width;
-      pen.beginPath();
-      pen.moveTo((left + 0.5) * side, (top + 0.5) * side);
-      pen.lineTo((column + 0.5) * side, (row + 0.5) * side);
-      pen.stroke();
-      pen.beginPath();
-      pen.arc((column + 0.5) * side, (row + 0.5) * side, 3 + width / 2, 0, 7);
-      pen.fill();
-    }
+    drawLine(arrow.getContext("2d"), ...[from, to].map((place) => place.map((at) => (at + 0.5) * side)));
   };
   view.addEventListener("pointermove", (event) => {
     const { row, column } = tileUnder(model, canvas, event);
@@ -113,35 +249,48 @@ function makeBoard(model, explain) {
   });
   return { view, canvas, draw, drawArrow, clear };
 }
+function drawLine(pen, [top, left], [row, column]) {
+  for (const [colour, width] of [["#fff", 6], ["#14181c", 3]]) {
+    pen.strokeStyle = pen.fillStyle = colour;
+    pen.lineWidth = width;
+    pen.beginPath();
+    pen.moveTo(left, top);
+    pen.lineTo(column, row);
+    pen.stroke();
+    pen.beginPath();
+    pen.arc(column, row, 3 + width / 2, 0, 7);
+    pen.fill();
+  }
+}
 function tileUnder(model, picture, event) {
   const [rows, columns] = model.get("scene").size;
   const box = picture.getBoundingClientRect();
   const row = Math.floor((event.clientY - box.top) / box.height * rows);
   const column = Math.floor((event.clientX - box.left) / box.width * columns);
-  return { row: Math.min(Math.max(row, 0), rows - 1), column: Math.min(Math.max(column, 0), columns - 1) };
+  return { row: clip(row, 0, rows - 1), column: clip(column, 0, columns - 1) };
 }
 function valueAt(model, plane, row, column) {
   const [rows, columns] = model.get("scene").size;
   return model.get("planes").getUint8((plane * rows + row) * columns + column);
 }
-function listenToBoard({ view, canvas }, model, line) {
+function listenToBoard({ view, canvas }, model, orders, line) {
   let spot = null;
   view.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;
     event.preventDefault();
-    view.closest(".territory-game").focus();
+    view.closest(".tw").focus();
     view.setPointerCapture(event.pointerId);
     spot = tileUnder(model, canvas, event);
-    line.hold(() => ask(model, "push", spot, "intensity", "build"));
+    orders.hold(() => ask(model, "attack", spot, "intensity", "build"));
   });
   view.addEventListener("pointermove", (event) => {
     spot = tileUnder(model, canvas, event);
-    if (!line.isHeld() && !line.busy() && !model.get("scene").over) model.send(ask(model, "aim", spot));
+    if (!orders.isHeld() && !model.get("scene").over) line.ask("aim", () => ({ message: ask(model, "aim", spot) }));
   });
 }
 
 // territory/widgets/js/game/compass.js
-function makeCompass(model, line) {
+function makeCompass(model, orders) {
   const { compass, shares } = model.get("words");
   const view = make("div", "territory-compass", { role: "group", "aria-label": "directions; filled is allowed" });
   const blocks = compass.map(([direction, name]) => {
@@ -151,17 +300,17 @@ function makeCompass(model, line) {
       return make("i", "", { "data-index": index, "data-what": what });
     }));
     const grid = make("span", "territory-mask", { "aria-hidden": "true" }, ...cells);
-    const button = make("button", "", { type: "button", "data-direction": direction, "aria-label": name }, name, grid);
-    listenToDirection(button, direction, model, line);
-    view.append(button);
-    return { direction, button, cells };
+    const button2 = make("button", "", { type: "button", "data-direction": direction, "aria-label": name }, name, grid);
+    listenToDirection(button2, direction, model, orders);
+    view.append(button2);
+    return { direction, button: button2, cells };
   });
-  const draw = () => {
+  const draw = (off) => {
     const { mask, over } = model.get("scene");
     const [intensity, build] = [model.get("intensity"), Number(model.get("build"))];
-    for (const { direction, button, cells } of blocks) {
+    for (const { direction, button: button2, cells } of blocks) {
       const chosen = direction * 10 + (direction === WAIT ? 0 : intensity * 2) + build;
-      switchOff(button, over || !mask[chosen]);
+      switchOff(button2, off || over || !mask[chosen]);
       for (const cell of cells) {
         const index = Number(cell.dataset.index);
         cell.classList.toggle("on", Boolean(mask[index]));
@@ -175,22 +324,142 @@ function makeCompass(model, line) {
   };
   return { view, draw, point };
 }
-function listenToDirection(button, direction, model, line) {
+function makeLegend(shares) {
+  const row = (name, on) => [make("span", "", {}, name), ...shares.map(() => make("i", on ? "on" : ""))];
+  const heads = [make("span"), ...shares.map((share) => make("b", "", {}, share))];
+  const boxes = make("div", "territory-legend", { "aria-hidden": "true" }, ...heads, ...row("order", true), ...row("+ city", false));
+  return make("div", "", {}, boxes, make("p", "quiet", {}, "Ten boxes a direction: how many of the troops, without and with a city. Filled is allowed, ringed is chosen."));
+}
+function listenToDirection(button2, direction, model, orders) {
   const choose = (index) => {
     if (direction !== WAIT) model.set("intensity", Math.floor(index % 10 / 2));
     model.set("build", index % 2 === 1);
     model.save_changes();
   };
-  button.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0 || button.disabled) return;
+  button2.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0 || button2.disabled) return;
     event.preventDefault();
-    button.closest(".territory-game").focus();
+    button2.closest(".tw").focus();
     const cell = event.target.closest("i");
     if (cell && !cell.classList.contains("on")) return;
     if (cell) choose(Number(cell.dataset.index));
-    line.hold(() => order(model, direction));
+    orders.hold(() => order(model, direction));
   });
-  button.addEventListener("click", (event) => event.detail === 0 && line.send(order(model, direction)));
+  button2.addEventListener("click", (event) => event.detail === 0 && orders.send(order(model, direction)));
+}
+
+// territory/widgets/js/game/controls.js
+function choice(model, name, label, pairs, shown = label) {
+  const control = make("select", "", { "aria-label": label }, ...options(pairs));
+  control.addEventListener("change", () => {
+    model.set(name, typeof model.get(name) === "number" ? Number(control.value) : control.value);
+    model.save_changes();
+  });
+  return {
+    control,
+    view: make("label", "tw-field", {}, make("span", "", {}, shown), control),
+    show: () => control.value = String(model.get(name))
+  };
+}
+function toggle(model, name, label) {
+  const control = button(label, () => {
+    model.set(name, !model.get(name));
+    model.save_changes();
+  });
+  return { control, view: control, show: () => control.setAttribute("aria-pressed", String(model.get(name))) };
+}
+function number(model, name, label, most) {
+  const control = make("input", "", { type: "number", min: name === "seed" ? 0 : 1, max: most, "aria-label": label });
+  const show = () => control.value = model.get(name);
+  control.addEventListener("change", () => {
+    if (!control.checkValidity() || control.value === "") return show();
+    model.set(name, Number(control.value));
+    model.save_changes();
+  });
+  return { control, view: make("label", "tw-field", {}, make("span", "", {}, label), control), show };
+}
+function makeControls(model, orders, line, sorry) {
+  const words = model.get("words");
+  const pairs = (names) => names.map((name) => [name, name]);
+  const parts = {
+    intensity: choice(model, "intensity", "send", words.shares.map((share, i) => [i, `${i + 1}: ${share} of the troops`])),
+    build: toggle(model, "build", "with a city (B)"),
+    running: toggle(model, "running", "run on (P)"),
+    speed: choice(model, "speed", "at", [1, 2, 5, 10, 20].map((steps) => [steps, `${steps} steps/s`])),
+    player: choice(model, "player", "who plays", pairs(words.agents)),
+    num_bots: number(model, "num_bots", "against", words.max_bots),
+    opponents: choice(model, "opponents", "of kind", pairs(words.opponents)),
+    seed: number(model, "seed", "map seed", 2 ** 31 - 1)
+  };
+  const again = button("new game", () => orders.send(ask(model, "restart", {}, "seed", "num_bots", "opponents")));
+  const undo = button("undo (U)", () => orders.send(ask(model, "undo")));
+  const keep = ({ file }, [bytes]) => download(file, bytes);
+  const save = button("save the game", () => line.ask("save", () => ({ message: ask(model, "save") }), keep, sorry));
+  const row = (...nodes) => make("div", "tw-bar", {}, ...nodes.map((node) => node.view || node));
+  const view = panel(
+    "your order and your game",
+    [],
+    row(parts.intensity, parts.build, undo),
+    row(parts.running, parts.speed, parts.player),
+    row(parts.num_bots, parts.opponents, parts.seed),
+    row(again, save)
+  );
+  const show = (off) => {
+    const { over, mask, step } = model.get("scene");
+    for (const part of Object.values(parts)) part.show();
+    switchOff(parts.running.control, off || over);
+    switchOff(parts.build.control, off || !mask.some((allowed, index) => allowed && index % 2 === 1));
+    switchOff(undo, off || step === 0);
+    for (const each of [again, save, parts.player.control, parts.num_bots.control, parts.opponents.control, parts.seed.control]) switchOff(each, off);
+  };
+  return { view, show, build: parts.build.control, run: parts.running.control, undo };
+}
+
+// territory/widgets/js/game/keys.js
+var KEYS = {
+  KeyQ: 7,
+  KeyW: 0,
+  KeyE: 1,
+  KeyA: 6,
+  KeyS: WAIT,
+  KeyD: 2,
+  KeyZ: 5,
+  KeyX: 4,
+  KeyC: 3,
+  Space: WAIT,
+  ArrowUp: 0,
+  ArrowRight: 2,
+  ArrowDown: 4,
+  ArrowLeft: 6,
+  Numpad7: 7,
+  Numpad8: 0,
+  Numpad9: 1,
+  Numpad4: 6,
+  Numpad5: WAIT,
+  Numpad6: 2,
+  Numpad1: 5,
+  Numpad2: 4,
+  Numpad3: 3
+};
+var HINT = "Click the map or the compass, or press Q W E / A · D / Z X C or the arrows; S or space waits; hold to repeat. 1 to 5 how many troops, B with a city, P runs on, U undoes.";
+var SPOKEN = [..."QWEASDZXC", "Space", "ArrowUp", "ArrowRight", "ArrowDown", "ArrowLeft", ..."12345BPU"];
+function listenToKeys(root, model, orders, { build, run, undo }) {
+  const buttons = { KeyB: build, KeyP: run, KeyU: undo };
+  root.setAttribute("aria-keyshortcuts", SPOKEN.join(" "));
+  root.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, pre")) return;
+    event.stopPropagation();
+    const onButton = event.target.matches("button, summary") && ["Space", "Enter"].includes(event.code);
+    if (onButton || ["Tab", "Escape"].includes(event.code)) return;
+    if (event.code in KEYS) {
+      event.preventDefault();
+      if (!event.repeat) orders.hold(() => order(model, KEYS[event.code]));
+    } else if (/^Digit[1-5]$/.test(event.code)) {
+      model.set("intensity", Number(event.code.at(-1)) - 1);
+      model.save_changes();
+    } else if (event.code in buttons && !buttons[event.code].disabled) buttons[event.code].click();
+  });
+  for (const event of ["keyup", "blur"]) root.addEventListener(event, orders.release);
 }
 
 // territory/widgets/js/game/panels.js
@@ -244,7 +513,7 @@ function makeStats(model, explain) {
       bar.style.left = `${50 + 50 * Math.min(now, 0)}%`;
       bar.style.width = `${50 * Math.abs(now)}%`;
       mark.style.left = `${50 + 50 * then}%`;
-      value.textContent = now.toFixed(3).replace("-", "−");
+      value.textContent = minus(now.toFixed(3));
       const step = now - then;
       change.textContent = Math.abs(step) < 5e-4 ? "" : `${step > 0 ? "▲ +" : "▼ −"}${Math.abs(step).toFixed(3)}`;
     });
@@ -256,7 +525,7 @@ function makeLand(model) {
   const draw = () => {
     const { colours, players } = model.get("words");
     const shares = model.get("scene").land;
-    const said = shares.map((share, i) => `${players[i]} ${(100 * share).toFixed(1)} %`);
+    const said = shares.map((share, i) => `${players[i]} ${percent(share, 1)}`);
     view.replaceChildren(...shares.map((share, i) => {
       const part = make("span", "", { title: said[i] });
       part.style.width = `${100 * share}%`;
@@ -268,182 +537,107 @@ function makeLand(model) {
   return { view, draw };
 }
 
-// territory/widgets/js/game/controls.js
-function choice(model, name, label, pairs) {
-  const select = make("select", "", { "aria-label": label }, ...options(pairs));
-  const show = () => select.value = String(model.get(name));
-  select.addEventListener("change", () => {
-    model.set(name, typeof model.get(name) === "number" ? Number(select.value) : select.value);
-    model.save_changes();
-  });
-  show();
-  model.on(`change:${name}`, show);
-  return make("label", "", {}, label, select);
-}
-function toggle(model, name, label) {
-  const button = make("button", "territory-toggle", { type: "button" }, label);
-  const show = () => button.setAttribute("aria-pressed", String(model.get(name)));
-  button.addEventListener("click", () => {
-    model.set(name, !model.get(name));
-    model.save_changes();
-  });
-  show();
-  model.on(`change:${name}`, show);
-  return button;
-}
-function number(model, name, label, most) {
-  const input = make("input", "", { type: "number", min: name === "seed" ? 0 : 1, max: most, "aria-label": label });
-  const show = () => input.value = model.get(name);
-  input.addEventListener("change", () => {
-    if (!input.checkValidity() || input.value === "") return show();
-    model.set(name, Number(input.value));
-    model.save_changes();
-  });
-  show();
-  model.on(`change:${name}`, show);
-  return make("label", "", {}, label, input);
-}
-function makeControls(model, line) {
-  const words = model.get("words");
-  const button = (label, press) => {
-    const view2 = make("button", "", { type: "button" }, label);
-    view2.addEventListener("click", press);
-    return view2;
-  };
-  const build = toggle(model, "build", "with a city (B)");
-  const run = toggle(model, "running", "run on (P)");
-  const again = button("new game", () => line.send(ask(model, "restart", {}, "seed", "num_bots", "opponents")));
-  const save = button("save the game", () => model.send(ask(model, "save")));
-  const shares = words.shares.map((share, i) => [i, `${i + 1}: ${share} of the troops`]);
-  const rivals = words.opponents.map((name) => [name, name]);
-  const speeds = [1, 2, 5, 10, 20].map((steps) => [steps, `${steps} steps/s`]);
-  const view = make(
-    "div",
-    "territory-controls",
-    {},
-    make("div", "row", {}, choice(model, "intensity", "send ", shares), build),
-    make("div", "row", {}, run, choice(model, "speed", "at ", speeds)),
-    make("div", "row", {}, number(model, "num_bots", "against ", words.max_bots), choice(model, "opponents", "of kind ", rivals)),
-    make("div", "row", {}, number(model, "seed", "map seed ", 2 ** 31 - 1), again, save)
-  );
-  return { view, build, run };
-}
-
-// territory/widgets/js/game/keys.js
-var KEYS = {
-  KeyQ: 7,
-  KeyW: 0,
-  KeyE: 1,
-  KeyA: 6,
-  KeyS: WAIT,
-  KeyD: 2,
-  KeyZ: 5,
-  KeyX: 4,
-  KeyC: 3,
-  Space: WAIT,
-  ArrowUp: 0,
-  ArrowRight: 2,
-  ArrowDown: 4,
-  ArrowLeft: 6,
-  Numpad7: 7,
-  Numpad8: 0,
-  Numpad9: 1,
-  Numpad4: 6,
-  Numpad5: WAIT,
-  Numpad6: 2,
-  Numpad1: 5,
-  Numpad2: 4,
-  Numpad3: 3
-};
-var HINT = "Click the map or the compass, or press Q W E / A · D / Z X C or the arrows; S or space waits; hold to repeat. 1 to 5 how many troops, B with a city, P runs on.";
-var SPOKEN = [..."QWEASDZXC", "Space", "ArrowUp", "ArrowRight", "ArrowDown", "ArrowLeft", ..."12345BP"];
-function listenToKeys(root, model, line, { build, run }) {
-  root.setAttribute("aria-keyshortcuts", SPOKEN.join(" "));
-  root.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select")) return;
-    event.stopPropagation();
-    const onButton = event.target.matches("button") && ["Space", "Enter"].includes(event.code);
-    if (onButton || ["Tab", "Escape"].includes(event.code)) return;
-    if (event.code in KEYS) {
-      event.preventDefault();
-      if (!event.repeat) line.hold(() => order(model, KEYS[event.code]));
-    } else if (/^Digit[1-5]$/.test(event.code)) {
-      model.set("intensity", Number(event.code.at(-1)) - 1);
-      model.save_changes();
-    } else if (event.code === "KeyB" && !build.disabled) build.click();
-    else if (event.code === "KeyP" && !run.disabled) run.click();
-  });
-  for (const event of ["keyup", "blur"]) root.addEventListener(event, line.release);
-}
-
 // territory/widgets/js/game/index.js
+var FIRST = "Try first: click the map a little outside your blue land, then hold the button. Grow before the others do.";
 function render({ model, el }) {
-  const line = makeLine(model);
   const explanation = make("p", "territory-explain", {}, HINT);
   const explain = (text) => explanation.textContent = text;
-  const [board, compass, planes] = [makeBoard(model, explain), makeCompass(model, line), makePlanes(model, explain)];
-  const [stats, land, controls] = [makeStats(model, explain), makeLand(model), makeControls(model, line)];
+  const root = make("div", "tw territory-game", {
+    tabindex: 0,
+    role: "application",
+    "aria-label": `Territory. ${HINT}`,
+    "data-lm-suppress-shortcuts": "true"
+  });
+  const lost = () => {
+    orders.release();
+    if (model.get("running")) model.set("running", false);
+    drawScene();
+  };
+  const connection = makeConnection(model, root, { lost });
+  const { line } = connection;
+  const sorry = (words, details) => {
+    orders.release();
+    model.set("running", false);
+    model.save_changes();
+    connection.say(words, details);
+  };
+  const orders = makeOrders(model, line, sorry);
+  const [board, compass, planes] = [makeBoard(model, explain), makeCompass(model, orders), makePlanes(model, explain)];
+  const [stats, land, controls] = [makeStats(model, explain), makeLand(model), makeControls(model, orders, line, sorry)];
   const status = make("p", "territory-status", { role: "status", "aria-live": "polite" });
   const standing = make("p", "territory-standing");
-  const root = make(
-    "div",
-    "tw territory-game",
-    {
-      tabindex: 0,
-      role: "application",
-      "aria-label": `Territory. ${HINT}`,
-      "data-lm-suppress-shortcuts": "true"
-    },
-    make("div", "territory-left", {}, standing, board.view, land.view, status),
-    make("div", "territory-right", {}, compass.view, controls.view, planes.view),
-    explanation,
-    stats.view
+  root.append(
+    connection.banner,
+    make(
+      "div",
+      "territory-left tw-answer",
+      {},
+      make("div", "tw-bar", {}, standing, make("span", "tw-old", {}, "old")),
+      board.view,
+      land.view,
+      status,
+      connection.note,
+      make("p", "tw-hint", {}, FIRST),
+      explanation
+    ),
+    make(
+      "div",
+      "territory-right",
+      {},
+      panel("where to: the ninety actions", [], make("div", "territory-where", {}, compass.view, makeLegend(model.get("words").shares))),
+      controls.view
+    ),
+    panel("what an agent is given: five planes and sixteen statistics", [], make("div", "territory-given", {}, planes.view, stats.view))
   );
   const forget = () => {
     board.clear();
     compass.point(null);
   };
-  listenToBoard(board, model, line);
+  listenToBoard(board, model, orders, line);
   board.view.addEventListener("pointerleave", forget);
-  listenToKeys(root, model, line, controls);
+  listenToKeys(root, model, orders, controls);
   const ends = ["pointerup", "pointercancel"];
-  for (const event of ends) window.addEventListener(event, line.release);
+  for (const event of ends) window.addEventListener(event, orders.release);
+  const drawControls = () => {
+    const off = line.state() === "lost";
+    compass.draw(off);
+    controls.show(off);
+  };
   const drawScene = () => {
     const scene = model.get("scene");
     standing.textContent = `Step ${scene.step} · ${scene.standing}`;
     status.textContent = scene.line;
     root.classList.toggle("over", scene.over);
-    switchOff(controls.run, scene.over);
-    switchOff(controls.build, !scene.mask.some((allowed, index) => allowed && index % 2 === 1));
-    if (scene.over) line.release();
-    for (const part of [land, compass, stats]) part.draw();
-  };
-  const answered = () => {
-    drawScene();
-    if (!line.isHeld()) forget();
-    line.answered();
+    root.dataset.wide = scene.size[1] > 1.8 * scene.size[0];
+    if (scene.over) orders.release();
+    for (const part of [land, stats]) part.draw();
+    drawControls();
+    if (!orders.isHeld()) forget();
   };
   const aimed = () => {
     board.drawArrow();
     compass.point(model.get("aim").direction);
   };
+  const traits = ["intensity", "build", "running", "speed", "player", "num_bots", "opponents", "seed"];
   const silence = listen(model, [
-    ["change:scene", answered],
+    ["change:scene", drawScene],
     ["change:board", board.draw],
     ["change:planes", planes.draw],
-    ["change:intensity change:build", compass.draw],
+    [traits.map((name) => `change:${name}`).join(" "), drawControls],
     ["change:aim", aimed],
-    ["msg:custom", (content, buffers) => download(content.file, buffers[0])]
+    ["msg:custom", (content, buffers) => line.hear(content, buffers)]
   ]);
-  const clock = setInterval(line.tick, 10);
+  const clock = setInterval(orders.tick, 10);
   drawScene();
   for (const part of [board, planes]) part.draw();
   el.classList.add("territory-widget");
   el.append(root);
+  hideStill(el);
   return () => {
     clearInterval(clock);
-    for (const event of ends) window.removeEventListener(event, line.release);
+    for (const event of ends) window.removeEventListener(event, orders.release);
     silence();
+    connection.end();
   };
 }
 var index_default = { render };

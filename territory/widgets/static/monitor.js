@@ -1,132 +1,256 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 2289ec0176f27422d3f0653ecf3b909747a96a16f2c5b6e55a3cd584bb3c8c58 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 22f3aee311ed3b265401b592e990fe5d9174268aa2c75b18a7d39387930c06fe */
 
-// territory/widgets/js/monitor/index.js
-var HINT = "P pauses and goes on, S stops. Point at a curve, or press ← → Home End, to read it update by update; Escape follows the newest.";
-var DASHES = ["", "7 4", "2 3"];
-var [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [520, 150, 64, 8, 8, 22];
+// territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";
 function fill(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
   node.append(...children);
   return node;
 }
-var make = (tag, attributes = {}, ...children) => fill(document.createElement(tag), attributes, children);
+function make(tag, className = "", attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  return fill(node, attributes, children);
+}
 var draw = (tag, attributes = {}, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
-var spoken = (name) => name.replaceAll("_", " ");
-function written(name, value) {
-  if (Number.isNaN(value)) return "–";
-  if (["win_rate", "land_share", "idle_share", "clip_fraction"].includes(name)) return `${(100 * value).toFixed(1)} %`;
-  return (Math.abs(value) >= 1e3 ? Math.round(value).toLocaleString("en") : value.toPrecision(3)).replace("-", "−");
+function options(pairs) {
+  return pairs.map(([value, text]) => make("option", "", { value }, text));
 }
-function readHistory(model) {
-  const fields = model.get("words").fields;
-  const bytes = model.get("history");
-  const length = bytes.byteLength / 8 / fields.length;
-  const column = (row) => Array.from({ length }, (_, i) => bytes.getFloat64(8 * (row * length + i), true));
-  return { length, ...Object.fromEntries(fields.map((name, row) => [name, column(row)])) };
+function select(label, choices, set, shown = label) {
+  const control = make("select", "", { "aria-label": label }, ...options(choices));
+  control.addEventListener("change", () => set(control.value));
+  const view = make("label", "tw-field", {}, ...shown ? [make("span", "", {}, shown)] : [], control);
+  return { view, control, show: (value) => control.value = String(value) };
 }
-function ticks(values, low = Infinity, high = -Infinity) {
-  for (const value of values) if (!Number.isNaN(value)) [low, high] = [Math.min(low, value), Math.max(high, value)];
-  if (low > high) [low, high] = [0, 1];
-  if (low === high) [low, high] = [low - 0.5, high + 0.5];
-  const rough = (high - low) / 3;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * [1, 2, 5, 10].find((each) => each * power >= rough);
-  const marks = [];
-  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; i++) marks.push(i * step);
-  return { low, high, marks };
+function button(label, press, attributes = {}) {
+  const view = make("button", "", { type: "button", ...attributes }, label);
+  view.addEventListener("click", press);
+  return view;
 }
-function makePanel(title, fields, choose) {
-  const legend = make("div", { class: "monitor-legend" });
-  const plot = draw("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": title });
-  const view = make("figure", { class: "monitor-panel" }, make("figcaption", {}, choose || make("b", {}, title)), legend, plot);
-  let names = fields;
-  const show = (history, total, at) => {
-    const values = names.flatMap((name) => history[name]);
-    const share = names.includes("win_rate");
-    const y = share ? ticks([], 0, 1) : ticks(values);
-    const x = ticks([], 0, total);
-    const across = (step) => LEFT + (WIDTH - LEFT - RIGHT) * step / total;
-    const down = (value) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - (value - y.low) / (y.high - y.low));
-    const grid = y.marks.flatMap((mark) => [
-      draw("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: down(mark), y2: down(mark), class: "grid" }),
-      draw("text", { x: LEFT - 5, y: down(mark) + 4, "text-anchor": "end" }, share ? `${Math.round(100 * mark)} %` : String(Number(mark.toPrecision(6))).replace("-", "−"))
-    ]);
-    const anchor = (mark) => mark === 0 ? "start" : mark > 0.9 * total ? "end" : "middle";
-    const steps = x.marks.map((mark) => draw("text", { x: across(mark), y: HEIGHT - 6, "text-anchor": anchor(mark) }, mark >= 1e3 ? `${mark / 1e3}k` : mark));
-    const curves = names.map((name, i) => {
-      const points = history[name].flatMap((value, n) => Number.isNaN(value) ? [] : [`${across(history.step[n])},${down(value)}`]);
-      return draw("polyline", { points: points.join(" "), class: `line-${i}`, "stroke-dasharray": DASHES[i], "data-field": name });
+function switchOff(control, off) {
+  if (control.disabled === off) return;
+  if (off && control.matches(":focus")) control.closest(".tw").focus();
+  control.disabled = off;
+}
+function listen(model, listeners) {
+  for (const [event, listener] of listeners) model.on(event, listener);
+  return () => {
+    for (const [event, listener] of listeners) model.off(event, listener);
+  };
+}
+function oncePerFrame(show) {
+  let due = false;
+  return () => {
+    if (due) return;
+    due = true;
+    requestAnimationFrame(() => {
+      due = false;
+      show();
     });
-    const cursor = at === null ? [] : [draw("line", { x1: across(history.step[at]), x2: across(history.step[at]), y1: TOP, y2: HEIGHT - BOTTOM, class: "cursor" })];
-    plot.replaceChildren(...grid, ...steps, ...curves, ...cursor);
-    const place = at ?? history.length - 1;
-    legend.replaceChildren(...names.map((name, i) => make(
-      "span",
-      { "data-field": name },
-      fillLine(i),
-      `${spoken(name)} `,
-      make("output", {}, history.length ? written(name, history[name][place]) : "–")
-    )));
   };
-  const nearest = (event, history, total) => {
-    const box = plot.getBoundingClientRect();
-    const step = ((event.clientX - box.left) / box.width * WIDTH - LEFT) / (WIDTH - LEFT - RIGHT) * total;
-    return history.step.reduce((best, each, i) => Math.abs(each - step) < Math.abs(history.step[best] - step) ? i : best, 0);
+}
+function hideStill(el) {
+  const follows = (one, other) => Boolean(one.compareDocumentPosition(other) & Node.DOCUMENT_POSITION_FOLLOWING);
+  const mark = [...document.querySelectorAll("[data-territory-still]")].filter((each) => follows(each, el)).at(-1);
+  const picture = mark && [...document.images].find((each) => follows(mark, each) && follows(each, el) && !el.contains(each));
+  if (picture) picture.style.display = "none";
+}
+
+// territory/widgets/js/line.js
+var SLOW_MS = 1e3;
+function makeLine(send, { now = () => performance.now(), changed = () => {
+} } = {}) {
+  let [serial, asked, lost] = [0, null, ""];
+  const held = /* @__PURE__ */ new Map();
+  const state = () => lost ? "lost" : !asked ? "quiet" : now() - asked.since >= SLOW_MS ? "slow" : "asked";
+  let told = "quiet";
+  const tell = () => {
+    const next2 = state();
+    if (next2 === told && next2 !== "slow") return;
+    told = next2;
+    changed(next2, line.seconds());
   };
-  return { view, plot, show, nearest, choose: (name) => names = [name], names: () => names };
+  const go = (question) => {
+    asked = { ...question, id: ++serial, since: now() };
+    const { message, buffers } = question.make();
+    send({ ...message, id: asked.id }, buffers);
+    tell();
+  };
+  const next = () => {
+    const [kind] = held.keys();
+    if (asked || kind === void 0) return;
+    const question = held.get(kind);
+    held.delete(kind);
+    go(question);
+  };
+  const line = {
+    state,
+    // Seconds that the question on its way has waited.
+    seconds: () => asked ? (now() - asked.since) / 1e3 : 0,
+    busy: () => asked !== null,
+    // Ask: `make` is called when the question leaves, so it is as new as can be. False where nobody can answer.
+    ask(kind, make2, done = () => {
+    }, failed = () => {
+    }) {
+      if (lost) return false;
+      const question = { kind, make: make2, done, failed };
+      if (asked) held.set(kind, question);
+      else go(question);
+      return true;
+    },
+    // What comes in: true if it answers the question that is on its way.
+    hear(content, buffers = []) {
+      if (!asked || content.re !== asked.id) return false;
+      const { done, failed } = asked;
+      asked = null;
+      try {
+        if (content.error) failed(content.error, content.details || "");
+        else done(content, buffers);
+      } finally {
+        next();
+        tell();
+      }
+      return true;
+    },
+    // What is on its way or in hand is about something that is gone: its answer will not be heard.
+    forget(kind) {
+      held.delete(kind);
+      if (asked && asked.kind === kind) Object.assign(asked, { done: () => {
+      }, failed: () => {
+      } });
+    },
+    // The other end is gone, and why.
+    lose(why) {
+      [lost, asked] = [why, null];
+      held.clear();
+      tell();
+    },
+    why: () => lost,
+    tick: tell
+  };
+  return line;
 }
-function fillLine(i) {
-  const line = draw("line", { x1: 0, x2: 22, y1: 5, y2: 5, class: `line-${i}`, "stroke-dasharray": DASHES[i] });
-  return draw("svg", { width: 22, height: 10, "aria-hidden": "true" }, line);
+
+// territory/widgets/js/health.js
+var GONE = {
+  restarting: "The kernel was restarted",
+  autorestarting: "The kernel died and was started again",
+  terminating: "The kernel was shut down",
+  dead: "The kernel died",
+  closed: "This widget was closed"
+};
+var TO_DO = "Run the notebook's cells again from the top, this one too, to go on.";
+function watchKernel(model, gone) {
+  const kernel = model.widget_manager?.kernel;
+  const onStatus = (_kernel, status) => status in GONE && gone(status);
+  const onDisposed = () => gone("terminating");
+  const onLive = () => gone("restarting");
+  kernel?.statusChanged?.connect(onStatus);
+  kernel?.disposed?.connect(onDisposed);
+  model.on("comm_live_update", onLive);
+  return () => {
+    kernel?.statusChanged?.disconnect(onStatus);
+    kernel?.disposed?.disconnect(onDisposed);
+    model.off("comm_live_update", onLive);
+  };
 }
-function render({ model, el }) {
-  const words = model.get("words");
-  const ask = (what, value) => model.send({ ask: what, value });
-  const root = make("div", { class: "tw territory-monitor", tabindex: 0, role: "application", "aria-label": `Training. ${HINT}`, "data-lm-suppress-shortcuts": "true" });
-  const line = make("p", { class: "monitor-line" });
-  const spoke = make("span", { class: "monitor-spoken", role: "status", "aria-live": "polite" });
-  const bar = make("b");
-  const progress = make("div", { class: "monitor-progress", role: "progressbar", "aria-label": "steps", "aria-valuemin": 0 }, bar);
-  const go = make("button", { type: "button", class: "monitor-go" });
-  const stop = make("button", { type: "button" }, "■ stop (S)");
-  go.addEventListener("click", () => ask(model.get("status").state === "running" ? "pause" : "start"));
-  stop.addEventListener("click", () => ask("stop"));
-  const panels = words.panels.map(([title2, fields]) => makePanel(title2, fields));
-  const shown = new Set(panels.flatMap((panel) => panel.names()));
-  const others = words.fields.filter((name) => name !== "step" && !shown.has(name));
-  const choice = make("select", { "aria-label": "another curve" }, ...others.map((name) => make("option", { value: name }, spoken(name))));
-  const other = makePanel("another curve", [others[0]], choice);
-  choice.addEventListener("change", () => {
-    other.choose(choice.value);
-    drawCurves();
-    explain(words.sentences[choice.value]);
+function makeConnection(model, root, { lost, keeps = "" }) {
+  const note = make("p", "tw-waiting", { role: "status" });
+  const [text, details] = [make("span"), make("pre", "", { tabindex: 0, "aria-label": "details" })];
+  const more = make("details", "", {}, make("summary", "", {}, "details"), details);
+  const hide = button("×", () => banner.hidden = true, { "aria-label": "close this message" });
+  const banner = make("div", "tw-banner", { role: "alert" }, text, more, hide);
+  banner.hidden = true;
+  root.dataset.kernel = "quiet";
+  const say = (words, extra = "", canHide = true) => {
+    [text.textContent, details.textContent] = [words, extra];
+    [more.hidden, hide.hidden, banner.hidden] = [!extra, !canHide, false];
+  };
+  const changed = (state, seconds) => {
+    root.dataset.kernel = state;
+    note.textContent = state !== "slow" ? "" : `waiting for the kernel, ${Math.floor(seconds)} s${seconds < 10 ? "" : ": it is busy, or it was restarted (then run this cell again)"}`;
+  };
+  const send = (message, buffers) => model.send(message, void 0, buffers);
+  const line = makeLine(send, { changed });
+  const gone = (status) => {
+    if (line.state() === "lost") return;
+    line.lose(status);
+    say(`${GONE[status]}: nothing here is computed any more, and what you see is from before. ${keeps}${TO_DO}`, "", false);
+    root.dataset.lost = status;
+    lost(status);
+  };
+  const unwatch = watchKernel(model, gone);
+  const clock = setInterval(line.tick, 200);
+  return {
+    line,
+    banner,
+    note,
+    say,
+    gone,
+    end: () => {
+      clearInterval(clock);
+      unwatch();
+    }
+  };
+}
+
+// territory/widgets/js/numbers.js
+var percent = (share, digits = 0) => `${(100 * share).toFixed(digits)} %`;
+var minus = (text) => String(text).replace("-", "−");
+var clip = (value, low, high) => Math.min(Math.max(value, low), high);
+function short(count) {
+  const [size, unit] = [[1e9, "G"], [1e6, "M"], [1e3, "k"], [1, ""]].find(([each]) => Math.abs(count) >= each) || [1, ""];
+  return minus(`${Number((count / size).toPrecision(3))}${unit}`);
+}
+function range(values, low = Infinity, high = -Infinity) {
+  for (const value of values) if (!Number.isNaN(value)) [low, high] = [Math.min(low, value), Math.max(high, value)];
+  if (low > high) return [0, 1];
+  return low === high ? [low - 0.5, high + 0.5] : [low, high];
+}
+function ticks([low, high], about = 4) {
+  const rough = (high - low) / about;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * [1, 2, 5, 10].find((each) => each * power >= rough * (1 - 1e-9));
+  const marks = [];
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; i++) marks.push(Number((i * step).toPrecision(12)));
+  return marks;
+}
+var linear = ([low, high], [start, end]) => (value) => start + (value - low) / (high - low || 1) * (end - start);
+function smooth(values, weight) {
+  let [sum, mass] = [0, 0];
+  return values.map((value) => {
+    if (Number.isNaN(value)) return value;
+    sum = weight * sum + (1 - weight) * value;
+    mass = weight * mass + (1 - weight);
+    return sum / mass;
   });
-  panels.push(other);
-  const explanation = make("p", { class: "monitor-explain" }, HINT);
-  const explain = (text) => explanation.textContent = text;
-  let history = readHistory(model);
-  let at = null;
-  const drawCurves = () => panels.forEach((panel) => panel.show(history, model.get("status").total, at));
-  const read = (place) => {
-    at = place === null || !history.length ? null : Math.min(Math.max(place, 0), history.length - 1);
-    explain(at === null ? HINT : `Update ${at + 1} of ${history.length}, after ${history.step[at].toLocaleString("en")} steps.`);
-    drawCurves();
-  };
-  for (const panel of panels) {
-    panel.plot.addEventListener("pointermove", (event) => read(panel.nearest(event, history, model.get("status").total)));
-    panel.plot.addEventListener("pointerleave", () => read(null));
-    panel.view.addEventListener("pointerenter", () => explain(panel.names().map((name) => words.sentences[name]).join(" ")));
-  }
-  const canvas = make("canvas", { role: "img", "aria-label": "a game of the agent that is trained" });
-  const [title, scene, results] = [make("p"), make("p", { class: "monitor-scene" }), make("p", { class: "monitor-results" })];
-  const watch = make("input", { type: "checkbox" });
+}
+function nearest(sorted, value) {
+  return sorted.reduce((best, each, i) => Math.abs(each - value) < Math.abs(sorted[best] - value) ? i : best, 0);
+}
+
+// territory/widgets/js/monitor/game.js
+function makeGame(model, ask) {
+  const canvas = make("canvas", "", { role: "img", "aria-label": "a game of the agent that is trained" });
+  const [title, scene, results] = [make("p"), make("p", "monitor-scene"), make("p", "monitor-results", { role: "img" })];
+  const watch = make("input", "", { type: "checkbox" });
   watch.addEventListener("change", () => ask("watching", watch.checked));
-  const speed = make("select", { "aria-label": "game speed" }, ...[1, 2, 5, 10, 20].map((each) => make("option", { value: each }, `${each} steps/s`)));
-  speed.addEventListener("change", () => ask("speed", Number(speed.value)));
+  const speeds = [1, 2, 5, 10, 20].map((each) => [each, `${each} steps/s`]);
+  const speed = select("game speed", speeds, (value) => ask("speed", Number(value)), "at");
+  const view = make(
+    "section",
+    "tw-panel monitor-game",
+    { "aria-label": "its game" },
+    title,
+    canvas,
+    scene,
+    results,
+    make("div", "tw-bar", {}, make("label", "", {}, watch, "play on"), speed.view)
+  );
   let turn = 0;
   const drawBoard = async () => {
     const mine = ++turn;
+    if (!model.get("board").byteLength) return;
     const picture = await createImageBitmap(new Blob([model.get("board")], { type: "image/png" }));
     if (mine !== turn) return;
     if (canvas.width !== picture.width || canvas.height !== picture.height) [canvas.width, canvas.height] = [picture.width, picture.height];
@@ -134,82 +258,270 @@ function render({ model, el }) {
   };
   const drawGame = () => {
     const game = model.get("game");
-    title.replaceChildren(make("b", {}, `game ${game.number}`), " of the agent as it is now");
+    view.hidden = !game.number;
+    if (!game.number) return;
+    title.replaceChildren(make("b", "", {}, `game ${game.number}`), " of the agent as it is now");
     scene.textContent = game.line;
-    results.replaceChildren(...game.results.map((each) => make("span", { title: each.line, class: each.won ? "won" : "" }, each.won ? "✓" : "×")));
+    results.replaceChildren(...game.results.map((each) => make("span", each.won ? "won" : "", { title: each.line }, each.won ? "✓" : "×")));
     results.setAttribute("aria-label", `games before: ${game.results.filter((each) => each.won).length} of ${game.results.length} won`);
   };
   const drawControls = () => {
     watch.checked = model.get("watching");
-    speed.value = String(model.get("speed"));
+    speed.show(model.get("speed"));
   };
-  let before = "";
-  const drawStatus = () => {
+  return { view, drawBoard, drawGame, drawControls, cutOff: () => [watch, speed.control].forEach((each) => switchOff(each, true)) };
+}
+var GO = { running: "❚❚ pause (P)", ready: "▶ start (P)", pausing: "pausing …" };
+function makeSwitch(model, ask) {
+  const line = make("p", "monitor-line tw-answer");
+  const spoke = make("span", "tw-spoken", { role: "status" });
+  const bar = make("b");
+  const progress = make("div", "monitor-progress", { role: "progressbar", "aria-label": "steps", "aria-valuemin": 0 }, bar);
+  let asked = "";
+  const press = (what) => () => {
+    if (ask(what)) asked = { pause: "pausing", stop: "stopping" }[what] || "";
+    show();
+  };
+  const go = button("", () => press(model.get("status").state === "running" ? "pause" : "start")(), { class: "monitor-go primary" });
+  const stop = button("■ stop (S)", press("stop"));
+  let [before, off] = ["", false];
+  const show = () => {
     const status = model.get("status");
-    line.textContent = status.line;
-    bar.style.width = `${100 * status.step / status.total}%`;
+    if (status.state !== "running") asked = "";
+    const state = asked || status.state;
+    line.textContent = asked ? `${asked}, after this update · ${status.line}` : status.line;
+    bar.style.width = `${100 * status.step / Math.max(1, status.total)}%`;
     for (const [name, value] of [["max", status.total], ["now", status.step]]) progress.setAttribute(`aria-value${name}`, value);
-    go.textContent = status.state === "running" ? "❚❚ pause (P)" : status.state === "ready" ? "▶ start (P)" : "▶ go on (P)";
-    go.disabled = ["stopping", "finished", "failed"].includes(status.state);
-    stop.disabled = status.state === "stopping" || status.resting && status.state !== "paused";
-    root.dataset.state = status.state;
-    if (status.state !== before) spoke.textContent = status.line;
-    before = status.state;
-    history = readHistory(model);
+    go.textContent = GO[state] || "▶ go on (P)";
+    switchOff(go, off || !status.live || ["stopping", "pausing", "finished", "failed"].includes(state));
+    switchOff(stop, off || !status.live || state === "stopping" || status.resting && status.state !== "paused");
+    if (state !== before) spoke.textContent = line.textContent;
+    before = state;
+  };
+  const cutOff = () => {
+    off = true;
+    show();
+  };
+  return { view: make("div", "monitor-top", {}, make("div", "tw-bar", {}, line, go, stop), progress, spoke), go, stop, show, cutOff };
+}
+
+// territory/widgets/js/monitor/runs.js
+var SHARES = ["win_rate", "land_share", "idle_share", "clip_fraction"];
+var spoken = (name) => name.replaceAll("_", " ");
+var isShare = (names) => names.every((name) => SHARES.includes(name));
+function written(name, value) {
+  if (value === void 0 || Number.isNaN(value)) return "–";
+  if (SHARES.includes(name)) return percent(value, 1);
+  return minus(Math.abs(value) >= 1e3 ? Math.round(value).toLocaleString("en") : value.toPrecision(3));
+}
+function readColumns(bytes, fields, from, length) {
+  const column = (row) => Array.from({ length }, (_, i) => bytes.getFloat64(from + 8 * (row * length + i), true));
+  return { length, ...Object.fromEntries(fields.map((name, row) => [name, column(row)])) };
+}
+function readRuns(get) {
+  const { fields } = get("words");
+  const own = get("history");
+  const runs = own.byteLength || !get("others").names?.length ? [{ name: get("words").name, columns: readColumns(own, fields, 0, own.byteLength / 8 / fields.length) }] : [];
+  let from = 0;
+  for (const [i, name] of (get("others").names || []).entries()) {
+    const length = get("others").lengths[i];
+    runs.push({ name, columns: readColumns(get("compared"), fields, from, length) });
+    from += 8 * fields.length * length;
+  }
+  return runs;
+}
+function curvesOf(runs, names, weight) {
+  return runs.flatMap(({ name: run, columns }, number) => names.map((field, i) => ({
+    run,
+    field,
+    steps: columns.step,
+    raw: columns[field],
+    values: weight ? smooth(columns[field], weight) : columns[field],
+    colour: runs.length > 1 ? number : i,
+    dash: i
+  })));
+}
+var pointsOf = (steps, values, across, down) => steps.flatMap((step, i) => Number.isNaN(values[i]) ? [] : [`${across(step).toFixed(2)},${down(values[i]).toFixed(2)}`]).join(" ");
+
+// territory/widgets/js/monitor/panel.js
+var DASHES = ["", "7 4", "2 3"];
+var [LEFT, RIGHT, TOP, BOTTOM, LETTER] = [46, 8, 8, 20, 11];
+function makePanel(title, fields, { choose, wide, sentences }) {
+  const [width, height] = wide ? [760, 190] : [370, 150];
+  const legend = make("div", "monitor-legend");
+  const plot = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": title });
+  const head = make("figcaption", "", {}, ...choose ? [choose] : [make("b", "", {}, title.split(":")[0]), make("span", "quiet", {}, title.split(":")[1] || "")]);
+  const view = make("figure", wide ? "monitor-panel wide" : "monitor-panel", {}, head, legend, plot);
+  let [names, across] = [fields, () => 0];
+  const show = (runs, { at, weight, hidden }) => {
+    const shown = runs.filter(({ name }) => !hidden.has(name));
+    const curves = curvesOf(shown, names, weight).map((curve) => ({ ...curve, colour: runs.length > 1 ? runs.findIndex(({ name }) => name === curve.run) : curve.colour }));
+    const share = isShare(names) && names.includes("win_rate");
+    const y = share ? [0, 1] : range(curves.flatMap(({ raw }) => raw));
+    const x = [0, Math.max(1, ...curves.flatMap(({ steps: steps2 }) => steps2.at(-1) ?? 0))];
+    const marks = ticks(y, wide ? 4 : 3);
+    const texts = marks.map((mark) => share ? `${Math.round(100 * mark)} %` : Math.abs(mark) >= 1e3 ? short(mark) : minus(mark));
+    const left = Math.max(LEFT, 8 + 0.62 * LETTER * Math.max(0, ...texts.map((text) => text.length)));
+    across = linear(x, [left, width - RIGHT]);
+    across.inverse = linear([left, width - RIGHT], x);
+    const down = linear(y, [height - BOTTOM, TOP]);
+    const grid = marks.flatMap((mark, i) => [
+      draw("line", { x1: left, x2: width - RIGHT, y1: down(mark), y2: down(mark), class: "grid" }),
+      draw("text", { x: left - 5, y: down(mark) + 4, "text-anchor": "end" }, texts[i])
+    ]);
+    const anchor = (mark) => mark === 0 ? "start" : across(mark) > width - 30 ? "end" : "middle";
+    const steps = ticks(x, wide ? 8 : 4).map((mark) => draw("text", { x: across(mark), y: height - 5, "text-anchor": anchor(mark) }, short(mark)));
+    const line = ({ run, field, colour, dash }, points, extra) => draw("polyline", { points, class: `line-${colour % 6} ${extra}`, "stroke-dasharray": DASHES[dash], "data-field": field, "data-run": run });
+    const raws = weight ? curves.map((curve) => line(curve, pointsOf(curve.steps, curve.raw, across, down), "raw")) : [];
+    const lines = curves.map((curve) => line(curve, pointsOf(curve.steps, curve.values, across, down), ""));
+    const cursor = at === null ? [] : [draw("line", { x1: across(at), x2: across(at), y1: TOP, y2: height - BOTTOM, class: "cursor" })];
+    plot.replaceChildren(...grid, ...steps, ...raws, ...lines, ...cursor);
+    const place = (curve) => at === null ? curve.steps.length - 1 : nearest(curve.steps, at);
+    legend.replaceChildren(...curves.map((curve) => make(
+      "span",
+      "",
+      { "data-field": curve.field, "data-run": curve.run },
+      sample(curve),
+      runs.length > 1 ? `${curve.run}: ` : "",
+      names.length > 1 || runs.length < 2 ? `${spoken(curve.field)} ` : "",
+      make("output", "", {}, curve.steps.length ? written(curve.field, curve.raw[place(curve)]) : "–")
+    )));
+  };
+  const stepAt = (event) => {
+    const box = plot.getBoundingClientRect();
+    return across.inverse((event.clientX - box.left) / box.width * width);
+  };
+  return {
+    view,
+    plot,
+    show,
+    stepAt,
+    choose: (name) => names = [name],
+    names: () => names,
+    says: () => names.map((name) => sentences[name]).join(" ")
+  };
+}
+function sample({ colour, dash }) {
+  const line = draw("line", { x1: 0, x2: 22, y1: 5, y2: 5, class: `line-${colour % 6}`, "stroke-dasharray": DASHES[dash] });
+  return draw("svg", { width: 22, height: 10, "aria-hidden": "true" }, line);
+}
+
+// territory/widgets/js/monitor/index.js
+var HINT = "P pauses and goes on, S stops. Point at a curve, or press ← → Home End, to read it update by update; Escape follows the newest.";
+var FIRST = "Try first: start, let it run for some updates, then pause and point at a curve.";
+function render({ model, el }) {
+  const words = model.get("words");
+  const root = make("div", "tw territory-monitor", {
+    tabindex: 0,
+    role: "application",
+    "aria-label": `Training. ${HINT}`,
+    "data-lm-suppress-shortcuts": "true"
+  });
+  const lost = () => {
+    [control, game].forEach((part) => part.cutOff());
+    root.dataset.state = "lost";
+  };
+  const connection = makeConnection(model, root, { lost });
+  const ask = (what, value) => connection.line.ask(what, () => ({ message: { ask: what, value } }), () => {
+  }, connection.say);
+  const [control, game] = [makeSwitch(model, ask), makeGame(model, ask)];
+  const explanation = make("p", "monitor-explain", {}, HINT);
+  const explain = (text) => explanation.textContent = text;
+  const { sentences } = words;
+  const panels = words.panels.map(([title, fields], i) => makePanel(title, fields, { wide: i === 0, sentences }));
+  const shown = new Set(panels.flatMap((panel) => panel.names()));
+  const rest = words.fields.filter((name) => name !== "step" && !shown.has(name));
+  const other = select("another curve", rest.map((name) => [name, spoken(name)]), (name) => {
+    panels.at(-1).choose(name);
+    drawCurves();
+    explain(sentences[name]);
+  }, "");
+  panels.push(makePanel("another curve", [rest[0]], { choose: other.view, sentences }));
+  let runs = readRuns(model.get);
+  const reading = { at: null, weight: 0, hidden: /* @__PURE__ */ new Set() };
+  const drawCurves = () => panels.forEach((panel) => panel.show(runs, reading));
+  const first = () => runs[0].columns;
+  const place = () => reading.at === null ? first().length - 1 : nearest(first().step, reading.at);
+  const read = (number) => {
+    const { length, step } = first();
+    const at = number === null || !length ? null : clip(number, 0, length - 1);
+    reading.at = at === null ? null : step[at];
+    explain(at === null ? HINT : `Update ${at + 1} of ${length}, after ${step[at].toLocaleString("en")} steps.`);
     drawCurves();
   };
-  let due = false;
-  const newsCame = () => {
-    if (!due) requestAnimationFrame(() => {
-      due = false;
-      drawStatus();
-    });
-    due = true;
-  };
+  for (const panel of panels) {
+    panel.plot.addEventListener("pointermove", (event) => first().length && read(nearest(first().step, panel.stepAt(event))));
+    panel.plot.addEventListener("pointerleave", () => read(null));
+    panel.view.addEventListener("pointerenter", () => explain(panel.says()));
+  }
+  const tools = makeTools(() => runs, reading, drawCurves);
+  const update = oncePerFrame(() => {
+    control.show();
+    if (root.dataset.state !== "lost") root.dataset.state = model.get("status").state;
+    runs = readRuns(model.get);
+    tools.show();
+    drawCurves();
+  });
   root.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, pre")) return;
     event.stopPropagation();
-    const place = at ?? history.length - 1;
-    const moves = { ArrowLeft: place - 1, ArrowRight: place + 1, Home: 0, End: history.length - 1, Escape: null };
+    const moves = { ArrowLeft: place() - 1, ArrowRight: place() + 1, Home: 0, End: first().length - 1, Escape: null };
     if (event.code in moves) {
       event.preventDefault();
       read(moves[event.code]);
-    } else if (event.code === "KeyP" && !event.repeat) go.click();
-    else if (event.code === "KeyS" && !event.repeat) stop.click();
+    } else if (event.code === "KeyP" && !event.repeat) control.go.click();
+    else if (event.code === "KeyS" && !event.repeat) control.stop.click();
   });
   root.append(
-    make("div", { class: "row" }, line, go, stop),
-    progress,
-    spoke,
-    make(
-      "div",
-      { class: "monitor-parts" },
-      make("div", { class: "monitor-curves" }, ...panels.map(({ view }) => view)),
-      make(
-        "div",
-        { class: "monitor-game" },
-        title,
-        canvas,
-        scene,
-        results,
-        make("div", { class: "row" }, make("label", {}, watch, "play on"), make("label", {}, "at ", speed))
-      )
-    ),
+    connection.banner,
+    control.view,
+    make("div", "tw-bar", {}, make("p", "tw-hint grow", {}, model.get("status").live ? FIRST : HINT), connection.note, make("span", "tw-old", {}, "old"), tools.view),
+    make("div", "monitor-parts tw-answer", {}, make("div", "tw-panel monitor-curves", {}, ...panels.map(({ view }) => view)), game.view),
     explanation
   );
-  const listeners = [
-    ["change:status", newsCame],
-    ["change:board", drawBoard],
-    ["change:game", drawGame],
-    ["change:watching change:speed", drawControls]
-  ];
-  for (const [event, listener] of listeners) model.on(event, listener);
-  [drawStatus, drawBoard, drawGame, drawControls].forEach((each) => each());
+  const silence = listen(model, [
+    ["change:status change:others", update],
+    ["change:board", game.drawBoard],
+    ["change:game", game.drawGame],
+    ["change:watching change:speed", game.drawControls],
+    ["msg:custom", (content, buffers) => connection.line.hear(content, buffers)]
+  ]);
+  [update, game.drawBoard, game.drawGame, game.drawControls].forEach((each) => each());
   el.classList.add("territory-widget");
   el.append(root);
-  return () => listeners.forEach(([event, listener]) => model.off(event, listener));
+  hideStill(el);
+  return () => {
+    silence();
+    connection.end();
+  };
+}
+function makeTools(runsNow, reading, redraw) {
+  const weight = make("input", "", { type: "range", min: 0, max: 0.95, step: 0.05, value: 0, "aria-label": "smoothing" });
+  weight.addEventListener("input", () => {
+    reading.weight = Number(weight.value);
+    redraw();
+  });
+  const boxes = make("span", "monitor-runs");
+  const view = make("div", "tw-bar", {}, boxes, make("label", "tw-field", {}, make("span", "", {}, "smoothing"), weight));
+  let known = "";
+  const show = () => {
+    const names = runsNow().map(({ name }) => name);
+    if (names.join("\n") === known) return;
+    known = names.join("\n");
+    boxes.replaceChildren(...names.length < 2 ? [] : names.map((name, i) => {
+      const box = make("input", "", { type: "checkbox", "aria-label": `show ${name}` });
+      box.checked = !reading.hidden.has(name);
+      box.addEventListener("change", () => {
+        reading.hidden[box.checked ? "delete" : "add"](name);
+        redraw();
+      });
+      return make("label", `run-${i % 6}`, {}, box, name);
+    }));
+  };
+  return { view, show };
 }
 var index_default = { render };
 export {
-  index_default as default
+  index_default as default,
+  render
 };

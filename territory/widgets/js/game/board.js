@@ -1,7 +1,8 @@
 // The board to point at, and the arrow that says where a click would go.
 
 import { make } from "../dom.js";
-import { ask, WAIT } from "./line.js";
+import { clip } from "../numbers.js";
+import { ask, WAIT } from "./orders.js";
 
 export function makeBoard(model, explain) {
   const canvas = make("canvas", "territory-board", { role: "img", "aria-label": "the board" });
@@ -24,20 +25,8 @@ export function makeBoard(model, explain) {
     clear();
     const { from, to, direction } = model.get("aim");
     if (direction === WAIT || !view.matches(":hover")) return;
-    const pen = arrow.getContext("2d");
     const side = arrow.width / model.get("scene").size[1];
-    const [[top, left], [row, column]] = [from, to];
-    for (const [colour, width] of [["#fff", 6], ["#14181c", 3]]) {
-      pen.strokeStyle = pen.fillStyle = colour;
-      pen.lineWidth = width;
-      pen.beginPath();
-      pen.moveTo((left + 0.5) * side, (top + 0.5) * side);
-      pen.lineTo((column + 0.5) * side, (row + 0.5) * side);
-      pen.stroke();
-      pen.beginPath();
-      pen.arc((column + 0.5) * side, (row + 0.5) * side, 3 + width / 2, 0, 7);
-      pen.fill();
-    }
+    drawLine(arrow.getContext("2d"), ...[from, to].map((place) => place.map((at) => (at + 0.5) * side)));
   };
   view.addEventListener("pointermove", (event) => {
     const { row, column } = tileUnder(model, canvas, event);
@@ -48,13 +37,27 @@ export function makeBoard(model, explain) {
   return { view, canvas, draw, drawArrow, clear };
 }
 
+function drawLine(pen, [top, left], [row, column]) {
+  for (const [colour, width] of [["#fff", 6], ["#14181c", 3]]) {
+    pen.strokeStyle = pen.fillStyle = colour;
+    pen.lineWidth = width;
+    pen.beginPath();
+    pen.moveTo(left, top);
+    pen.lineTo(column, row);
+    pen.stroke();
+    pen.beginPath();
+    pen.arc(column, row, 3 + width / 2, 0, 7);
+    pen.fill();
+  }
+}
+
 // The tile of a picture that the pointer is over, or the nearest one.
 export function tileUnder(model, picture, event) {
   const [rows, columns] = model.get("scene").size;
   const box = picture.getBoundingClientRect();
   const row = Math.floor(((event.clientY - box.top) / box.height) * rows);
   const column = Math.floor(((event.clientX - box.left) / box.width) * columns);
-  return { row: Math.min(Math.max(row, 0), rows - 1), column: Math.min(Math.max(column, 0), columns - 1) };
+  return { row: clip(row, 0, rows - 1), column: clip(column, 0, columns - 1) };
 }
 
 export function valueAt(model, plane, row, column) {
@@ -62,19 +65,19 @@ export function valueAt(model, plane, row, column) {
   return model.get("planes").getUint8((plane * rows + row) * columns + column);
 }
 
-// Pressing the board pushes towards the tile under the pointer; resting on it asks where a push would go.
-export function listenToBoard({ view, canvas }, model, line) {
+// Pressing the board attacks towards the tile under the pointer; resting on it asks where an attack would go.
+export function listenToBoard({ view, canvas }, model, orders, line) {
   let spot = null; // under the pointer: a held button follows it
   view.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;
     event.preventDefault();
-    view.closest(".territory-game").focus();
+    view.closest(".tw").focus();
     view.setPointerCapture(event.pointerId);
     spot = tileUnder(model, canvas, event);
-    line.hold(() => ask(model, "push", spot, "intensity", "build"));
+    orders.hold(() => ask(model, "attack", spot, "intensity", "build"));
   });
   view.addEventListener("pointermove", (event) => {
     spot = tileUnder(model, canvas, event);
-    if (!line.isHeld() && !line.busy() && !model.get("scene").over) model.send(ask(model, "aim", spot));
+    if (!orders.isHeld() && !model.get("scene").over) line.ask("aim", () => ({ message: ask(model, "aim", spot) }));
   });
 }

@@ -1,9 +1,9 @@
 // A button for each direction with its ten actions in it: five shares from left to right, below them with a city.
 
 import { make, switchOff } from "../dom.js";
-import { WAIT, order } from "./line.js";
+import { order, WAIT } from "./orders.js";
 
-export function makeCompass(model, line) {
+export function makeCompass(model, orders) {
   const { compass, shares } = model.get("words");
   const view = make("div", "territory-compass", { role: "group", "aria-label": "directions; filled is allowed" });
   const blocks = compass.map(([direction, name]) => {
@@ -14,16 +14,16 @@ export function makeCompass(model, line) {
     }));
     const grid = make("span", "territory-mask", { "aria-hidden": "true" }, ...cells);
     const button = make("button", "", { type: "button", "data-direction": direction, "aria-label": name }, name, grid);
-    listenToDirection(button, direction, model, line);
+    listenToDirection(button, direction, model, orders);
     view.append(button);
     return { direction, button, cells };
   });
-  const draw = () => {
+  const draw = (off) => {
     const { mask, over } = model.get("scene");
     const [intensity, build] = [model.get("intensity"), Number(model.get("build"))];
     for (const { direction, button, cells } of blocks) {
       const chosen = direction * 10 + (direction === WAIT ? 0 : intensity * 2) + build;
-      switchOff(button, over || !mask[chosen]);
+      switchOff(button, off || over || !mask[chosen]);
       for (const cell of cells) {
         const index = Number(cell.dataset.index);
         cell.classList.toggle("on", Boolean(mask[index]));
@@ -38,8 +38,16 @@ export function makeCompass(model, line) {
   return { view, draw, point };
 }
 
+// What the ten boxes of a direction mean, as boxes of the same kind.
+export function makeLegend(shares) {
+  const row = (name, on) => [make("span", "", {}, name), ...shares.map(() => make("i", on ? "on" : ""))];
+  const heads = [make("span"), ...shares.map((share) => make("b", "", {}, share))];
+  const boxes = make("div", "territory-legend", { "aria-hidden": "true" }, ...heads, ...row("order", true), ...row("+ city", false));
+  return make("div", "", {}, boxes, make("p", "quiet", {}, "Ten boxes a direction: how many of the troops, without and with a city. Filled is allowed, ringed is chosen."));
+}
+
 // Pressing the button itself plays its direction as chosen; pressing a cell in it chooses that cell's action first.
-function listenToDirection(button, direction, model, line) {
+function listenToDirection(button, direction, model, orders) {
   const choose = (index) => {
     if (direction !== WAIT) model.set("intensity", Math.floor((index % 10) / 2));
     model.set("build", index % 2 === 1);
@@ -48,11 +56,11 @@ function listenToDirection(button, direction, model, line) {
   button.addEventListener("pointerdown", (event) => {
     if (event.button !== 0 || button.disabled) return;
     event.preventDefault(); // keys go on to mean directions, not "this button again"
-    button.closest(".territory-game").focus();
+    button.closest(".tw").focus();
     const cell = event.target.closest("i");
     if (cell && !cell.classList.contains("on")) return;
     if (cell) choose(Number(cell.dataset.index));
-    line.hold(() => order(model, direction));
+    orders.hold(() => order(model, direction));
   });
-  button.addEventListener("click", (event) => event.detail === 0 && line.send(order(model, direction))); // Enter
+  button.addEventListener("click", (event) => event.detail === 0 && orders.send(order(model, direction))); // Enter
 }

@@ -1,63 +1,68 @@
 // A control for each thing that can be chosen, in step with the model.
 
-import { make, options } from "../dom.js";
-import { ask } from "./line.js";
+import { button, download, make, options, panel, switchOff } from "../dom.js";
+import { ask } from "./orders.js";
 
-function choice(model, name, label, pairs) {
-  const select = make("select", "", { "aria-label": label }, ...options(pairs));
-  const show = () => (select.value = String(model.get(name)));
-  select.addEventListener("change", () => {
-    model.set(name, typeof model.get(name) === "number" ? Number(select.value) : select.value);
+function choice(model, name, label, pairs, shown = label) {
+  const control = make("select", "", { "aria-label": label }, ...options(pairs));
+  control.addEventListener("change", () => {
+    model.set(name, typeof model.get(name) === "number" ? Number(control.value) : control.value);
     model.save_changes();
   });
-  show();
-  model.on(`change:${name}`, show);
-  return make("label", "", {}, label, select);
+  return {
+    control,
+    view: make("label", "tw-field", {}, make("span", "", {}, shown), control),
+    show: () => (control.value = String(model.get(name))),
+  };
 }
 
 function toggle(model, name, label) {
-  const button = make("button", "territory-toggle", { type: "button" }, label);
-  const show = () => button.setAttribute("aria-pressed", String(model.get(name)));
-  button.addEventListener("click", () => {
+  const control = button(label, () => {
     model.set(name, !model.get(name));
     model.save_changes();
   });
-  show();
-  model.on(`change:${name}`, show);
-  return button;
+  return { control, view: control, show: () => control.setAttribute("aria-pressed", String(model.get(name))) };
 }
 
 function number(model, name, label, most) {
-  const input = make("input", "", { type: "number", min: name === "seed" ? 0 : 1, max: most, "aria-label": label });
-  const show = () => (input.value = model.get(name));
-  input.addEventListener("change", () => {
-    if (!input.checkValidity() || input.value === "") return show();
-    model.set(name, Number(input.value));
+  const control = make("input", "", { type: "number", min: name === "seed" ? 0 : 1, max: most, "aria-label": label });
+  const show = () => (control.value = model.get(name));
+  control.addEventListener("change", () => {
+    if (!control.checkValidity() || control.value === "") return show();
+    model.set(name, Number(control.value));
     model.save_changes();
   });
-  show();
-  model.on(`change:${name}`, show);
-  return make("label", "", {}, label, input);
+  return { control, view: make("label", "tw-field", {}, make("span", "", {}, label), control), show };
 }
 
-export function makeControls(model, line) {
+export function makeControls(model, orders, line, sorry) {
   const words = model.get("words");
-  const button = (label, press) => {
-    const view = make("button", "", { type: "button" }, label);
-    view.addEventListener("click", press);
-    return view;
+  const pairs = (names) => names.map((name) => [name, name]);
+  const parts = {
+    intensity: choice(model, "intensity", "send", words.shares.map((share, i) => [i, `${i + 1}: ${share} of the troops`])),
+    build: toggle(model, "build", "with a city (B)"),
+    running: toggle(model, "running", "run on (P)"),
+    speed: choice(model, "speed", "at", [1, 2, 5, 10, 20].map((steps) => [steps, `${steps} steps/s`])),
+    player: choice(model, "player", "who plays", pairs(words.agents)),
+    num_bots: number(model, "num_bots", "against", words.max_bots),
+    opponents: choice(model, "opponents", "of kind", pairs(words.opponents)),
+    seed: number(model, "seed", "map seed", 2 ** 31 - 1),
   };
-  const build = toggle(model, "build", "with a city (B)");
-  const run = toggle(model, "running", "run on (P)");
-  const again = button("new game", () => line.send(ask(model, "restart", {}, "seed", "num_bots", "opponents")));
-  const save = button("save the game", () => model.send(ask(model, "save")));
-  const shares = words.shares.map((share, i) => [i, `${i + 1}: ${share} of the troops`]);
-  const rivals = words.opponents.map((name) => [name, name]);
-  const speeds = [1, 2, 5, 10, 20].map((steps) => [steps, `${steps} steps/s`]);
-  const view = make("div", "territory-controls", {},
-    make("div", "row", {}, choice(model, "intensity", "send ", shares), build),
-    make("div", "row", {}, run, choice(model, "speed", "at ", speeds)),
-    make("div", "row", {}, number(model, "num_bots", "against ", words.max_bots), choice(model, "opponents", "of kind ", rivals)),
-    make("div", "row", {}, number(model, "seed", "map seed ", 2 ** 31 - 1), again, save));
-  return { view, build, run };
+  const again = button("new game", () => orders.send(ask(model, "restart", {}, "seed", "num_bots", "opponents")));
+  const undo = button("undo (U)", () => orders.send(ask(model, "undo")));
+  const keep = ({ file }, [bytes]) => download(file, bytes);
+  const save = button("save the game", () => line.ask("save", () => ({ message: ask(model, "save") }), keep, sorry));
+  const row = (...nodes) => make("div", "tw-bar", {}, ...nodes.map((node) => node.view || node));
+  const view = panel("your order and your game", [],
+    row(parts.intensity, parts.build, undo), row(parts.running, parts.speed, parts.player),
+    row(parts.num_bots, parts.opponents, parts.seed), row(again, save));
+  const show = (off) => {
+    const { over, mask, step } = model.get("scene");
+    for (const part of Object.values(parts)) part.show();
+    switchOff(parts.running.control, off || over);
+    switchOff(parts.build.control, off || !mask.some((allowed, index) => allowed && index % 2 === 1));
+    switchOff(undo, off || step === 0);
+    for (const each of [again, save, parts.player.control, parts.num_bots.control, parts.opponents.control, parts.seed.control]) switchOff(each, off);
+  };
+  return { view, show, build: parts.build.control, run: parts.running.control, undo };
 }

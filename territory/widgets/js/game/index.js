@@ -1,74 +1,101 @@
-// The face of GamePlayer: draws what Python sends and asks Python for every move. It knows no rule of the game.
+// The face of GamePlayer: draws what Python sends and asks Python for every step. It knows no rule of the game.
 
-import { make, switchOff, download, listen } from "../dom.js";
-import { makeLine } from "./line.js";
-import { makeBoard, listenToBoard } from "./board.js";
-import { makeCompass } from "./compass.js";
-import { makePlanes, makeStats, makeLand } from "./panels.js";
+import { hideStill, listen, make, panel } from "../dom.js";
+import { makeConnection } from "../health.js";
+import { listenToBoard, makeBoard } from "./board.js";
+import { makeCompass, makeLegend } from "./compass.js";
 import { makeControls } from "./controls.js";
-import { listenToKeys, HINT } from "./keys.js";
+import { HINT, listenToKeys } from "./keys.js";
+import { makeOrders } from "./orders.js";
+import { makeLand, makePlanes, makeStats } from "./panels.js";
+
+const FIRST = "Try first: click the map a little outside your blue land, then hold the button. Grow before the others do.";
 
 export function render({ model, el }) {
-  const line = makeLine(model);
   const explanation = make("p", "territory-explain", {}, HINT);
   const explain = (text) => (explanation.textContent = text);
-  const [board, compass, planes] = [makeBoard(model, explain), makeCompass(model, line), makePlanes(model, explain)];
-  const [stats, land, controls] = [makeStats(model, explain), makeLand(model), makeControls(model, line)];
-  const status = make("p", "territory-status", { role: "status", "aria-live": "polite" });
-  const standing = make("p", "territory-standing");
   const root = make("div", "tw territory-game", {
     tabindex: 0, role: "application", "aria-label": `Territory. ${HINT}`, "data-lm-suppress-shortcuts": "true",
-  },
-  make("div", "territory-left", {}, standing, board.view, land.view, status),
-  make("div", "territory-right", {}, compass.view, controls.view, planes.view), explanation, stats.view);
+  });
+  const lost = () => {
+    orders.release();
+    if (model.get("running")) model.set("running", false);
+    drawScene();
+  };
+  const connection = makeConnection(model, root, { lost });
+  const { line } = connection;
+  const sorry = (words, details) => {
+    orders.release();
+    model.set("running", false);
+    model.save_changes();
+    connection.say(words, details);
+  };
+  const orders = makeOrders(model, line, sorry);
+  const [board, compass, planes] = [makeBoard(model, explain), makeCompass(model, orders), makePlanes(model, explain)];
+  const [stats, land, controls] = [makeStats(model, explain), makeLand(model), makeControls(model, orders, line, sorry)];
+  const status = make("p", "territory-status", { role: "status", "aria-live": "polite" });
+  const standing = make("p", "territory-standing");
+  root.append(
+    connection.banner,
+    make("div", "territory-left tw-answer", {}, make("div", "tw-bar", {}, standing, make("span", "tw-old", {}, "old")), board.view, land.view, status,
+      connection.note, make("p", "tw-hint", {}, FIRST), explanation),
+    make("div", "territory-right", {},
+      panel("where to: the ninety actions", [], make("div", "territory-where", {}, compass.view, makeLegend(model.get("words").shares))),
+      controls.view),
+    panel("what an agent is given: five planes and sixteen statistics", [], make("div", "territory-given", {}, planes.view, stats.view)),
+  );
 
   const forget = () => {
     board.clear();
     compass.point(null);
   };
-  listenToBoard(board, model, line);
+  listenToBoard(board, model, orders, line);
   board.view.addEventListener("pointerleave", forget);
-  listenToKeys(root, model, line, controls);
+  listenToKeys(root, model, orders, controls);
   const ends = ["pointerup", "pointercancel"]; // wherever the pointer is by then
-  for (const event of ends) window.addEventListener(event, line.release);
+  for (const event of ends) window.addEventListener(event, orders.release);
 
+  const drawControls = () => {
+    const off = line.state() === "lost";
+    compass.draw(off);
+    controls.show(off);
+  };
   const drawScene = () => {
     const scene = model.get("scene");
     standing.textContent = `Step ${scene.step} · ${scene.standing}`;
     status.textContent = scene.line;
     root.classList.toggle("over", scene.over);
-    switchOff(controls.run, scene.over);
-    switchOff(controls.build, !scene.mask.some((allowed, index) => allowed && index % 2 === 1));
-    if (scene.over) line.release();
-    for (const part of [land, compass, stats]) part.draw();
-  };
-  const answered = () => {
-    drawScene();
-    if (!line.isHeld()) forget(); // the border that the arrow set out from has moved
-    line.answered();
+    root.dataset.wide = scene.size[1] > 1.8 * scene.size[0];
+    if (scene.over) orders.release();
+    for (const part of [land, stats]) part.draw();
+    drawControls();
+    if (!orders.isHeld()) forget(); // the border that the arrow set out from has moved
   };
   const aimed = () => {
     board.drawArrow();
     compass.point(model.get("aim").direction);
   };
+  const traits = ["intensity", "build", "running", "speed", "player", "num_bots", "opponents", "seed"];
   const silence = listen(model, [
-    ["change:scene", answered],
+    ["change:scene", drawScene],
     ["change:board", board.draw],
     ["change:planes", planes.draw],
-    ["change:intensity change:build", compass.draw],
+    [traits.map((name) => `change:${name}`).join(" "), drawControls],
     ["change:aim", aimed],
-    ["msg:custom", (content, buffers) => download(content.file, buffers[0])],
+    ["msg:custom", (content, buffers) => line.hear(content, buffers)],
   ]);
-  const clock = setInterval(line.tick, 10);
+  const clock = setInterval(orders.tick, 10);
 
   drawScene();
   for (const part of [board, planes]) part.draw();
   el.classList.add("territory-widget");
   el.append(root);
+  hideStill(el);
   return () => {
     clearInterval(clock);
-    for (const event of ends) window.removeEventListener(event, line.release);
+    for (const event of ends) window.removeEventListener(event, orders.release);
     silence();
+    connection.end();
   };
 }
 

@@ -1,6 +1,6 @@
 // The keys: by place on the keyboard, so that they form the same compass on every layout.
 
-import { WAIT, order } from "./line.js";
+import { order, WAIT } from "./orders.js";
 
 const KEYS = {
   KeyQ: 7, KeyW: 0, KeyE: 1, KeyA: 6, KeyS: WAIT, KeyD: 2, KeyZ: 5, KeyX: 4, KeyC: 3, Space: WAIT,
@@ -9,25 +9,25 @@ const KEYS = {
 };
 export const HINT =
   "Click the map or the compass, or press Q W E / A · D / Z X C or the arrows; S or space waits; hold to repeat. " +
-  "1 to 5 how many troops, B with a city, P runs on.";
+  "1 to 5 how many troops, B with a city, P runs on, U undoes.";
 
-const SPOKEN = [..."QWEASDZXC", "Space", "ArrowUp", "ArrowRight", "ArrowDown", "ArrowLeft", ..."12345BP"];
+const SPOKEN = [..."QWEASDZXC", "Space", "ArrowUp", "ArrowRight", "ArrowDown", "ArrowLeft", ..."12345BPU"];
 
-export function listenToKeys(root, model, line, { build, run }) {
+export function listenToKeys(root, model, orders, { build, run, undo }) {
+  const buttons = { KeyB: build, KeyP: run, KeyU: undo };
   root.setAttribute("aria-keyshortcuts", SPOKEN.join(" "));
   root.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, pre")) return;
     event.stopPropagation(); // JupyterLab has keys of its own
-    const onButton = event.target.matches("button") && ["Space", "Enter"].includes(event.code);
+    const onButton = event.target.matches("button, summary") && ["Space", "Enter"].includes(event.code);
     if (onButton || ["Tab", "Escape"].includes(event.code)) return;
     if (event.code in KEYS) {
       event.preventDefault();
-      if (!event.repeat) line.hold(() => order(model, KEYS[event.code]));
+      if (!event.repeat) orders.hold(() => order(model, KEYS[event.code]));
     } else if (/^Digit[1-5]$/.test(event.code)) {
       model.set("intensity", Number(event.code.at(-1)) - 1);
       model.save_changes();
-    } else if (event.code === "KeyB" && !build.disabled) build.click();
-    else if (event.code === "KeyP" && !run.disabled) run.click();
+    } else if (event.code in buttons && !buttons[event.code].disabled) buttons[event.code].click();
   });
-  for (const event of ["keyup", "blur"]) root.addEventListener(event, line.release);
+  for (const event of ["keyup", "blur"]) root.addEventListener(event, orders.release);
 }

@@ -1,6 +1,7 @@
 // What an agent would be given: the planes, the statistics, and the land of everyone.
 
 import { make } from "../dom.js";
+import { minus, percent } from "../numbers.js";
 import { tileUnder, valueAt } from "./board.js";
 
 export function makePlanes(model, explain) {
@@ -47,7 +48,7 @@ export function makeStats(model, explain) {
       bar.style.left = `${50 + 50 * Math.min(now, 0)}%`;
       bar.style.width = `${50 * Math.abs(now)}%`;
       mark.style.left = `${50 + 50 * then}%`;
-      value.textContent = now.toFixed(3).replace("-", "−");
+      value.textContent = minus(now.toFixed(3));
       const step = now - then;
       change.textContent = Math.abs(step) < 5e-4 ? "" : `${step > 0 ? "▲ +" : "▼ −"}${Math.abs(step).toFixed(3)}`;
     });
@@ -61,7 +62,7 @@ export function makeLand(model) {
   const draw = () => {
     const { colours, players } = model.get("words");
     const shares = model.get("scene").land;
-    const said = shares.map((share, i) => `${players[i]} ${(100 * share).toFixed(1)} %`);
+    const said = shares.map((share, i) => `${players[i]} ${percent(share, 1)}`);
     view.replaceChildren(...shares.map((share, i) => {
       const part = make("span", "", { title: said[i] });
       part.style.width = `${100 * share}%`;
