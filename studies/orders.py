@@ -129,11 +129,11 @@ def _row(number: int, gains: np.ndarray, given: np.ndarray, games: np.ndarray, f
         float((given == number).mean()),
         f"{mean:+.2f} ({mean - margin:+.2f} to {mean + margin:+.2f})",
         f"{gains.std():.2f}",
-        _foreseen(features, gains, games),
+        foreseen(features, gains, games),
     )
 
 
-def _foreseen(features: np.ndarray, gains: np.ndarray, games: np.ndarray) -> str:
+def foreseen(features: np.ndarray, gains: np.ndarray, games: np.ndarray) -> str:
     if len(np.unique(games)) < FEWEST_GAMES or not gains.std():
         return "-"
     r2 = probe(features, gains, games).r2

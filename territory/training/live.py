@@ -45,14 +45,17 @@ class LiveTraining:
         seconds: float = float("inf"),
         tell: Callable[[], object] = lambda: None,
     ):
-        """``seconds``: of training, pauses not counted; ``tell``: called in the thread after each change."""
+        """``seconds``: of training, pauses not counted; ``tell``: called in the thread after each change.
+
+        The three may be changed while training rests. ``spent``: seconds of training since it began.
+        """
         if not isinstance(trainer, PPO | Run):
             raise BadInput(f"expected a PPO or a Run (territory.training.run.start), got {type(trainer).__name__}")
         self.ppo = trainer.ppo if isinstance(trainer, Run) else trainer
         self.records: list[Update] = trainer.log() if isinstance(trainer, Run) else []
         self.state, self.error = "ready", None
-        self._trainer, self._until, self._seconds, self._tell = trainer, until, seconds, tell
-        self._spent = 0.0
+        self._trainer, self.until, self.seconds, self.tell = trainer, until, seconds, tell
+        self.spent = 0.0
         self._threads = torch.get_num_threads()
         self._change = threading.Condition()
         self._copy()
@@ -63,7 +66,7 @@ class LiveTraining:
             if self.state in ("pausing", "paused"):
                 self._enter("running")
             elif self.state in ("ready", "stopped", "reached"):
-                self._spent = 0.0
+                self.spent = 0.0
                 self._enter("running")
                 self._thread = threading.Thread(target=self._train, daemon=True)
                 self._thread.start()
@@ -120,12 +123,12 @@ class LiveTraining:
         """Train until something ends it; returns what."""
         for update in self._trainer.updates():
             self.records.append(update)
-            self._spent += self.ppo.config.batch_size / update.steps_per_second
+            self.spent += self.ppo.config.batch_size / update.steps_per_second
             self._copy()
-            self._tell()
+            self.tell()
             if self.ppo.finished_updates == self.ppo.config.num_updates:
                 break
-            if self._until(update) or self._spent > self._seconds:
+            if self.until(update) or self.spent > self.seconds:
                 return self._kept("reached")
             if self.state != "running" and self._rest() == "stopping":
                 return self._kept("stopped")
@@ -152,7 +155,7 @@ class LiveTraining:
     def _enter(self, state: str) -> None:
         self.state = state
         self._change.notify_all()
-        self._tell()
+        self.tell()
 
 
 class WatchedGame:

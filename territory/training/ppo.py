@@ -109,7 +109,7 @@ class PPO:
             augment = (
                 self.config.augment and number > 0
             )  # first as the games were seen: there the ratio must begin at 1
-            steps = [self._gradient_step(index, advantages, self._view(augment)) for index in self._shuffled()]
+            steps = [self.gradient_step(index, advantages, self._view(augment)) for index in self._shuffled()]
             epoch = self.group.average_terms(*map(list, zip(*steps, strict=True)))
             measured += epoch
             if self._moved_enough(epoch):
@@ -147,7 +147,7 @@ class PPO:
         """The network as it is now, ready to play: shares its weights, so it goes on learning with the run."""
         return Agent(self.model, self.config.as_dict(), self.last.as_dict() if self.last else {})
 
-    def _gradient_step(self, index: Tensor, advantages: Tensor, view: View) -> tuple[dict[str, Tensor], float]:
+    def gradient_step(self, index: Tensor, advantages: Tensor, view: View) -> tuple[dict[str, Tensor], float]:
         """Learn from the samples ``index`` of the run; what was measured, and on which share of them here.
 
         In another view than they were played in, the ratio is that of the network's policy in that view to the policy

@@ -1,7 +1,6 @@
 """Boards as coloured text, and keys as a terminal sends them."""
 
 import os
-from collections import deque
 
 import numpy as np
 import pytest
@@ -65,8 +64,8 @@ def test_keys_come_one_by_one_and_special_ones_do_no_harm():
 def test_a_terminal_that_went_away_ends_the_game(monkeypatch):
     reading, writing = os.pipe()
     os.close(writing)
-    screen = Screen()
-    screen.has_keys, screen.live, screen._typed = True, True, deque()
-    with open(reading) as keys:
+    with open(reading) as keys, Screen() as screen:
         monkeypatch.setattr("sys.stdin", keys)
+        screen.has_keys = screen.live = True
         assert screen.key() == END
+        screen.has_keys = screen.live = False

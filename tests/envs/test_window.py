@@ -44,9 +44,9 @@ def test_the_window_shows_each_step_without_being_asked(env):
 
 
 def test_it_waits_so_that_as_many_steps_a_second_are_shown_as_the_metadata_says(monkeypatch):
-    env = territory.envs.TerritoryEnv(render_mode="human", **SMALL)
     asked = []
-    monkeypatch.setattr(env._window, "_clock", type("Clock", (), {"tick": lambda _, fps: asked.append(fps)})())
+    monkeypatch.setattr("pygame.time.Clock", type("Clock", (), {"tick": lambda _, fps: asked.append(fps)}))
+    env = territory.envs.TerritoryEnv(render_mode="human", **SMALL)
     env.reset(seed=0)
     env.step(WAIT)
     env.close()

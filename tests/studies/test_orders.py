@@ -68,7 +68,7 @@ def test_ones_own_order_gains_nothing_and_a_better_one_what_it_is_better_by(agen
 def test_a_gain_that_the_features_tell_is_foreseen_and_one_that_they_don_t_is_not():
     random = np.random.default_rng(0)
     features, games = random.normal(size=(400, 5)), np.arange(400) // 4
-    told, untold = orders._foreseen(features, features[:, 0], games), orders._foreseen(features, -games % 3.0, games)
+    told, untold = orders.foreseen(features, features[:, 0], games), orders.foreseen(features, -games % 3.0, games)
     assert told.startswith("+1.000") and float(untold.split()[0]) < 0.05
 
 

@@ -34,7 +34,7 @@ def left_alone(config: TrainConfig = SMALL) -> PPO:
 
 
 def pause_after(live: LiveTraining, updates: int) -> None:
-    live._until = lambda update: update.update == updates and live.pause()
+    live.until = lambda update: update.update == updates and live.pause()
 
 
 @pytest.fixture
@@ -67,14 +67,14 @@ def test_while_paused_nothing_is_played_or_counted_and_it_goes_on_bit_for_bit(li
 
 
 def test_what_was_stopped_goes_on_bit_for_bit(live):
-    live._until = lambda update: update.update == 3
+    live.until = lambda update: update.update == 3
     live.start()
     assert live.wait() == "reached"
-    live._until = lambda update: live.stop()
+    live.until = lambda update: live.stop()
     live.start()
     assert live.wait() == "stopped"
     assert live.ppo.finished_updates == 4
-    live._until = lambda update: False
+    live.until = lambda update: False
     live.start()
     assert live.wait() == "finished"
     assert_same_end(live.ppo, left_alone())
@@ -90,15 +90,15 @@ def test_stopping_ends_a_pause(live):
 
 
 def test_seconds_are_those_of_training(live):
-    live._seconds = 1e-9
+    live.seconds = 1e-9
     live.start()
     assert live.wait() == "reached"
     assert live.ppo.finished_updates == 1
-    live._seconds = 1e9
+    live.seconds = 1e9
     pause_after(live, 4)
     live.start()
     assert live.wait() == "paused"
-    assert live._spent == pytest.approx(sum(64 / update.steps_per_second for update in live.records[1:]))
+    assert live.spent == pytest.approx(sum(64 / update.steps_per_second for update in live.records[1:]))
 
 
 def test_the_time_left_is_that_of_the_last_updates_rate(live):
@@ -134,7 +134,7 @@ def test_watching_a_game_changes_nothing(live):
         for _ in range(7):
             game.step(live.agent)
 
-    live._tell = watch
+    live.tell = watch
     live.start()
     live.wait()
     assert_same_end(live.ppo, left_alone())
@@ -143,7 +143,7 @@ def test_watching_a_game_changes_nothing(live):
 
 
 def test_the_agent_is_a_copy_of_the_network_after_the_last_update(live):
-    live._until = lambda update: update.update == 2
+    live.until = lambda update: update.update == 2
     live.start()
     live.wait()
     theirs, ours = live.ppo.model.state_dict(), live.agent.model.state_dict()

@@ -142,8 +142,8 @@ def test_a_minibatch_seen_otherwise_is_another_board_with_the_same_orders_turned
 
 def test_boards_are_turned_from_the_second_pass_on_so_that_the_ratio_still_begins_at_1(monkeypatch):
     seen, ppo = [], PPO(dataclasses.replace(SMALL, augment=True, update_epochs=4))
-    one_step = ppo._gradient_step
-    monkeypatch.setattr(ppo, "_gradient_step", lambda *given: seen.append(given[-1]) or one_step(*given))
+    one_step = ppo.gradient_step
+    monkeypatch.setattr(ppo, "gradient_step", lambda *given: seen.append(given[-1]) or one_step(*given))
     ppo.collect()
     measured = ppo.update()
     assert set(seen[:2]) == {VIEWS[0]} and len(set(seen[2:])) > 1  # two minibatches a pass
