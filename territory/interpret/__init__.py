@@ -1,9 +1,9 @@
 """Instruments for attention: capture it, measure it, change it."""
 
-from territory.interpret.capture import Record, attention_modules, capture
+from territory.interpret.ablation import ablations, cell_mean, uniform, uniform_head, zero_head
+from territory.interpret.capture import Record, attention_modules, capture, intervene
 from territory.interpret.dead import DeadFinding, OneKeyMap, find_dead_attention, one_key_map
 from territory.interpret.equivariance import Equivariance, equivariance, likeliest_direction
-from territory.interpret.intervene import ablations, cell_mean, intervene, uniform, uniform_head, zero_head
 from territory.interpret.layers import MEAN, Layer, attention_maps, layers_of, overlay, spread, stat_shares
 from territory.interpret.measures import (
     border_lift,

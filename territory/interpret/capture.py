@@ -1,40 +1,56 @@
-"""What a network attended to, read off its own forward pass.
+"""What a network attended to, read off its own forward pass, and what follows when it is changed there.
 
-Forward hooks sit on the modules that compute attention: there is no second copy of the forward pass that could
-drift apart from the first. Names of what is captured:
+There is no second copy of the forward pass that could drift apart from the first. Names of what is captured:
 
 - ``"spatial.1"``, ``"spatial.2"``, ...: the gates after each convolution, in the order of the network, ``(B, h, w)``
   within (0, 1). A grid of h x w cells covers the map: a cell stands for H/h x W/w tiles.
 - ``"cross.map_to_stats"`` (and its like): the weights of a cross-attention, ``(B, heads, Tq, Tk)``, each row over the
   Tk keys summing to 1.
+- in any other network, the path of the module that computes an attention: ``"encoder.layers.0.self_attn"``,
+  ``"blocks.1.attention"``; a second one of the same module in one forward pass is ``"path#2"``, one in the network's
+  own forward bears its class's name. What is recognised: `softmax`; a softmax counts as attention once its weights are
+  used in a matrix product or a weighted sum.
+- names of your own for modules of your own: ``capture(model, attention={"mine": model.block.weights})``. What such a
+  module computes by softmax inside is captured, or else what it returns.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from territory.errors import BadInput
+from territory.interpret.softmax import Call, SoftmaxWatch
 from territory.models.blocks import SpatialGate
 from territory.models.cross_attention import AttentionWeights
+from territory.models.guests import check_model, paths_of, tensors_of
 
 _SINGLE_CROSS = "map_to_stats"  # what a model with one cross-attention computes: the map asks the statistics
+Change = float | Callable[[Tensor], Tensor]  # a constant for every weight, or old weights -> new ones
+Chosen = Mapping[str, nn.Module | str] | None  # modules of a network, or their paths, by names for their attention
 
 
 class Record(dict[str, Tensor]):
     """Attention by name, as the latest forward pass computed it. Detached: it holds no graph."""
 
     def __missing__(self, name: str) -> Tensor:
-        have = ", ".join(self) if self else "nothing: the model has no attention, or did not run inside the with block"
+        have = ", ".join(self) if self else f"nothing: {NONE_SEEN}"
         raise BadInput(f"no attention called {name!r} was captured; there is {have}")
 
 
+NONE_SEEN = (
+    "the model has no attention that can be read, or did not run inside the with block. If it computes attention in a "
+    "way of its own, name the module that does: capture(model, attention={'name': module})"
+)
+
+
 def attention_modules(model: nn.Module) -> dict[str, nn.Module]:
-    """The modules whose output is attention, by the names of this page, in the order of the network."""
+    """The modules of this package whose output is attention, by the names of this page, in the order of the network."""
     found: dict[str, nn.Module] = {}
     gates = 0
-    for path, module in model.named_modules():
+    for module, path in paths_of(model).items():
         if isinstance(module, SpatialGate):
             gates += 1
             found[f"spatial.{gates}"] = module.gate
@@ -50,16 +66,170 @@ def _cross_name(path: str) -> str:
 
 
 @contextmanager
-def capture(model: nn.Module) -> Iterator[Record]:
-    """``with capture(model) as record: model(...)`` fills ``record``; the hooks are gone after the block, always.
+def capture(model: nn.Module, attention: Chosen = None) -> Iterator[Record]:
+    """``with capture(model) as record: model(...)`` fills ``record``; nothing is left behind after the block.
 
-    Every forward pass inside the block replaces what the one before it left.
+    Every forward pass inside the block replaces what the one before it left. A compiled network runs as it is written.
+
+    Raises BadInput for a module that isn't the network's, or that computes nothing that could be attention.
     """
-    record = Record()
-    with ExitStack() as hooks:
-        for name, module in attention_modules(model).items():
-            hooks.enter_context(removing(module.register_forward_hook(_keep(record, name))))
+    with _Attentions(model, attention, {}).running() as record:
         yield record
+
+
+@contextmanager
+def intervene(model: nn.Module, changes: Mapping[str, Change], attention: Chosen = None) -> Iterator[None]:
+    """Inside the block the named attention is replaced; after it the model is itself again.
+
+    ``intervene(model, {"spatial.1": 1.0})`` opens every gate of the first layer: it no longer chooses.
+    A callable gets the weights as the network computed them (gates as ``(B, 1, h, w)``, attention as
+    ``(B, heads, Tq, Tk)``) and returns others of the same shape. A `capture` inside this block sees what they became.
+
+    Raises BadInput for a name that the network has no attention of (where only a run can tell, after the block).
+    """
+    watch = _Attentions(model, attention, changes)
+    watch.check_names()
+    with watch.running():
+        yield
+    watch.check_used()
+
+
+class _Attentions:
+    """Keeps or changes the attention of one network while a block runs."""
+
+    def __init__(self, model: nn.Module, chosen: Chosen, changes: Mapping[str, Change]):
+        check_model(model)
+        self.model, self.changes = model, changes
+        self.record, self.used, self.ran = Record(), set(), False
+        self.paths = paths_of(model)
+        self.ours = attention_modules(model)
+        self.paths_of_ours = {self.paths[module] for module in self.ours.values()}
+        self.chosen = {self._path(module): name for name, module in (chosen or {}).items()}
+        self.waiting: dict[Call, Tensor] = {}  # softmaxes that may become attention
+        self.counts: dict[str, int] = {}  # attentions of a chosen module in this forward pass
+        self.watch = SoftmaxWatch(model, self._observe, self._confirm, self._begin)
+
+    def _path(self, module: nn.Module | str) -> str:
+        if isinstance(module, str) and module in self.paths.values():
+            return module
+        if isinstance(module, nn.Module) and module in self.paths:
+            return self.paths[module]
+        got = repr(module) if isinstance(module, str) else f"another {type(module).__name__}"
+        raise BadInput(
+            f"attention: expected modules of the network or their paths; got {got}. "
+            f"There is {', '.join(path for path in list(self.paths.values())[1:20])}"
+        )
+
+    def check_names(self) -> None:
+        paths = {*self.paths.values(), type(self.model).__name__}
+        known = [*self.ours, *self.chosen.values()]
+        unknown = [name for name in self.changes if name not in known and name.split("#")[0] not in paths]
+        if unknown:
+            raise BadInput(
+                f"the model has no attention called {', '.join(sorted(unknown))}; there is {', '.join(known) or 'none'}"
+            )
+
+    def check_used(self) -> None:
+        unused = [name for name in self.changes if name not in self.used]
+        if self.ran and unused:
+            have = ", ".join(self.record) or NONE_SEEN
+            raise BadInput(
+                f"nothing was changed: the model computed no attention called {', '.join(unused)}; there is {have}"
+            )
+
+    @contextmanager
+    def running(self) -> Iterator[Record]:
+        with ExitStack() as stack:
+            for name, module in self.ours.items():
+                stack.enter_context(removing(module.register_forward_hook(self._ours(name))))
+            modules = {path: module for module, path in self.paths.items()}
+            for path, name in self.chosen.items():
+                stack.enter_context(removing(modules[path].register_forward_hook(self._output(name))))
+            stack.enter_context(self.watch.running())
+            yield self.record
+
+    def _begin(self) -> None:
+        self.ran, self.waiting, self.counts = True, {}, {}
+
+    def _ours(self, name: str) -> Callable[..., Tensor | None]:
+        """The gates and cross-attentions of this package are what their modules return."""
+        is_gate = name.startswith("spatial.")
+
+        def hook(_module: nn.Module, _inputs: tuple, output: Tensor) -> Tensor | None:
+            changed = self._changed(name, output)
+            shown = output if changed is None else changed
+            self.record[name] = shown.detach().squeeze(1) if is_gate else shown.detach()  # gates: to (B, h, w)
+            return changed
+
+        return hook
+
+    def _output(self, name: str) -> Callable[..., Any]:
+        """A module that somebody named, in which no softmax was seen, is what it returns."""
+
+        def hook(module: nn.Module, _inputs: tuple, output: Any) -> Any:
+            if self.counts.get(name):
+                return None
+            weights = next((tensor for tensor in tensors_of(output) if tensor.is_floating_point()), None)
+            if weights is None or weights.ndim < 2:
+                raise BadInput(f"{name}: {type(module).__name__} computes no softmax and returns nothing like weights")
+            changed = self._keep(name, weights)
+            if changed is None:
+                return None
+            return changed if isinstance(output, Tensor) else type(output)([changed, *output[1:]])
+
+        return hook
+
+    def _observe(self, call: Call, weights: Tensor) -> Tensor | None:
+        if call.owner in self.paths_of_ours:
+            return None
+        inside = next((name for path, name in self.chosen.items() if _is_inside(call.owner, path)), None)
+        if inside is not None:
+            self.counts[inside] = number = self.counts.get(inside, 0) + 1
+            return self._keep(inside if number == 1 else f"{inside}#{number}", weights)
+        name = self._name(call)
+        if call.attention:
+            return self._keep(name, weights)
+        changed = self._changed(name, weights)
+        self.waiting[call] = weights if changed is None else changed
+        return changed
+
+    def _confirm(self, call: Call) -> None:
+        """The weights of a softmax were used as attention."""
+        if call in self.waiting:
+            self.record[self._name(call)] = by_head(self.waiting.pop(call), self.watch.batch).detach()
+
+    def _keep(self, name: str, weights: Tensor) -> Tensor | None:
+        changed = self._changed(name, weights)
+        self.record[name] = by_head(weights if changed is None else changed, self.watch.batch).detach()
+        return changed
+
+    def _changed(self, name: str, weights: Tensor) -> Tensor | None:
+        if name not in self.changes:
+            return None
+        self.used.add(name)
+        change, shown = self.changes[name], weights
+        if name not in self.ours:
+            shown = by_head(weights, self.watch.batch)
+        changed = change(shown) if callable(change) else torch.full_like(shown, change)
+        if changed.shape != shown.shape:
+            raise BadInput(f"{name}: expected weights {tuple(shown.shape)}, the change made {tuple(changed.shape)}")
+        return changed.reshape(weights.shape)
+
+    def _name(self, call: Call) -> str:
+        path = call.owner or type(self.model).__name__
+        return path if call.number == 1 else f"{path}#{call.number}"
+
+
+def _is_inside(owner: str, path: str) -> bool:
+    return path in ("", owner) or owner.startswith(f"{path}.")
+
+
+def by_head(weights: Tensor, batch: int | None) -> Tensor:
+    """Weights of any layout as ``(B, heads, Tq, Tk)``: examples first, everything else between them and the queries."""
+    if weights.ndim == 2:
+        return weights[None, None]
+    first = batch if batch and weights.shape[0] % batch == 0 else weights.shape[0]
+    return weights.reshape(first, -1, *weights.shape[-2:])
 
 
 @contextmanager
@@ -68,12 +238,3 @@ def removing(handle: torch.utils.hooks.RemovableHandle) -> Iterator[None]:
         yield
     finally:
         handle.remove()
-
-
-def _keep(record: Record, name: str):
-    is_gate = name.startswith("spatial.")
-
-    def hook(_module: nn.Module, _inputs: tuple, output: Tensor) -> None:
-        record[name] = output.detach().squeeze(1) if is_gate else output.detach()  # gates: (B, 1, h, w) -> (B, h, w)
-
-    return hook

@@ -18,7 +18,11 @@ MEAN = -1  # instead of a head: the mean over all of them
 
 @dataclass(frozen=True)
 class Layer:
-    """One captured layer; sides are "cells", "stats", "one" or "other" (a gate has no sides)."""
+    """One captured layer; sides are "cells", "stats", "one" or "other" (a gate has no sides).
+
+    Tokens that are the map's cells and one more (a class token, as vision transformers have it) are "cells" too, with
+    that token first: ``extra`` is 1.
+    """
 
     name: str
     heads: int  # 0: a gate
@@ -27,6 +31,7 @@ class Layer:
     grid: tuple[int, int] | None  # cells from north to south and from west to east; None: no grid to show
     low: float
     high: float  # the least and the greatest weight in the whole record
+    extra: int = 0  # tokens before those of the cells
 
 
 def layers_of(record: ReplayRecord) -> tuple[Layer, ...]:
@@ -41,15 +46,18 @@ def _layer(name: str, weights: np.ndarray, height: int, width: int) -> Layer:
         return Layer(name, 0, "", "", weights.shape[1:], low, high)
     heads, *sizes = weights.shape[1:]
     labels = name.removeprefix("cross.").split("_to_") if "_to_" in name else ("", "")
-    grids = [_grid(size, height, width) for size in sizes]
+    extra = int(all(_grid(size, height, width) is None for size in sizes))
+    grids = [_grid(size - extra, height, width) for size in sizes]
     sides = [_side(label, size, grid) for label, size, grid in zip(labels, sizes, grids, strict=True)]
     grid = next((grid for side, grid in zip(sides, grids, strict=True) if side == "cells"), None)
     queries, keys = sides
-    return Layer(name, heads, queries, keys, grid, low, high)
+    return Layer(name, heads, queries, keys, grid, low, high, extra if grid else 0)
 
 
 def _grid(cells: int, height: int, width: int) -> tuple[int, int] | None:
-    """Rows and columns of square cells that cover the map, if so many can."""
+    """Rows and columns of square cells that cover the map, if so many can; one alone is no grid."""
+    if cells < 2:
+        return None
     side = (height * width / cells) ** 0.5
     rows, columns = round(height / side), round(width / side)
     fits = rows * columns == cells and rows * side == height and columns * side == width
@@ -79,6 +87,8 @@ def overlay(
     if layer.heads == 0 or layer.grid is None:
         return weights if layer.heads == 0 else None
     shares = weights.mean(axis=0) if head == MEAN else weights[head]
+    queries, keys = (layer.extra if side == "cells" else 0 for side in (layer.queries, layer.keys))
+    shares = shares[queries:, keys:]
     match layer.queries, layer.keys:
         case "cells", "stats":
             grid = shares[:, stat]
@@ -97,13 +107,14 @@ def attention_maps(record: ReplayRecord) -> dict[str, np.ndarray]:
     Gates as they are; of a cross-attention whose keys are the map's cells, each head's weights averaged over the
     queries. One with the cells as queries alone has none: the weights of every cell sum to 1.
     """
-    return {
-        _name(layer, head): weights[:, head].mean(axis=1).reshape(len(weights), *(layer.grid or ()))
-        if layer.heads
-        else weights
-        for layer, weights, head in _heads(record)
-        if layer.heads == 0 or layer.keys == "cells"
-    }
+    found = {}
+    for layer, weights, head in _heads(record):
+        if layer.heads == 0:
+            found[_name(layer, head)] = weights
+        elif layer.keys == "cells" and layer.grid is not None:
+            cells = weights[:, head].mean(axis=1)[:, layer.extra :]
+            found[_name(layer, head)] = cells.reshape(len(weights), *layer.grid)
+    return found
 
 
 def stat_shares(record: ReplayRecord) -> dict[str, np.ndarray]:

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from territory.interpret.capture import capture
+from territory.interpret.capture import Chosen, capture
+from territory.models.guests import device_of
 from territory.models.modes import inference
 from territory.models.policy import masked_softmax
 from territory.world.replay import Frame, Replay
@@ -41,29 +42,40 @@ class ReplayRecord:
         )
 
 
-def capture_replay(model: nn.Module, replay: Replay) -> ReplayRecord:
+def capture_replay(model: nn.Module, replay: Replay, attention: Chosen = None) -> ReplayRecord:
     """Play a replay again and run the network, in evaluation mode, on every frame of it."""
-    return capture_frames(model, tuple(replay.play()))
+    return capture_frames(model, tuple(replay.play()), attention)
 
 
-def capture_frames(model: nn.Module, frames: Sequence[Frame]) -> ReplayRecord:
-    """Run the network, in evaluation mode, on some frames: one or more, of one game or not."""
+def capture_frames(model: nn.Module, frames: Sequence[Frame], attention: Chosen = None) -> ReplayRecord:
+    """Run the network, in evaluation mode, on some frames: one or more, of one game or not.
+
+    Any network that takes maps uint8 (B, 5, H, W) and statistics (B, 16) and gives logits (B, 90) and values (B,).
+    ``attention`` names modules of it whose attention `capture` doesn't find by itself.
+    """
     frames = tuple(frames)
     chunks = [frames[start : start + BATCH] for start in range(0, len(frames), BATCH)]
     with inference(model):
-        parts = [_run(model, chunk) for chunk in chunks]
+        parts = [_run(model, chunk, attention) for chunk in chunks]
     probabilities, values, records = zip(*parts, strict=True)
     attention = {name: np.concatenate([record[name] for record in records]) for name in records[0]}
     return ReplayRecord(frames, np.concatenate(probabilities), np.concatenate(values), attention)
 
 
-def _run(model: nn.Module, frames: Sequence[Frame]) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-    device = next(model.parameters()).device
+def _run(
+    model: nn.Module, frames: Sequence[Frame], chosen: Chosen
+) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    device = device_of(model)
     maps, stats, masks = to_tensors(frames, device)
-    with capture(model) as record:
+    with capture(model, chosen) as record:
         logits, values = model(maps, stats)
-    attention = {name: weights.float().cpu().numpy() for name, weights in record.items()}
+    attention = {name: _by_frame(weights, len(frames)).float().cpu().numpy() for name, weights in record.items()}
     return masked_softmax(logits, masks).cpu().numpy(), values.float().cpu().numpy(), attention
+
+
+def _by_frame(weights: Tensor, frames: int) -> Tensor:
+    """(T, heads, Tq, Tk): a network that cuts its map into windows has as many heads for each."""
+    return weights if len(weights) == frames else weights.reshape(frames, -1, *weights.shape[-2:])
 
 
 def to_tensors(

@@ -17,7 +17,8 @@ from torch import nn
 
 from territory import models
 from territory.errors import BadInput
-from territory.interpret.intervene import ablations, intervene
+from territory.interpret.ablation import ablations
+from territory.interpret.capture import intervene
 from territory.interpret.layers import attention_maps, spread
 from territory.interpret.measures import lift, total_variation
 from territory.interpret.relevance import Score, log_loss, policy_on, relevance_maps, removal_curves

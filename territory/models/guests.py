@@ -19,7 +19,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from torch.nn.modules.module import (
+    _global_forward_hooks_with_kwargs,
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+)
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from territory.errors import BadInput
@@ -208,13 +212,18 @@ class Owners:
         transparent: Callable[[nn.Module], bool] = lambda module: False,
         switched: Callable[[], object] | None = None,
         left: Left | None = None,
+        began: Callable[[tuple], object] | None = None,
     ):
-        """``transparent`` modules' work is that of the module around them; ``switched`` is called at every change."""
+        """``transparent`` modules' work is that of the module around them.
+
+        Called are ``switched`` at every change, ``left`` when a module has finished, and ``began`` with the positional
+        arguments when a forward pass begins.
+        """
         paths = paths_of(model)
         self.paths = {module: path for module, path in paths.items() if not transparent(module)}
         self._thread = threading.get_ident()
         self._stack: list[tuple[nn.Module, str]] = []
-        self._switched, self._left = switched, left
+        self._switched, self._left, self._began = switched, left, began
         self._starts, self._owners = [-1], [None]  # type: list[int], list[str | None]
 
     @property
@@ -236,12 +245,15 @@ class Owners:
         with ExitStack() as stack:
             stack.callback(register_module_forward_pre_hook(self._enter).remove)
             leave = register_module_forward_hook(self._leave, with_kwargs=True, always_call=True)
+            stack.callback(_global_forward_hooks_with_kwargs.pop, leave.id, None)  # torch 2.13 forgets to
             stack.callback(leave.remove)
             stack.enter_context(eagerly())
             yield
 
-    def _enter(self, module: nn.Module, _args: tuple) -> None:
+    def _enter(self, module: nn.Module, args: tuple) -> None:
         if module in self.paths and threading.get_ident() == self._thread:
+            if not self._stack and self._began is not None:
+                self._began(args)
             self._stack.append((module, self.paths[module]))
             self._note()
 

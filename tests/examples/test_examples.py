@@ -31,6 +31,11 @@ def test_whoever_has_a_name_plays_the_others_and_someone_wins():
     )
 
 
+def test_a_small_vision_transformers_attention_is_captured_and_ablated():
+    printed = run("small_vit.py")
+    assert "blocks.0.attention (1, 4, 65, 65)" in printed and "10,591,168" in printed
+
+
 def test_every_example_is_run_here():
     tested = Path(__file__).read_text("utf-8")
     assert all(path.name in tested for path in (ROOT / "examples").glob("*.py"))

@@ -1,0 +1,268 @@
+"""Every softmax and every attention that a network computes, whoever calls it and however it is spelled.
+
+Seen: ``softmax``, ``softmin``, ``gumbel_softmax``, ``log_softmax`` and then ``exp``, a masked softmax, ``exp`` over its
+sum, ``exp(x - logsumexp(x))``, `F.scaled_dot_product_attention`, `nn.MultiheadAttention` and all of torch's transformer
+layers. Not seen: code that was scripted, traced or put under ``vmap``, FlexAttention and other libraries' kernels, an
+``autograd.Function``, weights that are no softmax (sigmoid or linear attention).
+"""
+
+import inspect
+import math
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils.weak import WeakIdKeyDictionary
+
+from territory.models.guests import Owners, tensors_of
+
+_SOFTMAXES = ("softmax", "softmin", "gumbel_softmax", "masked_softmax", "safe_softmax")
+_PRODUCTS = ("matmul", "rmatmul", "bmm", "mm", "einsum", "baddbmm", "addbmm", "tensordot")
+_PASSING = {  # what leaves weights weights
+    *("dropout", "alpha_dropout", "to", "type", "type_as", "float", "half", "bfloat16", "double", "clone"),
+    *("contiguous", "view", "reshape", "unsqueeze", "squeeze", "transpose", "permute", "movedim", "swapaxes"),
+    *("flatten", "unflatten", "expand", "nan_to_num", "masked_fill", "where", "T", "mT", "chunk", "getitem"),
+}
+_DIM = {"gumbel_softmax": 4, "masked_softmax": 2}  # where the argument stands, if not second
+
+
+class _Tag(NamedTuple):
+    """What is known of a tensor: weights; a logarithm of weights; an exponential, its sum; a log of such a sum."""
+
+    kind: str
+    dim: Any = None
+    source: Any = None  # id of the tensor that a sum is of, or what was noted of weights
+    weighted: bool = False  # weights that were multiplied with something: their sum is a weighted mean
+
+
+class Call(NamedTuple):
+    """One softmax or attention of a forward pass."""
+
+    owner: str  # path of the module that computed it
+    number: int  # 1 for its first in this forward pass
+    attention: bool  # False: a softmax of which is not yet known what it is for
+
+
+_running = threading.local()  # .watches: those whose blocks are under way on this thread, innermost last
+Observe = Callable[[Call, Tensor], Tensor | None]  # weights, keys last; what it returns takes their place
+
+
+class SoftmaxWatch(TorchFunctionMode):
+    """Shows the weights of every softmax to ``observe`` as they are computed, and says which became attention.
+
+    ``confirm(call)`` is called when a softmax's weights are used in a matrix product or a weighted sum, ``began()``
+    when a forward pass begins. Of several watches, the outer ones see the weights first, and the inner ones what those
+    have made of them.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        observe: Observe,
+        confirm: Callable[[Call], object] = lambda call: None,
+        began: Callable[[], object] = lambda: None,
+    ):
+        super().__init__()
+        self.owners = Owners(model, began=self._begin)
+        self.batch: int | None = None  # first axis of the network's first input
+        self._observe, self._confirm, self._began = observe, confirm, began
+        self._numbers: dict[str, int] = {}
+        self._tags = WeakIdKeyDictionary()
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        fastpath = torch.backends.mha.get_fastpath_enabled()
+        with ExitStack() as stack:
+            stack.callback(torch.backends.mha.set_fastpath_enabled, fastpath)
+            torch.backends.mha.set_fastpath_enabled(False)
+            stack.enter_context(self.owners.watching())
+            watches = _running.__dict__.setdefault("watches", [])
+            watches.append(self)
+            stack.callback(watches.remove, self)
+            stack.enter_context(self)
+            yield
+
+    def _begin(self, args: tuple) -> None:
+        """A forward pass begins."""
+        self.batch = next((tensor.shape[0] for tensor in tensors_of(args) if tensor.ndim), None)
+        self._numbers, self._tags = {}, WeakIdKeyDictionary()
+        self._began()
+
+    def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        kwargs, name = kwargs or {}, _name(func)
+        if self is not _running.watches[-1]:  # the innermost shows it to all
+            return func(*args, **kwargs)
+        if name == "multi_head_attention_forward":
+            return self._multi_head(func, args, kwargs)
+        if name == "scaled_dot_product_attention":
+            return self._dot_product(func, *args, **kwargs)
+        result = func(*args, **kwargs)
+        if not isinstance(result, Tensor | tuple | list):
+            return result
+        dim = self._dim_of_weights(name, args, kwargs, result)
+        if dim is None or torch._C._functorch.is_functorch_wrapped_tensor(result) or result.layout != torch.strided:
+            self._follow(name, args, kwargs, result)
+            return result
+        return self._shown(result, dim)
+
+    def _shown(self, weights: Tensor, dim: int) -> Tensor:
+        changed, calls = _show(weights.movedim(dim, -1), attention=False)
+        weights = weights if changed is None else changed.movedim(-1, dim)
+        self._tags[weights] = _Tag("weights", source=calls)
+        return weights
+
+    def shown(self, weights: Tensor, attention: bool) -> tuple[Call, Tensor | None]:
+        """Show weights to this watch: what it is called there, and what takes its place."""
+        owner = self.owners.at_work or ""
+        self._numbers[owner] = number = self._numbers.get(owner, 0) + 1
+        call = Call(owner, number, attention)
+        return call, self._observe(call, weights)
+
+    def confirm(self, call: Call) -> None:
+        self._confirm(call)
+
+    def _dim_of_weights(self, name: str, args: tuple, kwargs: dict[str, Any], result: Any) -> int | None:
+        """The axis over which a result sums to 1, if it is known to."""
+        if not args or not isinstance(result, Tensor):
+            return None
+        if name in _SOFTMAXES:
+            place = _DIM.get(name, 1)
+            dim = kwargs.get("dim", args[place] if len(args) > place else None)
+            return -1 if dim is None else dim
+        tag, other = self._tag(args, 0), self._tag(args, 1)
+        if name == "exp" and tag.kind == "log":
+            return tag.dim
+        if name in ("div", "truediv", "true_divide", "itruediv") and tag.kind == "exp" and other.kind == "sum":
+            return other.dim if other.source == tag.source else None
+        if name == "normalize" and tag.kind == "exp" and kwargs.get("p", args[1] if len(args) > 1 else 2) == 1:
+            return kwargs.get("dim", args[2] if len(args) > 2 else 1)
+        return None
+
+    def _tag(self, args: tuple, place: int) -> _Tag:
+        value = args[place] if len(args) > place else None
+        return self._tags.get(value, _Tag("")) if isinstance(value, Tensor) else _Tag("")
+
+    def _follow(self, name: str, args: tuple, kwargs: dict[str, Any], result: Any) -> None:
+        """Keep track of what weights, and what could become weights, turn into."""
+        tag, other, dim = self._tag(args, 0), self._tag(args, 1), kwargs.get("dim", args[1] if len(args) > 1 else None)
+        if name in _PRODUCTS or (name == "sum" and tag.weighted):
+            for tensor in tensors_of([args, kwargs]):
+                found = self._tags.get(tensor)
+                if found is not None and found.kind == "weights":
+                    for watch, call in found.source:
+                        watch.confirm(call)
+            return
+        new = tag if name in _PASSING and tag.kind else None
+        if name in ("mul", "rmul", "imul"):
+            weights = tag if tag.kind else other
+            new = weights._replace(weighted=True) if weights.kind else None
+        elif name == "exp":
+            new = _Tag("exp", source=id(result))
+        elif name == "log_softmax":
+            new = _Tag("log", dim=-1 if dim is None else dim)
+        elif name == "logsumexp":
+            new = _Tag("logsumexp", dim=dim, source=id(args[0]))
+        elif name == "sub" and other.kind == "logsumexp" and other.source == id(args[0]):
+            new = _Tag("log", dim=other.dim)
+        elif name == "sum" and tag.kind == "exp":
+            new = _Tag("sum", dim=dim, source=tag.source)
+        if new is not None:
+            for tensor in tensors_of(result):
+                self._tags[tensor] = new
+
+    def _dot_product(
+        self,
+        func: Callable,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        attn_mask: Tensor | None = None,
+        dropout_p: float = 0.0,
+        is_causal: bool = False,
+        scale: float | None = None,
+        enable_gqa: bool = False,
+        seen: list[Tensor] | None = None,
+    ) -> Tensor:
+        weights = dot_product_weights(query, key, attn_mask, is_causal, scale, enable_gqa)
+        changed, _ = _show(weights, attention=True)
+        if seen is not None:
+            seen.append(weights if changed is None else changed)
+        if changed is None:
+            return func(query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa)
+        if enable_gqa:
+            value = value.repeat_interleave(query.shape[-3] // value.shape[-3], dim=-3)
+        return F.dropout(changed, dropout_p).to(value.dtype) @ value
+
+    def _multi_head(self, func: Callable, args: tuple, kwargs: dict[str, Any]) -> tuple[Tensor, Tensor | None]:
+        """torch's own module, by way of the fused attention that it calls, which is shown here."""
+        given = inspect.signature(func).bind(*args, **kwargs)
+        given.apply_defaults()
+        wanted, averaged = given.arguments["need_weights"], given.arguments["average_attn_weights"]
+        given.arguments["need_weights"] = False
+        seen: list[Tensor] = []
+        fused, thread = F.scaled_dot_product_attention, threading.get_ident()
+
+        def shown(query: Tensor, key: Tensor, *rest: Any, **named: Any) -> Tensor:
+            if threading.get_ident() != thread:
+                return fused(query, key, *rest, **named)
+            return self._dot_product(fused, query, key, *rest, **named, seen=seen)
+
+        F.scaled_dot_product_attention = shown
+        try:
+            output, _ = func(*given.args, **given.kwargs)
+        finally:
+            F.scaled_dot_product_attention = fused
+        if not wanted:
+            return output, None
+        weights = seen[-1].mean(dim=1) if averaged else seen[-1]
+        return output, weights if given.arguments["query"].ndim == 3 else weights.squeeze(0)
+
+
+def _show(weights: Tensor, attention: bool) -> tuple[Tensor | None, list[tuple[SoftmaxWatch, Call]]]:
+    """Show weights to every watch whose network is at work: what takes their place, and their calls."""
+    changed, calls = None, []
+    if torch._C._functorch.is_functorch_wrapped_tensor(weights):
+        return None, []
+    for watch in list(_running.watches):
+        if watch.owners.at_work is not None:
+            call, new = watch.shown(weights if changed is None else changed, attention)
+            changed = changed if new is None else new
+            calls.append((watch, call))
+    return changed, calls
+
+
+def _name(func: Callable) -> str:
+    """``torch.Tensor.__matmul__`` and ``aten::matmul`` as "matmul"; a property by its own name."""
+    name = getattr(func, "__name__", "")
+    if name in ("__get__", "__set__"):
+        name = getattr(func.__self__, "__name__", "")
+    return name.split(".")[0].removeprefix("special_").strip("_")
+
+
+def dot_product_weights(
+    query: Tensor,
+    key: Tensor,
+    attn_mask: Tensor | None = None,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor:
+    """softmax(q k^T scale + mask), ``(..., Tq, Tk)``, in float32 or better; a query without any key gets zeros."""
+    if enable_gqa:
+        key = key.repeat_interleave(query.shape[-3] // key.shape[-3], dim=-3)
+    exact = torch.promote_types(query.dtype, torch.float32)
+    scores = (
+        query.to(exact) @ key.to(exact).transpose(-2, -1) * (1 / math.sqrt(query.shape[-1]) if scale is None else scale)
+    )
+    if is_causal:
+        attn_mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
+    if attn_mask is not None:
+        is_bool = attn_mask.dtype == torch.bool
+        scores = scores.masked_fill(~attn_mask, -torch.inf) if is_bool else scores + attn_mask.to(exact)
+    weights = scores.softmax(dim=-1)
+    return weights.masked_fill((scores == -torch.inf).all(dim=-1, keepdim=True), 0.0)

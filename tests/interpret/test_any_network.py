@@ -1,0 +1,241 @@
+"""Attention of networks that nobody here has written: read as the plain formula has it, changed, and left alone."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from tests.helpers.known_networks import frames
+from torch import nn
+
+from examples.small_vit import SmallViT
+from territory.errors import BadInput
+from territory.interpret import capture, capture_frames, intervene, layers_of, overlay, uniform, uniform_head, zero_head
+
+T, WIDTH, HEADS = 5, 8, 2
+
+
+def tokens(size=3):
+    return torch.randn(size, T, WIDTH, generator=torch.Generator().manual_seed(0))
+
+
+def by_heads(x):
+    return x.unflatten(2, (HEADS, -1)).transpose(1, 2)
+
+
+def plain(q, k, mask=None, scale=None):
+    scores = q @ k.transpose(-2, -1) * (scale or q.shape[-1] ** -0.5)
+    return (scores if mask is None else scores + mask).softmax(dim=-1)
+
+
+def causal():
+    return torch.full((T, T), -torch.inf).triu(1)
+
+
+class Attends(nn.Module):
+    """Self-attention, computed by whatever function of queries, keys and values it is given."""
+
+    def __init__(self, attend):
+        super().__init__()
+        torch.manual_seed(0)
+        self.q, self.k, self.v = (nn.Linear(WIDTH, WIDTH) for _ in range(3))
+        self.attend = attend
+
+    def forward(self, x):
+        return self.attend(by_heads(self.q(x)), by_heads(self.k(x)), by_heads(self.v(x))).transpose(1, 2).flatten(2)
+
+
+def sdpa(**options):
+    return lambda q, k, v: F.scaled_dot_product_attention(q, k, v, **options)
+
+
+def by_exp(q, k, v):
+    e = (q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5).exp()
+    return (e / e.sum(dim=-1, keepdim=True)) @ v
+
+
+def by_logsumexp(q, k, v):
+    scores = q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5
+    return (scores - scores.logsumexp(dim=-1, keepdim=True)).exp() @ v
+
+
+SPELLINGS = {
+    "fused": (sdpa(), None),
+    "fused and causal": (sdpa(is_causal=True), causal()),
+    "fused with a mask of truths": (sdpa(attn_mask=causal() == 0), causal()),
+    "fused with a mask of numbers": (sdpa(attn_mask=causal()), causal()),
+    "softmax": (lambda q, k, v: torch.softmax(q @ k.mT / q.shape[-1] ** 0.5, -1) @ v, None),
+    "softmax and dropout": (lambda q, k, v: F.dropout(F.softmax(q @ k.mT / 2, dim=-1), 0.5, False) @ v, None),
+    "einsum": (lambda q, k, v: torch.einsum("bhqk,bhkd->bhqd", (q @ k.mT / 2).softmax(-1), v), None),
+    "softmin": (lambda q, k, v: F.softmin(-(q @ k.mT) / 2, dim=-1) @ v, None),
+    "log softmax": (lambda q, k, v: F.log_softmax(q @ k.mT / 2, dim=-1).exp() @ v, None),
+    "exp over its sum": (by_exp, None),
+    "exp less logsumexp": (by_logsumexp, None),
+    "a weighted sum": (lambda q, k, v: ((q @ k.mT / 2).softmax(-1)[..., None] * v[:, :, None]).sum(3), None),
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_every_spelling_is_read_as_the_plain_formula_has_it(spelling):
+    attend, mask = SPELLINGS[spelling]
+    model, x = Attends(attend), tokens()
+    before = model(x)
+    with capture(model) as record:
+        assert torch.equal(model(x), before)
+    assert list(record) == ["Attends"]
+    expected = plain(by_heads(model.q(x)), by_heads(model.k(x)), mask)
+    torch.testing.assert_close(record["Attends"], expected.detach(), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_a_head_of_every_spelling_can_be_ablated(spelling):
+    model, x = Attends(SPELLINGS[spelling][0]), tokens()
+    values = by_heads(model.v(x))
+    with intervene(model, {"Attends": zero_head(0)}), capture(model) as record:
+        zeroed = model(x)
+    torch.testing.assert_close(zeroed[..., : WIDTH // HEADS], torch.zeros_like(zeroed[..., : WIDTH // HEADS]))
+    torch.testing.assert_close(zeroed[..., WIDTH // HEADS :], model(x)[..., WIDTH // HEADS :])
+    assert (record["Attends"][:, 0] == 0).all()
+    with intervene(model, {"Attends": uniform}):
+        averaged = model(x)
+    torch.testing.assert_close(averaged[:, 0], values.mean(dim=2).flatten(1))
+
+
+def test_shared_keys_of_grouped_queries_are_read_for_each_query_head():
+    class Grouped(nn.Module):
+        def forward(self, q, k):
+            return F.scaled_dot_product_attention(q, k, k, enable_gqa=True, scale=0.3)
+
+    q, k = torch.randn(2, 4, T, 8), torch.randn(2, 2, T, 8)
+    with capture(Grouped()) as record:
+        Grouped()(q, k)
+    model = Grouped()
+    with capture(model) as record:
+        out = model(q, k)
+    expected = plain(q, k.repeat_interleave(2, dim=1), scale=0.3)
+    torch.testing.assert_close(record["Grouped"], expected, rtol=1e-5, atol=1e-5)
+    with intervene(model, {"Grouped": lambda weights: weights}):
+        torch.testing.assert_close(model(q, k), out)
+
+
+@pytest.mark.parametrize("need_weights", [True, False])
+@pytest.mark.parametrize("batch_first", [True, False])
+def test_torchs_own_module_by_head_whatever_its_caller_asks_for(need_weights, batch_first):
+    torch.manual_seed(0)
+    module, x = nn.MultiheadAttention(WIDTH, HEADS, batch_first=batch_first).eval(), tokens()
+    x = x if batch_first else x.transpose(0, 1)
+    padding = torch.zeros(3, T, dtype=torch.bool)
+    padding[1, 3:] = True
+    expected = module(x, x, x, key_padding_mask=padding, average_attn_weights=False)[1]
+    with capture(module) as record, torch.no_grad():
+        _, returned = module(x, x, x, key_padding_mask=padding, need_weights=need_weights)
+    torch.testing.assert_close(record["MultiheadAttention"], expected.detach(), rtol=1e-5, atol=1e-5)
+    if need_weights:
+        torch.testing.assert_close(returned, expected.mean(1))
+    else:
+        assert returned is None
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_every_layer_of_torchs_encoder_on_its_quick_path_too(training):
+    torch.manual_seed(0)
+    layer = nn.TransformerEncoderLayer(WIDTH, HEADS, 16, dropout=0.0, batch_first=True)
+    model = nn.TransformerEncoder(layer, 2, enable_nested_tensor=True).train(training)
+    with torch.no_grad():
+        before = model(tokens())
+        with capture(model) as record:
+            torch.testing.assert_close(model(tokens()), before)
+        _, expected = model.layers[0].self_attn(tokens(), tokens(), tokens(), average_attn_weights=False)
+        assert list(record) == ["layers.0.self_attn", "layers.1.self_attn"]
+        torch.testing.assert_close(record["layers.0.self_attn"], expected, rtol=1e-5, atol=1e-5)
+        with intervene(model, {"layers.1.self_attn": uniform_head(1)}):
+            changed = model(tokens())
+        assert not torch.allclose(changed, before)
+        torch.testing.assert_close(model(tokens()), before)
+
+
+def test_a_compiled_network_is_read_and_changed_as_it_is_written():
+    in_place = Attends(sdpa())
+    in_place.compile(backend="eager")
+    for compiled in (torch.compile(Attends(sdpa()), backend="eager"), in_place):
+        before = compiled(tokens())
+        with capture(compiled) as record:
+            compiled(tokens())
+        assert len(record) == 1
+        with intervene(compiled, {next(iter(record)): zero_head(0)}):
+            assert not torch.allclose(compiled(tokens()), before)
+        torch.testing.assert_close(compiled(tokens()), before)
+
+
+class Sigmoids(nn.Module):
+    """Attention without a softmax: nobody can know that this is one."""
+
+    def __init__(self):
+        super().__init__()
+        self.weights, self.v = nn.Sigmoid(), nn.Linear(WIDTH, WIDTH)
+
+    def forward(self, x):
+        return self.weights(x @ x.transpose(1, 2)) @ self.v(x)
+
+
+def test_a_module_of_ones_own_is_captured_and_changed_by_the_name_one_gives_it():
+    model, x = Sigmoids(), tokens()
+    with capture(model) as record:
+        model(x)
+    with pytest.raises(BadInput, match=r"name the module that does: capture\(model, attention="):
+        record["weights"]
+    for module in (model.weights, "weights"):
+        with capture(model, attention={"mine": module}) as record:
+            model(x)
+        torch.testing.assert_close(record["mine"][:, 0], (x @ x.transpose(1, 2)).sigmoid())
+    with intervene(model, {"mine": 0.0}, attention={"mine": model.weights}):
+        assert (model(x) == 0).all()
+
+
+def test_a_block_that_is_named_gives_the_softmax_inside_it():
+    model = nn.Sequential(nn.Linear(WIDTH, WIDTH), Attends(sdpa()))
+    with capture(model, attention={"block": model[1]}) as record:
+        model(tokens())
+    assert list(record) == ["block"] and record["block"].shape == (3, HEADS, T, T)
+
+
+def test_a_softmax_over_classes_is_no_attention():
+    model = nn.Sequential(nn.Linear(WIDTH, 4), nn.Softmax(dim=-1))
+    with capture(model) as record:
+        model(tokens())
+    assert record == {}
+
+
+def test_what_is_not_the_networks_or_not_attention_is_refused():
+    model = Attends(sdpa())
+    with pytest.raises(BadInput, match="got another Linear"), capture(model, attention={"x": nn.Linear(1, 1)}):
+        pass
+    with pytest.raises(BadInput, match="got 'nowhere'"), capture(model, attention={"x": "nowhere"}):
+        pass
+    with pytest.raises(BadInput, match="no attention called q; there is Attends"), intervene(model, {"q": 0.0}):
+        model(tokens())
+    with pytest.raises(BadInput, match="no attention called nowhere"), intervene(model, {"nowhere": 0.0}):
+        pass
+
+
+def test_nothing_is_left_behind_even_after_an_error():
+    model, fused = Attends(sdpa()), F.scaled_dot_product_attention
+    fast = torch.backends.mha.get_fastpath_enabled()
+    with pytest.raises(RuntimeError), capture(model, attention={"q": model.q}):
+        model(torch.zeros(2, 3))
+    assert F.scaled_dot_product_attention is fused and torch.backends.mha.get_fastpath_enabled() == fast
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+    assert not torch.nn.modules.module._has_any_global_hook()
+    assert not torch.overrides._get_current_function_mode_stack()
+
+
+def test_a_vision_transformers_cells_lie_over_the_board_behind_its_class_token():
+    torch.manual_seed(0)
+    record = capture_frames(SmallViT(side=64), frames()[:3])
+    layers = layers_of(record)
+    assert [(each.name, each.heads, each.queries, each.keys, each.grid, each.extra) for each in layers] == [
+        ("blocks.0.attention", 4, "cells", "cells", (4, 4), 1),
+        ("blocks.1.attention", 4, "cells", "cells", (4, 4), 1),
+    ]
+    weights = record.attention["blocks.1.attention"][0]
+    grid = overlay(layers[1], weights, head=2, cell=(1, 3))
+    np.testing.assert_array_equal(grid, weights[2, 1 + 7, 1:].reshape(4, 4))  # row 1, column 3 is the eighth cell
