@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from tests.helpers.known_networks import frames
 from torch import nn
 
 from examples.small_vit import SmallViT
 from territory.errors import BadInput
 from territory.interpret import capture, capture_frames, intervene, layers_of, overlay, uniform, uniform_head, zero_head
+from tests.helpers.known_networks import frames
 
 T, WIDTH, HEADS = 5, 8, 2
 
