@@ -4,11 +4,19 @@ Whatever the operating system refuses (a full disk, a read-only folder, a name t
 says so; a file that was there before is there still.
 """
 
+import io
+import json
+import math
 import os
 import stat
-from collections.abc import Iterator
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from territory.errors import BadInput
 
@@ -48,6 +56,63 @@ def open_regular(path: PathLike, most: int, what: str = "file"):
         if found.st_size > most:
             raise BadInput(f"{path}: expected a {what} of at most {most:,} bytes, got {found.st_size:,}")
         yield file
+
+
+def read_arrays(path: PathLike, most: Mapping[str, int], what: str) -> dict[str, np.ndarray]:
+    """The arrays of an ``.npz`` file; nothing is unpacked before its size is known, and nothing in it is ever run.
+
+    Args:
+        path: of the file.
+        most: the names that there may be, each with the most bytes that its array may have.
+        what: the file should be, for the message.
+
+    Raises:
+        BadInput: it is no such file, damaged, or holds something else, or too much.
+    """
+    data = read_bytes(path, sum(most.values()) + 65536, what)
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = archive.infolist()
+            names = [member.filename.removesuffix(".npy") for member in members]
+            if len(set(names)) != len(names) or not set(names) <= set(most):
+                raise ValueError(f"it should hold {', '.join(most)}, and holds {', '.join(names)[:200]}")
+            pairs = zip(names, members, strict=True)
+            return {name: _array(archive, member, most[name]) for name, member in pairs}
+    except (OSError, ValueError, EOFError, SyntaxError, RecursionError, MemoryError) as error:
+        raise BadInput(f"{path} is not a {what}, or a damaged one ({_reason(error)})") from error
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, UnicodeError) as error:
+        raise BadInput(f"{path} is not a {what}, or a damaged one ({_reason(error)})") from error
+
+
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int) -> np.ndarray:
+    """One member as an array, its declared shape judged before its bytes are unpacked."""
+    if member.flag_bits & 1 or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{member.filename} is encrypted, or compressed in a way that NumPy does not write")
+    with archive.open(member) as file:
+        head = np.lib.format.read_magic(file)
+        read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        if head not in read_header:
+            raise ValueError(f"{member.filename} has version {head} of NumPy's format")
+        shape, fortran, dtype = read_header[head](file)
+        size = math.prod(shape) * dtype.itemsize
+        if dtype.hasobject or dtype.kind not in "biuf" or not 0 <= size <= most or min(shape, default=0) < 0:
+            raise ValueError(f"{member.filename} declares {dtype} {shape}, which is more or other than was expected")
+        data = file.read(size + 1)
+    if len(data) != size:
+        raise ValueError(f"{member.filename} declares {size:,} bytes, and holds more or fewer")
+    return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C").copy()
+
+
+def parse_json(text: str | bytes, what: str) -> Any:
+    """What a JSON text says.
+
+    Raises:
+        BadInput: it is no JSON, not UTF-8, nested too deeply, or holds a number of thousands of digits.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"{what} is damaged: it is no JSON that can be read ({_reason(error)[:200]})") from error
 
 
 @contextmanager

@@ -1,29 +1,33 @@
 """Checkpoint files: arrays and JSON in the safetensors format. Reading one never runs code from it.
 
-A file holds named arrays (``model.*`` and, in a run, what is needed to go on) and one JSON text in its metadata.
+A file holds named arrays (``model.*`` and, in a run, what is needed to go on) and one JSON text in its metadata. It may
+come from anywhere: its size, its header, its JSON, its dtypes and its numbers are judged before anything uses them.
 """
 
 import json
+import struct
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
-from torch import nn
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+from torch import Tensor, nn
 
 from territory import models
 from territory.errors import BadInput
-from territory.files import write_atomically
+from territory.files import parse_json, read_bytes, write_atomically
 from territory.models.policy import DEFAULT, Decoding
 
 FORMAT = "territory-checkpoint-1"
 FILE_NAME = "checkpoint.safetensors"  # inside a run folder
 MODEL = "model"  # prefix of the network's arrays
 SCALE = "@scale"  # ends the name of what an array of whole numbers has to be multiplied with
-DESCRIBED = ("model", "options", "config", "progress", "results")  # what stands in the JSON, beside the decoding
+DESCRIBED = {"model": str, "options": dict, "config": dict, "progress": dict, "results": dict}  # in the JSON
+LARGEST = 1 << 31  # bytes of a file: a run with thousands of games stays below
+LARGEST_HEADER = 1 << 24  # bytes of names, shapes and JSON in it
 
 
 @dataclass
@@ -49,17 +53,32 @@ class Checkpoint:
 
 
 def model_arrays(model: nn.Module, bits: int = 32) -> dict[str, np.ndarray]:
-    """The weights of a network; for a large one that is shipped in 16 ``bits``, or in 8.
+    """The weights of a network; for a large one that is to be published in 16 ``bits``, or in 8.
 
     In 8 bits a matrix or kernel becomes whole numbers from -127 to 127, and beside it stands, as ``NAME@scale``, what
     one of them is worth in each row: the largest weight of the row over 127. Vectors stay as they are.
+
+    Raises:
+        BadInput: a weight is not a finite number, or not in so few bits.
     """
     arrays = {name: tensor.detach().cpu().numpy() for name, tensor in model.state_dict().items()}
     if bits == 16:
-        return {n: a.astype(np.float16) if a.dtype == np.float32 else a for n, a in arrays.items()}
-    if bits == 8:
-        return {n: a for name, array in arrays.items() for n, a in _in_bytes(name, array).items()}
+        with np.errstate(over="ignore"):  # what becomes infinite is refused below
+            arrays = {n: a.astype(np.float16) if a.dtype == np.float32 else a for n, a in arrays.items()}
+    elif bits == 8:
+        arrays = {n: a for name, array in arrays.items() for n, a in _in_bytes(name, array).items()}
+    check_finite(arrays)
     return arrays
+
+
+def check_finite(arrays: dict[str, np.ndarray]) -> None:
+    """Refuse weights among which is one that is NaN or infinite; says which array holds it."""
+    for name, array in arrays.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise BadInput(
+                f"the network's weights {name} are not all finite numbers (NaN or infinity among them): its training "
+                "diverged, or its file is damaged"
+            )
 
 
 def _in_bytes(name: str, array: np.ndarray) -> dict[str, np.ndarray]:
@@ -67,22 +86,15 @@ def _in_bytes(name: str, array: np.ndarray) -> dict[str, np.ndarray]:
         return {name: array}
     largest = np.abs(array).max(axis=tuple(range(1, array.ndim)), keepdims=True)
     scale = np.where(largest > 0, largest, 1) / np.float32(127)
-    return {name: np.rint(array / scale).astype(np.int8), name + SCALE: scale}
-
-
-def _weights(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
-    """The arrays of a checkpoint's network, those in 8 bits as float32 again."""
-    arrays = checkpoint.group(MODEL)
-    scales = {name: arrays.pop(name) for name in [*arrays] if name.endswith(SCALE)}
-    return {name: array * scales[name + SCALE] if name + SCALE in scales else array for name, array in arrays.items()}
+    with np.errstate(invalid="ignore"):  # a scale that isn't finite is refused by who called
+        return {name: np.rint(array / scale).astype(np.int8), name + SCALE: scale}
 
 
 def write(path: str | Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint whole or not at all: a crash at any moment leaves the old file or the new one."""
     content = {name: getattr(checkpoint, name) for name in DESCRIBED} | asdict(checkpoint.decoding)
     arrays = {name: np.asarray(array, order="C") for name, array in checkpoint.arrays.items()}
-    data = save(arrays, metadata={"format": FORMAT, "content": json.dumps(content)})
-    write_atomically(path, data)
+    write_atomically(path, save(arrays, metadata={"format": FORMAT, "content": json.dumps(content)}))
 
 
 def read(path: str | Path) -> Checkpoint:
@@ -94,24 +106,63 @@ def read(path: str | Path) -> Checkpoint:
     path = Path(path)
     if path.is_dir():
         path = path / FILE_NAME
-    if not path.is_file():
-        raise BadInput(f"there is no checkpoint at {path}: was it moved, or is the name misspelt?")
+    data = read_bytes(path, LARGEST, "checkpoint")
+    metadata = _metadata(path, data)
+    if metadata.get("format") != FORMAT:
+        raise BadInput(
+            f"{path} is a safetensors file, but not a checkpoint of territory (its format is "
+            f"{metadata.get('format')!r}, expected {FORMAT!r}): it comes from another program or another version"
+        )
     try:
-        with safe_open(path, framework="np") as file:
-            metadata = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        arrays = load(data)
     except SafetensorError as error:
-        raise BadInput(f"{path} {_what_is_wrong(path)} ({error})") from error
-    return _from_metadata(path, metadata, arrays)
+        raise BadInput(f"{path} is cut off or damaged: copy or download it again ({error})") from error
+    except KeyError as error:
+        raise BadInput(f"{path} holds an array of type {error}, which no checkpoint of territory has") from error
+    return _described(path, parse_json(metadata.get("content", ""), f"{path}, its description,"), arrays)
+
+
+def _metadata(path: Path, data: bytes) -> dict[str, str]:
+    """The texts in a safetensors header, read before any array is."""
+    if not data:
+        raise BadInput(f"{path} is empty: the copy or download that made it probably failed")
+    if data[8:9] != b"{":
+        raise BadInput(
+            f"{path} is not a safetensors file: checkpoints end in .safetensors, and .pt or .pth files are not read"
+        )
+    (length,) = struct.unpack("<Q", data[:8])
+    if length > min(len(data) - 8, LARGEST_HEADER):
+        raise BadInput(f"{path} is cut off or damaged: copy or download it again (its header is not all there)")
+    header = parse_json(data[8 : 8 + length], f"{path}, its header,")
+    metadata = header.get("__metadata__", {}) if isinstance(header, dict) else None
+    if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
+        raise BadInput(f"{path} is damaged: its header is not one of a safetensors file")
+    return metadata
+
+
+def _described(path: Path, content: Any, arrays: dict[str, np.ndarray]) -> Checkpoint:
+    """A checkpoint from the JSON of its description."""
+    settings = {each.name for each in fields(Decoding)}
+    if not isinstance(content, dict) or not {"model", "options", "config"} <= set(content) <= settings | set(DESCRIBED):
+        raise BadInput(f"{path} is damaged: its description holds other fields than a checkpoint has")
+    for name, kind in DESCRIBED.items():
+        if name in content and not isinstance(content[name], kind):
+            raise BadInput(
+                f"{path} is damaged: {name} in its description is a {kind.__name__}, got {type(content[name]).__name__}"
+            )
+    decoding = Decoding(**{name: content[name] for name in settings & set(content)})
+    return Checkpoint(
+        **{name: content[name] for name in DESCRIBED if name in content}, decoding=decoding, arrays=arrays
+    )
 
 
 def build_model(checkpoint: Checkpoint) -> nn.Module:
     """The network of a checkpoint, in float32 on the processor, in evaluation mode.
 
     Raises:
-        BadInput: the arrays are not those of the network that the file names.
+        BadInput: the arrays are not those of the network that the file names, or not finite.
     """
-    model = models.build(checkpoint.model, **checkpoint.options)
+    model = models.build(checkpoint.model, seed=0, **models.known_options(checkpoint.model, checkpoint.options))
     load_weights(model, checkpoint)
     return model.eval()
 
@@ -119,38 +170,37 @@ def build_model(checkpoint: Checkpoint) -> nn.Module:
 def load_weights(model: nn.Module, checkpoint: Checkpoint) -> None:
     """Fill a network with a checkpoint's weights; refuses those of another network, saying what differs."""
     wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    weights = _weights(checkpoint)
-    found = {name: array.shape for name, array in weights.items()}
+    arrays = checkpoint.group(MODEL)
+    scales = {name.removesuffix(SCALE): arrays.pop(name) for name in [*arrays] if name.endswith(SCALE)}
+    found = {name: array.shape for name, array in arrays.items()}
     different = sorted(set(wanted.items()) ^ set(found.items()))
-    if different:
-        name = different[0][0]
+    if different or not set(scales) <= set(wanted):
+        name = different[0][0] if different else next(iter(set(scales) - set(wanted))) + SCALE
         raise BadInput(
             f"the checkpoint holds weights of another network than {checkpoint.model!r} {checkpoint.options}: "
             f"{name} has shape {found.get(name, 'nothing')} in the file and {wanted.get(name, 'nothing')} in the "
             "network. Likely the file comes from another version, or the network was built with other options."
         )
-    model.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
+    weights = {n: _as_tensor(n, arrays[n], scales.get(n), tensor) for n, tensor in model.state_dict().items()}
+    check_finite({name: tensor.numpy() for name, tensor in weights.items()})
+    if any((tensor < 0).any() for name, tensor in weights.items() if name.endswith("running_var")):
+        raise BadInput("the checkpoint is damaged: a variance of its batch norm is negative")
+    model.load_state_dict(weights)
 
 
-def _from_metadata(path: Path, metadata: dict[str, str], arrays: dict[str, np.ndarray]) -> Checkpoint:
-    if metadata.get("format") != FORMAT:
+def _as_tensor(name: str, array: np.ndarray, scale: np.ndarray | None, wanted: Tensor) -> Tensor:
+    """An array of a file as a tensor of the network's own type."""
+    if not wanted.is_floating_point():
+        allowed, scaled = array.dtype == np.int64 and (array >= 0).all(), scale is None
+    elif scale is None:
+        allowed, scaled = array.dtype in (np.float16, np.float32), True
+    else:
+        rows = array.shape[:1] + (1,) * (array.ndim - 1)
+        allowed, scaled = array.dtype == np.int8, scale.dtype == np.float32 and scale.shape == rows
+    if not allowed or not scaled:
         raise BadInput(
-            f"{path} is a safetensors file, but not a checkpoint of territory (its format is "
-            f"{metadata.get('format')!r}, expected {FORMAT!r}): it comes from another program or another version"
+            f"the checkpoint is damaged: its array {name} is {array.dtype}, or its scale is of another shape"
         )
-    try:
-        content = json.loads(metadata["content"])
-        settings = {each.name: content.pop(each.name) for each in fields(Decoding) if each.name in content}
-        return Checkpoint(**content, decoding=Decoding(**settings), arrays=arrays)
-    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
-        raise BadInput(f"{path} is damaged: its description can't be read ({error})") from error
-
-
-def _what_is_wrong(path: Path) -> str:
-    with open(path, "rb") as file:
-        start = file.read(9)
-    if not start:
-        return "is empty: the copy or download that made it probably failed"
-    if len(start) == 9 and start[8:] == b"{":
-        return "is cut off or damaged: copy or download it again"
-    return "is not a safetensors file: checkpoints end in .safetensors, and .pt or .pth files are not read"
+    if scale is not None:
+        array = array * scale
+    return torch.from_numpy(array).to(wanted.dtype)

@@ -32,18 +32,28 @@ def build(name: str, *, seed: int | None = None, **options: Any) -> nn.Module:
 
     Raises BadInput for a name, an option or an option's value that does not exist.
     """
-    if name not in _MODELS:
-        raise BadInput(f"expected a model out of {', '.join(names())}; came {name!r}. Is the name misspelt?")
-    known = list(inspect.signature(_MODELS[name]).parameters)
-    unknown = sorted(set(options) - set(known))
-    if unknown:
-        listed = ", ".join(known) if known else "none"
-        raise BadInput(
-            f"model {name!r} has these options: {listed}; came {', '.join(unknown)}. "
-            "Is the option misspelt, or meant for another model?"
-        )
+    options = known_options(name, options)
     if seed is None:
         return _MODELS[name](**options)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return _MODELS[name](**options)
+
+
+def known_options(name: str, options: dict[str, Any]) -> dict[str, Any]:
+    """The options of a model as they are, once it has been seen that it takes each of them.
+
+    Raises:
+        BadInput: there is no such model, or it has no such option.
+    """
+    if not isinstance(name, str) or name not in _MODELS:
+        raise BadInput(f"expected a model out of {', '.join(names())}; got {name!r}. Is the name misspelt?")
+    known = list(inspect.signature(_MODELS[name]).parameters)
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        listed = ", ".join(known) if known else "none"
+        raise BadInput(
+            f"model {name!r} has these options: {listed}; got {', '.join(unknown)}. "
+            "Is the option misspelt, or meant for another model?"
+        )
+    return options

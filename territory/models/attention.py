@@ -76,7 +76,7 @@ class Attention(nn.Module):
         height, width = obs_map.shape[2:]
         if height % STRIDE or width % STRIDE or not height or not width:
             raise BadInput(
-                f"attention: expected map sides that are multiples of {STRIDE}; came {height}x{width}. "
+                f"attention: expected map sides that are multiples of {STRIDE}; got {height}x{width}. "
                 f"Each cell of its last convolution stands for {STRIDE}x{STRIDE} tiles."
             )
         map_features = self.map_branch(scale_planes(obs_map))  # (B, 256)

@@ -58,7 +58,7 @@ class Baseline(nn.Module):
         check_observation(obs_map, obs_global)
         if obs_map.shape[2:] != (SIDE, SIDE):
             raise BadInput(
-                f"baseline: expected a map of {SIDE}x{SIDE}; came {obs_map.shape[2]}x{obs_map.shape[3]}. "
+                f"baseline: expected a map of {SIDE}x{SIDE}; got {obs_map.shape[2]}x{obs_map.shape[3]}. "
                 "Its flatten layer has one weight per cell; for other sizes use 'attention'."
             )
         map_features = self.map_branch(scale_planes(obs_map))  # (B, 512)

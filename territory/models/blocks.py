@@ -23,7 +23,7 @@ def make_norm(kind: str, channels: int) -> nn.Module:
     training; ``"group"`` measures each example alone. Raises BadInput for any other kind.
     """
     if kind not in NORMS:
-        raise BadInput(f"expected a norm out of {', '.join(NORMS)}; came {kind!r}. Is the name misspelt?")
+        raise BadInput(f"expected a norm out of {', '.join(NORMS)}; got {kind!r}. Is the name misspelt?")
     return nn.BatchNorm2d(channels) if kind == "batch" else nn.GroupNorm(GROUPS, channels)
 
 
@@ -116,15 +116,15 @@ def check_observation(obs_map: Tensor, obs_global: Tensor) -> None:
     """
     for name, value in (("map", obs_map), ("global", obs_global)):
         if not isinstance(value, Tensor):
-            raise BadInput(f"{name}: expected a torch tensor; came {type(value).__name__}. Use torch.from_numpy.")
+            raise BadInput(f"{name}: expected a torch tensor; got {type(value).__name__}. Use torch.from_numpy.")
     if obs_map.ndim != 4 or obs_map.shape[1] != NUM_PLANES:
         raise BadInput(
-            f"map: expected (B, {NUM_PLANES}, H, W); came {tuple(obs_map.shape)}. "
+            f"map: expected (B, {NUM_PLANES}, H, W); got {tuple(obs_map.shape)}. "
             "Is the batch dimension missing (obs['map'][None]), or are the planes last?"
         )
     batch = len(obs_map)
     if obs_global.shape != (batch, NUM_STATS):
         raise BadInput(
-            f"global: expected ({batch}, {NUM_STATS}) beside a map of batch {batch}; came {tuple(obs_global.shape)}. "
+            f"global: expected ({batch}, {NUM_STATS}) beside a map of batch {batch}; got {tuple(obs_global.shape)}. "
             "Do the two come from the same observation?"
         )

@@ -35,9 +35,9 @@ class CrossAttention(nn.Module):
         self, query_size: int, context_size: int, size: int, heads: int = 1, fused: bool = False, key_bias: bool = True
     ):
         super().__init__()
-        if not isinstance(heads, int) or heads < 1 or size % heads:
+        if not isinstance(heads, int) or isinstance(heads, bool) or heads < 1 or size % heads:
             raise BadInput(
-                f"heads: expected a whole number that divides {size}; came {heads!r}. "
+                f"heads: expected a whole number that divides {size}; got {heads!r}. "
                 f"Each head gets an equal slice of the {size} features: try 1, 2, 4 or 8."
             )
         self.heads = heads

@@ -112,7 +112,7 @@ class Tokens(nn.Module):
         height, width = obs_map.shape[2:]
         if height % STRIDE or width % STRIDE or not height or not width:
             raise BadInput(
-                f"tokens: expected map sides that are multiples of {STRIDE}; came {height}x{width}. "
+                f"tokens: expected map sides that are multiples of {STRIDE}; got {height}x{width}. "
                 f"Each token stands for {STRIDE}x{STRIDE} tiles."
             )
         # 0..255 as they are: the norm behind the first convolution takes any scale out again, and a division of every

@@ -18,6 +18,7 @@ _PLAIN = (
     "__init__.py",
     "picture.py",
     "replay.py",
+    "restore.py",
     "warm.py",
     "world.py",
 )  # Python around the kernels: no machine code of theirs

@@ -15,6 +15,7 @@ from territory.world.layout import NUM_PLANES, NUM_STATS
 from territory.world.observe import observe_batch
 from territory.world.orders import SCRIPTED
 from territory.world.params import WorldParams
+from territory.world.restore import check_state
 from territory.world.state import DERIVED, State, empty_state
 from territory.world.workspace import new_workspace
 
@@ -141,7 +142,7 @@ class World:
         return {name: value.copy() for name, value in self.state._asdict().items() if name not in DERIVED}
 
     def load_state_dict(self, arrays: dict[str, np.ndarray]) -> None:
-        """Continue from a `state_dict`, exactly. Refuses one of other sizes, before anything is changed."""
+        """Continue from a `state_dict`, exactly. Refuses one that no game can reach, before anything is changed."""
         for name in State._fields:
             if name in DERIVED:
                 continue
@@ -149,6 +150,7 @@ class World:
             if given is None or given.shape != own.shape or given.dtype != own.dtype:
                 came = "nothing" if given is None else f"{given.dtype} {given.shape}"
                 raise BadInput(f"saved state of another world: {name} should be {own.dtype} {own.shape}, got {came}")
+        check_state(arrays, self.params)
         for name in State._fields:
             if name not in DERIVED:
                 getattr(self.state, name)[...] = arrays[name]

@@ -76,5 +76,5 @@ def test_a_plain_block_is_convolution_and_relu_alone():
 
 
 def test_heads_must_divide_the_size():
-    with pytest.raises(BadInput, match="divides 10; came 4"):
+    with pytest.raises(BadInput, match="divides 10; got 4"):
         CrossAttention(6, 8, 10, heads=4)

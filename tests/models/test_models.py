@@ -129,18 +129,18 @@ def test_group_norm_gives_each_example_the_same_alone_and_in_company():
 
 
 def test_baseline_says_why_it_is_tied_to_one_map_size():
-    with pytest.raises(BadInput, match=r"expected a map of 128x128; came 64x64.*'attention'"):
+    with pytest.raises(BadInput, match=r"expected a map of 128x128; got 64x64.*'attention'"):
         make("baseline")(*observation(side=64))
 
 
 def test_tokens_says_what_sides_it_takes():
-    with pytest.raises(BadInput, match=r"multiples of 16; came 100x64.*16x16 tiles"):
+    with pytest.raises(BadInput, match=r"multiples of 16; got 100x64.*16x16 tiles"):
         make("tokens")(torch.zeros(1, 5, 100, 64, dtype=torch.uint8), torch.zeros(1, 16))
 
 
 @pytest.mark.parametrize("height, width", [(48, 64), (100, 100), (0, 64)])
 def test_attention_refuses_other_sides(height, width):
-    with pytest.raises(BadInput, match=f"multiples of 32; came {height}x{width}"):
+    with pytest.raises(BadInput, match=f"multiples of 32; got {height}x{width}"):
         make("attention")(torch.zeros(1, 5, height, width, dtype=torch.uint8), torch.zeros(1, 16))
 
 
@@ -151,13 +151,13 @@ PLANES, STATS = observation(2)
 @pytest.mark.parametrize(
     "planes, stats, message",
     [
-        (PLANES[0], STATS[0], r"map: expected \(B, 5, H, W\); came \(5, 128, 128\).*batch dimension"),
-        (PLANES.permute(0, 2, 3, 1), STATS, r"came \(2, 128, 128, 5\).*planes last"),
-        (PLANES[:, :3], STATS, r"came \(2, 3, 128, 128\)"),
-        (PLANES, STATS[:1], r"global: expected \(2, 16\).*came \(1, 16\)"),
-        (PLANES, STATS[:, :5], r"came \(2, 5\)"),
-        (PLANES.numpy(), STATS, "map: expected a torch tensor; came ndarray"),
-        (PLANES, STATS.numpy(), "global: expected a torch tensor; came ndarray"),
+        (PLANES[0], STATS[0], r"map: expected \(B, 5, H, W\); got \(5, 128, 128\).*batch dimension"),
+        (PLANES.permute(0, 2, 3, 1), STATS, r"got \(2, 128, 128, 5\).*planes last"),
+        (PLANES[:, :3], STATS, r"got \(2, 3, 128, 128\)"),
+        (PLANES, STATS[:1], r"global: expected \(2, 16\).*got \(1, 16\)"),
+        (PLANES, STATS[:, :5], r"got \(2, 5\)"),
+        (PLANES.numpy(), STATS, "map: expected a torch tensor; got ndarray"),
+        (PLANES, STATS.numpy(), "global: expected a torch tensor; got ndarray"),
     ],
 )
 def test_a_wrong_observation_is_named(name, planes, stats, message):
@@ -168,14 +168,14 @@ def test_a_wrong_observation_is_named(name, planes, stats, message):
 @pytest.mark.parametrize(
     "name, options, message",
     [
-        ("atention", {}, "expected a model out of baseline, attention, tokens.*came 'atention'"),
-        ("attention", {"nrom": "group"}, "has these options: norm, heads; came nrom"),
-        ("baseline", {"norm": "group"}, "has these options: none; came norm"),
-        ("attention", {"norm": "layer"}, "expected a norm out of batch, group; came 'layer'"),
-        ("attention", {"norm": None}, "expected a norm out of batch, group; came None"),
-        ("attention", {"heads": 3}, "divides 128; came 3"),
-        ("attention", {"heads": 0}, "came 0"),
-        ("attention", {"heads": 2.0}, "came 2.0"),
+        ("atention", {}, "expected a model out of baseline, attention, tokens.*got 'atention'"),
+        ("attention", {"nrom": "group"}, "has these options: norm, heads; got nrom"),
+        ("baseline", {"norm": "group"}, "has these options: none; got norm"),
+        ("attention", {"norm": "layer"}, "expected a norm out of batch, group; got 'layer'"),
+        ("attention", {"norm": None}, "expected a norm out of batch, group; got None"),
+        ("attention", {"heads": 3}, "divides 128; got 3"),
+        ("attention", {"heads": 0}, "got 0"),
+        ("attention", {"heads": 2.0}, "got 2.0"),
     ],
 )
 def test_what_cannot_be_built_is_refused_with_what_can(name, options, message):
