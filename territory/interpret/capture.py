@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from territory.errors import BadInput
-from territory.interpret.softmax import Call, SoftmaxWatch
+from territory.interpret.softmax import Call, SoftmaxWatch, is_inside
 from territory.models.blocks import SpatialGate
 from territory.models.cross_attention import AttentionWeights
 from territory.models.guests import check_model, paths_of, tensors_of
@@ -182,11 +182,11 @@ class _Attentions:
     def _observe(self, call: Call, weights: Tensor) -> Tensor | None:
         if call.owner in self.paths_of_ours:
             return None
-        inside = next((name for path, name in self.chosen.items() if _is_inside(call.owner, path)), None)
+        inside = next((name for path, name in self.chosen.items() if is_inside(call.owner, path)), None)
         if inside is not None:
             self.counts[inside] = number = self.counts.get(inside, 0) + 1
             return self._keep(inside if number == 1 else f"{inside}#{number}", weights)
-        name = self._name(call)
+        name = call.name(self.model)
         if call.attention:
             return self._keep(name, weights)
         changed = self._changed(name, weights)
@@ -196,7 +196,7 @@ class _Attentions:
     def _confirm(self, call: Call) -> None:
         """The weights of a softmax were used as attention."""
         if call in self.waiting:
-            self.record[self._name(call)] = by_head(self.waiting.pop(call), self.watch.batch).detach()
+            self.record[call.name(self.model)] = by_head(self.waiting.pop(call), self.watch.batch).detach()
 
     def _keep(self, name: str, weights: Tensor) -> Tensor | None:
         changed = self._changed(name, weights)
@@ -214,14 +214,6 @@ class _Attentions:
         if changed.shape != shown.shape:
             raise BadInput(f"{name}: expected weights {tuple(shown.shape)}, the change made {tuple(changed.shape)}")
         return changed.reshape(weights.shape)
-
-    def _name(self, call: Call) -> str:
-        path = call.owner or type(self.model).__name__
-        return path if call.number == 1 else f"{path}#{call.number}"
-
-
-def _is_inside(owner: str, path: str) -> bool:
-    return path in ("", owner) or owner.startswith(f"{path}.")
 
 
 def by_head(weights: Tensor, batch: int | None) -> Tensor:

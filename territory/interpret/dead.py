@@ -1,14 +1,15 @@
 """Attention that cannot choose and parameters that cannot learn, found in any network by watching it run.
 
-What is watched, on the network's own forward and backward pass, in evaluation mode:
+What is watched, on copies of the weights, in evaluation mode, in double precision:
 
-- every softmax, whoever calls it: ours, ``torch.nn.MultiheadAttention``, ``F.scaled_dot_product_attention``, a line
-  of a forward method. A weight that is the same for every input is a fixed average, no look at the input; over one
-  key it can only be 1.
-- the gradient of every parameter under a loss that touches every output.
+- every softmax that `softmax` can see. Weights that are the same for every input are a fixed average, no look at the
+  input; over one key they can only be 1. (A softmax of a parameter alone is not meant to look.)
+- the gradient of every parameter under a loss that touches every output. Where there is none, the network is let take a
+  few small steps: behind a branch that starts at zero (LoRA, ReZero, a zero-initialised residual) it is there after the
+  first. A parameter is reported if no step brings it one. Huge and tiny inputs are tried at an ordinary size too.
 
-What is not seen: softmax written out as ``exp`` and a division, compiled or scripted code, parameters that don't
-require a gradient, single rows of a weight (a ReLU that rests is no fault), and what training mode alone does.
+What is not seen: what `softmax` doesn't see, parameters that don't require a gradient, single rows of a weight (a ReLU
+that rests is no fault), and what training mode alone does.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,103 +18,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from territory.errors import BadInput
-from territory.interpret.capture import removing
+from territory.interpret.softmax import Call as SoftmaxCall
+from territory.interpret.softmax import SoftmaxWatch, is_inside
 from territory.models.cross_attention import CrossAttention
-from territory.models.modes import evaluation_mode
-
-SAME = 1e-6  # weights that differ by less between inputs are the same
-
-
-class Softmaxes(TorchFunctionMode):
-    """Notes the weights of every softmax under the module that computes it."""
-
-    def __init__(self, model: nn.Module):
-        super().__init__()
-        self._model, self._inside, self._calls = model, [], {}
-        self._low: dict[str, Tensor] = {}
-        self._high: dict[str, Tensor] = {}
-        self._keys: dict[str, int] = {}
-        self._varies: set[str] = set()
-
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """One forward pass."""
-        self._inside, self._calls = [], {}
-        with ExitStack() as stack:
-            for path, module in self._model.named_modules():
-                stack.enter_context(removing(module.register_forward_pre_hook(self._enter(path))))
-                stack.enter_context(removing(module.register_forward_hook(self._leave, always_call=True)))
-            with self:
-                yield
-
-    def _enter(self, path: str) -> Callable[..., None]:
-        return lambda _module, _inputs: self._inside.append(path or type(self._model).__name__)
-
-    def _leave(self, _module: nn.Module, _inputs: Any, _output: Any) -> None:
-        self._inside.pop()
-
-    def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        kwargs = kwargs or {}
-        result = func(*args, **kwargs)
-        with torch.no_grad():
-            if func is F.multi_head_attention_forward:
-                asking = kwargs | {"need_weights": True, "average_attn_weights": False}
-                self._note(func(*args, **asking)[1])
-            elif func is F.scaled_dot_product_attention:
-                self._note(_scaled_dot_product_weights(*args, **kwargs))
-            elif getattr(func, "__name__", "") in ("softmax", "special_softmax"):
-                dim = kwargs.get("dim", args[1] if len(args) > 1 else None)
-                self._note(result.movedim(-1 if dim is None else dim, -1))
-        return result
-
-    def _note(self, weights: Tensor) -> None:
-        where = self._inside[-1] if self._inside else type(self._model).__name__
-        self._calls[where] = number = self._calls.get(where, 0) + 1
-        name = where if number == 1 else f"{where}#{number}"
-        low, high = weights.detach().amin(dim=0), weights.detach().amax(dim=0)
-        if name not in self._low:
-            self._low[name], self._high[name], self._keys[name] = low, high, weights.shape[-1]
-        elif self._low[name].shape != low.shape:
-            self._varies.add(name)
-            self._keys[name] = max(self._keys[name], weights.shape[-1])
-        else:
-            self._low[name] = torch.minimum(self._low[name], low)
-            self._high[name] = torch.maximum(self._high[name], high)
-
-    def constant(self) -> Iterator[tuple[str, int, float, float]]:
-        """Each softmax whose weights no input moved: its path, its keys, the smallest weight and the largest."""
-        for name, keys in self._keys.items():
-            low, high = self._low[name], self._high[name]
-            if keys == 1 or (name not in self._varies and (high - low).max() <= SAME):
-                yield name, keys, low.min().item(), high.max().item()
-
-
-def _scaled_dot_product_weights(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attn_mask: Tensor | None = None,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    scale: float | None = None,
-    enable_gqa: bool = False,
-) -> Tensor:
-    """The weights inside torch's fused attention, got by asking it for the mean of unit vectors: (..., Tq, Tk)."""
-    keys = key.shape[-2]
-    units = torch.eye(keys, dtype=value.dtype, device=value.device).expand(*value.shape[:-2], keys, keys)
-    return F.scaled_dot_product_attention(
-        query, key, units, attn_mask, 0.0, is_causal, scale=scale, enable_gqa=enable_gqa
-    )
-
+from territory.models.guests import Call, eagerly, paths_of, tensors_of, untouched
 
 ONE_KEY, CONSTANT = "one key", "constant weights"
 NO_GRADIENT, CANCELS = "no gradient", "gradient cancels out"
-ROUNDING = 1e-5  # a gradient this much smaller than its neighbour's is a sum that is zero but for rounding
+SAME = 1e-9  # weights that differ by less between inputs, in double precision, are the same
+NOISE = 1e-3  # a gradient that shrinks by this in double precision was rounding alone: what it is a sum of cancels
+ROUNDS = 8  # of small steps, as long as each brings a gradient to more parameters
+STEP = 1e-3  # of a weight's size
+HUGE = 100.0  # inputs beyond this, or below its inverse, are also tried at an ordinary size
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 @dataclass(frozen=True)
@@ -130,9 +51,9 @@ class DeadFinding:
 def find_dead_attention(model: nn.Module, batches: Iterable[Sequence[Any]]) -> list[DeadFinding]:
     """Run ``model(*batch)`` forward and backward on each batch; say what did nothing in any of them.
 
-    The network is as it was afterwards: mode, gradients and running averages. "Gradient cancels out" is said of a
-    parameter that does reach the output, but whose effect the network takes out again: the bias of keys, which adds
-    the same to all scores of a query, is the usual one.
+    The network is as it was afterwards. "Gradient cancels out" is said of a parameter that does reach the output, but
+    whose effect the network takes out again: the bias of keys, which adds the same to all scores of a query, is the
+    usual one.
 
     Args:
         model: any torch module whose forward takes what a batch holds.
@@ -141,82 +62,227 @@ def find_dead_attention(model: nn.Module, batches: Iterable[Sequence[Any]]) -> l
     Raises:
         BadInput: fewer than two batches (an accident of one input would look like a fault), or nothing to learn.
     """
-    watched, gradients, count = Softmaxes(model), _Gradients(model), 0
-    with evaluation_mode(model), torch.enable_grad():
-        for count, batch in enumerate(batches, start=1):
-            with watched.running():
-                outputs = model(*batch)
-            gradients.add(_touching_all(outputs, seed=count))
-    if count < 2:
-        raise BadInput(f"expected two batches or more, got {count}: on one input alone a resting ReLU looks dead")
-    choices = (
-        DeadFinding(path, ONE_KEY if keys == 1 else CONSTANT, 0, low, high)
-        for path, keys, low, high in watched.constant()
-    )
-    return [*choices, *gradients.findings()]
+    calls = [Call(model, batch) for batch in batches]
+    if len(calls) < 2:
+        raise BadInput(f"expected two batches or more, got {len(calls)}: on one input alone a resting ReLU looks dead")
+    pieces = list(_pieces(model))
+    if not pieces:
+        raise BadInput("the network has no parameter that asks for a gradient: is it frozen, or without weights?")
+    with untouched(model, weights=True), eagerly():
+        model.eval()
+        softmaxes = _Softmaxes(model)
+        with _precision(calls, torch.float64):
+            as_given = _largest_gradients(calls, pieces, softmaxes)
+        with _ordinary_inputs(calls) as scaled:
+            with _precision(calls, torch.float32):
+                rough = _largest_gradients(calls, pieces)
+            with _precision(calls, torch.float64):
+                exact = _largest_gradients(calls, pieces, softmaxes) if scaled else as_given
+                alive = _come_alive(calls, pieces, [max(sizes) for sizes in zip(as_given, exact, strict=True)])
+    constant = softmaxes.constant()
+    at_rest = {piece.path for piece in pieces if any(is_inside(piece.path, call.owner) for call in constant)}
+    return [*constant.values(), *_judge(model, pieces, rough, exact, alive, at_rest)]
 
 
-class _Gradients:
-    """The largest gradient of every parameter over some backward passes."""
+class _Piece:
+    """A parameter, or the third of one in which torch keeps the maps to queries, keys or values."""
 
-    def __init__(self, model: nn.Module):
-        self._parameters = [p for p in model.parameters() if p.requires_grad]
-        if not self._parameters:
-            raise BadInput("the network has no parameter that asks for a gradient: is it frozen, or without weights?")
-        self._largest = [torch.zeros_like(p) for p in self._parameters]
-        self._model = model
+    def __init__(self, path: str, parameter: nn.Parameter, part: slice):
+        self.path, self.parameter, self.part = path, parameter, part
 
-    def add(self, loss: Tensor) -> None:
-        """One backward pass; the parameters' own ``grad`` is left alone."""
-        found = torch.autograd.grad(loss, self._parameters, allow_unused=True)
-        for largest, gradient in zip(self._largest, found, strict=True):
+    def of(self, tensor: Tensor) -> Tensor:
+        return tensor[self.part] if tensor.ndim else tensor
+
+
+def _pieces(model: nn.Module) -> Iterator[_Piece]:
+    seen: set[int] = set()
+    for module, path in paths_of(model).items():
+        for parameter in module.parameters(recurse=False):
+            if not parameter.requires_grad or id(parameter) in seen:
+                continue
+            seen.add(id(parameter))
+            third = len(parameter) // 3 if parameter.ndim else 0
+            stacked = isinstance(module, nn.MultiheadAttention) and third == module.embed_dim
+            parts = [slice(third * i, third * (i + 1)) for i in range(3)] if stacked else [slice(None)]
+            yield from (_Piece(path, parameter, part) for part in parts)
+
+
+@contextmanager
+def _precision(calls: Sequence[Call], dtype: torch.dtype) -> Iterator[None]:
+    """Weights, buffers, inputs and whatever the network makes itself in one floating-point type, inside the block."""
+    model, default = calls[0].model, torch.get_default_dtype()
+    tensors = [*model.parameters(), *model.buffers(), *(tensor for call in calls for tensor in call.tensors)]
+    changed = {id(tensor): (tensor, tensor.data) for tensor in tensors if tensor.dtype in FLOATS}
+    try:
+        torch.set_default_dtype(dtype)
+        for tensor, data in changed.values():
+            tensor.data = data.to(dtype)
+        with _OneType(dtype):
+            yield
+    finally:
+        torch.set_default_dtype(default)
+        for tensor, data in changed.values():
+            tensor.data = data
+
+
+class _OneType(TorchFunctionMode):
+    """Casts to another floating-point type stay in this one."""
+
+    def __init__(self, dtype: torch.dtype):
+        super().__init__()
+        self.dtype = dtype
+
+    def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        if func in (torch.Tensor.float, torch.Tensor.half, torch.Tensor.bfloat16, torch.Tensor.double):
+            return torch.Tensor.to(args[0], self.dtype)
+        named = {name: self._cast(value) for name, value in (kwargs or {}).items()}
+        return func(*(self._cast(value) for value in args), **named)
+
+    def _cast(self, value: Any) -> Any:
+        return self.dtype if isinstance(value, torch.dtype) and value in FLOATS else value
+
+
+def _largest_gradients(
+    calls: Sequence[Call], pieces: Sequence[_Piece], watch: "_Softmaxes | None" = None
+) -> list[float]:
+    """The largest entry of each piece's gradient over all batches."""
+    parameters = list({id(piece.parameter): piece.parameter for piece in pieces}.values())
+    largest = [0.0] * len(pieces)
+    for number, call in enumerate(calls, 1):
+        gradients = dict(zip(map(id, parameters), _gradients(call, parameters, number, watch), strict=True))
+        for place, piece in enumerate(pieces):
+            gradient = gradients[id(piece.parameter)]
+            if gradient is not None and gradient.numel():
+                largest[place] = max(largest[place], piece.of(gradient).abs().max().item())
+    return largest
+
+
+def _gradients(
+    call: Call, parameters: list[nn.Parameter], seed: int, watch: "_Softmaxes | None" = None
+) -> list[Tensor | None]:
+    with torch.enable_grad():
+        with watch.running() if watch is not None else ExitStack():
+            outputs = call()
+        loss = _touching_all(outputs, seed)
+        with call.explained("has no backward pass on inputs of shapes"):
+            found = torch.autograd.grad(loss, parameters, allow_unused=True)
+    return [None if each is None else torch.nan_to_num(each.to_dense() if each.is_sparse else each) for each in found]
+
+
+def _come_alive(calls: Sequence[Call], pieces: Sequence[_Piece], exact: list[float]) -> list[bool]:
+    """Which pieces have a gradient, now or once the others have moved a little."""
+    alive, before = [size > 0 for size in exact], -1
+    for _ in range(ROUNDS):
+        if sum(alive) in (before, len(alive)):
+            break
+        before = sum(alive)
+        _move(calls, pieces)
+        alive = [was or size > 0 for was, size in zip(alive, _largest_gradients(calls, pieces), strict=True)]
+    return alive
+
+
+def _move(calls: Sequence[Call], pieces: Sequence[_Piece]) -> None:
+    """One small step of every parameter that has a gradient, by its sign."""
+    parameters = list({id(piece.parameter): piece.parameter for piece in pieces}.values())
+    for number, call in enumerate(calls, 1):
+        for parameter, gradient in zip(parameters, _gradients(call, parameters, number), strict=True):
             if gradient is not None:
-                largest.copy_(torch.maximum(largest, gradient.abs()))
-
-    def findings(self) -> list[DeadFinding]:
-        """Each layer's parameters that no loss reaches, and those whose gradients only cancel."""
-        by_id = {id(p): largest for p, largest in zip(self._parameters, self._largest, strict=True)}
-        found = []
-        for path, module in self._model.named_modules():
-            own = [by_id.pop(id(p)) for p in module.parameters(recurse=False) if id(p) in by_id]
-            pieces = [piece for tensor in own for piece in _pieces(module, tensor)]
-            found += _judge(path or type(self._model).__name__, pieces)
-        return found
+                size = parameter.detach().abs().mean().item() or 1.0
+                with torch.no_grad():
+                    parameter.data = parameter.data - STEP * size * gradient.sgn()
 
 
-def _pieces(module: nn.Module, tensor: Tensor) -> Sequence[Tensor]:
-    """A parameter as what it means: torch keeps the maps to queries, keys and values in one."""
-    stacked = isinstance(module, nn.MultiheadAttention) and len(tensor) == 3 * module.embed_dim
-    return tensor.chunk(3) if stacked else (tensor,)
+@contextmanager
+def _ordinary_inputs(calls: Sequence[Call]) -> Iterator[bool]:
+    """Huge and tiny inputs, whose rounding hides what a network does, scaled inside the block; if there are any."""
+    numbers = [tensor for call in calls for tensor in call.tensors if tensor.dtype in FLOATS and tensor.numel()]
+    odd = [(tensor, tensor.data) for tensor in numbers if not 1 / HUGE < tensor.abs().max() < HUGE and tensor.any()]
+    for tensor, data in odd:
+        tensor.data = data / data.abs().max()
+    try:
+        yield bool(odd)
+    finally:
+        for tensor, data in odd:
+            tensor.data = data
 
 
-def _judge(path: str, pieces: Sequence[Tensor]) -> list[DeadFinding]:
-    largest = [piece.max().item() if piece.numel() else 0.0 for piece in pieces]
-    limit = ROUNDING * max(largest, default=0.0)
-    found = []
-    for what, low, high in ((NO_GRADIENT, -1.0, 0.0), (CANCELS, 0.0, limit)):
-        chosen = [(piece.numel(), top) for piece, top in zip(pieces, largest, strict=True) if low < top <= high]
-        if count := sum(size for size, _ in chosen):
-            found.append(DeadFinding(path, what, count, 0.0, max(top for _, top in chosen)))
-    return found
+def _judge(
+    model: nn.Module,
+    pieces: Sequence[_Piece],
+    rough: list[float],
+    exact: list[float],
+    alive: list[bool],
+    at_rest: set[str],
+) -> Iterator[DeadFinding]:
+    """Each layer's parameters that no loss reaches, and those whose gradients only cancel.
+
+    Of layers behind an attention that does not choose (``at_rest``) it counts what is so now.
+    """
+    for path in dict.fromkeys(piece.path for piece in pieces):
+        sizes: dict[str, list[tuple[int, float]]] = {NO_GRADIENT: [], CANCELS: []}
+        for piece, single, double, lives in zip(pieces, rough, exact, alive, strict=True):
+            if piece.path != path:
+                continue
+            count = piece.of(piece.parameter).numel()
+            if not (double if path in at_rest else lives):
+                sizes[NO_GRADIENT].append((count, 0.0))
+            elif 0 < double < NOISE * single:
+                sizes[CANCELS].append((count, single))
+        for what, listed in sizes.items():
+            if sum(count for count, _ in listed):
+                yield DeadFinding(
+                    path or type(model).__name__, what, sum(n for n, _ in listed), 0.0, max(top for _, top in listed)
+                )
 
 
 def _touching_all(outputs: Any, seed: int) -> Tensor:
     """A loss in which every finite number of every output has its own random weight, so that nothing cancels."""
     generator = torch.Generator().manual_seed(seed)
-    parts = [values[values.isfinite()] for values in _tensors(outputs) if values.requires_grad]
+    parts = [values[values.isfinite()] for values in tensors_of(outputs) if values.requires_grad]
     if not parts:
         raise BadInput("no output of the network depends on its parameters: is its forward under torch.no_grad?")
-    weights = (torch.randn(len(values), generator=generator).to(values) for values in parts)
-    return torch.stack([(values * weight).sum() for values, weight in zip(parts, weights, strict=True)]).sum()
+    parts = [torch.view_as_real(part).flatten() if part.is_complex() else part for part in parts]
+    weights = (torch.randn(len(part), generator=generator, dtype=torch.float64).to(part) for part in parts)
+    return sum((part * weight).sum() for part, weight in zip(parts, weights, strict=True))
 
 
-def _tensors(outputs: Any) -> Iterator[Tensor]:
-    if isinstance(outputs, Tensor):
-        yield outputs
-    elif isinstance(outputs, dict | list | tuple):
-        for part in outputs.values() if isinstance(outputs, dict) else outputs:
-            yield from _tensors(part)
+class _Softmaxes:
+    """The smallest and largest weight of every softmax over some forward passes."""
+
+    def __init__(self, model: nn.Module):
+        self._model = model
+        self._low: dict[SoftmaxCall, Tensor] = {}
+        self._high: dict[SoftmaxCall, Tensor] = {}
+        self._varies: set[SoftmaxCall] = set()
+        self._watch = SoftmaxWatch(model, self._note)
+
+    def running(self) -> Any:
+        return self._watch.running()
+
+    def _note(self, call: SoftmaxCall, weights: Tensor) -> None:
+        weights = weights.detach()
+        if weights.ndim < 2:
+            return
+        batch = self._watch.batch or 1
+        by_example = weights.reshape(batch, -1, weights.shape[-1]) if len(weights) % batch == 0 else weights[None]
+        low, high = by_example.amin(dim=0), by_example.amax(dim=0)
+        if call not in self._low:
+            self._low[call], self._high[call] = low, high
+        elif self._low[call].shape != low.shape:
+            self._varies.add(call)
+        else:
+            self._low[call] = torch.minimum(self._low[call], low)
+            self._high[call] = torch.maximum(self._high[call], high)
+
+    def constant(self) -> dict[SoftmaxCall, DeadFinding]:
+        """Each softmax whose weights no input moved."""
+        found = {}
+        for call, low in self._low.items():
+            keys, high = low.shape[-1], self._high[call]
+            if keys == 1 or (call not in self._varies and (high - low).max() <= SAME):
+                what = ONE_KEY if keys == 1 else CONSTANT
+                found[call] = DeadFinding(call.name(self._model), what, 0, low.min().item(), high.max().item())
+        return found
 
 
 def one_key_map(attention: CrossAttention) -> nn.Linear:

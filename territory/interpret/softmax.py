@@ -36,7 +36,7 @@ class _Tag(NamedTuple):
 
     kind: str
     dim: Any = None
-    source: Any = None  # id of the tensor that a sum is of, or what was noted of weights
+    source: Any = None  # id of what an exponential is of; or who was shown the weights
     weighted: bool = False  # weights that were multiplied with something: their sum is a weighted mean
 
 
@@ -46,6 +46,16 @@ class Call(NamedTuple):
     owner: str  # path of the module that computed it
     number: int  # 1 for its first in this forward pass
     attention: bool  # False: a softmax of which is not yet known what it is for
+
+    def name(self, model: nn.Module) -> str:
+        """``"blocks.0.attention"``, ``"blocks.0.attention#2"``; the network's own bears its class's name."""
+        path = self.owner or type(model).__name__
+        return path if self.number == 1 else f"{path}#{self.number}"
+
+
+def is_inside(path: str, owner: str) -> bool:
+    """Whether a path is that of a module or of one inside it."""
+    return owner in ("", path) or path.startswith(f"{owner}.")
 
 
 _running = threading.local()  # .watches: those whose blocks are under way on this thread, innermost last
@@ -162,7 +172,7 @@ class SoftmaxWatch(TorchFunctionMode):
             weights = tag if tag.kind else other
             new = weights._replace(weighted=True) if weights.kind else None
         elif name == "exp":
-            new = _Tag("exp", source=id(result))
+            new = _Tag("exp", source=id(args[0]))
         elif name == "log_softmax":
             new = _Tag("log", dim=-1 if dim is None else dim)
         elif name == "logsumexp":

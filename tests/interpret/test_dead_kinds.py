@@ -1,0 +1,236 @@
+"""The detector on networks that are at rest but healthy, and on networks with one planted fault."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from territory.interpret import find_dead_attention
+from territory.interpret.dead import CANCELS, CONSTANT, NO_GRADIENT, ONE_KEY
+from territory.models.cross_attention import CrossAttention
+
+
+def zeroed(module):
+    for parameter in module.parameters():
+        nn.init.zeros_(parameter)
+    return module
+
+
+def batches(*shape, scale=1.0):
+    torch.manual_seed(0)
+    return [(scale * torch.randn(shape),) for _ in range(3)]
+
+
+class Attends(nn.Module):
+    def __init__(self, keys=lambda k: k, mask=None):
+        super().__init__()
+        self.q, self.v, self.out = nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 8)
+        self.k = nn.Linear(8, 8, bias=False)
+        self.keys, self.mask = keys, mask
+
+    def forward(self, x):
+        heads = [m(x).unflatten(2, (2, 4)).transpose(1, 2) for m in (self.q, self.k, self.v)]
+        heads[1] = self.keys(heads[1])
+        return self.out(F.scaled_dot_product_attention(*heads, attn_mask=self.mask).transpose(1, 2).flatten(2))
+
+
+class Branch(nn.Module):
+    """x + gate(alpha) * f(x), where alpha begins at zero."""
+
+    def __init__(self, branch, gate=lambda alpha: alpha, alpha=0.0):
+        super().__init__()
+        self.branch, self.gate, self.alpha = branch, gate, nn.Parameter(torch.tensor(alpha))
+
+    def forward(self, x):
+        return x + self.gate(self.alpha) * self.branch(x)
+
+
+class Adds(nn.Module):
+    """x + f(x)."""
+
+    def __init__(self, *layers):
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x):
+        return x + self.layers(x)
+
+
+class Gated(nn.Module):
+    def __init__(self, bias):
+        super().__init__()
+        self.gate, self.value = nn.Linear(8, 8), nn.Linear(8, 8)
+        nn.init.constant_(self.gate.bias, bias)
+
+    def forward(self, x):
+        return x + self.gate(x).sigmoid() * self.value(x)
+
+
+class Mixes(nn.Module):
+    """A softmax of a parameter: meant to be the same for every input."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.other, self.mix = nn.Linear(8, 8), nn.Linear(8, 8), nn.Parameter(torch.zeros(2))
+
+    def forward(self, x):
+        share = self.mix.softmax(0)
+        return share[0] * self.one(x) + share[1] * self.other(x)
+
+
+class Casts(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(8, 8)
+
+    def forward(self, x):
+        return self.layer(x.float()).to(torch.float32) + torch.zeros(8, dtype=torch.float32)
+
+
+def residual_block():
+    norm = nn.BatchNorm2d(4)
+    nn.init.zeros_(norm.weight)
+    return Adds(nn.Conv2d(4, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 4, 1), norm)
+
+
+TOKENS, IMAGES = (4, 5, 8), (4, 4, 6, 6)
+HEALTHY = {
+    "LoRA": (lambda: Adds(nn.Linear(8, 2, bias=False), zeroed(nn.Linear(2, 8, bias=False))), TOKENS),
+    "ReZero": (lambda: nn.Sequential(Branch(Attends()), Branch(Attends())), TOKENS),
+    "ReZero inside ReZero": (lambda: Branch(nn.Sequential(Attends(), Branch(Branch(nn.Linear(8, 8))))), TOKENS),
+    "a residual whose norm begins at zero": (residual_block, IMAGES),
+    "an adapter": (lambda: nn.Sequential(Attends(), Adds(nn.Linear(8, 2), nn.GELU(), zeroed(nn.Linear(2, 8)))), TOKENS),
+    "a tanh gate at rest": (lambda: Branch(Attends(), torch.tanh), TOKENS),
+    "a sigmoid gate at rest": (lambda: Gated(-30.0), TOKENS),
+    "a convolution before zeros": (
+        lambda: Adds(nn.Conv2d(4, 4, 3, padding=1), nn.SiLU(), zeroed(nn.Conv2d(4, 4, 1))),
+        IMAGES,
+    ),
+    "a softmax of a parameter": (Mixes, TOKENS),
+    "casts to float32": (Casts, TOKENS),
+    "recurrent": (lambda: nn.LSTM(8, 6, batch_first=True), TOKENS),
+}
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_a_network_at_rest_is_not_reported_as_dead(name):
+    torch.manual_seed(0)
+    make, shape = HEALTHY[name]
+    assert find_dead_attention(make(), batches(*shape)) == []
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e3, 1e6, 1e8])
+def test_the_size_of_the_inputs_is_no_fault(scale):
+    torch.manual_seed(0)
+    assert (
+        find_dead_attention(nn.Sequential(nn.Linear(8, 8), nn.ReLU(), Attends()), batches(*TOKENS, scale=scale)) == []
+    )
+    assert find_dead_attention(Attends(), batches(*TOKENS, scale=scale)) == []
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_other_number_types_and_sparse_and_complex_weights_are_judged_too(dtype):
+    torch.manual_seed(0)
+    inputs = [(x.to(dtype),) for (x,) in batches(*TOKENS)]
+    assert find_dead_attention(Attends().to(dtype), inputs) == []
+    lookup = nn.Sequential(nn.Embedding(10, 8, sparse=True), nn.Linear(8, 4))
+    assert find_dead_attention(lookup, [(torch.randint(0, 10, (4, 3)),) for _ in range(2)]) == []
+    turns = nn.Linear(8, 8, dtype=torch.complex64)
+    assert find_dead_attention(turns, [(x.to(torch.complex64),) for (x,) in batches(*TOKENS)]) == []
+
+
+def only_the_first(tokens=5):
+    mask = torch.zeros(tokens, tokens, dtype=torch.bool)
+    mask[:, 0] = True
+    return mask
+
+
+def zero_queries():
+    model = nn.Sequential(Attends())
+    zeroed(model[0].q)
+    return model
+
+
+class Detaches(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.before, self.behind = nn.Linear(8, 8), nn.Linear(8, 8)
+
+    def forward(self, x):
+        return self.behind(self.before(x).detach())
+
+
+def resting():
+    model = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8))
+    nn.init.constant_(model[0].bias, -100.0)
+    return model
+
+
+FAULTS = {
+    "one key": (Attends, (4, 1, 8), [("Attends", ONE_KEY, 0), ("q", NO_GRADIENT, 72), ("k", NO_GRADIENT, 64)]),
+    "keys that are all the same": (
+        lambda: Attends(keys=lambda k: k.mean(2, keepdim=True).expand_as(k)),
+        TOKENS,
+        [("Attends", CONSTANT, 0), ("q", CANCELS, 72), ("k", CANCELS, 64)],
+    ),
+    "a mask that leaves one key": (
+        lambda: Attends(mask=only_the_first()),
+        TOKENS,
+        [("Attends", CONSTANT, 0), ("q", CANCELS, 72), ("k", CANCELS, 64)],
+    ),
+    "queries of zero": (zero_queries, TOKENS, [("0", CONSTANT, 0), ("0.k", NO_GRADIENT, 64)]),
+    "a part behind detach": (Detaches, TOKENS, [("before", NO_GRADIENT, 72)]),
+    "two zeros in a row": (
+        lambda: Adds(zeroed(nn.Linear(8, 2)), zeroed(nn.Linear(2, 8, bias=False))),
+        TOKENS,
+        [("layers.0", NO_GRADIENT, 18), ("layers.1", NO_GRADIENT, 16)],
+    ),
+    "a ReLU that always rests": (resting, TOKENS, [("0", NO_GRADIENT, 72), ("2", NO_GRADIENT, 64)]),
+    "a bias that a norm takes out": (
+        lambda: nn.Sequential(nn.Conv2d(4, 4, 3), nn.InstanceNorm2d(4), nn.Conv2d(4, 2, 1)),
+        IMAGES,
+        [("0", CANCELS, 4)],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_planted_fault_is_found_and_nothing_else(name):
+    torch.manual_seed(0)
+    make, shape, expected = FAULTS[name]
+    found = [(each.module, each.what, each.parameters) for each in find_dead_attention(make(), batches(*shape))]
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        lambda scores: scores.softmax(-1),
+        lambda scores: F.softmin(-scores, dim=-1),
+        lambda scores: scores.log_softmax(-1).exp(),
+        lambda scores: F.gumbel_softmax(scores, dim=-1),
+        lambda scores: torch._masked_softmax(scores, torch.zeros_like(scores, dtype=torch.bool), -1),
+        lambda scores: scores.exp() / scores.exp().sum(-1, keepdim=True),
+        lambda scores: (scores - scores.logsumexp(-1, keepdim=True)).exp(),
+    ],
+    ids=["softmax", "softmin", "log softmax", "gumbel", "masked", "exp over sum", "logsumexp"],
+)
+def test_one_key_is_found_in_every_spelling(weights):
+    class Spelled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.q, self.v = nn.Linear(8, 8), nn.Linear(8, 8)
+
+        def forward(self, x):
+            return weights(self.q(x) @ x.transpose(1, 2)) @ self.v(x)
+
+    torch.manual_seed(0)
+    (choice, *_) = find_dead_attention(Spelled(), batches(4, 1, 8))
+    assert (choice.module, choice.what) == ("Spelled", ONE_KEY)
+
+
+def test_a_bias_of_keys_is_found_at_any_size_of_the_inputs():
+    torch.manual_seed(0)
+    for scale in (1.0, 1e6):
+        (found,) = find_dead_attention(CrossAttention(8, 8, 8, heads=2), [x * 2 for x in batches(*TOKENS, scale=scale)])
+        assert (found.module, found.what, found.parameters) == ("k", CANCELS, 8)
