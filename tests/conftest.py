@@ -38,10 +38,21 @@ def page():
         yield page
 
 
-@pytest.fixture
-def lab(tmp_path, page):
-    """JupyterLab over `tmp_path` in a headless browser: put a notebook there, then `lab.open(name)`."""
-    from helpers.lab_browser import Lab, lab_server
+@pytest.fixture(scope="session")
+def lab_address(tmp_path_factory):
+    """One JupyterLab for all tests of a worker, over the folder that their temporary folders lie in."""
+    from helpers.lab_browser import lab_server
 
-    with lab_server(tmp_path) as address:
-        yield Lab(page, address)
+    with lab_server(tmp_path_factory.getbasetemp(), tmp_path_factory.mktemp("jupyter")) as address:
+        yield address
+
+
+@pytest.fixture
+def lab(tmp_path, page, request):
+    """JupyterLab over `tmp_path` in a headless browser: put a notebook there, then `lab.open(name)`."""
+    from helpers.lab_browser import Lab, shut_down_kernels
+
+    address = request.getfixturevalue("lab_address")  # after `page`, which may skip the test
+    folder = tmp_path.relative_to(request.getfixturevalue("tmp_path_factory").getbasetemp())
+    yield Lab(page, address.format(f"{folder.as_posix()}/{{}}"))
+    shut_down_kernels(address)

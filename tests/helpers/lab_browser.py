@@ -18,7 +18,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
+from urllib.request import Request, urlopen
 
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
@@ -49,12 +50,13 @@ def find_chromium() -> str | None:
 
 
 @contextmanager
-def lab_server(folder: Path) -> Iterator[str]:
-    """Serve `folder` with JupyterLab on a free loopback port; gives its address, with a token.
+def lab_server(folder: Path, home: Path | None = None) -> Iterator[str]:
+    """Serve `folder` with JupyterLab on a free loopback port; gives its address, with a token and a gap for the path.
 
-    Settings, workspaces and runtime files go to `folder/.jupyter`, so nothing of the user's Jupyter takes part.
+    Settings, workspaces and runtime files go to `home`, by default `folder/.jupyter`, so nothing of the user's Jupyter
+    takes part.
     """
-    home = folder / ".jupyter"
+    home = home or folder / ".jupyter"
     for name, values in _SETTINGS.items():
         settings = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         settings.parent.mkdir(parents=True)
@@ -67,6 +69,17 @@ def lab_server(folder: Path) -> Iterator[str]:
         finally:
             server.terminate()
             server.wait(30)
+
+
+def shut_down_kernels(address: str) -> None:
+    """End every kernel of the server at that address, as the next test would find them running."""
+    parts = urlsplit(address)
+    kernels = f"{parts.scheme}://{parts.netloc}/api/kernels"
+    headers = {"Authorization": f"token {parse_qs(parts.query)['token'][0]}"}
+    with urlopen(Request(kernels, headers=headers)) as answer:
+        running = json.load(answer)
+    for kernel in running:
+        urlopen(Request(f"{kernels}/{kernel['id']}", headers=headers, method="DELETE")).close()
 
 
 def _command(folder: Path, token: str) -> list[str]:
