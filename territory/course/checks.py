@@ -89,7 +89,7 @@ def number(answer: Any, whole: bool = False) -> float | int:
         return found
     if found != int(found):
         raise NotYet(f"expected a whole number, got {shown(answer)}.")
-    return int(value)
+    return int(value)  # pyright: ignore[reportArgumentType] -- every Real has a whole part
 
 
 def numbers(answer: Any, count: int) -> list[float]:

@@ -61,7 +61,8 @@ def exercises_of(cells: Sequence[Cell]) -> list[Exercise]:
         for name, arguments in CALL.findall(cell.source):
             names = tuple(word.strip() for word in arguments.split(","))
             solution = next((each for each in cells[place + 1 :] if SOLUTION.search(each.source)), None)
-            code = CODE.search(SOLUTION.search(solution.source)[0]) if solution else None
+            hidden = SOLUTION.search(solution.source) if solution else None
+            code = CODE.search(hidden[0]) if hidden else None
             found.append(Exercise(name, names, _answer_place(cells, names, place), place, code[1] if code else ""))
     return found
 

@@ -58,8 +58,8 @@ def capture_frames(model: nn.Module, frames: Sequence[Frame], attention: Chosen 
     with inference(model):
         parts = [_run(model, chunk, attention) for chunk in chunks]
     probabilities, values, records = zip(*parts, strict=True)
-    attention = {name: np.concatenate([record[name] for record in records]) for name in records[0]}
-    return ReplayRecord(frames, np.concatenate(probabilities), np.concatenate(values), attention)
+    joined = {name: np.concatenate([record[name] for record in records]) for name in records[0]}
+    return ReplayRecord(frames, np.concatenate(probabilities), np.concatenate(values), joined)
 
 
 def _run(

@@ -9,7 +9,7 @@ layers. Not seen: code that was scripted, traced or put under ``vmap``, FlexAtte
 import inspect
 import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
@@ -115,7 +115,7 @@ class SoftmaxWatch(TorchFunctionMode):
         if not isinstance(result, Tensor | tuple | list):
             return result
         dim = self._dim_of_weights(name, args, kwargs, result)
-        if dim is None or torch._C._functorch.is_functorch_wrapped_tensor(result) or result.layout != torch.strided:
+        if not isinstance(result, Tensor) or dim is None or _is_wrapped(result) or result.layout != torch.strided:
             self._follow(name, args, kwargs, result)
             return result
         return self._shown(result, dim)
@@ -136,7 +136,7 @@ class SoftmaxWatch(TorchFunctionMode):
     def confirm(self, call: Call) -> None:
         self._confirm(call)
 
-    def _dim_of_weights(self, name: str, args: tuple, kwargs: dict[str, Any], result: Any) -> int | None:
+    def _dim_of_weights(self, name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Any) -> int | None:
         """The axis over which a result sums to 1, if it is known to."""
         if not args or not isinstance(result, Tensor):
             return None
@@ -153,11 +153,12 @@ class SoftmaxWatch(TorchFunctionMode):
             return kwargs.get("dim", args[2] if len(args) > 2 else 1)
         return None
 
-    def _tag(self, args: tuple, place: int) -> _Tag:
+    def _tag(self, args: Sequence[Any], place: int) -> _Tag:
         value = args[place] if len(args) > place else None
-        return self._tags.get(value, _Tag("")) if isinstance(value, Tensor) else _Tag("")
+        found = self._tags.get(value) if isinstance(value, Tensor) else None
+        return found or _Tag("")
 
-    def _follow(self, name: str, args: tuple, kwargs: dict[str, Any], result: Any) -> None:
+    def _follow(self, name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Any) -> None:
         """Keep track of what weights, and what could become weights, turn into."""
         tag, other, dim = self._tag(args, 0), self._tag(args, 1), kwargs.get("dim", args[1] if len(args) > 1 else None)
         if name in _PRODUCTS or (name == "sum" and tag.weighted):
@@ -236,7 +237,7 @@ class SoftmaxWatch(TorchFunctionMode):
 def _show(weights: Tensor, attention: bool) -> tuple[Tensor | None, list[tuple[SoftmaxWatch, Call]]]:
     """Show weights to every watch whose network is at work: what takes their place, and their calls."""
     changed, calls = None, []
-    if torch._C._functorch.is_functorch_wrapped_tensor(weights):
+    if _is_wrapped(weights):
         return None, []
     for watch in list(_running.watches):
         if watch.owners.at_work is not None:
@@ -244,6 +245,12 @@ def _show(weights: Tensor, attention: bool) -> tuple[Tensor | None, list[tuple[S
             changed = changed if new is None else new
             calls.append((watch, call))
     return changed, calls
+
+
+def _is_wrapped(tensor: Any) -> bool:
+    """Whether a transform of functions (vmap, grad) is under way: torch has no public way to ask."""
+    functorch: Any = torch._C._functorch  # pyright: ignore[reportAttributeAccessIssue] -- not declared
+    return functorch.is_functorch_wrapped_tensor(tensor)
 
 
 def _name(func: Callable) -> str:

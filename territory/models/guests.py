@@ -155,7 +155,7 @@ def dense(tensor: Tensor) -> Tensor:
     """A sparse or nested tensor written out, as part of the graph."""
     if tensor.is_nested:
         return torch.nested.to_padded_tensor(tensor, 0.0)
-    return tensor if tensor.layout == torch.strided else tensor.todense()
+    return tensor if tensor.layout == torch.strided else tensor.to_dense()
 
 
 def _check_inputs(listed: tuple[Any, ...], device: torch.device) -> None:
@@ -224,7 +224,8 @@ class Owners:
         self._thread = threading.get_ident()
         self._stack: list[tuple[nn.Module, str]] = []
         self._switched, self._left, self._began = switched, left, began
-        self._starts, self._owners = [-1], [None]  # type: list[int], list[str | None]
+        self._starts: list[int] = [-1]
+        self._owners: list[str | None] = [None]
 
     @property
     def at_work(self) -> str | None:
@@ -268,7 +269,7 @@ class Owners:
         self._note()
 
     def _note(self) -> None:
-        self._starts.append(torch.autograd._get_sequence_nr())
+        self._starts.append(torch.autograd._get_sequence_nr())  # pyright: ignore[reportPrivateImportUsage] -- no other
         self._owners.append(self.at_work)
         if self._switched is not None:
             self._switched()

@@ -1,6 +1,7 @@
 """Networks to think with: change a size, see what it costs, build nothing."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -95,8 +96,8 @@ class DesignedNetwork(nn.Module):
     def __init__(self, design: NetworkDesign):
         super().__init__()
         self.design = design
-        sizes = zip((NUM_PLANES, *design.channels), design.channels, design.convolutions, strict=False)
-        self.map_branch = nn.Module()
+        sizes: Any = zip((NUM_PLANES, *design.channels), design.channels, design.convolutions, strict=False)
+        self.map_branch: Any = nn.Module()
         self.map_branch.blocks = nn.Sequential(*(ConvBlock(c_in, c_out, **conv) for c_in, c_out, conv in sizes))
         pool = POOLINGS[design.pooling]
         self.map_branch.pool = pool() if pool is nn.Identity else pool(POOL)

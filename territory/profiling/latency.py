@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -125,7 +125,8 @@ def loss_of(outputs: Any) -> Tensor:
     parts = [dense(tensor) for tensor in tensors_of(outputs) if tensor.requires_grad]
     if not parts:
         raise BadInput("no output of the network depends on a parameter that is trained. Is its forward under no_grad?")
-    return sum((torch.view_as_real(part) if part.is_complex() else part).sum() for part in parts)
+    reals = (torch.view_as_real(part) if part.is_complex() else part for part in parts)
+    return cast(Tensor, sum(part.sum() for part in reals))
 
 
 def _waiting(call: Callable[[], object], device: torch.device) -> Callable[[], object]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -57,7 +57,7 @@ def memory_table(model: nn.Module, inputs: Inputs = None) -> list[MemoryRecord]:
 def pieces_of(tensor: Tensor) -> Iterator[Tensor]:
     """The dense tensors that hold a tensor's numbers: itself, or the indices and values of a sparse or nested one."""
     if hasattr(tensor, "__tensor_flatten__"):
-        inner = [getattr(tensor, name) for name in tensor.__tensor_flatten__()[0]]
+        inner = [getattr(tensor, name) for name in cast(Any, tensor).__tensor_flatten__()[0]]
     elif tensor.layout == torch.sparse_coo:
         inner = [tensor._indices(), tensor._values()]
     elif tensor.layout in (torch.sparse_csr, torch.sparse_bsr):
@@ -133,7 +133,7 @@ def _span(tensor: Tensor) -> tuple[int, int]:
     size = tensor.element_size()
     reach = sum((count - 1) * stride for count, stride in zip(tensor.shape, tensor.stride(), strict=True))
     start = tensor.storage_offset() * size
-    return start, start + (reach + 1) * size
+    return int(start), int(start + (reach + 1) * size)
 
 
 def _kept_for_backward(model: nn.Module, inputs: Inputs) -> dict[str, int]:
@@ -147,7 +147,7 @@ def _kept_for_backward(model: nn.Module, inputs: Inputs) -> dict[str, int]:
     with untouched(model), torch.enable_grad():
         made = _Made()
         own = [*model.parameters(), *model.buffers()]
-        kept = _Kept(own, made, lambda: names.get(owners.at_work, owners.at_work))
+        kept = _Kept(own, made, lambda: names.get(owners.at_work, owners.at_work or itself))
         model.train()
         with owners.watching(), made, saved_tensors_hooks(kept.add, lambda tensor: tensor):
             call()

@@ -126,7 +126,7 @@ class _Fields(TorchDispatchMode):
             self.known[tensor] = behind
         kernel, stride, _, _ = sizes
         field = tuple(window.last - window.first + 1 for window in behind)
-        step, grid = tuple(window.step for window in behind), tuple(written[0].shape[-2:])
+        step, grid = tuple(window.step for window in behind), (written[0].shape[-2], written[0].shape[-1])
         self.records.append(FieldRecord(*self.names[self.owners.current()], kernel, stride, grid, step, field))
 
     def _pass_on(self, read: list[Tensor], written: list[Tensor]) -> None:

@@ -1,5 +1,7 @@
 """The 90-action distribution as a compass: eight directions, five rings of intensity, waiting in the middle."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import PatchCollection
@@ -43,9 +45,9 @@ class Compass:
         ax.add_collection(self._choice)
         self._shares = [_rim_text(ax, direction) for direction in range(NUM_DIRECTIONS)]
         self._shares.append(ax.text(0, 0, "", ha="center", va="center", fontsize=style.SMALL_SIZE))
-        below = {"ha": "center", "va": "center", "fontsize": style.SMALL_SIZE, "color": style.TEXT}
+        below: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": style.SMALL_SIZE, "color": style.TEXT}
         rings = " ".join(f"{100 * share:.0f}" for share in INTENSITIES)
-        ax.text(0, -_RIM - 1.75, f"rings: {rings} % of the troops", **below | {"color": style.FAINT})
+        ax.text(0, -_RIM - 1.75, f"rings: {rings} % of the troops", **below | dict[str, Any](color=style.FAINT))
         self._build = ax.text(0, -_RIM - 1.2, "", **below)
         self.artists = [self._sectors, self._choice, *self._shares, self._build]
         for artist in self.artists:

@@ -65,7 +65,7 @@ def plot_seeds(
 
 def _colours_of(names: Iterable[str]) -> list[str]:
     """One for each name; a network's is the same in every picture."""
-    own = dict(zip(NETWORKS, style.LINE_COLOURS, strict=False))
+    own: dict[str, str] = dict(zip(NETWORKS, style.LINE_COLOURS, strict=False))
     free = (colour for colour in style.LINE_COLOURS if colour not in {own.get(name) for name in names})
     return [own[name] if name in own else next(free) for name in names]
 
@@ -112,7 +112,7 @@ def plot_rows(
 
 def _series(
     rows: Mapping[str, Mapping[str, tuple[float, float, float]]], apart: float
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, str]]]:
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]]:
     """For each name in the groups: its places, ``apart`` from its neighbours', means, errors (2, n), and its look."""
     names = list(dict.fromkeys(name for group in rows.values() for name in group))
     for index, name in enumerate(names):
@@ -149,7 +149,7 @@ def plot_removal(curves: Mapping[str, Curves], ax: Axes | None = None) -> Axes:
     ax = style.axes(ax, 7.6, 3.4)
     for index, (name, curve) in enumerate(curves.items()):
         known = dict(color=style.FAINT, linestyle="--") if name == "random" else {}
-        look = {"color": style.LINE_COLOURS[index % len(style.LINE_COLOURS)], "linestyle": "-"} | known
+        look: dict[str, Any] = {"color": style.LINE_COLOURS[index % len(style.LINE_COLOURS)], "linestyle": "-"} | known
         if index >= len(style.LINE_COLOURS) and not known:
             look["linestyle"] = ":"  # the colours are used up
         ax.plot(100 * curve.shares, curve.deleted.mean(axis=0), linewidth=1.8, label=name, **look)

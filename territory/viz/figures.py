@@ -73,7 +73,8 @@ def playing_figure(
         before: the statistics (16,) a step ago, marked on the bars.
     """
     figure = Figure(figsize=(10.5, 8), dpi=100, facecolor=style.PAPER, layout="constrained")
-    top, bottom = figure.subfigures(2, 1, height_ratios=(5.7, 2.3))
+    halves: Any = figure.subfigures(2, 1, height_ratios=(5.7, 2.3))
+    top, bottom = halves
     left, right = top.subfigures(1, 2, width_ratios=(5.4, 5.1))
     picture = left.add_subplot()
     picture.imshow(board, interpolation="nearest")
@@ -144,7 +145,8 @@ def training_figure(records: Sequence[Any], board: np.ndarray, title: str = "", 
         raise BadInput(f"expected a picture (height, width, 3) of the game, got shape {np.shape(board)}")
     figure = Figure(figsize=(10.5, 4.8), dpi=100, facecolor=style.PAPER, layout="constrained")
     figure.suptitle(title, fontsize=style.TITLE_SIZE, color=style.TEXT, x=0.01, ha="left", fontweight="bold")
-    left, right = figure.subfigures(1, 2, width_ratios=(3.2, 2))
+    halves: Any = figure.subfigures(1, 2, width_ratios=(3.2, 2))
+    left, right = halves
     grid = left.subplots(2, 2).flatten()
     wide = left.add_subplot(grid[0].get_subplotspec().get_gridspec()[0, :])
     for ax in grid[:2]:

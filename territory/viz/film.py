@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -52,7 +53,7 @@ def check_film(path: str | Path, fps: float) -> None:
         _import_ffmpeg()
 
 
-def _import_ffmpeg():
+def _import_ffmpeg() -> Any:
     try:
         import imageio_ffmpeg
     except ImportError as error:

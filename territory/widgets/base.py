@@ -46,12 +46,14 @@ class LeavesPicture:
     alt = "a picture of an interactive widget"
 
     def _repr_mimebundle_(self, **kwargs) -> dict | tuple[dict, dict]:
-        shown = super()._repr_mimebundle_(**kwargs)
+        widget: Any = super()  # the widget that this is mixed into
+        shown = widget._repr_mimebundle_(**kwargs)
         picture = self._picture()
         return (shown[0] | picture, shown[1]) if isinstance(shown, tuple) else shown | picture  # anywidget: a tuple
 
     def _ipython_display_(self) -> None:
-        shown = super()._repr_mimebundle_()
+        widget: Any = super()
+        shown = widget._repr_mimebundle_()
         data, metadata = shown if isinstance(shown, tuple) else (shown, {})
         self._display_id = uuid.uuid4().hex
         publish_display_data({"text/html": _STILL_STYLE})
@@ -63,6 +65,10 @@ class LeavesPicture:
         data = self._picture() | {"text/plain": self.alt}
         metadata = {"image/png": {"alt": self.alt}}
         publish_display_data(data, metadata, transient={"display_id": self._display_id}, update=update)
+
+    def static_png(self) -> bytes:
+        """The view as it is now, a PNG."""
+        raise NotImplementedError
 
     def _picture(self) -> dict[str, str]:
         return {"image/png": base64.b64encode(self.static_png()).decode("ascii")}

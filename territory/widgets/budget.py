@@ -1,5 +1,7 @@
 """Redesign the network under a budget: what it weighs, works, sees and takes."""
 
+from typing import Any
+
 import ipywidgets as widgets
 
 from territory import models, viz
@@ -67,8 +69,10 @@ class NetworkBudget(LeavesPicture, widgets.VBox):
     @property
     def design(self) -> NetworkDesign:
         """What the controls say. Raises BadInput if impossible."""
-        sizes = [tuple(control.value for control in row) for row in (self.channels, self.kernels, self.strides)]
-        return NetworkDesign(*sizes, self.pooling.value, self.reading.value, self.features.value)
+        rows = self.channels, self.kernels, self.strides
+        sizes: Any = [tuple(control.value for control in row) for row in rows]  # a dropdown's value has no type
+        rest: Any = self.pooling.value, self.reading.value, self.features.value
+        return NetworkDesign(*sizes, *rest)
 
     @property
     def reached(self) -> bool:

@@ -104,7 +104,7 @@ class AttentionExplorer(Instrument):
         self.observe(self._forget, ["step", "what_if"])
 
     @property
-    def models(self) -> list[nn.Module]:
+    def models(self) -> list[Any]:
         """The networks, without the agents around them."""
         return [getattr(agent, "model", agent) for agent in self.agents]
 
@@ -181,7 +181,8 @@ class AttentionExplorer(Instrument):
         return None
 
     def _frames(self) -> tuple[Frame, ...]:
-        replay = self._source if isinstance(self._source, Replay) else self._source.replay()
+        source: Any = self._source
+        replay = source if isinstance(source, Replay) else source.replay()
         return tuple(replay.play())
 
     def _send_game(self) -> None:
@@ -341,7 +342,7 @@ def _one_after_another(changes: Sequence[Callable]) -> Callable:
     return change
 
 
-def _look(agent: Agent | nn.Module, frames: Sequence[Frame], changes: Mapping[str, Any] | None = None) -> ReplayRecord:
+def _look(agent: Any, frames: Sequence[Frame], changes: Mapping[str, Any] | None = None) -> ReplayRecord:
     """What an agent computes on some frames: attention of the board as it lies, policy and value as it decodes them."""
     model = getattr(agent, "model", agent)
     with interpret.intervene(model, changes) if changes else nullcontext():

@@ -58,9 +58,10 @@ class GamePlayer(Instrument):
     aim = traitlets.Dict().tag(sync=True)  # where the tile that is pointed at lies from here
     words = traitlets.Dict().tag(sync=True)  # what never changes: names and sentences
 
-    def __init__(self, env: gymnasium.Env, seed: int = 7, agents: dict[str, Any] | None = None):
+    def __init__(self, env: Any, seed: int = 7, agents: dict[str, Any] | None = None):
         super().__init__(seed=seed, num_bots=env.unwrapped.params.num_bots)
-        self.env, self._serial, self._policies = env, 0, {}
+        self.env: Any = env
+        self._serial, self._policies = 0, {}
         self._agents = {name: name for name in (*SCRIPTED, *pretrained())} if agents is None else agents
         self._given = env.spec.kwargs.get("opponents", "bot")
         self.opponents = self._given if isinstance(self._given, str) else type(self._given).__name__
@@ -169,7 +170,7 @@ class GamePlayer(Instrument):
 
     def answer(self, message: dict[str, Any], _buffers: list[memoryview]) -> Answer:
         """Orders, where one would go, undoing, new games and files."""
-        place = message.get("row"), message.get("column")
+        place: Any = message.get("row"), message.get("column")
         match message["ask"]:
             case "order":
                 self.order(Direction(message["direction"]))

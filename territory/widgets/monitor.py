@@ -206,11 +206,13 @@ class TrainingMonitor(Instrument):
 
     def _play(self, start: int) -> None:
         """Go on with the watched game while training goes on, until the next `start`."""
-        while start == self._starts and self.live.state not in RESTING:
+        live, watched = self.live, self.watched
+        assert live is not None and watched is not None  # started by `start`, which needs them
+        while start == self._starts and live.state not in RESTING:
             begun = time.monotonic()
             if self.watching:
                 with self._lock:
-                    self.watched.step(self.live.agent)
+                    watched.step(live.agent)
                     self._show_game()
             time.sleep(max(0.0, begun + 1 / self.speed - time.monotonic()))
 
