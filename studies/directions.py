@@ -24,8 +24,8 @@ from studies.distillation import policies_and_values
 from studies.fitting import fit
 from studies.rollouts import Out, Rollouts, directions, known, worth
 from territory.agent import Agent, load_agent, save_agent
-from territory.cli import refuse_folder
 from territory.errors import BadInput
+from territory.files import check_writable
 from territory.models.policy import masked_log_softmax
 from territory.models.symmetry import View, views_of
 from territory.training.losses import kl_divergence
@@ -137,7 +137,7 @@ def teach_directions(
         seed: Of the order, and of which games are held out.
         data: The data file, for what its directions are worth after each epoch.
     """
-    refuse_folder(out)
+    check_writable(out, "out")
     if not rollouts:
         raise BadInput("expected one or more files that `python -m studies.rollouts` wrote, behind the agent")
     old = load_agent(agent)

@@ -28,9 +28,9 @@ from studies.fitting import MINIBATCH, fit
 from territory.agent import evaluate
 from territory.agent.agent import Agent, load_agent, save_agent
 from territory.agent.states import GAMES_AT_ONCE, SampledStates, sample_states
-from territory.cli import refuse_folder
 from territory.envs.opponents import Policy, is_mixture, kinds_of_games
 from territory.errors import BadInput
+from territory.files import check_writable
 from territory.models.policy import greedy, policy_and_value
 from territory.profiling import format_table
 from territory.training.build import make_model
@@ -207,7 +207,7 @@ def distil_agent(
         measure: Afterwards train it and a fresh network to 90 % of the last 100 games won, from this many seeds.
         data: The data file, for how alike the two were after each epoch.
     """
-    refuse_folder(out)
+    check_writable(out, "out")
     agent = load_agent(old).with_decoding(views=views)
     config = replace(new_config(agent, new, norm), seed=seed)
     student, carried = make_student(agent, config)

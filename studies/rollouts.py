@@ -27,13 +27,12 @@ from studies.distillation import policies_and_values
 from territory.agent.agent import Agent, load_agent
 from territory.agent.device import keep_threads
 from territory.agent.states import GAMES_AT_ONCE, SampledStates
-from territory.cli import refuse_folder
 from territory.cli.train import stop_on_signals
 from territory.envs.mixture import MixedVectorEnv, make_vector_env
 from territory.envs.opponents import is_mixture, kinds_of_games
 from territory.envs.vector import TerritoryVectorEnv
 from territory.errors import BadInput
-from territory.files import write_atomically
+from territory.files import check_writable, write_atomically
 from territory.stats import mean_over_games
 from territory.training.config import config_of
 from territory.world.actions import FIRST_WAIT, NUM_DIRECTIONS, NUM_ORDERS
@@ -295,7 +294,7 @@ def play_on_in_every_direction(
         beside: Other agents; their directions in the first attacks are kept beside its own, for a figure.
         data: The data file, for what its directions are worth.
     """
-    refuse_folder(out)
+    check_writable(out, "out")
     player = load_agent(agent)
     asked = {"opponents": opponents, "num_bots": num_bots}
     config = config_of(player, **{name: value for name, value in asked.items() if value is not None})

@@ -9,16 +9,22 @@ import json
 import math
 import os
 import stat
+import weakref
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from territory.errors import BadInput
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 PathLike = str | os.PathLike[str]
 
@@ -49,10 +55,11 @@ def open_regular(path: PathLike, most: int, what: str = "file"):
         raise BadInput(f"no {what} at {path}: was it moved, or is the name misspelt?") from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise BadInput(f"{_shown(path)}: expected a {what}, but it can't be opened ({_reason(error)})") from error
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(descriptor)
+        raise BadInput(f"{path}: expected a {what}, got {_kind(found.st_mode)}")
     with open(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise BadInput(f"{path}: expected a {what}, got {_kind(found.st_mode)}")
         if found.st_size > most:
             raise BadInput(f"{path}: expected a {what} of at most {most:,} bytes, got {found.st_size:,}")
         yield file
@@ -141,6 +148,21 @@ def write_whole(path: PathLike) -> Iterator[Path]:
         raise BadInput(f"{_shown(path)} can't be written ({_reason(error)}); nothing was changed") from error
 
 
+@contextmanager
+def writing(path: PathLike) -> Iterator[None]:
+    """What the system refuses inside (a full disk, a read-only folder) becomes a `BadInput` that names ``path``."""
+    try:
+        yield
+    except OSError as error:
+        raise BadInput(f"{_shown(path)} can't be written ({_reason(error)})") from error
+
+
+def make_folder(path: PathLike) -> None:
+    """Make a folder and those above it, unless they are there."""
+    with writing(path):
+        Path(path).mkdir(parents=True, exist_ok=True)
+
+
 def write_atomically(path: PathLike, data: bytes) -> None:
     """Replace a file's content, whole or not at all (see `write_whole`)."""
     with write_whole(path) as unfinished:
@@ -179,6 +201,48 @@ def move(source: Path, target: Path) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+class FolderLock:
+    """Keeps other processes from working in a folder, until it is released, collected, or the process ends.
+
+    Raises:
+        BadInput: another process holds the folder, which ``what`` names.
+    """
+
+    _held: ClassVar["weakref.WeakValueDictionary[tuple[int, int], FolderLock]"] = weakref.WeakValueDictionary()
+    _descriptor: int | None = None
+
+    def __new__(cls, folder: PathLike, what: str = "folder") -> "FolderLock":
+        """The lock of this process on the folder: a second one in the same process is the same one."""
+        found = os.stat(folder)
+        key = (found.st_dev, found.st_ino)
+        held = cls._held.get(key)
+        if held is None:
+            held = super().__new__(cls)
+            held._descriptor = _locked(folder, what)
+            cls._held[key] = held
+        return held
+
+    def __del__(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+
+
+def _locked(folder: PathLike, what: str) -> int | None:
+    """An open descriptor that holds a folder; None where the system has no such locks (Windows)."""
+    if fcntl is None:
+        return None
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise BadInput(f"the {what} {folder} is in use by another process: wait for it, or stop it first") from error
+    except OSError:  # a file system without locks
+        os.close(descriptor)
+        return None
+    return descriptor
 
 
 def _kind(mode: int) -> str:

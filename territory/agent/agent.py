@@ -59,6 +59,7 @@ class Agent:
         generator = None if deterministic else self.generator
         with torch.inference_mode():
             chosen = act(self.model.eval(), maps, global_stats, masks, generator, self.decoding)
+            _check_output(chosen.log_probs, chosen.values)
         actions = chosen.actions.cpu().numpy()
         return int(actions[0]) if single else actions
 
@@ -68,6 +69,7 @@ class Agent:
         masks = self._masks(mask, len(maps))
         with torch.inference_mode():
             log_probs, values = policy_and_value(self.model.eval(), maps, global_stats, masks, self.decoding.views)
+            _check_output(log_probs.amax(1), values)
             probabilities = log_probs.exp()
         first = 0 if single else slice(None)
         return probabilities.cpu().numpy()[first], values.cpu().numpy()[first]
@@ -116,12 +118,16 @@ def load_agent(name_or_path: str | Path, device: str | torch.device = "cpu") -> 
         BadInput: there is none of that name, or its file cannot be used.
     """
     content = files.read(find_checkpoint(name_or_path))
-    told = (content.config, content.progress, content.results, content.decoding)
-    return Agent(files.build_model(content).to(device), *told)
+    model, told = files.build_model(content), (content.config, content.progress, content.results, content.decoding)
+    try:
+        return Agent(model.to(device), *told)
+    except (RuntimeError, TypeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise BadInput(f"expected a device of this torch (cpu, cuda, mps); got {device!r} ({reason})") from error
 
 
 def save_agent(agent: Agent, path: str | Path, bits: int = 32) -> None:
-    """Write an agent without its training state, to be shipped; its weights in 32, 16 or 8 ``bits``."""
+    """Write an agent without its training state, to be published; its weights in 32, 16 or 8 ``bits``."""
     told = (agent.config, agent.progress, agent.results, agent.decoding)
     model: Any = agent.model  # of the registry, so it has a name and options
     content = files.Checkpoint(model.name, model.options, *told)
@@ -137,15 +143,31 @@ def pretrained() -> tuple[str, ...]:
 def find_checkpoint(name_or_path: str | Path) -> Path:
     """The file of a pretrained name, a path, or the name of a run in ``runs``."""
     for path in (PRETRAINED / f"{name_or_path}.safetensors", Path(name_or_path), RUNS / name_or_path):
-        if path.is_file() or (path / files.FILE_NAME).is_file():
+        if _is_file(path) or _is_file(path / files.FILE_NAME):
             return path
     if str(name_or_path) in FORMER:
         raise BadInput(f"agent {str(name_or_path)!r} {FORMER[str(name_or_path)]}")
     runs = sorted(path.parent.name for path in RUNS.glob(f"*/{files.FILE_NAME}"))
     raise BadInput(
-        f"no agent {str(name_or_path)!r}: expected a pretrained one ({', '.join(pretrained()) or 'none'}), "
+        f"no agent {str(name_or_path)[:200]!r}: expected a pretrained one ({', '.join(pretrained()) or 'none'}), "
         f"a run in {RUNS}/ ({', '.join(runs) or 'none'}), or the path of a checkpoint file"
     )
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long, a folder that may not be read
+        return False
+
+
+def _check_output(log_probs: Tensor, values: Tensor) -> None:
+    """Refuse what is no policy: a network whose weights are finite can still overflow."""
+    if not (log_probs.isfinite().all() and values.isfinite().all()):
+        raise BadInput(
+            "the network's output is not finite (NaN or infinity), so it is no policy: its training diverged, or its "
+            "file is damaged"
+        )
 
 
 def _describe(obs: object) -> str:

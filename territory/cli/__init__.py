@@ -5,22 +5,22 @@ torch and Numba are imported inside the commands, so that help and mistakes in f
 
 import argparse
 import json
-import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
 
 from territory import __version__
+from territory.cli import streams
 from territory.cli.interpret import interpret
 from territory.cli.lab import lab
 from territory.cli.play import play
 from territory.cli.profile import profile
 from territory.cli.verdict import verdict
 from territory.errors import BadInput
+from territory.files import check_writable
 from territory.training.config import TrainConfig
 from territory.world.params import HELD_OUT_SEED
 
@@ -42,6 +42,7 @@ def main(args: Sequence[str] | None = None) -> int:
     if args == ["--version"]:
         print(f"territory {__version__}")
         return 0
+    streams.open_closed()
     try:
         _refuse_moved(args)
         status = tyro.extras.subcommand_cli_from_dict(
@@ -55,11 +56,18 @@ def main(args: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # the reader of a pipe left, as in `| head`; nothing more can be printed
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.silence(1)
         return 0
+    except OSError as error:  # a full disk behind `>`, for example
+        streams.silence(1)
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"territory: {where}{error.strerror or error}", file=sys.stderr)
+        return 1
 
 
 def _refuse_moved(args: list[str]) -> None:
+    if args[:1] == ["bench"]:
+        raise BadInput("the benchmarks come with a clone of the repository: `make bench` there runs them")
     if args and args[0] in MOVED:
         study = f"python -m studies.{MOVED[args[0]]}"
         raise BadInput(f"`territory {args[0]}` is a study now: in a clone of the repository run `{study}`")
@@ -73,7 +81,6 @@ def _commands(args: list[str]) -> dict[str, Callable[..., Any]]:
         "play": play,
         "profile": profile,
         "verdict": verdict,
-        "bench": bench,
         "lab": lab,
     }
 
@@ -123,7 +130,7 @@ def evaluate(
     """Win rate and more of an agent, on maps that training never saw.
 
     Args:
-        agent: A shipped agent, a run, a checkpoint file, or the scripted "random", "idle" and "steady".
+        agent: A pretrained agent, a run, a checkpoint file, or the scripted "random", "idle" and "steady".
         num_bots: Opponents, 1 to 50.
         opponents: Who they are: bot, nation, mixed, or an agent named as above.
         games: How many to play.
@@ -132,7 +139,7 @@ def evaluate(
         width: Columns of the map; likewise.
         max_steps: Steps until a game is cut off; likewise.
         attack_threshold: How likely a network must find attacking to do it; by default as its checkpoint says.
-        views: 8 asks a network about the board turned and mirrored too and takes the mean, at 8 times the work;
+        views: 8 takes the mean over the board rotated and reflected too, at 8 times the computation;
             by default as its checkpoint says.
         as_json: Print the means and every single game as JSON.
         export: Write the agent to this file, without training state, with the means among its results.
@@ -143,7 +150,7 @@ def evaluate(
     from territory.envs import opponents as players
 
     if export is not None:
-        refuse_folder(export, "export")
+        check_writable(export, "export")
     policy = players.find_policy(agent)
     decoding = {"attack_threshold": attack_threshold, "views": views}
     changed = any(setting is not None for setting in decoding.values())
@@ -160,16 +167,3 @@ def evaluate(
         policy.results[f"{num_bots} x {opponents}"] = result.summary()
         agents.save_agent(policy, export, bits)
     return 0
-
-
-def refuse_folder(out: str, name: str = "out") -> None:
-    """Say so before the work is done, not after."""
-    if Path(out).is_dir():
-        raise BadInput(f"{name} is the file that is written, and {out} is a folder")
-
-
-def bench() -> int:
-    """Run the benchmarks, as ratios against a named peer (needs a clone of the repository)."""
-    from territory.cli.clone import run_in_clone
-
-    return run_in_clone("benchmarks", "benchmarks")

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from territory.cli.streams import has_colours
 from territory.world.picture import find_fronts, render_board
 from territory.world.world import World
 
@@ -88,8 +89,25 @@ def _write(text: str) -> None:
 
 
 def board_text(world: World, columns: int, rows: int) -> str:
-    """The first game of a world as coloured text of at most `columns` x `rows` characters."""
-    return half_blocks(_fitted(world, max(1, columns), max(1, rows)), has_all_colours())
+    """The first game of a world as text of at most `columns` x `rows` characters; letters where colours don't show."""
+    columns, rows = max(1, columns), max(1, rows)
+    if not has_colours():
+        return letters(world, columns, rows)
+    return half_blocks(_fitted(world, columns, rows), has_all_colours())
+
+
+def letters(world: World, columns: int, rows: int) -> str:
+    """The first game of a world in letters: # is the agent's land, a to z the others', . nobody's, * a city."""
+    owner, terrain, city = (world.map_of(field)[0] for field in ("owner", "terrain", "city"))
+    share = min(columns / owner.shape[1], 2 * rows / owner.shape[0], 1)  # a character is twice as high as wide
+    height, width = max(1, int(owner.shape[0] * share / 2)), max(1, int(owner.shape[1] * share))
+    lines = np.full((height, width), ord(" "), np.uint8)
+    signs = np.frombuffer(b".#abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", np.uint8)
+    tiles = np.ix_(np.arange(height) * owner.shape[0] // height, np.arange(width) * owner.shape[1] // width)
+    lines[terrain[tiles] > 0] = signs[owner[tiles]][terrain[tiles] > 0]
+    row, column = np.nonzero(city)
+    lines[row * height // owner.shape[0], column * width // owner.shape[1]] = ord("*")
+    return "\n".join(line.tobytes().decode() for line in lines)
 
 
 def _fitted(world: World, columns: int, rows: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """``territory train``: a run with a progress bar, which Ctrl-C ends without losing anything."""
 
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 from territory.agent.agent import find_checkpoint
+from territory.cli.streams import silence
 from territory.envs.opponents import is_mixture
 from territory.training import distributed
 from territory.training import run as runs
@@ -17,6 +19,8 @@ from territory.training.rollout import Update
 from territory.training.run import Run
 
 FINISHING = "finishing this update and saving … (again: stop now, back to the last checkpoint)"
+
+HANGUP = getattr(signal, "SIGHUP", None)  # a terminal was closed; Windows has no such signal
 
 
 class StopRequest:
@@ -34,7 +38,10 @@ class StopRequest:
         if self.signal is not None:
             raise KeyboardInterrupt
         self.signal = number
-        tqdm.write(self.told, sys.stderr)
+        if number == HANGUP:  # the terminal is gone, and writing to it would be an error
+            silence(*filter(os.isatty, (0, 1, 2)))
+        else:
+            tqdm.write(self.told, sys.stderr)
 
 
 def train(config: TrainConfig, resume: str | None) -> int:
@@ -55,9 +62,11 @@ def train(config: TrainConfig, resume: str | None) -> int:
 
 @contextmanager
 def stop_on_signals(told: str = FINISHING) -> Iterator[StopRequest]:
-    """Within it, Ctrl-C and a polite kill only ask to stop."""
+    """Within it, Ctrl-C, a polite kill and a closed terminal only ask to stop."""
     stop = StopRequest(told)
-    before = {number: signal.signal(number, stop.handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    asked = (signal.SIGINT, signal.SIGTERM, HANGUP)
+    heeded = [number for number in asked if number and signal.getsignal(number) != signal.SIG_IGN]  # nohup ignores one
+    before = {number: signal.signal(number, stop.handle) for number in heeded}
     try:
         yield stop
     finally:

@@ -8,19 +8,25 @@ What a colour means (`map_from_image`):
   (brown, yellow, red) is highland, and grey or white is mountain.
 """
 
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from territory.errors import BadInput
-from territory.files import write_whole
+from territory.files import read_bytes, write_whole
 from territory.world.params import SIDE_STEP
 from territory.world.picture import TERRAIN_COLOURS
 from territory.world.rules import HIGHLAND, MOUNTAIN, PLAINS, WATER
 
 HEIGHTS = (64, 144, 200)  # grey levels where plains, highland and mountain begin
+LARGEST, MOST_PIXELS = 1 << 26, 1 << 24  # bytes of a file; pixels, before any of them is unpacked
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")  # others, such as EPS, are read by outside programs
 GREYISH = 0.2  # a colour whose channels differ by less than this share of the brightest is grey
 MOST_TILES = 1024  # a side: beyond, an image is surely no map of one pixel a tile
 
@@ -50,17 +56,35 @@ def map_from_image(image: str | Path | Image.Image | np.ndarray, height: int | N
     Raises:
         BadInput: there is no image there, or its sides are no multiples of 32 and no others were given.
     """
-    opened = _open(image).convert("RGBA")
-    size = (width or opened.width, height or opened.height)
-    if any(side % SIDE_STEP or not SIDE_STEP <= side <= MOST_TILES for side in size):
-        raise BadInput(
-            f"a map's sides are multiples of {SIDE_STEP} tiles, {SIDE_STEP} to {MOST_TILES}, but this one would be "
-            f"{size[1]} high and {size[0]} wide: give height and width in tiles, {_near(opened)} for example"
-        )
-    exact = _exact_terrain(np.asarray(opened))
-    if exact is not None:
-        return np.asarray(Image.fromarray(exact).resize(size, Image.Resampling.NEAREST))
-    return _painted_terrain(np.asarray(opened.resize(size, Image.Resampling.BOX)))
+    with _quiet():
+        opened = _open(image)
+        size = (width or opened.width, height or opened.height)
+        if any(side % SIDE_STEP or not SIDE_STEP <= side <= MOST_TILES for side in size):
+            raise BadInput(
+                f"a map's sides are multiples of {SIDE_STEP} tiles, {SIDE_STEP} to {MOST_TILES}, but this one would be "
+                f"{size[1]} high and {size[0]} wide: give height and width in tiles, {_near(opened)} for example"
+            )
+        return _terrain_of(opened, size)
+
+
+def _terrain_of(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
+    """A map of ``size`` (width, height) from an opened image, whose pixels are read here."""
+    try:
+        pixels = image.convert("RGBA")
+        exact = _exact_terrain(np.asarray(pixels))
+        if exact is not None:
+            return np.array(Image.fromarray(exact).resize(size, Image.Resampling.NEAREST))
+        return _painted_terrain(np.asarray(pixels.resize(size, Image.Resampling.BOX)))
+    except Exception as error:  # Pillow's decoders raise whatever a damaged file makes them stumble over
+        raise BadInput(f"the image can't be read: it is damaged or cut off ({error})") from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Pillow warns of what is odd in a file; whoever reads a map is told by the map, or by a BadInput."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def save_map(terrain: np.ndarray, path: str | Path) -> None:
@@ -75,14 +99,25 @@ def save_map(terrain: np.ndarray, path: str | Path) -> None:
 
 
 def _open(image: Any) -> Image.Image:
-    if isinstance(image, Image.Image):
-        return image
-    try:
-        return Image.open(image) if isinstance(image, str | Path) else Image.fromarray(np.asarray(image, np.uint8))
-    except (FileNotFoundError, IsADirectoryError) as error:
-        raise BadInput(f"no map at {image}") from error
-    except (UnidentifiedImageError, TypeError, OSError) as error:
-        raise BadInput(f"a map is an image file or uint8 (height, width, 3), which this is not: {error}") from error
+    """An image whose size is known and sound, and whose pixels, if it is a file, are not read yet."""
+    if isinstance(image, str | Path):
+        data = read_bytes(image, LARGEST, "map")
+        try:
+            image = Image.open(io.BytesIO(data), formats=FORMATS)
+        except Exception as error:  # as in `_terrain_of`
+            raise BadInput(
+                f"a map is an image ({', '.join(FORMATS)}), which {image} is not, or a damaged one"
+            ) from error
+    elif not isinstance(image, Image.Image):
+        try:
+            image = Image.fromarray(np.asarray(image, np.uint8))
+        except (TypeError, ValueError, OverflowError) as error:
+            raise BadInput(f"a map is an image file or uint8 (height, width, 3), which this is not: {error}") from error
+    if image.width * image.height > MOST_PIXELS:
+        raise BadInput(
+            f"a map is an image of at most {MOST_PIXELS:,} pixels, got {image.width} x {image.height}: make it smaller"
+        )
+    return image
 
 
 def _near(image: Image.Image) -> str:
@@ -94,8 +129,10 @@ def _near(image: Image.Image) -> str:
 
 def _exact_terrain(pixels: np.ndarray) -> np.ndarray | None:
     """The map that `save_map` wrote as these pixels (H, W, 4); None where some pixel has another colour."""
-    same = (pixels[..., None, :3] == np.array(TERRAIN_COLOURS)).all(axis=-1)
-    return same.argmax(axis=-1).astype(np.uint8) if same.any(axis=-1).all() else None
+    terrain = np.full(pixels.shape[:2], 255, np.uint8)
+    for level, colour in enumerate(TERRAIN_COLOURS):
+        terrain[(pixels[..., :3] == colour).all(axis=-1)] = level
+    return None if (terrain == 255).any() else terrain
 
 
 def _painted_terrain(pixels: np.ndarray) -> np.ndarray:

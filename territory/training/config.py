@@ -16,6 +16,8 @@ Norm = Literal["group", "batch"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["fp32", "bf16"]
 FIXED_SIZE_MODEL, FIXED_SIZE = "baseline", (128, 128)  # the only network tied to one map size
+LONGEST_NAME = 1000  # characters
+MOST_SAMPLES = 1 << 20  # of one update: 86 GB of maps of 128x128, more than a rollout has any use for
 MAX_SEED = 900_000  # leaves room for the seeds of every environment below the held-out range
 
 
@@ -95,10 +97,11 @@ class TrainConfig:
     """Updates between two saved checkpoints; the end and Ctrl-C always save."""
 
     def __post_init__(self):
+        _check_types(self)
         _check_whole_numbers(self)
         _check_ranges(self)
         _check_choices(self)
-        if self.name is not None and (not self.name or set(self.name) & set("/\\") or self.name in (".", "..")):
+        if self.name is not None and (not self.name or set(self.name) & set("/\\\0") or self.name in (".", "..")):
             raise BadInput(f"name is the name of one folder inside runs-dir, without slashes; got {self.name!r}")
         if self.model == FIXED_SIZE_MODEL and (self.height, self.width) != FIXED_SIZE:
             raise BadInput(
@@ -139,6 +142,8 @@ class TrainConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "TrainConfig":
         """The configuration that `as_dict` wrote; refuses fields it does not know."""
+        if not isinstance(values, dict):
+            raise BadInput(f"a training configuration is a dictionary, got {type(values).__name__}")
         unknown = sorted(set(values) - {field.name for field in fields(cls)})
         if unknown:
             raise BadInput(
@@ -161,13 +166,22 @@ def config_of(agent: Any, **changes: Any) -> TrainConfig:
 
 def _kinds_of_games(config: TrainConfig) -> list[dict[str, Any]]:
     """Number and name of the opponents in each kind of game; a script stands for agents, as far as the map goes."""
-    if not isinstance(config.opponents, str) or not config.opponents:
-        raise BadInput(f"opponents must be a name (see train --help), got {config.opponents!r}")
     mixed = is_mixture(config.opponents)
     kinds = kinds_of_games(config.opponents) if mixed else [{"opponents": config.opponents}]
     if any(kind["opponents"] == "random" for kind in kinds):
         raise BadInput("opponents 'random' draw numbers that no checkpoint keeps, so no run could go on exactly")
     return [kind if kind["opponents"] in OPPONENTS else kind | {"opponents": OPPONENTS[0]} for kind in kinds]
+
+
+def _check_types(config: TrainConfig) -> None:
+    for name in ("model", "norm", "device", "precision", "opponents", "runs_dir", "init", "name"):
+        value = getattr(config, name)
+        optional = name in ("init", "name") and value is None
+        if not optional and (not isinstance(value, str) or "\0" in value or len(value) > LONGEST_NAME):
+            raise BadInput(f"{name} must be a name of at most {LONGEST_NAME} characters, got {str(value)[:200]!r}")
+    for name in ("compile", "augment", "anneal_lr", "normalize_advantages"):
+        if not isinstance(getattr(config, name), bool):
+            raise BadInput(f"{name} must be true or false, got {getattr(config, name)!r}")
 
 
 def _check_whole_numbers(config: TrainConfig) -> None:
@@ -176,9 +190,13 @@ def _check_whole_numbers(config: TrainConfig) -> None:
         value = getattr(config, name)
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise BadInput(f"{name} must be a whole number of at least 1, got {value!r}")
-    if not isinstance(config.warmup_updates, int) or config.warmup_updates < 0:
+    if config.batch_size > MOST_SAMPLES:
+        raise BadInput(
+            f"n_envs * num_steps must be at most {MOST_SAMPLES:,} samples in memory at once, got {config.batch_size:,}"
+        )
+    if type(config.warmup_updates) is not int or config.warmup_updates < 0:
         raise BadInput(f"warmup_updates must be a whole number of at least 0, got {config.warmup_updates!r}")
-    if not isinstance(config.seed, int) or not 0 <= config.seed < MAX_SEED:
+    if type(config.seed) is not int or not 0 <= config.seed < MAX_SEED:
         raise BadInput(
             f"seed must be a whole number from 0 to {MAX_SEED - 1}, got {config.seed!r}: "
             f"maps from seed {HELD_OUT_SEED:,} on are held out for evaluation"

@@ -12,25 +12,24 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
 from territory.agent import checkpoint as files
-from territory.agent.checkpoint import Checkpoint
 from territory.envs.opponents import is_mixture
 from territory.errors import BadInput
-from territory.files import move, write_atomically
+from territory.files import FolderLock, make_folder, move, parse_json, read_bytes, write_atomically, writing
 from territory.training.config import TrainConfig
+from territory.training.distributed import current_group
 from territory.training.ppo import PPO
 from territory.training.rollout import Update
+from territory.training.snapshot import last_update, restore, snapshot
 
 LOG = "log.jsonl"
+LONGEST_LOG = 1 << 29  # bytes: a million updates
 # What a continued run may change. The next update computes the same, but that another kind of device draws other
 # random numbers and that a falling learning rate (anneal_lr) falls towards another end.
 CHANGEABLE = ("total_timesteps", "device", "checkpoint_every", "name", "runs_dir")
@@ -56,9 +55,11 @@ SCALARS = {  # Update field -> TensorBoard tag
 class Run:
     """A folder and the training that fills it. Make one with `start` or `resume`."""
 
-    def __init__(self, folder: Path, ppo: PPO):
+    def __init__(self, folder: Path, ppo: PPO, lock: FolderLock | None = None):
+        """``lock``: on the folder; other processes are refused as long as this run holds it."""
         self.folder = folder
         self.ppo = ppo
+        self._lock, self._saved = lock, None  # what the checkpoint file was when this process last wrote it
 
     @property
     def checkpoint(self) -> Path:
@@ -76,7 +77,7 @@ class Run:
         What a checkpoint counts as done is in the log and in TensorBoard's file before: a kill in between is
         recovered by `resume`.
         """
-        with self._board() as board:
+        with self._alone(), writing(self.folder), self._board() as board:
             for update in self.ppo.updates():
                 if board is not None:
                     self._log(board, update)
@@ -107,6 +108,19 @@ class Run:
         content = snapshot(self.ppo)  # takes every process of a group
         if self.writes:
             files.write(self.checkpoint, content)
+            self._saved = _stamp(self.checkpoint)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold the folder against other processes; refuse to go on where another one has been meanwhile."""
+        if self.writes:
+            self._lock = self._lock or FolderLock(self.folder, "run")
+            if self._saved not in (None, _stamp(self.checkpoint)):
+                raise BadInput(f"the run {self.folder} went on in another process: take it up from there with resume")
+        try:
+            yield
+        finally:
+            self._lock = None
 
     def write_config(self) -> None:
         """Write what the run is trained with, for people and other programs: `resume` reads the checkpoint."""
@@ -132,11 +146,20 @@ class Run:
         board.flush()
 
 
+def _stamp(path: Path) -> tuple[int, int, int]:
+    """What changes whenever a file is written anew."""
+    found = os.stat(path)
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
 def read_log(folder: str | Path) -> list[Update]:
     """The records of a run's updates, read from its folder; none where it has made no update yet."""
-    path = Path(folder) / LOG
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return [_update(json.loads(line)) for line in lines]
+    return [_update(line, number) for number, line in enumerate(_log_lines(Path(folder) / LOG), start=1)]
+
+
+def _log_lines(log: Path) -> list[bytes]:
+    """The lines of a log, each with its end; a kill may have cut off the last."""
+    return read_bytes(log, LONGEST_LOG, "log").splitlines(keepends=True) if os.path.lexists(log) else []
 
 
 def start(config: TrainConfig, envs: Any = None) -> Run:
@@ -148,11 +171,13 @@ def start(config: TrainConfig, envs: Any = None) -> Run:
     # Under another name until it is complete: a run that is killed here can be started again.
     run = Run(folder.with_name(f".{name}.new"), PPO(replace(config, name=name), envs))
     if run.writes:
-        run.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(run.folder)
+        run._lock = FolderLock(run.folder, "run")
         run.write_config()
     run.save()
     if run.writes:
-        move(run.folder, folder)
+        with writing(folder):
+            move(run.folder, folder)
     run.folder = folder
     return run
 
@@ -169,8 +194,12 @@ def resume(folder: str | Path, config: TrainConfig | None = None, envs: Any = No
 
     ``config``: its own with other `CHANGEABLE` fields; anything else would make it another run and is refused.
     """
-    content = files.read(folder)
-    folder = Path(folder) if Path(folder).is_dir() else Path(folder).parent
+    folder = Path(folder)
+    file = folder / files.FILE_NAME if folder.is_dir() else folder
+    folder = file.parent
+    writes = current_group().rank == 0
+    lock = FolderLock(folder, "run") if writes and file.is_file() else None  # before it is read: no other may write it
+    content = files.read(file)
     saved = TrainConfig.from_dict(content.config)
     config = config or saved
     for name, before in saved.as_dict().items():
@@ -179,13 +208,15 @@ def resume(folder: str | Path, config: TrainConfig | None = None, envs: Any = No
                 f"the run {folder} has {name}={before!r}, which can't become {getattr(config, name)!r} on the way: "
                 f"start a new run for that. A continued run may change {', '.join(CHANGEABLE[:3])}."
             )
-    done = content.progress.get("step", 0)
+    done = _steps_done(content, saved)
     if config.num_updates * config.batch_size < done:
         raise BadInput(
             f"the run {folder} has trained {done:,} steps, more than the total_timesteps of {config.total_timesteps:,} "
             "that were asked for: give a larger number"
         )
-    run = Run(folder, PPO(config, envs, files.build_model(content)))  # what `init` named may be gone by now
+    if writes:
+        _log_lines(folder / LOG)  # something that is no log is refused before anything is trained
+    run = Run(folder, PPO(config, envs, files.build_model(content)), lock)  # what `init` named may be gone by now
     restore(run.ppo, content)
     if run.writes:
         _forget_after(run.folder / LOG, run.ppo.finished_updates)
@@ -196,63 +227,28 @@ def resume(folder: str | Path, config: TrainConfig | None = None, envs: Any = No
     return run
 
 
-def snapshot(ppo: PPO) -> Checkpoint:
-    """Everything that decides how training goes on, taken between two updates; the games are those of all processes."""
-    content = Checkpoint(
-        model=ppo.model.name,
-        options=ppo.model.options,
-        config=ppo.config.as_dict(),
-        progress=ppo.last.as_dict() if ppo.last else {},
-    )
-    content.add_group(files.MODEL, files.model_arrays(ppo.model))
-    for index, state in ppo.optimizer.state_dict()["state"].items():
-        content.add_group(f"optimizer.{index}", {name: value.cpu().numpy() for name, value in state.items()})
-    content.add_group("envs", ppo.group.all_gather_arrays(ppo.envs.state_dict()))
-    content.add_group("obs", ppo.group.all_gather_arrays(ppo.obs))
-    content.arrays |= ppo.group.all_gather_arrays({"mask": ppo.mask})
-    content.add_group("episodes", ppo.episodes.state_dict())
-    content.arrays["update"] = np.array([ppo.finished_updates])
-    content.arrays["generator"] = ppo.generator.get_state().numpy()
-    return content
-
-
-def restore(ppo: PPO, content: Checkpoint) -> None:
-    """Put a `snapshot` back into a PPO of the same configuration.
-
-    Raises:
-        BadInput: the checkpoint is of another network, or holds only weights, as the shipped ones do.
-    """
-    if "update" not in content.arrays:
-        raise BadInput("this checkpoint holds an agent but no training state, so no run can go on from it")
-    files.load_weights(ppo.model, content)
-    state: dict[int, dict[str, torch.Tensor]] = {}
-    for name, array in content.group("optimizer").items():
-        index, entry = name.split(".")
-        state.setdefault(int(index), {})[entry] = torch.from_numpy(array)
-    ppo.optimizer.load_state_dict({"state": state, "param_groups": ppo.optimizer.state_dict()["param_groups"]})
-    own = ppo.group.local_slice(len(content.arrays["mask"]))
-    ppo.envs.load_state_dict({name: array[own] for name, array in content.group("envs").items()})
-    ppo.obs = {name: array[own] for name, array in content.group("obs").items()}
-    ppo.mask = content.arrays["mask"][own]
-    ppo.episodes.load_state_dict(content.group("episodes"))
-    ppo.finished_updates = int(content.arrays["update"][0])
-    random_state = content.arrays["generator"]
-    if random_state.size == ppo.generator.get_state().numel():
-        ppo.generator.set_state(torch.from_numpy(random_state))
-    else:  # of another kind of device, whose generator has a state of another size
-        ppo.generator.manual_seed(ppo.config.seed + ppo.finished_updates)
-    ppo.last = Update(**content.progress) if content.progress else None
-
-
 def _forget_after(log: Path, update: int) -> None:
     """Drop the lines of updates that came after the checkpoint: they will be made again."""
-    if log.exists():
-        lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
-        # A line that was cut off by a kill is among the last ones, so counting is enough.
-        write_atomically(log, "".join(lines[:update]).encode())
+    lines = _log_lines(log)
+    if len(lines) > update:  # a line that was cut off by a kill is among the last ones, so counting is enough
+        write_atomically(log, b"".join(lines[:update]))
 
 
-def _update(record: dict[str, Any]) -> Update:
+def _steps_done(content: files.Checkpoint, config: TrainConfig) -> int:
+    """Environment steps behind a training state, which must be one of that many games."""
+    mask = content.arrays.get("mask")
+    if mask is None or "update" not in content.arrays:
+        return 0  # `restore` says what it is instead
+    if mask.ndim != 2 or len(mask) != config.num_envs:
+        raise BadInput(f"the checkpoint is damaged: it holds {len(mask)} games, and was trained with {config.num_envs}")
+    last = last_update(content)
+    return 0 if last is None else last.update * config.batch_size
+
+
+def _update(line: bytes, number: int) -> Update:
     """A record of the log, in which null stands for what was not a number."""
-    values: dict[str, Any] = {name: math.nan if value is None else value for name, value in record.items()}
-    return Update(**values)
+    record = parse_json(line, f"line {number} of the log")
+    names = {each.name for each in fields(Update)}
+    if not isinstance(record, dict) or set(record) != names:
+        raise BadInput(f"line {number} of the log is damaged: it is no record of an update")
+    return Update(**{name: math.nan if value is None else value for name, value in record.items()})

@@ -3,18 +3,15 @@
 import hashlib
 import json
 import os
-import zipfile
-import zlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from territory.errors import BadInput
-from territory.files import write_whole
+from territory.files import parse_json, read_arrays, write_whole
 from territory.world.actions import NUM_ACTIONS
 from territory.world.engine import SCRIPTED
 from territory.world.params import WorldParams
@@ -22,6 +19,9 @@ from territory.world.world import AGENT, World
 
 _FORMAT = "territory-replay-2"
 _ON_SCRIPT = 255  # how SCRIPTED is written: actions are single bytes
+_HEADER = {"format": str, "params": dict, "seed": int, "digest": str, "kinds": list | None}
+MOST_STEPS = 100_000  # of a kept game: minutes to play again
+MOST_ORDERS = 1 << 23  # of all its players together
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,20 @@ class Replay:
     kinds: tuple[str, ...] | None = None  # who sat where, unless as usual (see `World`)
 
     def __post_init__(self):
-        allowed = ((len(self.actions),), (len(self.actions), self.params.num_players + 1))
-        if self.actions.shape not in allowed or not np.issubdtype(self.actions.dtype, np.integer):
+        steps = self.actions.shape[:1]
+        allowed = (steps, (*steps, self.params.num_players + 1))
+        if not steps or self.actions.shape not in allowed or not np.issubdtype(self.actions.dtype, np.integer):
             raise BadInput(f"actions are integers of shape {allowed[0]} or {allowed[1]}, got {self.actions.shape}")
         if self.actions.size and not SCRIPTED <= self.actions.min() <= self.actions.max() < NUM_ACTIONS:
             raise BadInput(f"an action is {SCRIPTED} to {NUM_ACTIONS - 1}, got one outside")
-        if not 0 <= self.seed < 1 << 64:
+        if len(self.actions) > min(self.params.max_steps, MOST_STEPS) or self.actions.size > MOST_ORDERS:
+            raise BadInput(
+                f"a game of at most {self.params.max_steps} steps (and {MOST_STEPS:,} that can be kept) can't have had "
+                f"{len(self.actions)}"
+            )
+        if self.kinds is not None and not all(isinstance(kind, str) for kind in self.kinds):
+            raise BadInput(f"kinds names who sat in each seat, got {self.kinds!r}")
+        if isinstance(self.seed, bool) or not 0 <= self.seed < 1 << 64:
             raise BadInput(f"a seed is 0 to 2^64 - 1, got {self.seed}")
 
     @classmethod
@@ -66,7 +74,8 @@ class Replay:
         """The game that a world of one game has played since its reset; `orders`: what each step was given."""
         actions = np.array(orders, np.int32) if len(orders) else np.zeros(0, np.int32)
         kinds = world.kinds and tuple(world.kinds)
-        return cls(world.params, int(world.state.seed[0]), actions, world.terrain, digest_of(world), kinds)
+        terrain = None if world.terrain is None else np.array(world.terrain)  # its own: the caller's may change
+        return cls(world.params, int(world.state.seed[0]), actions, terrain, digest_of(world), kinds)
 
     def play(self) -> Iterator[Frame]:
         """Play the game again: T + 1 frames. Raises BadInput at the end if it went another way than recorded."""
@@ -106,25 +115,28 @@ class Replay:
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Replay":
-        """Read a game written by `save`. Never executes code from the file."""
-        if not Path(path).is_file():
-            raise BadInput(f"no replay at {path}")
+        """Read a game written by `save`. Never executes code from the file, nor unpacks more than a game can have.
+
+        Raises:
+            BadInput: there is none, it is damaged, or it is no replay.
+        """
+        arrays = read_arrays(path, {"header": 1 << 16, "actions": MOST_ORDERS, "terrain": 1 << 20}, "replay")
         try:
-            with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-                return cls._from_arrays(dict(arrays))
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            return cls._from_arrays(arrays)
+        except (KeyError, TypeError, BadInput) as error:  # a parameter that there is not, orders that are missing
             raise BadInput(f"{path} is not a replay, or a damaged one ({error})") from error
 
     @classmethod
     def _from_arrays(cls, arrays: dict[str, np.ndarray]) -> "Replay":
-        header = json.loads(arrays["header"].tobytes())
-        if header["format"] != _FORMAT:
-            raise ValueError(f"format {header['format']!r}, expected {_FORMAT!r}")
+        told = parse_json(arrays["header"].tobytes(), "its header")
+        sound = isinstance(told, dict) and all(isinstance(told.get(name), kind) for name, kind in _HEADER.items())
+        if not sound or told["format"] != _FORMAT or any(array.dtype != np.uint8 for array in arrays.values()):
+            raise BadInput(f"expected the header of {_FORMAT!r}, got {str(told)[:200]}")
         actions = arrays["actions"].astype(np.int32)
         actions[actions == _ON_SCRIPT] = SCRIPTED
-        kinds = header["kinds"] and tuple(header["kinds"])
-        params = WorldParams(**header["params"])
-        return cls(params, int(header["seed"]), actions, arrays.get("terrain"), str(header["digest"]), kinds)
+        kinds = None if told["kinds"] is None else tuple(told["kinds"])
+        params = WorldParams(**told["params"])
+        return cls(params, told["seed"], actions, arrays.get("terrain"), told["digest"], kinds)
 
 
 def record(policy, params: WorldParams, seed: int, terrain: np.ndarray | None = None) -> Replay:

@@ -34,7 +34,7 @@ from territory.training import TrainConfig
         ({"opponents": "5xnation+boat"}, "written like 5xnation"),
         ({"opponents": "0xnation+5xbot"}, "1 to 50 opponents"),
         ({"opponents": "5xrandom+5xbot"}, "no checkpoint keeps"),
-        ({"opponents": 5}, "must be a name"),
+        ({"opponents": 5}, "must be a name of"),
         ({"height": 100}, "multiple of 32"),
         ({"model": "baseline", "height": 64}, "128x128 only"),
         ({"name": "a/b"}, "without slashes"),
