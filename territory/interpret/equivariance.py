@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from territory.errors import BadInput
+from territory.interpret.measures import as_mask
+from territory.models.guests import check_model
 from territory.models.modes import inference
 from territory.models.policy import split_actions
 from territory.models.symmetry import VIEWS, View
@@ -33,6 +35,8 @@ def equivariance(model: nn.Module, maps: Tensor, stats: Tensor, masks: Tensor) -
     Raises:
         BadInput: maps that are not square, or no board on which there is anybody to attack.
     """
+    check_model(model)
+    masks = torch.from_numpy(as_mask(masks)).to(maps.device)
     if maps.shape[-1] != maps.shape[-2]:
         raise BadInput(f"a quarter turn needs square maps, got {tuple(maps.shape[-2:])}")
     able = masks[:, :FIRST_WAIT].any(1)
@@ -48,6 +52,7 @@ def equivariance(model: nn.Module, maps: Tensor, stats: Tensor, masks: Tensor) -
 
 def likeliest_direction(model: nn.Module, maps: Tensor, stats: Tensor, masks: Tensor) -> Tensor:
     """The direction ``(B,)`` int64, 0 to 7 clockwise from north, that most of the probability of attacking is in."""
+    masks = torch.from_numpy(as_mask(masks)).to(maps.device)
     with inference(model):
         logits = model(maps, stats)[0].masked_fill(~masks, -torch.inf)
     return split_actions(logits)[0].logsumexp(2).argmax(1)

@@ -5,10 +5,36 @@ for the three gates of a 128x128 map), and **the attention of a tile is that of 
 over tiles, defined on coarse grids too, where nearly every cell holds a bit of border.
 """
 
+from typing import Any
+
 import numpy as np
+import torch
 
 from territory.errors import BadInput
 from territory.world.layout import Plane
+
+
+def numbers_of(values: Any) -> np.ndarray:
+    """An array of a NumPy array, a torch tensor of any type or device, or a list. Raises BadInput for anything else."""
+    if isinstance(values, torch.Tensor):
+        values = values.detach().cpu()
+        values = (values.float() if values.is_floating_point() and values.dtype != torch.float64 else values).numpy()
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        array = np.asarray(None)
+    if array.dtype.kind not in "biuf":
+        raise BadInput(f"expected an array of numbers; got {type(values).__name__} {str(values)[:40]}")
+    return array
+
+
+def as_mask(values: Any) -> np.ndarray:
+    """A mask as bool: True and False, or 0 and 1 of any type, as array, tensor or list. Raises BadInput for others."""
+    mask = numbers_of(values)
+    if mask.dtype != np.bool_ and not np.isin(mask, (0, 1)).all():
+        other = mask[~np.isin(mask, (0, 1))].flat[0]
+        raise BadInput(f"expected a mask of True and False, or of 0 and 1; got {other}. Compare first: values > 0")
+    return mask.astype(np.bool_)
 
 
 def border_mask(planes: np.ndarray) -> np.ndarray:
@@ -17,6 +43,9 @@ def border_mask(planes: np.ndarray) -> np.ndarray:
     Args:
         planes: uint8 (..., 5, H, W), the map of an observation.
     """
+    planes = numbers_of(planes)
+    if planes.ndim < 3 or planes.shape[-3] != len(Plane):
+        raise BadInput(f"expected planes (..., {len(Plane)}, H, W), the map of an observation; got {planes.shape}")
     own = planes[..., Plane.OWN, :, :] > 0
     foreign = (planes[..., Plane.ENEMY, :, :] > 0) | (planes[..., Plane.UNCLAIMED, :, :] > 0)
     return own & beside(foreign)
@@ -24,12 +53,16 @@ def border_mask(planes: np.ndarray) -> np.ndarray:
 
 def beside(tiles: np.ndarray) -> np.ndarray:
     """Where a neighbour to the north, south, west or east is one of the tiles: bool (..., H, W) to the same shape."""
+    tiles = as_mask(tiles)
     padded = np.pad(tiles, [(0, 0)] * (tiles.ndim - 2) + [(1, 1), (1, 1)])
     return padded[..., :-2, 1:-1] | padded[..., 2:, 1:-1] | padded[..., 1:-1, :-2] | padded[..., 1:-1, 2:]
 
 
 def to_tiles(attention: np.ndarray, height: int, width: int) -> np.ndarray:
     """Attention by cell (..., h, w) to attention by tile (..., height, width): every tile gets its cell's."""
+    attention = numbers_of(attention)
+    if attention.ndim < 2:
+        raise BadInput(f"expected attention (..., h, w); got {attention.shape}")
     rows, columns = attention.shape[-2:]
     if height % rows or width % columns:
         raise BadInput(f"a grid of {rows}x{columns} cells does not divide a map of {height}x{width} tiles evenly")
@@ -41,11 +74,12 @@ def lift(attention: np.ndarray, on: np.ndarray) -> np.ndarray:
 
     Args:
         attention: (B, h, w).
-        on: bool (B, H, W), H and W multiples of h and w.
+        on: (B, H, W), H and W multiples of h and w; see `as_mask`.
 
     Returns:
         float64 (B,); nan where the mask holds no tile, or all of them, or attention elsewhere is 0.
     """
+    attention, on = numbers_of(attention), as_mask(on)
     if on.ndim != 3 or attention.ndim != 3 or len(on) != len(attention):
         raise BadInput(f"expected attention (B, h, w) and a mask (B, H, W), got {attention.shape} and {on.shape}")
     tiles = to_tiles(attention.astype(np.float64), *on.shape[1:])
@@ -75,7 +109,7 @@ def entropy(weights: np.ndarray) -> np.ndarray:
 
     Weights need not sum to 1 (gates do not): they are scaled to.
     """
-    weights = np.asarray(weights, np.float64)
+    weights = numbers_of(weights).astype(np.float64)
     shares = weights / weights.sum(axis=-1, keepdims=True)
     logs = np.log2(shares, out=np.zeros_like(shares), where=shares > 0)  # 0 log 0 = 0
     return -(shares * logs).sum(axis=-1) + 0.0  # + 0.0: a plain zero instead of -0
@@ -83,4 +117,4 @@ def entropy(weights: np.ndarray) -> np.ndarray:
 
 def total_variation(p: np.ndarray, q: np.ndarray) -> np.ndarray:
     """Distance of two distributions (..., K) in [0, 1]: the share of choices that would have to change."""
-    return 0.5 * np.abs(np.asarray(p, np.float64) - q).sum(axis=-1)
+    return 0.5 * np.abs(numbers_of(p).astype(np.float64) - numbers_of(q)).sum(axis=-1)

@@ -13,6 +13,7 @@ from torch import nn
 
 from territory.errors import BadInput
 from territory.interpret.capture import removing
+from territory.models.guests import check_model
 from territory.models.modes import inference
 from territory.stats import Interval, percentile_bootstrap
 from territory.world.layout import Plane
@@ -40,6 +41,7 @@ def features_of(model: nn.Module, layer: str, maps: np.ndarray, stats: np.ndarra
         maps: uint8 (S, 5, H, W).
         stats: float32 (S, 16).
     """
+    check_model(model)
     modules = dict(model.named_modules())
     if layer not in modules:
         raise BadInput(f"the network has no layer {layer!r}; there is {', '.join(name for name in modules if name)}")

@@ -25,10 +25,11 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from territory.errors import BadInput
 from territory.interpret.layers import attention_maps
-from territory.interpret.measures import total_variation
+from territory.interpret.measures import numbers_of, total_variation
 from territory.interpret.replays import BATCH, capture_frames, to_tensors
 from territory.interpret.states import Baseline, own_land, planes_of, unclaimed, without
 from territory.models.blocks import ConvBlock
+from territory.models.guests import check_model, device_of
 from territory.models.modes import evaluation_mode, inference
 from territory.models.policy import masked_log_softmax, masked_softmax
 from territory.world.layout import NUM_PLANES
@@ -43,6 +44,7 @@ def relevance_maps(
     model: nn.Module, frames: Sequence[Frame], baseline: Baseline = unclaimed, seed: int = 0
 ) -> dict[str, np.ndarray]:
     """Every answer by its name, the network's attentions first."""
+    check_model(model)
     found = attention_relevance(model, frames)
     found["occlusion"] = occlusion(model, frames, baseline)
     found["integrated gradients"] = integrated_gradients(model, frames, baseline)
@@ -80,9 +82,11 @@ def grad_cam(model: nn.Module, frames: Sequence[Frame]) -> np.ndarray:
     """Where the last convolution speaks for the preferred action."""
     from captum.attr import LayerGradCam
 
+    check_model(model)
     blocks = [module for module in model.modules() if isinstance(module, ConvBlock)]
+    blocks = blocks or [module for module in model.modules() if isinstance(module, nn.Conv2d)]
     if not blocks:
-        raise BadInput("Grad-CAM needs a ConvBlock to look at, and the network has none")
+        raise BadInput("Grad-CAM needs a convolution to look at, and the network has none")
     with evaluation_mode(model):
         planes, *rest = _inputs(model, frames)
         cam: Any = LayerGradCam(_score(model), blocks[-1]).attribute(planes, additional_forward_args=tuple(rest))
@@ -110,7 +114,7 @@ def _attribute(
 
 def _inputs(model: nn.Module, frames: Sequence[Frame]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Maps as float32, so that they have gradients, statistics, masks, and the actions that the network prefers."""
-    maps, stats, masks = to_tensors(frames, next(model.parameters()).device)
+    maps, stats, masks = to_tensors(frames, device_of(model))
     with torch.no_grad():
         parts = zip(*(tensor.split(TOGETHER) for tensor in (maps, stats, masks)), strict=True)
         preferred = [_log_policy(model, *part).argmax(dim=1) for part in parts]
@@ -168,6 +172,7 @@ def removal_curves(
 
     Raises BadInput unless there is a grid of cells for each frame.
     """
+    relevance = numbers_of(relevance)
     if relevance.ndim != 3 or len(relevance) != len(frames):
         raise BadInput(f"expected relevance (T, h, w) of {len(frames)} frames, got {relevance.shape}")
     planes, empty = planes_of(frames), baseline(frames)
@@ -193,7 +198,8 @@ def policy_on(
     model: nn.Module, frames: Sequence[Frame], planes: np.ndarray | None = None, stats: np.ndarray | None = None
 ) -> np.ndarray:
     """The policy (T, 90) of the frames with other planes or statistics; masks stay."""
-    maps, known, masks = to_tensors(frames, next(model.parameters()).device, planes)
+    check_model(model)
+    maps, known, masks = to_tensors(frames, device_of(model), planes)
     known = known if stats is None else torch.from_numpy(stats).to(known)
     with inference(model):
         parts = zip(*(tensor.split(BATCH) for tensor in (maps, known, masks)), strict=True)

@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from territory.errors import BadInput
 from territory.interpret.capture import Chosen, capture
-from territory.models.guests import device_of
+from territory.models.guests import check_model, device_of
 from territory.models.modes import inference
 from territory.models.policy import masked_softmax
 from territory.world.replay import Frame, Replay
@@ -53,7 +54,10 @@ def capture_frames(model: nn.Module, frames: Sequence[Frame], attention: Chosen 
     Any network that takes maps uint8 (B, 5, H, W) and statistics (B, 16) and gives logits (B, 90) and values (B,).
     ``attention`` names modules of it whose attention `capture` doesn't find by itself.
     """
+    check_model(model)
     frames = tuple(frames)
+    if not frames:
+        raise BadInput("expected one frame or more; got none")
     chunks = [frames[start : start + BATCH] for start in range(0, len(frames), BATCH)]
     with inference(model):
         parts = [_run(model, chunk, attention) for chunk in chunks]

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from territory.errors import BadInput
-from territory.interpret.measures import beside, border_mask, to_tiles
+from territory.interpret.measures import as_mask, beside, border_mask, to_tiles
 from territory.stats import Interval, bootstrap_interval
 from territory.world.actions import INTENSITIES, NUM_ACTIONS, NUM_BUILDS, Direction, encode, one_step_back
 from territory.world.layout import CITY_ENEMY, CITY_OWN, NUM_STATS, UNCLAIMED_BRIGHTNESS, Plane
@@ -203,6 +203,7 @@ REMOVAL_BASELINES: Mapping[str, Baseline] = {"unclaimed": unclaimed, "water": wa
 
 def without(planes: np.ndarray, baseline: np.ndarray, cells: np.ndarray) -> np.ndarray:
     """Planes uint8 (T, 5, H, W) with the cells bool (T, h, w) taken from the baseline."""
+    cells = as_mask(cells)
     if planes.shape != baseline.shape:
         raise BadInput(f"expected a baseline of the planes' shape {planes.shape}, got {baseline.shape}")
     return np.where(to_tiles(cells, *planes.shape[-2:])[:, None], baseline, planes)

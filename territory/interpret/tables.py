@@ -24,6 +24,7 @@ from territory.interpret.measures import lift, total_variation
 from territory.interpret.relevance import Score, log_loss, policy_on, relevance_maps, removal_curves
 from territory.interpret.replays import ReplayRecord, capture_frames
 from territory.interpret.states import REGIONS, Baseline, Region, Sample, other_game, unclaimed
+from territory.models.guests import check_model
 from territory.stats import Interval
 from territory.world.layout import Stat
 from territory.world.replay import Frame
@@ -53,7 +54,8 @@ def shuffled(model: nn.Module, parts: Sequence[str], seed: int = 0) -> nn.Module
 def cascade(model: nn.Module, seed: int = 0) -> dict[str, nn.Module]:
     """Copies with ever more destroyed, from the heads down to the whole network, by the lowest part destroyed."""
     found, gone = {}, []
-    for stage in CASCADE:
+    children = [(name,) for name, child in model.named_children() if any(True for _ in child.parameters())]
+    for stage in CASCADE if hasattr(model, "fusion") else reversed(children):
         present = [part for part in stage if hasattr(model, part)]
         if present:
             gone += present
@@ -141,8 +143,24 @@ BLIND = ("own land", "random")  # methods that never look at the network
 
 
 def untrained_like(model: Any, seed: int) -> nn.Module:
-    """A fresh network of the same kind in evaluation mode; the caller's random numbers stay where they were."""
-    return models.build(model.name, seed=seed, **model.options).eval()
+    """A fresh network of the same kind in evaluation mode; the caller's random numbers stay where they were.
+
+    Of a network that isn't ours, a copy: layers initialise themselves anew, and what has no layer to do so is drawn
+    from a normal distribution of the same spread.
+    """
+    check_model(model)
+    if getattr(model, "name", None) in models.names():
+        return models.build(model.name, seed=seed, **model.options).eval()
+    fresh = copy.deepcopy(model)
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        for module in fresh.modules():
+            if hasattr(module, "reset_parameters"):
+                module.reset_parameters()
+            else:
+                for parameter in module.parameters(recurse=False):
+                    parameter.normal_(parameter.mean().item(), parameter.std(correction=0).item())
+    return fresh.eval()
 
 
 def lift_table(model: nn.Module, sample: Sample, region: Region = REGIONS["border"]) -> Table:

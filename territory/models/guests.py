@@ -6,6 +6,7 @@ hook of ours and none takes another way because it is watched.
 
 import copy
 import dataclasses
+import os
 import random
 import sys
 import threading
@@ -68,7 +69,12 @@ def check_model(model: nn.Module) -> None:
     """Raises BadInput unless ``model`` is a torch module (not its class) whose weights have sizes and are open."""
     if not isinstance(model, nn.Module):
         got = f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__
-        raise BadInput(f"expected a torch module; got {got}. Is it a class not yet built, or a state_dict?")
+        hint = "Is it a class not yet built, or a state_dict?"
+        if isinstance(model, str | os.PathLike):
+            got, hint = f"{got} {str(model)!r}", f"Load it first: territory.load_agent({str(model)!r}).model"
+        elif isinstance(getattr(model, "model", None), nn.Module):
+            hint = "Hand over its network: .model"
+        raise BadInput(f"expected a torch module; got {got}. {hint}")
     for module, path in paths_of(model).items():
         own = [*module._parameters.values(), *module._buffers.values()]
         if any(isinstance(tensor, UninitializedParameter | UninitializedBuffer) for tensor in own):

@@ -1,4 +1,4 @@
-"""A model put into evaluation or training mode for a while, and back into exactly the modes it had."""
+"""A model put into evaluation mode for a while, and back into exactly the modes it had."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -14,28 +14,21 @@ def evaluation_mode(model: nn.Module, gradients: bool | None = None) -> Iterator
     ``gradients``: whether they are recorded inside; by default as outside.
     """
     recorded = nullcontext() if gradients is None else torch.set_grad_enabled(gradients)
-    with _mode(model, training=False), recorded:
-        yield
-
-
-@contextmanager
-def training_mode(model: nn.Module) -> Iterator[None]:
-    """Every module in training mode inside the block; each has its own mode again after it, whatever happens."""
-    with _mode(model, training=True):
+    with _evaluating(model), recorded:
         yield
 
 
 @contextmanager
 def inference(model: nn.Module) -> Iterator[None]:
     """Evaluation mode, and torch's inference mode: the quickest way to run a network that learns nothing here."""
-    with _mode(model, training=False), torch.inference_mode():
+    with _evaluating(model), torch.inference_mode():
         yield
 
 
 @contextmanager
-def _mode(model: nn.Module, training: bool) -> Iterator[None]:
+def _evaluating(model: nn.Module) -> Iterator[None]:
     modes = {module: module.training for module in model.modules()}
-    model.train(training)
+    model.eval()
     try:
         yield
     finally:

@@ -7,9 +7,23 @@ import torch.nn.functional as F
 from torch import nn
 
 from examples.small_vit import SmallViT
+from territory import load_agent
 from territory.errors import BadInput
-from territory.interpret import capture, capture_frames, intervene, layers_of, overlay, uniform, uniform_head, zero_head
-from tests.helpers.known_networks import frames
+from territory.interpret import (
+    Sample,
+    ablation_table,
+    capture,
+    capture_frames,
+    intervene,
+    layers_of,
+    lift_table,
+    overlay,
+    sanity_table,
+    uniform,
+    uniform_head,
+    zero_head,
+)
+from tests.helpers.known_networks import frames, replay
 
 T, WIDTH, HEADS = 5, 8, 2
 
@@ -239,3 +253,25 @@ def test_a_vision_transformers_cells_lie_over_the_board_behind_its_class_token()
     weights = record.attention["blocks.1.attention"][0]
     grid = overlay(layers[1], weights, head=2, cell=(1, 3))
     np.testing.assert_array_equal(grid, weights[2, 1 + 7, 1:].reshape(4, 4))  # row 1, column 3 is the eighth cell
+
+
+def test_every_table_of_a_network_of_ones_own():
+    torch.manual_seed(0)
+    model, sample = SmallViT(side=64), Sample.of([replay(3), replay(4)], states=2)
+    lifts, ablated, sane = lift_table(model, sample), ablation_table(model, sample), sanity_table(model, sample)
+    assert len(lifts) == 8 and set(lifts["blocks.0.attention 1"]) == {"trained", "untrained", "learned"}
+    assert "blocks.1.attention head 4 zero-ablated" in ablated
+    assert next(iter(sane["blocks.0.attention 1"])) == "critic" and "grad-cam" in sane
+
+
+@pytest.mark.parametrize("wrong, told", [("tokens", r"load_agent\('tokens'\)"), (SmallViT, "the class SmallViT")])
+def test_a_name_or_a_class_instead_of_a_network_is_refused_in_a_sentence(wrong, told):
+    with pytest.raises(BadInput, match=f"expected a torch module; got .*{told}|got {told}"):
+        capture_frames(wrong, frames()[:1])
+    with pytest.raises(BadInput, match="expected a torch module"), capture(wrong):
+        pass
+
+
+def test_an_agent_instead_of_its_network_is_refused_in_a_sentence():
+    with pytest.raises(BadInput, match=r"got Agent. Hand over its network: \.model"), capture(load_agent("tokens")):
+        pass

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from territory.errors import BadInput
 from territory.interpret import bootstrap_interval, border_lift, border_mask, entropy, lift, to_tiles, total_variation
@@ -101,3 +102,36 @@ def test_games_without_a_number_are_left_out_and_one_game_is_too_few():
         bootstrap_interval([1, np.nan])
     with pytest.raises(BadInput, match=r"level is a share"):
         bootstrap_interval([1, 2], level=95)
+
+
+MASK = np.array([[[True, False], [False, False]], [[True, True], [False, False]]])
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        MASK,
+        MASK.astype(np.uint8),
+        MASK.astype(int),
+        MASK.astype(np.float32),
+        MASK.tolist(),
+        torch.tensor(MASK),
+        torch.tensor(MASK).to(torch.bfloat16),
+    ],
+    ids=["bool", "uint8", "int", "float", "list", "torch", "bfloat16"],
+)
+def test_a_mask_of_zeros_and_ones_of_any_kind_gives_the_same_lift(spelled):
+    attention = np.array([[[3.0, 1.0], [1.0, 1.0]], [[2.0, 2.0], [1.0, 1.0]]])
+    assert lift(attention, spelled).tolist() == lift(torch.tensor(attention), spelled).tolist() == [3.0, 2.0]
+
+
+@pytest.mark.parametrize("wrong, told", [(MASK * 255, "255"), (MASK * 0.5, "0.5"), (MASK * np.nan, "nan")])
+def test_what_is_no_mask_is_refused(wrong, told):
+    with pytest.raises(BadInput, match=f"True and False, or of 0 and 1; got {told}"):
+        lift(np.ones((2, 2, 2)), wrong)
+
+
+@pytest.mark.parametrize("wrong", ["border", None, [[1], [2, 3]], np.array(["a"])])
+def test_what_is_no_array_is_refused(wrong):
+    with pytest.raises(BadInput, match="expected an array of numbers"):
+        lift(np.ones((2, 2, 2)), wrong)
