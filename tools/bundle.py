@@ -22,9 +22,11 @@ ENTRIES = {
     "explorer_page.js": "explorer/page.js",
     "game.js": "game/index.js",
     "monitor.js": "monitor/index.js",
+    "budget.js": "budget/index.js",
     "explorer.css": "explorer/style.css",
     "game.css": "game/style.css",
     "monitor.css": "monitor/style.css",
+    "budget.css": "budget/style.css",
 }
 OPTIONS = ["--bundle", "--format=esm", "--target=es2022", "--charset=utf8", "--log-level=warning"]
 

@@ -69,9 +69,10 @@ class NetworkDesign:
     @property
     def cells(self) -> int:
         """Side of the last grid."""
-        return self._sides()[-1]
+        return self.sides[-1]
 
-    def _sides(self) -> list[int]:
+    @property
+    def sides(self) -> list[int]:
         """Side of the grid that each convolution writes, as far as there is one; pooling follows the first."""
         sides, side = [], SIDE
         for conv in self.convolutions:
@@ -82,7 +83,7 @@ class NetworkDesign:
         return sides
 
     def _check_grids(self) -> None:
-        for number, (side, kernel) in enumerate(zip(self._sides(), self.kernels, strict=True), 1):
+        for number, (side, kernel) in enumerate(zip(self.sides, self.kernels, strict=True), 1):
             if side < 1:
                 raise BadInput(
                     f"conv {number} has a window of {kernel}x{kernel} cells, but finds a smaller grid. "

@@ -1,13 +1,12 @@
-"""Redesign the network under a budget: what it weighs, works, sees and takes."""
+"""Redesign a network under a budget: its parameters, MACs, receptive field and time. `js/budget` draws it."""
 
 from typing import Any
 
-import ipywidgets as widgets
+import traitlets
 
 from territory import models, viz
 from territory.errors import BadInput
 from territory.profiling import (
-    FieldRecord,
     LatencyRecord,
     NetworkDesign,
     build_design,
@@ -18,130 +17,152 @@ from territory.profiling import (
     macs_table,
     parameter_table,
 )
-from territory.profiling.design import POOLINGS, READINGS
-from territory.widgets.base import LeavesPicture
+from territory.profiling.design import POOLINGS, READINGS, SIDE
+from territory.widgets.base import Answer, Instrument, bundle
 
 RIVAL = "attention"
 BATCH = 12  # boards per training step that is timed
+_START = NetworkDesign()
+# What each control offers, for conv 1, 2 and 3.
+_CHANNELS = ((8, 16, 32, 64), (16, 32, 64, 128), (16, 32, 64, 128))
+_KERNELS = ((2, 4, 8, 16), (2, 3, 4, 8), (1, 2, 3, 4))
+_STRIDES = ((2, 4, 8, 16), (1, 2, 4), (1, 2))
+_FEATURES = (64, 128, 256, 512)
+_TRAITS = ("channels", "kernels", "strides", "pooling", "reading", "features")
 
 
-class NetworkBudget(LeavesPicture, widgets.VBox):
-    """Sizes of the old network to change; parameters, work, receptive field and, on demand, time against `attention`.
+class NetworkBudget(Instrument):
+    """Sizes of `baseline` to change; parameters, MACs, receptive field and, on demand, time against `attention`.
 
-    Begins as the old network itself. Nothing is built until it is timed: every other network is a draft without memory.
+    Begins as `baseline` itself. Nothing is built until it is timed: every other network is a draft without memory.
+    ``design`` is what the controls say, ``reached`` whether it is within the budget and measured to be faster.
 
     Args:
         max_parameters: the budget. The goal is to stay within it and to have the faster training step.
     """
 
+    alt = "a network's parameters and MACs by layer, under a budget"
+    _esm = bundle("budget.js")
+    _css = bundle("budget.css")
+    # What the controls say.
+    channels = traitlets.List(traitlets.Int(), list(_START.channels)).tag(sync=True)
+    kernels = traitlets.List(traitlets.Int(), list(_START.kernels)).tag(sync=True)
+    strides = traitlets.List(traitlets.Int(), list(_START.strides)).tag(sync=True)
+    pooling = traitlets.Enum(tuple(POOLINGS), _START.pooling).tag(sync=True)
+    reading = traitlets.Enum(READINGS, _START.reading).tag(sync=True)
+    features = traitlets.Int(_START.features).tag(sync=True)
+    # What is shown.
+    report = traitlets.Dict().tag(sync=True)
+    words = traitlets.Dict().tag(sync=True)  # what never changes: the budget and what each control offers
+
     def __init__(self, max_parameters: int = 500_000):
         if max_parameters < 1:
-            raise BadInput(f"expected a budget of at least 1; came {max_parameters}.")
+            raise BadInput(f"expected a budget of at least 1, got {max_parameters}")
+        super().__init__()
         self.max_parameters = max_parameters
         self.measured: list[LatencyRecord] = []  # of the design as it stands, then of the rival; empty until timed
         self._rival_macs = sum(record.macs for record in macs_table(models.build(RIVAL)))
-        self._make_controls()
-        self.status, self.goal, self.picture = widgets.HTML(), widgets.HTML(), widgets.Image(format="png")
-        self.button = widgets.Button(description="Time it", tooltip=f"a training step beside {RIVAL}'s")
-        self.button.on_click(lambda _button: self.time())
-        rows = [[*row] for row in zip(self.channels, self.kernels, self.strides, strict=True)]
-        wrap = widgets.Layout(flex_flow="row wrap")
-        boxes = [widgets.HBox(row, layout=wrap) for row in [*rows, [self.pooling, self.reading, self.features]]]
-        super().__init__([*boxes, self.status, widgets.HBox([self.button, self.goal], layout=wrap), self.picture])
-        for control in self.controls:
-            control.observe(lambda _change: self._show(), "value")
-        self._show()
-
-    def _make_controls(self) -> None:
-        begin = NetworkDesign()
-        self.channels = _row("channels", [(8, 16, 32, 64)] + 2 * [(16, 32, 64, 128)], begin.channels)
-        self.kernels = _row("kernel", [(2, 4, 8, 16), (2, 3, 4, 8), (1, 2, 3, 4)], begin.kernels)
-        self.strides = _row("stride", [(2, 4, 8, 16), (1, 2, 4), (1, 2)], begin.strides)
-        self.pooling = _choice("pooling after conv 1", tuple(POOLINGS), begin.pooling)
-        self.reading = _choice("last grid", READINGS, begin.reading)
-        self.features = _choice("map features", (64, 128, 256, 512), begin.features)
-
-    @property
-    def controls(self) -> list[widgets.Dropdown]:
-        """All of them, convolutions first."""
-        return [*self.channels, *self.kernels, *self.strides, self.pooling, self.reading, self.features]
+        self.words = {
+            "budget": max_parameters,
+            "rival": RIVAL,
+            "side": SIDE,
+            "offers": {"channels": _CHANNELS, "kernels": _KERNELS, "strides": _STRIDES},
+            "single": {"pooling": tuple(POOLINGS), "reading": READINGS, "features": _FEATURES},
+        }
+        self.observe(self._design_changed, _TRAITS)
+        self._report()
 
     @property
     def design(self) -> NetworkDesign:
-        """What the controls say. Raises BadInput if impossible."""
-        rows = self.channels, self.kernels, self.strides
-        sizes: Any = [tuple(control.value for control in row) for row in rows]  # a dropdown's value has no type
-        rest: Any = self.pooling.value, self.reading.value, self.features.value
-        return NetworkDesign(*sizes, *rest)
+        """What the controls say, for `profiling.build_design` or the exercise. Raises BadInput if impossible."""
+        sizes = (tuple(self.channels), tuple(self.kernels), tuple(self.strides))
+        if any(len(each) != 3 for each in sizes):
+            raise BadInput(f"expected three convolutions, got channels, kernels and strides {sizes}")
+        return NetworkDesign(*sizes, self.pooling, self.reading, self.features)
 
     @property
     def reached(self) -> bool:
         """Within the budget, and timed: three of four of its steps quicker than three of four of the rival's."""
         faster = bool(self.measured) and self.measured[0].high < self.measured[1].low
-        return faster and sum(record.parameters for record in parameter_table(draft(self.design)[0])) <= (
-            self.max_parameters
-        )
+        return faster and self.report["parameters"] <= self.max_parameters
 
     def time(self) -> None:
         """Build the design and time its training step and `attention`'s, taking turns."""
         networks = {"this": build_design(self.design), RIVAL: models.build(RIVAL, norm="group")}
-        self.goal.value = "timing …"
         self.measured = compare_latency(networks, example_inputs(BATCH), "train", repeats=9, warmup=2)
-        self._show_goal()
-
-    def _show(self) -> None:
-        self.measured = []  # of another design
-        try:
-            network, inputs = draft(self.design)
-        except BadInput as impossible:
-            self.status.value, self.goal.value = f"<b>Impossible:</b> {impossible}", ""
-            self.button.disabled = True
-            return
-        self.button.disabled = False
-        tables = {"parameters": parameter_table(network), "multiply-accumulates": macs_table(network, inputs)}
-        weight = sum(record.parameters for record in tables["parameters"])
-        work = sum(record.macs for record in tables["multiply-accumulates"])
-        self.status.value = "<br>".join(
-            [
-                _line(weight, self.max_parameters),
-                f"<b>{work:,}</b> multiply-accumulates: {work / self._rival_macs:.2f} times {RIVAL}'s",
-                _sight(field_table(network, inputs)[-1]),
-            ]
-        )
-        title = f"{weight:,} parameters, {work:,} multiply-accumulates"
-        self.picture.value = viz.figure_png(viz.shares_figure(tables, title))
-        self._show_goal()
-
-    def _show_goal(self) -> None:
-        if not self.measured:
-            self.goal.value = f"Not timed yet. The goal: within the budget, and a faster training step than {RIVAL}'s."
-            return
-        mine, rival = self.measured
-        ratio = f"<b>{rival.median / mine.median:.2f}</b> times as fast as {RIVAL} (training step, batch {BATCH})"
-        self.goal.value = f"{ratio}. {'<b>Goal reached.</b>' if self.reached else 'The goal is not reached.'}"
+        self._report()
 
     def static_png(self) -> bytes:
         """The view as PNG bytes: what exported pages show."""
-        return self.picture.value
+        design = self.design
+        network, inputs = draft(design)
+        tables = {"parameters": parameter_table(network), "MACs": macs_table(network, inputs)}
+        title = f"{self.report['parameters']:,} parameters, {self.report['macs']:,} MACs"
+        return viz.figure_png(viz.shares_figure(tables, title))
+
+    def answer(self, message: dict[str, Any], _buffers: list[memoryview]) -> Answer:
+        """Another design (which came along under "set"), and timing it."""
+        match message["ask"]:
+            case "design":
+                pass
+            case "time":
+                self.time()
+            case other:
+                raise BadInput(f"expected a question that the budget knows, got {other!r}")
+        return None
+
+    def _design_changed(self, _change: object) -> None:
+        self.measured = []  # of another design
+        self._report()
+
+    def _report(self) -> None:
+        try:
+            design = self.design
+        except BadInput as impossible:
+            self.report = {"problem": str(impossible)}
+            return
+        network, inputs = draft(design)
+        parameters, macs = parameter_table(network), macs_table(network, inputs)
+        fields = field_table(network, inputs)
+        last = fields[-1]
+        self.report = {
+            "problem": "",
+            "parameters": sum(record.parameters for record in parameters),
+            "macs": sum(record.macs for record in macs),
+            "rival_macs": self._rival_macs,
+            "layers": _layers(parameters, macs),
+            "grids": [*_grids(design), {"name": "features", "side": 0, "channels": design.features}],
+            "field": last.field,
+            "step": last.step,
+            "cells": last.grid,
+            "timed": self._timed(),
+            "reached": False,
+        }
+        self.report = self.report | {"reached": self.reached}
+
+    def _timed(self) -> dict[str, float] | None:
+        if not self.measured:
+            return None
+        mine, rival = self.measured
+        return {"ratio": rival.median / mine.median, "faster": mine.high < rival.low}
 
 
-def _choice(name: str, options: tuple, value: object) -> widgets.Dropdown:
-    style, layout = {"description_width": "130px"}, widgets.Layout(width="230px")
-    return widgets.Dropdown(options=options, value=value, description=name, style=style, layout=layout)
+def _layers(parameters: list, macs: list) -> list[dict[str, Any]]:
+    """Name, parameters and MACs of each layer, in the network's order; a layer may have only one of them."""
+    rows: dict[str, dict[str, Any]] = {}
+    for kind, records in (("parameters", parameters), ("macs", macs)):
+        for record in records:
+            name = record.part if record.layer == record.part else f"{record.part} · {record.layer}"
+            rows.setdefault(name, {"name": name, "parameters": 0, "macs": 0})[kind] += getattr(record, kind)
+    return list(rows.values())
 
 
-def _row(what: str, options: list[tuple[int, ...]], values: tuple[int, ...]) -> list[widgets.Dropdown]:
-    """One control for each convolution."""
-    pairs = zip(options, values, strict=True)
-    return [_choice(f"conv {number} {what}", *pair) for number, pair in enumerate(pairs, 1)]
-
-
-def _line(count: int, limit: int) -> str:
-    verdict = "within" if count <= limit else f"{count / limit:.1f} times"
-    return f"<b>{count:,}</b> parameters: {verdict} the budget of {limit:,}"
-
-
-def _sight(last: FieldRecord) -> str:
-    rows, columns = last.grid
-    seen = f"each sees <b>{last.field[0]} × {last.field[1]}</b> tiles"
-    return f"the last grid has {rows} × {columns} cells, {seen}"
+def _grids(design: NetworkDesign) -> list[dict[str, Any]]:
+    """The map and each grid that a convolution writes: side in cells, and channels."""
+    sides = design.sides
+    grids = [{"name": "map", "side": SIDE, "channels": 5}]
+    grids += [
+        {"name": f"conv {number}", "side": side, "channels": channels}
+        for number, (side, channels) in enumerate(zip(sides, design.channels, strict=True), 1)
+    ]
+    return grids

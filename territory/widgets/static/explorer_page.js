@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 22f3aee311ed3b265401b592e990fe5d9174268aa2c75b18a7d39387930c06fe */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 0e7f4b9f7c1fe17dcc427dfa7290447bdc97f1feeabc00be2bdfee2b1b65254c */
 
 // territory/widgets/js/explorer/share.js
 var LOOK = ["step", "layers", "heads", "stat", "cell", "strength", "palette", "scale", "owners", "ablation"];
@@ -440,7 +440,7 @@ function tileSays(state, [row, column]) {
     const whose = state.networks().length > 1 ? `${name} ` : "";
     if (!over) return;
     const weight2 = over.grid[cellOf({ grid: over.size }, game, [row, column])];
-    parts.push(`${whose}${state.get("layers")[number]} ${weight2.toFixed(3)}`);
+    parts.push(`${whose}${state.get("layers")[number]} ${minus(weight2.toFixed(3))}`);
   });
   return `${parts.join(" · ")}.`;
 }
@@ -934,7 +934,7 @@ function makeScale2(players) {
   };
   const show = (over) => {
     bar.replaceChildren(...over ? (over.owners ? groundsOf(players) : [GREY]).map((ground) => strip(blend(over.palette, over.strength, ground))) : []);
-    [low.textContent, high.textContent] = over ? [over.low.toFixed(3), over.high.toFixed(3)] : ["", ""];
+    [low.textContent, high.textContent] = over ? [minus(over.low.toFixed(3)), minus(over.high.toFixed(3))] : ["", ""];
     exact.textContent = !over ? "" : over.owners ? "over your land, others', nobody's" : "";
   };
   return { view: make("div", "explorer-scale", {}, low, bar, high, exact), show };

@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 22f3aee311ed3b265401b592e990fe5d9174268aa2c75b18a7d39387930c06fe */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 0e7f4b9f7c1fe17dcc427dfa7290447bdc97f1feeabc00be2bdfee2b1b65254c */
 
 // territory/widgets/js/dom.js
 function fill(node, attributes, children) {

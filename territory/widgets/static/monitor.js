@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 22f3aee311ed3b265401b592e990fe5d9174268aa2c75b18a7d39387930c06fe */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 0e7f4b9f7c1fe17dcc427dfa7290447bdc97f1feeabc00be2bdfee2b1b65254c */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";
@@ -347,13 +347,15 @@ var pointsOf = (steps, values, across, down) => steps.flatMap((step, i) => Numbe
 var DASHES = ["", "7 4", "2 3"];
 var [LEFT, RIGHT, TOP, BOTTOM, LETTER] = [46, 8, 8, 20, 11];
 function makePanel(title, fields, { choose, wide, sentences }) {
-  const [width, height] = wide ? [760, 190] : [370, 150];
+  const height = wide ? 190 : 150;
   const legend = make("div", "monitor-legend");
-  const plot = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": title });
+  const plot = draw("svg", { height, role: "img", "aria-label": title });
   const head = make("figcaption", "", {}, ...choose ? [choose] : [make("b", "", {}, title.split(":")[0]), make("span", "quiet", {}, title.split(":")[1] || "")]);
   const view = make("figure", wide ? "monitor-panel wide" : "monitor-panel", {}, head, legend, plot);
   let [names, across] = [fields, () => 0];
   const show = (runs, { at, weight, hidden }) => {
+    const width = Math.max(180, plot.clientWidth || 370);
+    plot.setAttribute("viewBox", `0 0 ${width} ${height}`);
     const shown = runs.filter(({ name }) => !hidden.has(name));
     const curves = curvesOf(shown, names, weight).map((curve) => ({ ...curve, colour: runs.length > 1 ? runs.findIndex(({ name }) => name === curve.run) : curve.colour }));
     const share = isShare(names) && names.includes("win_rate");
@@ -389,7 +391,7 @@ function makePanel(title, fields, { choose, wide, sentences }) {
   };
   const stepAt = (event) => {
     const box = plot.getBoundingClientRect();
-    return across.inverse((event.clientX - box.left) / box.width * width);
+    return across.inverse(event.clientX - box.left);
   };
   return {
     view,
@@ -479,6 +481,8 @@ function render({ model, el }) {
     make("div", "monitor-parts tw-answer", {}, make("div", "tw-panel monitor-curves", {}, ...panels.map(({ view }) => view)), game.view),
     explanation
   );
+  const resized = new ResizeObserver(oncePerFrame(drawCurves));
+  resized.observe(root);
   const silence = listen(model, [
     ["change:status change:others", update],
     ["change:board", game.drawBoard],
@@ -492,6 +496,7 @@ function render({ model, el }) {
   hideStill(el);
   return () => {
     silence();
+    resized.disconnect();
     connection.end();
   };
 }

@@ -1,6 +1,7 @@
 // One network: its board under its weights, its policy and its value.
 
 import { make, options, select, switchOff } from "../dom.js";
+import { minus } from "../numbers.js";
 import { MEAN } from "./data.js";
 import { makeBoard } from "./board.js";
 import { makeCompass } from "./compass.js";
@@ -41,7 +42,7 @@ function makeScale(players) {
   };
   const show = (over) => {
     bar.replaceChildren(...(over ? (over.owners ? groundsOf(players) : [GREY]).map((ground) => strip(blend(over.palette, over.strength, ground))) : []));
-    [low.textContent, high.textContent] = over ? [over.low.toFixed(3), over.high.toFixed(3)] : ["", ""];
+    [low.textContent, high.textContent] = over ? [minus(over.low.toFixed(3)), minus(over.high.toFixed(3))] : ["", ""];
     exact.textContent = !over ? "" : over.owners ? "over your land, others', nobody's" : "";
   };
   return { view: make("div", "explorer-scale", {}, low, bar, high, exact), show };

@@ -1,6 +1,6 @@
 // Everything that the explorer says in sentences.
 
-import { percent, whole } from "../numbers.js";
+import { minus, percent, whole } from "../numbers.js";
 import { cellOf } from "./data.js";
 
 export const KEYS_SAY =
@@ -39,7 +39,7 @@ export function tileSays(state, [row, column]) {
     const whose = state.networks().length > 1 ? `${name} ` : "";
     if (!over) return;
     const weight = over.grid[cellOf({ grid: over.size }, game, [row, column])];
-    parts.push(`${whose}${state.get("layers")[number]} ${weight.toFixed(3)}`);
+    parts.push(`${whose}${state.get("layers")[number]} ${minus(weight.toFixed(3))}`);
   });
   return `${parts.join(" · ")}.`;
 }

@@ -80,6 +80,8 @@ export function render({ model, el }) {
     make("div", "monitor-parts tw-answer", {}, make("div", "tw-panel monitor-curves", {}, ...panels.map(({ view }) => view)), game.view),
     explanation,
   );
+  const resized = new ResizeObserver(oncePerFrame(drawCurves));
+  resized.observe(root);
   const silence = listen(model, [
     ["change:status change:others", update],
     ["change:board", game.drawBoard],
@@ -93,6 +95,7 @@ export function render({ model, el }) {
   hideStill(el);
   return () => {
     silence();
+    resized.disconnect();
     connection.end();
   };
 }

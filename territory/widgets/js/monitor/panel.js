@@ -8,14 +8,16 @@ const DASHES = ["", "7 4", "2 3"]; // so that curves are told apart without colo
 const [LEFT, RIGHT, TOP, BOTTOM, LETTER] = [46, 8, 8, 20, 11];
 
 export function makePanel(title, fields, { choose, wide, sentences }) {
-  const [width, height] = wide ? [760, 190] : [370, 150]; // of the drawing, in its own units
+  const height = wide ? 190 : 150;
   const legend = make("div", "monitor-legend");
-  const plot = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": title });
+  const plot = draw("svg", { height, role: "img", "aria-label": title });
   const head = make("figcaption", "", {}, ...(choose ? [choose] : [make("b", "", {}, title.split(":")[0]), make("span", "quiet", {}, title.split(":")[1] || "")]));
   const view = make("figure", wide ? "monitor-panel wide" : "monitor-panel", {}, head, legend, plot);
   let [names, across] = [fields, () => 0];
 
   const show = (runs, { at, weight, hidden }) => {
+    const width = Math.max(180, plot.clientWidth || 370); // drawn pixel for pixel, so that letters keep their size
+    plot.setAttribute("viewBox", `0 0 ${width} ${height}`);
     const shown = runs.filter(({ name }) => !hidden.has(name));
     const curves = curvesOf(shown, names, weight).map((curve) => ({ ...curve, colour: runs.length > 1 ? runs.findIndex(({ name }) => name === curve.run) : curve.colour }));
     const share = isShare(names) && names.includes("win_rate");
@@ -48,7 +50,7 @@ export function makePanel(title, fields, { choose, wide, sentences }) {
   // The step that lies under the pointer.
   const stepAt = (event) => {
     const box = plot.getBoundingClientRect();
-    return across.inverse(((event.clientX - box.left) / box.width) * width);
+    return across.inverse(event.clientX - box.left);
   };
   return {
     view, plot, show, stepAt,
