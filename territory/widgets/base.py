@@ -112,20 +112,21 @@ class Instrument(LeavesPicture, anywidget.AnyWidget):
         self.send({"re": message.get("id"), **said}, data)
 
 
-_MADE: dict[tuple[type, str], tuple[str, list[weakref.ref]]] = {}  # by class and cell: which run made which
+_MADE: dict[tuple[str, str], tuple[str, list[weakref.ref]]] = {}  # by class and cell: which run made which
 
 
 def _close_earlier_ones(widget: Instrument) -> None:
     cell, run = _running_cell()
     if cell is None:
         return
-    made_in, widgets = _MADE.get((type(widget), cell), (run, []))
+    kind = type(widget).__name__  # anywidget gives every widget a class of its own
+    made_in, widgets = _MADE.get((kind, cell), (run, []))
     if made_in != run:
         for each in widgets:
             if (old := each()) is not None:
                 old.close()
         widgets = []
-    _MADE[type(widget), cell] = run, [*widgets, weakref.ref(widget)]
+    _MADE[kind, cell] = run, [*widgets, weakref.ref(widget)]
 
 
 def _running_cell() -> tuple[str | None, str]:

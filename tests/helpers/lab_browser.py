@@ -168,6 +168,29 @@ class Lab:
             "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
         )
 
+    def run_cell(self, number: int, wait: bool = True) -> None:
+        """Run one cell by its place in the notebook; without `wait` the kernel goes on with it."""
+        self.page.evaluate(
+            "([n, wait]) => { const notebook = window.jupyterapp.shell.currentWidget.content;"
+            " notebook.deselectAll(); notebook.activeCellIndex = n;"
+            " const done = window.jupyterapp.commands.execute('notebook:run-cell'); return wait ? done : null; }",
+            [number, wait],
+        )
+        if wait:
+            self.wait_idle()
+
+    def save(self) -> None:
+        """Write the notebook."""
+        self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+
+    def restart(self) -> None:
+        """Restart the kernel, as its menu does."""
+        self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+
+    def end_kernels(self) -> None:
+        """End every kernel while the page is open, as its menu does."""
+        self.page.evaluate("() => window.jupyterapp.serviceManager.sessions.shutdownAll()")
+
     def run_all(self) -> None:
         """Run every cell; fails with the traceback of a cell that failed."""
         self.page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")

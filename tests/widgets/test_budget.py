@@ -1,15 +1,16 @@
-"""The budget widget without a browser: what its controls say and what it shows for them."""
+"""The budget widget without a browser: what its controls say and what it reports for them."""
 
 import io
 
 import pytest
+import traitlets
 from PIL import Image
 
 from territory.errors import BadInput
-from territory.profiling import LatencyRecord
+from territory.profiling import LatencyRecord, NetworkDesign
 from territory.widgets import NetworkBudget, budget
 
-SMALL = {"strides": (8, 2, 1), "features": 128, "channels": (16, 32, 32)}
+SMALL = {"strides": [8, 2, 1], "features": 128, "channels": [16, 32, 32]}
 
 
 @pytest.fixture
@@ -17,10 +18,12 @@ def view():
     return NetworkBudget(max_parameters=500_000)
 
 
-def set_to(view, channels, strides, features):
-    for controls, values in ((view.channels, channels), (view.strides, strides), ([view.features], [features])):
-        for control, value in zip(controls, values, strict=True):
-            control.value = value
+def ask(view, what, **changes):
+    """As the browser would; what the widget answers."""
+    said = []
+    view.send = lambda content, buffers=None: said.append(content)
+    view._handle_custom_msg({"id": 1, "ask": what, "set": changes}, [])
+    return said[0]
 
 
 def measured(monkeypatch, mine, rival):
@@ -37,44 +40,45 @@ def measured(monkeypatch, mine, rival):
     return asked
 
 
-def test_it_begins_with_the_old_network_over_budget(view):
-    assert "<b>6,763,387</b> parameters: 13.5 times the budget of 500,000" in view.status.value
-    assert "<b>32,781,696</b> multiply-accumulates: 2.18 times attention's" in view.status.value
-    assert "14 × 14 cells, each sees <b>36 × 36</b> tiles" in view.status.value
-    assert "Not timed yet" in view.goal.value and not view.reached
+def test_it_begins_with_baseline_over_budget(view):
+    report = view.report
+    assert (report["parameters"], report["macs"]) == (6_763_387, 32_781_696)
+    assert report["macs"] / report["rival_macs"] == pytest.approx(2.18, abs=0.005)
+    assert (report["cells"], report["field"], report["step"]) == ((14, 14), (36, 36), (8, 8))
+    assert [grid["side"] for grid in report["grids"]] == [128, 32, 16, 14, 0]
+    assert report["timed"] is None and not view.reached
 
 
-def test_every_control_changes_what_is_said_and_shown(view):
-    values = [16, 32, 32, 16, 8, 4, 8, 1, 2, "max", "mean", 128]
-    for control, value in zip(view.controls, values, strict=True):
-        before = view.status.value, view.picture.value
-        control.value = value
-        assert view.status.value != before[0] and view.picture.value != before[1], control.description
+def test_the_layers_add_up_to_the_totals(view):
+    for kind in ("parameters", "macs"):
+        assert sum(layer[kind] for layer in view.report["layers"]) == view.report[kind]
 
 
-def test_the_controls_are_the_design(view):
-    set_to(view, **SMALL)
-    view.pooling.value, view.reading.value = "average", "mean"
-    assert (view.design.channels, view.design.strides, view.design.features) == tuple(
-        SMALL[name] for name in ("channels", "strides", "features")
-    )
-    assert (view.design.kernels, view.design.pooling, view.design.reading) == ((8, 4, 3), "average", "mean")
+@pytest.mark.parametrize(
+    "change",
+    [{"channels": [16, 64, 64]}, {"kernels": [8, 4, 4]}, {"strides": [8, 2, 1]}, {"pooling": "max"}]
+    + [{"reading": "mean"}, {"features": 128}],
+)
+def test_every_control_changes_the_report_and_the_picture(view, change):
+    report, picture = view.report, view.static_png()
+    assert ask(view, "design", **change) == {"re": 1}
+    assert view.report != report and view.static_png() != picture
 
 
-def test_within_the_budget_is_said(view):
-    set_to(view, **SMALL)
-    assert "parameters: within the budget" in view.status.value
+def test_the_controls_are_the_design_that_the_exercise_asks_for(view):
+    ask(view, "design", **SMALL, pooling="average", reading="mean")
+    assert view.design == NetworkDesign((16, 32, 32), (8, 4, 3), (8, 2, 1), "average", "mean", 128)
 
 
 def test_a_small_network_that_was_measured_faster_reaches_the_goal(view, monkeypatch):
     asked = measured(monkeypatch, mine=1.0, rival=3.0)
-    set_to(view, **SMALL)
+    ask(view, "design", **SMALL)
     assert not asked  # only on demand
-    view.button.click()
+    assert ask(view, "time") == {"re": 1}
     ((networks, batch, mode),) = asked
     assert networks["this"].design == view.design and networks["attention"].options["norm"] == "group"
     assert (batch, mode) == (12, "train")
-    assert view.reached and "<b>3.00</b> times as fast" in view.goal.value and "Goal reached" in view.goal.value
+    assert view.reached and view.report["reached"] and view.report["timed"] == {"ratio": 3.0, "faster": True}
 
 
 @pytest.mark.parametrize(
@@ -83,42 +87,54 @@ def test_a_small_network_that_was_measured_faster_reaches_the_goal(view, monkeyp
 def test_slower_or_within_the_noise_or_too_large_does_not_reach_it(view, monkeypatch, small, mine):
     measured(monkeypatch, mine, rival=3.0)
     if small:
-        set_to(view, **SMALL)
+        ask(view, "design", **SMALL)
     view.time()
-    assert not view.reached and "The goal is not reached" in view.goal.value
+    assert not view.reached and not view.report["reached"]
 
 
 def test_a_measurement_is_forgotten_when_the_design_changes(view, monkeypatch):
     measured(monkeypatch, mine=1.0, rival=3.0)
-    set_to(view, **SMALL)
+    ask(view, "design", **SMALL)
     view.time()
-    view.reading.value = "mean"
-    assert not view.reached and "Not timed yet" in view.goal.value
+    view.reading = "mean"
+    assert not view.reached and view.report["timed"] is None
 
 
 def test_it_really_measures(view):
-    set_to(view, **SMALL)
-    view.button.click()
+    ask(view, "design", **SMALL)
+    ask(view, "time")
     assert [record.name for record in view.measured] == ["this", "attention"]
     assert all(record.median > 0 for record in view.measured)
 
 
 def test_an_impossible_design_is_explained_cannot_be_timed_and_can_be_left_again(view):
-    picture = view.picture.value
-    view.strides[0].value = 16
-    assert "Impossible:" in view.status.value and "never be seen" in view.status.value and view.button.disabled
-    assert not view.reached
-    view.kernels[0].value, view.strides[1].value = 16, 4
-    assert "finds a smaller grid" in view.status.value
-    view.kernels[0].value, view.strides[0].value, view.strides[1].value = 8, 4, 2
-    assert "6,763,387" in view.status.value and view.picture.value == picture and not view.button.disabled
+    report = view.report
+    view.strides = [16, 2, 1]
+    assert "never be seen" in view.report["problem"] and not view.reached
+    assert "never be seen" in ask(view, "time")["error"]
+    ask(view, "design", kernels=[16, 4, 3], strides=[16, 4, 1])
+    assert "finds a smaller grid" in view.report["problem"]
+    ask(view, "design", kernels=[8, 4, 3], strides=[4, 2, 1])
+    assert view.report == report
+
+
+@pytest.mark.parametrize("change", [{"channels": [1, 2]}, {"channels": [0, 1, 1]}])
+def test_sizes_of_another_kind_are_explained(view, change):
+    ask(view, "design", **change)
+    assert "got" in view.report["problem"] or "came" in view.report["problem"]
+
+
+def test_a_pooling_that_is_unknown_is_refused(view):
+    with pytest.raises(traitlets.TraitError):
+        view.pooling = "median"
 
 
 def test_it_leaves_a_picture_behind(view):
     assert Image.open(io.BytesIO(view.static_png())).size > (400, 200)
-    assert "image/png" in view._repr_mimebundle_()
+    bundle = view._repr_mimebundle_()
+    assert "image/png" in (bundle[0] if isinstance(bundle, tuple) else bundle)
 
 
 def test_a_budget_of_nothing_is_refused():
-    with pytest.raises(BadInput, match="at least 1; came 0"):
+    with pytest.raises(BadInput, match="at least 1, got 0"):
         NetworkBudget(0)

@@ -4,8 +4,7 @@ import { button, make } from "./dom.js";
 import { makeLine } from "./line.js";
 
 const GONE = {
-  restarting: "The kernel was restarted",
-  autorestarting: "The kernel died and was started again",
+  restarting: "The kernel was restarted, or died and was started again",
   terminating: "The kernel was shut down",
   dead: "The kernel died",
   closed: "This widget was closed",
@@ -15,7 +14,10 @@ const TO_DO = "Run the notebook's cells again from the top, this one too, to go 
 // Calls `gone(why)` once the kernel that this model lives in is gone, as far as the page around can tell.
 export function watchKernel(model, gone) {
   const kernel = model.widget_manager?.kernel;
-  const onStatus = (_kernel, status) => status in GONE && gone(status);
+  const onStatus = (_kernel, status) => {
+    const now = status === "autorestarting" ? "restarting" : status;
+    if (now in GONE) gone(now);
+  };
   const onDisposed = () => gone("terminating");
   const onLive = () => gone("restarting"); // told when the manager gives its models up
   kernel?.statusChanged?.connect(onStatus);

@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 0e7f4b9f7c1fe17dcc427dfa7290447bdc97f1feeabc00be2bdfee2b1b65254c */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 067a6e7db837dabdb6f60d4466a60add01e98ae47303a53e2cf45f88483656b2 */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";
@@ -145,8 +145,7 @@ function makeLine(send, { now = () => performance.now(), changed = () => {
 
 // territory/widgets/js/health.js
 var GONE = {
-  restarting: "The kernel was restarted",
-  autorestarting: "The kernel died and was started again",
+  restarting: "The kernel was restarted, or died and was started again",
   terminating: "The kernel was shut down",
   dead: "The kernel died",
   closed: "This widget was closed"
@@ -154,7 +153,10 @@ var GONE = {
 var TO_DO = "Run the notebook's cells again from the top, this one too, to go on.";
 function watchKernel(model, gone) {
   const kernel = model.widget_manager?.kernel;
-  const onStatus = (_kernel, status) => status in GONE && gone(status);
+  const onStatus = (_kernel, status) => {
+    const now = status === "autorestarting" ? "restarting" : status;
+    if (now in GONE) gone(now);
+  };
   const onDisposed = () => gone("terminating");
   const onLive = () => gone("restarting");
   kernel?.statusChanged?.connect(onStatus);
@@ -862,31 +864,32 @@ function makeCompass(shares) {
 }
 
 // territory/widgets/js/explorer/curve.js
-var [WIDTH, HEIGHT, LEFT, BOTTOM] = [320, 110, 34, 16];
+var [HEIGHT, LEFT, BOTTOM] = [110, 34, 16];
 function makeCurve(seek) {
   const [grid, line, cursor] = [draw("g", { class: "grid" }), draw("polyline", { class: "line" }), draw("line", { class: "cursor" })];
   const [dot, other] = [draw("circle", { class: "dot", r: 4.5 }), draw("path", { class: "imagined", d: "M0-6 6 0 0 6-6 0Z" })];
-  const svg = draw("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, "aria-hidden": "true" }, grid, line, cursor, dot, other);
+  let width = 0;
+  const svg = draw("svg", { height: HEIGHT, "aria-hidden": "true" }, grid, line, cursor, dot, other);
   const box = make("div", "explorer-curve", { "data-control": "value curve" }, svg);
   const said = make("p", "explorer-value tw-answer");
   const legend = make("p", "quiet", {}, "value: the return that the critic expects from here, over the game");
   let [values, across, down] = [[0], () => 0, () => 0];
   const go = (event) => {
-    const { left, width } = svg.getBoundingClientRect();
-    const share = ((event.clientX - left) / width * WIDTH - LEFT) / (WIDTH - LEFT - 4);
+    const share = (event.clientX - svg.getBoundingClientRect().left - LEFT) / (width - LEFT - 4);
     seek(Math.round(clip(share, 0, 1) * (values.length - 1)));
   };
   box.addEventListener("pointerdown", go);
   box.addEventListener("pointermove", (event) => event.buttons & 1 && go(event));
   const load = (all) => {
-    values = all;
+    [values, width] = [all, Math.max(120, box.clientWidth || 320)];
+    svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
     const [low, high] = range([0, ...all]);
     const margin = (high - low) * 0.06;
     const ends = [low - margin, high + margin];
-    across = linear([0, Math.max(1, all.length - 1)], [LEFT, WIDTH - 4]);
+    across = linear([0, Math.max(1, all.length - 1)], [LEFT, width - 4]);
     down = linear(ends, [HEIGHT - BOTTOM, 4]);
     const rules = ticks(ends, 3).flatMap((mark) => [
-      draw("line", { x1: LEFT, x2: WIDTH - 4, y1: down(mark), y2: down(mark), class: mark === 0 ? "zero" : "" }),
+      draw("line", { x1: LEFT, x2: width - 4, y1: down(mark), y2: down(mark), class: mark === 0 ? "zero" : "" }),
       draw("text", { x: LEFT - 4, y: down(mark) + 3.5, "text-anchor": "end" }, minus(mark))
     ]);
     const steps = ticks([0, Math.max(1, all.length - 1)], 5).filter(Number.isInteger).map((mark) => draw("text", { x: across(mark), y: HEIGHT - 3, "text-anchor": "middle" }, mark));
@@ -894,6 +897,7 @@ function makeCurve(seek) {
     line.setAttribute("points", Array.from(all, (value, step) => `${across(step)},${down(value)}`).join(" "));
   };
   const show = (step, imagined) => {
+    if (box.clientWidth && Math.abs(box.clientWidth - width) > 1) load(values);
     place(cursor, { x1: across(step), x2: across(step), y1: 4, y2: HEIGHT - BOTTOM });
     place(dot, { cx: across(step), cy: down(values[step]) });
     other.style.display = imagined === null ? "none" : "";
@@ -952,7 +956,7 @@ function makeSide(state, number, hands) {
     make("span", "tw-old", {}, "old")
   );
   const left = make("div", "explorer-left", {}, title, board.view, scale.view, says);
-  const right = make("div", "explorer-answers", {}, compass.view, curve.view);
+  const right = make("div", "explorer-answers", {}, make("div", "explorer-pair", {}, compass.view, curve.view));
   let painter = null;
   const load = () => {
     painter = makePainter(state.words.colours, state.game);
@@ -1326,12 +1330,15 @@ async function render({ model, el }) {
     ["msg:custom", (content, buffers) => content.state ? share.use(content.state) : connection.line.hear(content, buffers)]
   ]);
   const clock = setInterval(() => [time, keep].forEach((part) => part.tick(performance.now())), 10);
+  const resized = new ResizeObserver(redraw);
+  resized.observe(root);
   load();
   el.classList.add("territory-widget");
   el.append(root);
   hideStill(el);
   return () => {
     clearInterval(clock);
+    resized.disconnect();
     silence();
     connection.end();
   };

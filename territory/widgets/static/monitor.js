@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 0e7f4b9f7c1fe17dcc427dfa7290447bdc97f1feeabc00be2bdfee2b1b65254c */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 067a6e7db837dabdb6f60d4466a60add01e98ae47303a53e2cf45f88483656b2 */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";
@@ -133,8 +133,7 @@ function makeLine(send, { now = () => performance.now(), changed = () => {
 
 // territory/widgets/js/health.js
 var GONE = {
-  restarting: "The kernel was restarted",
-  autorestarting: "The kernel died and was started again",
+  restarting: "The kernel was restarted, or died and was started again",
   terminating: "The kernel was shut down",
   dead: "The kernel died",
   closed: "This widget was closed"
@@ -142,7 +141,10 @@ var GONE = {
 var TO_DO = "Run the notebook's cells again from the top, this one too, to go on.";
 function watchKernel(model, gone) {
   const kernel = model.widget_manager?.kernel;
-  const onStatus = (_kernel, status) => status in GONE && gone(status);
+  const onStatus = (_kernel, status) => {
+    const now = status === "autorestarting" ? "restarting" : status;
+    if (now in GONE) gone(now);
+  };
   const onDisposed = () => gone("terminating");
   const onLive = () => gone("restarting");
   kernel?.statusChanged?.connect(onStatus);
@@ -347,7 +349,7 @@ var pointsOf = (steps, values, across, down) => steps.flatMap((step, i) => Numbe
 var DASHES = ["", "7 4", "2 3"];
 var [LEFT, RIGHT, TOP, BOTTOM, LETTER] = [46, 8, 8, 20, 11];
 function makePanel(title, fields, { choose, wide, sentences }) {
-  const height = wide ? 190 : 150;
+  const height = wide && !choose ? 190 : 150;
   const legend = make("div", "monitor-legend");
   const plot = draw("svg", { height, role: "img", "aria-label": title });
   const head = make("figcaption", "", {}, ...choose ? [choose] : [make("b", "", {}, title.split(":")[0]), make("span", "quiet", {}, title.split(":")[1] || "")]);
@@ -438,7 +440,7 @@ function render({ model, el }) {
     drawCurves();
     explain(sentences[name]);
   }, "");
-  panels.push(makePanel("another curve", [rest[0]], { choose: other.view, sentences }));
+  panels.push(makePanel("another curve", [rest[0]], { choose: other.view, wide: true, sentences }));
   let runs = readRuns(model.get);
   const reading = { at: null, weight: 0, hidden: /* @__PURE__ */ new Set() };
   const drawCurves = () => panels.forEach((panel) => panel.show(runs, reading));

@@ -3,33 +3,34 @@
 import { draw, make, place } from "../dom.js";
 import { clip, linear, minus, range, signed, ticks } from "../numbers.js";
 
-const [WIDTH, HEIGHT, LEFT, BOTTOM] = [320, 110, 34, 16]; // of the drawing, in its own units
+const [HEIGHT, LEFT, BOTTOM] = [110, 34, 16]; // of the drawing, pixel for pixel, so that letters keep their size
 
 export function makeCurve(seek) {
   const [grid, line, cursor] = [draw("g", { class: "grid" }), draw("polyline", { class: "line" }), draw("line", { class: "cursor" })];
   const [dot, other] = [draw("circle", { class: "dot", r: 4.5 }), draw("path", { class: "imagined", d: "M0-6 6 0 0 6-6 0Z" })];
-  const svg = draw("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, "aria-hidden": "true" }, grid, line, cursor, dot, other);
+  let width = 0;
+  const svg = draw("svg", { height: HEIGHT, "aria-hidden": "true" }, grid, line, cursor, dot, other);
   const box = make("div", "explorer-curve", { "data-control": "value curve" }, svg);
   const said = make("p", "explorer-value tw-answer");
   const legend = make("p", "quiet", {}, "value: the return that the critic expects from here, over the game");
   let [values, across, down] = [[0], () => 0, () => 0];
   const go = (event) => {
-    const { left, width } = svg.getBoundingClientRect();
-    const share = (((event.clientX - left) / width) * WIDTH - LEFT) / (WIDTH - LEFT - 4);
+    const share = (event.clientX - svg.getBoundingClientRect().left - LEFT) / (width - LEFT - 4);
     seek(Math.round(clip(share, 0, 1) * (values.length - 1)));
   };
   box.addEventListener("pointerdown", go);
   box.addEventListener("pointermove", (event) => event.buttons & 1 && go(event));
 
   const load = (all) => {
-    values = all;
+    [values, width] = [all, Math.max(120, box.clientWidth || 320)];
+    svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
     const [low, high] = range([0, ...all]);
     const margin = (high - low) * 0.06;
     const ends = [low - margin, high + margin];
-    across = linear([0, Math.max(1, all.length - 1)], [LEFT, WIDTH - 4]);
+    across = linear([0, Math.max(1, all.length - 1)], [LEFT, width - 4]);
     down = linear(ends, [HEIGHT - BOTTOM, 4]);
     const rules = ticks(ends, 3).flatMap((mark) => [
-      draw("line", { x1: LEFT, x2: WIDTH - 4, y1: down(mark), y2: down(mark), class: mark === 0 ? "zero" : "" }),
+      draw("line", { x1: LEFT, x2: width - 4, y1: down(mark), y2: down(mark), class: mark === 0 ? "zero" : "" }),
       draw("text", { x: LEFT - 4, y: down(mark) + 3.5, "text-anchor": "end" }, minus(mark)),
     ]);
     const steps = ticks([0, Math.max(1, all.length - 1)], 5).filter(Number.isInteger).map((mark) =>
@@ -38,6 +39,7 @@ export function makeCurve(seek) {
     line.setAttribute("points", Array.from(all, (value, step) => `${across(step)},${down(value)}`).join(" "));
   };
   const show = (step, imagined) => {
+    if (box.clientWidth && Math.abs(box.clientWidth - width) > 1) load(values); // the page has another width now
     place(cursor, { x1: across(step), x2: across(step), y1: 4, y2: HEIGHT - BOTTOM });
     place(dot, { cx: across(step), cy: down(values[step]) });
     other.style.display = imagined === null ? "none" : "";

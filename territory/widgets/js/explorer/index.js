@@ -129,12 +129,15 @@ export async function render({ model, el }) {
   ]);
   const clock = setInterval(() => [time, keep].forEach((part) => part.tick(performance.now())), 10);
 
+  const resized = new ResizeObserver(redraw);
+  resized.observe(root);
   load();
   el.classList.add("territory-widget");
   el.append(root);
   hideStill(el);
   return () => {
     clearInterval(clock);
+    resized.disconnect();
     silence();
     connection.end();
   };

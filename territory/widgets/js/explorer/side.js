@@ -55,7 +55,7 @@ export function makeSide(state, number, hands) {
   const title = make("div", "tw-bar explorer-title", {}, make("b", "explorer-name", { "data-network": name }, name), ...choice.views,
     make("span", "tw-old", {}, "old"));
   const left = make("div", "explorer-left", {}, title, board.view, scale.view, says);
-  const right = make("div", "explorer-answers", {}, compass.view, curve.view);
+  const right = make("div", "explorer-answers", {}, make("div", "explorer-pair", {}, compass.view, curve.view));
   let painter = null;
   const load = () => {
     painter = makePainter(state.words.colours, state.game);

@@ -35,7 +35,7 @@ export function render({ model, el }) {
     drawCurves();
     explain(sentences[name]);
   }, "");
-  panels.push(makePanel("another curve", [rest[0]], { choose: other.view, sentences }));
+  panels.push(makePanel("another curve", [rest[0]], { choose: other.view, wide: true, sentences }));
 
   let runs = readRuns(model.get);
   const reading = { at: null, weight: 0, hidden: new Set() }; // the step that is read; null: the newest

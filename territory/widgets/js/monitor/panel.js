@@ -8,7 +8,7 @@ const DASHES = ["", "7 4", "2 3"]; // so that curves are told apart without colo
 const [LEFT, RIGHT, TOP, BOTTOM, LETTER] = [46, 8, 8, 20, 11];
 
 export function makePanel(title, fields, { choose, wide, sentences }) {
-  const height = wide ? 190 : 150;
+  const height = wide && !choose ? 190 : 150;
   const legend = make("div", "monitor-legend");
   const plot = draw("svg", { height, role: "img", "aria-label": title });
   const head = make("figcaption", "", {}, ...(choose ? [choose] : [make("b", "", {}, title.split(":")[0]), make("span", "quiet", {}, title.split(":")[1] || "")]));
