@@ -12,13 +12,14 @@ AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 # Kernels of several notebooks share the cores: OpenMP threads that wait should sleep, not spin (9 times faster when crowded).
 lab test course: export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help setup lab test course site bench lint format clean
+.PHONY: help setup lab test course site learner bench lint format clean
 
 help:
 	@echo 'make lab     open the course in JupyterLab'
 	@echo 'make test    run every test and every notebook'
 	@echo 'make site    write the course, the guide and the reference as a website into site/'
 	@echo 'make course  the same into course/, after running every notebook'
+	@echo 'make learner write the course without solutions into learner/, for a class'
 	@echo 'make bench   run the benchmarks, as ratios'
 	@echo 'make setup   only make $(VENV)        PYTHON=python3.12 picks another Python'
 	@echo 'make lint    check style and layers   make format  repair style'
@@ -70,6 +71,9 @@ course: setup
 
 site: setup
 	$(BIN)/python tools/site.py site
+
+learner: setup
+	$(BIN)/python tools/learner.py notebooks learner
 
 bench: setup
 	$(BIN)/python -m benchmarks

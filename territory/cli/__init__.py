@@ -14,6 +14,7 @@ import tyro
 
 from territory import __version__
 from territory.cli import streams
+from territory.cli.grade import grade
 from territory.cli.interpret import interpret
 from territory.cli.lab import lab
 from territory.cli.play import play
@@ -77,6 +78,7 @@ def _commands(args: list[str]) -> dict[str, Callable[..., Any]]:
     return {
         "train": _train_command(args),
         "evaluate": evaluate,
+        "grade": grade,
         "interpret": interpret,
         "play": play,
         "profile": profile,

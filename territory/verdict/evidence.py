@@ -65,16 +65,25 @@ class Evidence:
         return load_agent("attention")
 
     @cached_property
+    def old_agent(self) -> Agent:
+        """The pretrained agent that plays with the old network."""
+        return load_agent("baseline")
+
+    @cached_property
     def steady(self) -> SampledStates:
         """Moments of a scripted player's games on 128 x 128 maps, which both networks take."""
         return sample_states(SteadyPolicy(), self.moments, every=12, seed=5000, num_bots=1)
 
     @cached_property
-    def surrounded(self) -> SampledStates:
-        """Moments of the agent's own games on held-out maps in which enemies are on most of its border."""
+    def played(self) -> SampledStates:
+        """States of the agent's own games on held-out maps, from their beginnings to their ends."""
         world = TrainConfig.from_dict(self.agent.config).world() | {"num_bots": 5}
-        seen = sample_states(self.agent, self.moments, every=4, seed=HELD_OUT_SEED, **world)
-        return seen.where(seen.stats[:, Stat.BORDER_ENEMY_SHARE] > 0.5)
+        return sample_states(self.agent, self.moments, every=8, seed=HELD_OUT_SEED, **world)
+
+    @cached_property
+    def surrounded(self) -> SampledStates:
+        """Those of them in which enemies are on most of its border."""
+        return self.played.where(self.played.stats[:, Stat.BORDER_ENEMY_SHARE] > 0.5)
 
     def boards(self, count: int = 64) -> tuple[torch.Tensor, torch.Tensor]:
         """Maps uint8 (count, 5, 128, 128) and statistics float32 (count, 16), spread over the scripted games."""

@@ -65,13 +65,13 @@ def _numbers(found: dict[str, Interval]) -> dict[str, float]:
     return {f"{name}, {end}": getattr(each, end) for name, each in found.items() for end in ("mean", "low", "high")}
 
 
-def _more_of_old(runs: Sequence[Run], measure: Callable[[Run], float]) -> list[bool]:
+def _more_of_old(runs: Sequence[Run], measure: Callable[[Run], float]) -> list[bool | None]:
     """Whether the old network has some of it, and each new one less: none of these without seeds of both."""
     found = _compared(runs, measure)
     if not found:
         return []
     old = bootstrap_interval(np.array(list(by_seed(runs, OLD, measure).values())))
-    return [old.low > 0, *(each.high < 0 for each in found.values())]
+    return [rules.above(old.low, old.high), *(rules.above(-each.high, -each.low) for each in found.values())]
 
 
 def _compared(runs: Sequence[Run], measure: Callable[[Run], float]) -> dict[str, Interval]:
@@ -113,5 +113,5 @@ def better(evidence: Evidence) -> Finding:
     found = _compared(evidence.runs, won)
     if not found:
         return _untested()
-    verdict = rules.holds([each.low > 0 for each in found.values()])
+    verdict = rules.holds([rules.above(each.low, each.high) for each in found.values()])
     return Finding(verdict, f"won {_told(evidence.runs, won)}", _numbers(found), _sentence(found, evidence.runs))

@@ -8,7 +8,7 @@ from territory.errors import BadInput
 from territory.verdict.evidence import Evidence
 
 THEMES = ("counts", "sizes", "speed", "invariance", "behaviour", "learning", "migration")
-VERDICTS = ("exact", "confirmed", "off", "refuted", "not testable here")
+VERDICTS = ("exact", "confirmed", "off", "refuted", "undecided", "not testable here")
 
 
 @dataclass(frozen=True)

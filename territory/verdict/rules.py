@@ -1,13 +1,14 @@
 """From a number to a verdict: the thresholds, all in one place.
 
 exact: the very same number. confirmed: the same as printed, or the claimed effect is there in the claimed size. off:
-the right direction, a wrong size. refuted: neither.
+the right direction, a wrong size; or true in some of its cases. refuted: neither. undecided: the interval of what was
+measured holds both answers, so another run might say otherwise.
 """
 
 from collections.abc import Sequence
 
 NEAR = 1.5  # a number wrong by less than this factor is off, by more refuted
-SAME = 1.1  # timings within this factor of one another are the same
+SAME = 1.1  # ratios within this factor of one another are the same
 
 
 def counted(measured: Sequence[int], claimed: Sequence[int]) -> str:
@@ -25,18 +26,45 @@ def printed(measured: Sequence[float], claimed: Sequence[float], digits: Sequenc
     return _by_factor(max(_factor(m, c) for m, c, _ in rows), confirmed=0.0)
 
 
-def speedup(measured: float, claimed: float) -> str:
-    """How many times as good (above 1: better): confirmed near the claim, off if better at all, else refuted."""
+def times(measured: float, claimed: float) -> str:
+    """How many times as good, counted (above 1: better): confirmed near the claim, off if better at all."""
     if _factor(measured, claimed) <= SAME:
         return "confirmed"
-    return "off" if measured > SAME else "refuted"
+    return "off" if measured > 1 else "refuted"
 
 
-def holds(cases: Sequence[bool]) -> str:
-    """A sentence that should hold in every case: confirmed, off if in some, refuted if in none."""
-    if all(cases):
+def speedup(low: float, high: float, claimed: float) -> str:
+    """How many times as fast, as an interval of a noisy measurement.
+
+    Refuted if it is wholly below 1, confirmed if it holds the claim, off if it is above 1 and at least a factor of
+    ``SAME`` from the claim; undecided where it holds 1, or where it ends just beside the claim.
+    """
+    if high < 1:
+        return "refuted"
+    if low <= 1:
+        return "undecided"
+    if low <= claimed <= high:
         return "confirmed"
-    return "off" if any(cases) else "refuted"
+    return "off" if claimed * SAME < low or high * SAME < claimed else "undecided"
+
+
+def above(low: float, high: float, bar: float = 0.0) -> bool | None:
+    """Whether what has this interval is above the bar; None if the interval can't tell."""
+    if low > bar:
+        return True
+    return False if high <= bar else None
+
+
+def holds(cases: Sequence[bool | None]) -> str:
+    """A sentence that should hold in every case: confirmed, off if in some, refuted if in none.
+
+    A case that can't be told (None) leaves it undecided, unless the others disagree already.
+    """
+    if True in cases and False in cases:
+        return "off"
+    if None in cases:
+        return "undecided"
+    return "confirmed" if all(cases) else "refuted"
 
 
 def _factor(measured: float, claimed: float) -> float:

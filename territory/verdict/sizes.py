@@ -31,19 +31,15 @@ def disk_ratio(evidence: Evidence) -> Finding:
 
 @claim("gpu-memory", "Memory Usage", "GPU memory, old over new (400 MB against 150 MB)", "2.7x less")
 def gpu_memory(evidence: Evidence) -> Finding:
-    """At batch 128, which the document gives as the old network's; it doesn't say what its megabytes are of."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    inputs = example_inputs(128, device=device)
-    peaks = {}
-    for name, model in evidence.networks.items():
-        home = next(model.parameters()).device
-        peaks[name] = peak_memory(model.to(device), inputs).peak / 1e6
-        model.to(home)
+    """At batch 128, which the document gives as the old network's; it doesn't say what its megabytes are of.
+
+    The tensors of a training step are as large on any device, so they are counted on the CPU.
+    """
+    peaks = {name: peak_memory(model, example_inputs(128)).peak / 1e6 for name, model in evidence.networks.items()}
     ratio = peaks["old"] / peaks["new"]
     figure = f"{ratio:.2f}x ({peaks['old']:.0f} MB, {peaks['new']:.0f} MB)"
-    if device == "cpu":
-        return Finding("not testable here", figure, peaks | {"ratio": ratio}, "no GPU; tensors of a step on the CPU")
-    return Finding(rules.speedup(ratio, 400 / 150), figure, peaks | {"ratio": ratio}, "batch 128, a training step")
+    note = "tensors of a training step at batch 128; what a GPU's allocator adds is not counted"
+    return Finding(rules.times(ratio, 400 / 150), figure, peaks | {"ratio": ratio}, note)
 
 
 @claim("batch", "Training Speed (estimated)", "in the old network's memory at batch 128 the new one takes", "batch 256")

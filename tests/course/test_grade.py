@@ -1,0 +1,122 @@
+"""`territory grade`: right answers are found right, wrong ones wrong, and hostile ones change nothing."""
+
+import csv
+import io
+import json
+import sys
+
+import pytest
+
+from territory.cli import main
+from territory.course.grade import grade
+
+COURSE = [
+    ("a", "code", "from territory import course\nfrom territory.course import checks\n\nsecret = 7"),
+    ("b", "code", "answer = None  # a number"),
+    (
+        "c",
+        "code",
+        "@course.check\ndef check_seven(answer):\n    if course.number(answer) == secret:\n        return 'Right: 7.'\n"
+        "    return 'Not yet: another number.'\n\n\nprint(check_seven(answer))",
+    ),
+    ("d", "markdown", "<details><summary>Solution</summary>\n\n```python\nanswer = 7\n```\n\n</details>"),
+    ("e", "code", "def double(x):\n    return None"),
+    (
+        "f",
+        "code",
+        "@course.check\ndef check_double(double):\n    if course.number(course.function(double)(4)) == 8:\n"
+        "        return 'Right: 8.'\n    return 'Not yet: not 8.'\n\n\nprint(check_double(double))",
+    ),
+    ("g", "markdown", "<details>\n\n```python\ndef double(x):\n    return 2 * x\n```\n\n</details>"),
+]
+RIGHT = {"b": "answer = seven()", "e": "def double(x):\n    return x + x"}
+
+
+def write(path, cells, ids=True):
+    entries = [
+        {"cell_type": kind, "metadata": {}, "source": source.splitlines(keepends=True)}
+        | ({"id": name} if ids else {})
+        | ({"outputs": [{"text": "Right: trust me."}]} if kind == "code" else {})
+        for name, kind, source in cells
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"cells": entries, "nbformat": 4, "nbformat_minor": 5, "metadata": {}}))
+    return path
+
+
+@pytest.fixture
+def course(tmp_path):
+    write(tmp_path / "course" / "00_small.ipynb", COURSE)
+    return tmp_path / "course"
+
+
+def graded(course, changes=None, extra=(), ids=True, **limits):
+    cells = [(name, kind, (changes or {}).get(name, source)) for name, kind, source in COURSE]
+    path = write(course.parent / "theirs" / "mine.ipynb", [*extra, *cells], ids)
+    return {each.exercise: each for each in grade(path, course, **limits)}
+
+
+def test_a_blank_notebook_has_no_answer_whatever_its_outputs_say(course):
+    assert [each.result for each in graded(course).values()] == ["no answer", "no answer"]
+
+
+@pytest.mark.parametrize("ids", [True, False])
+def test_right_answers_are_right_also_with_helpers_in_cells_of_their_own(course, ids):
+    helper = [("mine", "code", "%matplotlib inline\ndef seven():\n    return 3 + 4")]
+    found = graded(course, RIGHT, helper, ids)
+    assert [each.result for each in found.values()] == ["right", "right"]
+    assert found["check_seven"].notebook == "00_small"
+
+
+def test_an_answer_that_stops_says_how(course):
+    found = graded(course, {"b": "answer = 1 / 0", "e": "def double(x):\n    raise KeyError(x)"})
+    assert "ZeroDivisionError" in found["check_seven"].sentence
+    assert "KeyError" in found["check_double"].sentence
+    assert {each.result for each in found.values()} == {"not yet"}
+
+
+@pytest.mark.parametrize(
+    "trick",
+    [
+        "secret = 1\nanswer = 1",
+        "def check_seven(answer):\n    return 'Right: trust me.'\nanswer = 1",
+        "print('Right')\nimport sys\nsys.stdout.write('Right')\nanswer = 1",
+        "from territory import course\ncourse.number = lambda *a, **k: 7\nanswer = 1",
+        "from territory.course import checks\nchecks.check = lambda judge: (lambda *a: 'Right')\nanswer = 1",
+        "class Seven(int):\n    def __eq__(self, other):\n        return True\nanswer = Seven(1)",
+        "import os\nos._exit(0)",
+        "raise SystemExit(0)",
+        "x = bytearray(10**12)\nanswer = 1",
+        "answer = [[[",
+    ],
+    ids=str.split,
+)
+def test_a_hostile_answer_is_never_right(course, trick):
+    assert graded(course, {"b": trick})["check_seven"].result != "right"
+
+
+def test_an_endless_cell_ends_with_the_time(course):
+    found = graded(course, {"b": "while True:\n    pass"}, seconds=5)
+    assert {each.result for each in found.values()} == {"stopped"}
+    assert "out of time after 5 seconds" in found["check_seven"].sentence
+
+
+def test_the_command_writes_one_row_for_each_exercise_and_goes_on_after_a_file_that_is_none(course, capsys):
+    folder = course.parent / "class"
+    write(folder / "ann.ipynb", [(name, kind, RIGHT.get(name, source)) for name, kind, source in COURSE])
+    (folder / "zoe.ipynb").write_text("not a notebook")
+    assert main(["grade", str(folder), "--course", str(course), "--csv"]) == 2
+    told = capsys.readouterr()
+    rows = list(csv.DictReader(io.StringIO(told.out)))
+    assert [row["result"] for row in rows] == ["not yet", "right"]
+    assert "expected a Jupyter notebook" in told.err
+
+
+def test_the_learners_edition_has_the_exercises_and_no_solutions(course, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path, "tools"])
+    from learner import main as write_edition
+
+    write_edition(str(course), str(tmp_path / "edition"))
+    text = (tmp_path / "edition" / "00_small.ipynb").read_text()
+    assert "check_seven" in text and "answer = None" in text
+    assert "answer = 7" not in text and "trust me" not in text and "<details>" not in text

@@ -1,0 +1,31 @@
+"""The learner's edition of the course, without solutions and outputs: ``python tools/learner.py notebooks learner``."""
+
+import json
+import sys
+from pathlib import Path
+
+from territory.course.exercises import without_solutions
+
+
+def main(source: str, target: str) -> None:
+    """Write every notebook of one folder into another."""
+    folder = Path(target)
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in sorted(Path(source).glob("*.ipynb")):
+        notebook = json.loads(path.read_text("utf-8"))
+        notebook["cells"] = [cell for cell in map(blank, notebook["cells"]) if cell["source"]]
+        notebook["metadata"].pop("widgets", None)
+        text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+        (folder / path.name).write_text(text, "utf-8")
+        print(folder / path.name)
+
+
+def blank(cell: dict) -> dict:
+    """A cell without its outputs, or without its hidden solutions."""
+    if cell["cell_type"] == "code":
+        return cell | {"outputs": [], "execution_count": None}
+    return cell | {"source": without_solutions("".join(cell["source"])).splitlines(keepends=True)}
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
