@@ -114,7 +114,7 @@ def threatened_attacks(evidence: Evidence) -> Finding:
     high, low = {Stat.STRONGEST_NEIGHBOUR: 0.5}, {Stat.STRONGEST_NEIGHBOUR: -0.5}
     told = {
         "told of a strong neighbour": counterfactual(evidence, attacks, high, low),
-        "having one": observed(evidence, attacks, threat > 0),
+        "having a stronger one": observed(evidence, attacks, threat > np.median(threat)),
     }
     return _judged(told, "the probability of attacking")
 

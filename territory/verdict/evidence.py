@@ -82,8 +82,9 @@ class Evidence:
 
     @cached_property
     def surrounded(self) -> SampledStates:
-        """Those of them in which enemies are on most of its border."""
-        return self.played.where(self.played.stats[:, Stat.BORDER_ENEMY_SHARE] > 0.5)
+        """Up to 128 of them in which enemies are on most of its border, spread over the games."""
+        found = np.flatnonzero(self.played.stats[:, Stat.BORDER_ENEMY_SHARE] > 0.5)
+        return self.played.where(found[:: 1 + len(found) // 128])
 
     def boards(self, count: int = 64) -> tuple[torch.Tensor, torch.Tensor]:
         """Maps uint8 (count, 5, 128, 128) and statistics float32 (count, 16), spread over the scripted games."""

@@ -28,6 +28,7 @@ from territory.viz.curves import (
 )
 from territory.viz.figures import COMPASS, View, playing_figure, plot_mask, seen_figure, training_figure
 from territory.viz.film import film, save_film
+from territory.viz.lessons import plot_architecture, plot_growth, plot_memory, plot_seed_panels
 from territory.viz.packing import layer_words, pack_moment, pack_record
 from territory.viz.parameters import plot_parameter_shares, plot_roofline, plot_shares, shares_figure
 from territory.viz.style import PALETTES, colour_table
@@ -57,18 +58,22 @@ __all__ = [
     "player_name",
     "playing_figure",
     "plot_action_compass",
+    "plot_architecture",
     "plot_attention",
     "plot_board",
     "plot_directions",
+    "plot_growth",
     "plot_intervals",
     "plot_learning_curve",
     "plot_mask",
+    "plot_memory",
     "plot_parameter_shares",
     "plot_planes",
     "plot_relevance",
     "plot_removal",
     "plot_roofline",
     "plot_rows",
+    "plot_seed_panels",
     "plot_seeds",
     "plot_shares",
     "plot_stats",

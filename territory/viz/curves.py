@@ -51,7 +51,7 @@ def plot_seeds(
     have the same steps. NaN where there is no value yet. ``goal`` draws a dashed line.
     """
     ax = style.axes(ax)
-    for colour, (name, seeds) in zip(_colours_of(curves), curves.items(), strict=False):
+    for colour, (name, seeds) in zip(colours_of(curves), curves.items(), strict=False):
         steps, values = np.moveaxis(np.array(seeds, float), 2, 0)  # (seeds, points) each
         ax.plot(steps.T, values.T, color=colour, linewidth=0.8, alpha=0.35)
         ax.plot(steps[0], interquartile_mean(values), color=colour, linewidth=2.2, label=name)
@@ -63,7 +63,7 @@ def plot_seeds(
     return style.steps(style.tidy(ax, "learning", "environment steps"))
 
 
-def _colours_of(names: Iterable[str]) -> list[str]:
+def colours_of(names: Iterable[str]) -> list[str]:
     """One for each name; a network's is the same in every picture."""
     own: dict[str, str] = dict(zip(NETWORKS, style.LINE_COLOURS, strict=False))
     free = (colour for colour in style.LINE_COLOURS if colour not in {own.get(name) for name in names})

@@ -68,7 +68,7 @@ def test_without_a_gap_there_is_none_to_close():
 
 def test_a_difference_that_the_seeds_do_not_agree_on_is_none():
     found = found_in(old=[(1, 0.25), (1, 1)], new=[(1, 1), (1, 0.5)])
-    assert found["better"].verdict == "refuted"
+    assert found["better"].verdict == "undecided"
     assert found["better"].numbers["attention, low"] < 0 < found["better"].numbers["attention, high"]
 
 
