@@ -35,7 +35,7 @@ def starter() -> nn.Module:
     cells = {cell.id: cell.source for cell in read_cells(NOTEBOOK)}
     names: dict[str, Any] = {}
     exec(cells["c-imports"] + "\n" + cells["c-starter"], names)
-    return names["MyNetwork"]()
+    return names["SmallViT"]()
 
 
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
