@@ -1,0 +1,51 @@
+"""The notebooks as a course: links to the one before and after, the glossary, and no private words."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from territory.course.exercises import read_cells
+
+FOLDER = Path(__file__).parents[2] / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+PRIVATE = (
+    "barracks",
+    "newborn",
+    "by heart",
+    "give or take",
+    "rolls dice",
+    "ancestor",
+    "the smell",
+    "knock out",
+    "dearer",
+)
+
+
+def words_of(path):
+    return "\n".join(cell.source for cell in read_cells(path) if cell.kind == "markdown")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_links_its_neighbours_and_the_glossary(path):
+    words, place = words_of(path), NOTEBOOKS.index(path)
+    assert "(../docs/glossary.md)" in words
+    for neighbour in NOTEBOOKS[max(0, place - 1) : place] + NOTEBOOKS[place + 1 : place + 2]:
+        assert f"({neighbour.name})" in words
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_link_to_a_file_leads_somewhere(path):
+    for target in re.findall(r"\]\((?!http)([^)#]+)", words_of(path)):
+        assert (FOLDER / target).exists(), target
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_speaks_in_the_fields_words(path):
+    found = [word for word in PRIVATE if word in words_of(path).casefold()]
+    assert not found
+
+
+def test_a_word_of_the_glossary_that_stands_in_code_letters_is_a_network():
+    page = (FOLDER.parent / "docs" / "glossary.md").read_text("utf-8")
+    assert {"`baseline`", "`attention`", "`tokens`"} <= set(re.findall(r"`\w+`", page))
