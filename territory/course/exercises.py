@@ -8,6 +8,7 @@ import ast
 import builtins
 import json
 import re
+import symtable
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,10 +74,11 @@ def needed(cells: Sequence[Cell], goal: int, more: str = "") -> list[int]:
     A cell is needed if it binds, or changes by assignment, a name that a needed cell uses.
     """
     wanted = _names_used(cells[goal].source) | _names_used(more)
+    modules = {name for cell in cells if cell.kind == "code" for name in _imported(cell.source)}
     chosen: list[int] = []
     for place in reversed(range(goal)):
         source = cells[place].source
-        if cells[place].kind == "code" and wanted & names_bound(source):
+        if cells[place].kind == "code" and wanted & (names_bound(source) - modules | _imported(source)):
             chosen.append(place)
             wanted |= _names_used(source)
     return chosen[::-1]
@@ -90,11 +92,9 @@ def names_bound(source: str) -> set[str]:
         return set()
     found: set[str] = set()
     for node in _own_level(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            found.add(node.name)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            found |= {alias.asname or alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        if isinstance(node, ast.stmt):
+            found |= _named(node)
+        if isinstance(node, ast.Name) and _stores(node):
             found.add(node.id)
         elif isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store):
             found |= {inner.id for inner in ast.walk(node.value) if isinstance(inner, ast.Name)}
@@ -126,12 +126,63 @@ def _own_level(tree: ast.AST) -> Iterable[ast.AST]:
 
 
 def _names_used(source: str) -> set[str]:
+    """Names that a cell takes from cells before it: those it uses before it has bound them itself."""
     try:
-        tree = ast.parse(source)
+        statements = ast.parse(source).body
     except SyntaxError:
         return set()
-    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
-    return used - set(dir(builtins))
+    used: set[str] = set()
+    bound = set(dir(builtins))
+    for statement in statements:
+        used |= _free(statement) - bound - _targets(statement)
+        bound |= {node.id for node in _own_level(statement) if isinstance(node, ast.Name) and _stores(node)}
+        bound |= _targets(statement) | _named(statement)
+    return used
+
+
+def _free(statement: ast.stmt) -> set[str]:
+    """The global names that a statement reads, also from inside its functions and comprehensions."""
+    try:
+        tables = [symtable.symtable(ast.unparse(statement), "cell", "exec")]
+    except SyntaxError:  # an await outside a function, as notebooks allow it
+        return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
+    found = {symbol.get_name() for symbol in tables[0].get_symbols() if symbol.is_referenced()}
+    while tables:
+        inner = tables.pop().get_children()
+        found |= {each.get_name() for table in inner for each in table.get_symbols() if each.is_global()}
+        tables += inner
+    return found
+
+
+def _targets(statement: ast.stmt) -> set[str]:
+    """What loops and with blocks of a statement bind before their bodies run."""
+    loops = [node for node in [statement, *_own_level(statement)] if isinstance(node, ast.For | ast.AsyncFor)]
+    blocks = [node for node in [statement, *_own_level(statement)] if isinstance(node, ast.With)]
+    places: list[ast.expr | None] = [loop.target for loop in loops]
+    places += [item.optional_vars for block in blocks for item in block.items]
+    return {name.id for place in places if place for name in ast.walk(place) if isinstance(name, ast.Name)}
+
+
+def _imported(source: str) -> set[str]:
+    """The names that a cell imports."""
+    try:
+        statements = ast.parse(source).body
+    except SyntaxError:
+        return set()
+    imports = [each for each in statements if isinstance(each, ast.Import | ast.ImportFrom)]
+    return set().union(*map(_named, imports))
+
+
+def _named(statement: ast.stmt) -> set[str]:
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return {statement.name}
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        return {alias.asname or alias.name.partition(".")[0] for alias in statement.names}
+    return set()
+
+
+def _stores(name: ast.Name) -> bool:
+    return isinstance(name.ctx, ast.Store)
 
 
 def _answer_place(cells: Sequence[Cell], names: tuple[str, ...], call: int) -> int:
