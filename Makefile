@@ -48,7 +48,7 @@ $(DEV): $(READY)
 
 # The game's machine code, made beforehand so that no first cell of a notebook has to wait for it.
 $(KERNELS): $(READY) $(wildcard territory/world/*.py)
-	$(BIN)/python -m territory.world.warm
+	$(BIN)/python -m territory.world
 	@touch $@
 
 lab: $(KERNELS)

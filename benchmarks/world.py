@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numba
 import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
@@ -11,7 +10,7 @@ from benchmarks.timing import Ratio, time_ratio
 from territory.envs import TerritoryEnv, TerritoryVectorEnv
 from territory.envs.opponents import RandomPolicy
 from territory.profiling import LatencyRecord, compare_calls
-from territory.world import World
+from territory.world import World, compiled
 
 FEW, MANY = 5, 50  # bots
 
@@ -73,13 +72,13 @@ class _Copies:
         self.gigabytes = (self.cells.nbytes + self.planes.nbytes) / 1e9
 
     def __call__(self) -> None:
-        _copy(self.cells, self.planes)
+        compiled.run(_copy, len(self.cells), compiled.num_threads(), self.cells, self.planes)
 
 
-@numba.njit(parallel=True)
-def _copy(source, target):
+@compiled.entry
+def _copy(first, end, thread, source, target):
     size = source.shape[1]
-    for n in numba.prange(target.shape[0]):
+    for n in range(first, end):
         target[n, :size] = source[n]
         target[n, size:] = source[n, : target.shape[1] - size]
 

@@ -16,7 +16,7 @@ from territory.agent.device import keep_threads
 from territory.agent.evaluation import wilson
 from territory.envs.opponents import Policy, as_policy, drive, find_policy
 from territory.errors import BadInput
-from territory.world.orders import SCRIPTED
+from territory.world.actions import SCRIPTED
 from territory.world.params import HELD_OUT_SEED, WorldParams
 from territory.world.world import World
 

@@ -98,7 +98,7 @@ def _begin(player: str, seed: int, map: str | None, options: dict[str, Any]) -> 
     from territory.cli.game import Game
     from territory.envs.common import make_world
     from territory.envs.opponents import find_opponents, find_policy
-    from territory.world.engine import SCRIPTED
+    from territory.world.actions import SCRIPTED
 
     policy = None if player in (YOU, *SCRIPTS) else find_policy(player)
     trained = getattr(policy, "config", {})

@@ -20,7 +20,7 @@ from PIL import Image
 
 from territory.errors import BadInput
 from territory.files import read_bytes, write_whole
-from territory.world.params import SIDE_STEP
+from territory.world.params import MOST_TILES, SIDE_STEP
 from territory.world.picture import TERRAIN_COLOURS
 from territory.world.rules import HIGHLAND, MOUNTAIN, PLAINS, WATER
 
@@ -28,7 +28,6 @@ HEIGHTS = (64, 144, 200)  # grey levels where plains, highland and mountain begi
 LARGEST, MOST_PIXELS = 1 << 26, 1 << 24  # bytes of a file; pixels, before any of them is unpacked
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")  # others, such as EPS, are read by outside programs
 GREYISH = 0.2  # a colour whose channels differ by less than this share of the brightest is grey
-MOST_TILES = 1024  # a side: beyond, an image is surely no map of one pixel a tile
 
 
 def as_terrain(map: Any, height: int | None = None, width: int | None = None) -> np.ndarray:

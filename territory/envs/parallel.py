@@ -11,8 +11,7 @@ from territory.envs.common import action_space, observation_space, world_params
 from territory.envs.maps import as_terrain
 from territory.envs.window import Window
 from territory.errors import BadInput
-from territory.world.actions import NUM_ACTIONS
-from territory.world.orders import SCRIPTED
+from territory.world.actions import NUM_ACTIONS, SCRIPTED
 from territory.world.params import HELD_OUT_SEED, MAX_BOTS
 from territory.world.picture import render_world
 from territory.world.replay import Replay

@@ -1,6 +1,7 @@
 """The 90-action codec: direction x intensity x build, in one integer.
 
-``index = direction * 10 + intensity * 2 + build``. Nothing else in the package knows this order.
+``index = direction * 10 + intensity * 2 + build``. Whoever needs the order asks here: `encode`, `decode`, the
+sizes below, and for maps `OFFSETS` and `one_step_back`, the shifts that the directions are.
 """
 
 from collections.abc import Iterator
@@ -35,6 +36,8 @@ NUM_BUILDS = 2
 NUM_ORDERS = NUM_INTENSITIES * NUM_BUILDS  # actions of one direction, which lie together
 NUM_ACTIONS = len(Direction) * NUM_ORDERS
 FIRST_WAIT = Direction.WAIT * NUM_ORDERS  # attacks have lower indices, kinds of waiting this and up
+
+SCRIPTED = -1  # in place of an action, for `World.step`: the player's own script decides
 
 # One step in each direction as (row, column): rows grow southwards, columns eastwards.
 OFFSETS = np.array([(-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1)], dtype=np.int64)

@@ -1,124 +1,121 @@
 """Scripted opponents: the real game's weak bots, and nations that play to win.
 
-A bot orders attacks with its whole border on one neighbour at a time. Its character (how often it thinks, when it
-dares, what it keeps) is drawn from the game's seed and its number, so nothing needs to be remembered.
+A bot orders border attacks on one neighbour at a time. Its character (how often it thinks, when it dares, what it
+keeps) is drawn from the game's seed and its number, so nothing needs to be remembered.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 
 from territory.world import cities, rng, rules
-from territory.world.boards import count_beside, meets
+from territory.world.bitboards import count_beside, front_meets
+from territory.world.combat import mark_active
 from territory.world.compiled import kernel
-from territory.world.contacts import note
 from territory.world.state import WHOLE_BORDER
-
-
-class Character(NamedTuple):
-    """What a scripted player is like, in shares of its troop cap."""
-
-    trigger: float  # attacks players above this share
-    reserve: float  # keeps this share when attacking a player
-    expand: float  # keeps this share when taking unclaimed land
 
 
 @kernel(inline=True)
 def thinks(seed, kind, player, tick):
-    """Whether this is its tick: one in 40 to 79 for a bot, in 30 to 59 for a nation (openfront-rules)."""
+    """Whether this is its tick: one in 40 to 79 for a bot, in 30 to 59 for a nation, as in the real game."""
     key = rng.stream(seed, rng.TRAIT, player)
     span = 40 if kind == rules.BOT else 30
     interval = span + rng.below(key, 0, span)
     return tick % interval == rng.below(key, 1, interval)
 
 
-@kernel
-def character(game, player):
-    """The traits of a player in this game."""
-    key = rng.stream(game.seed[0], rng.TRAIT, player)
-    return Character(
-        0.50 + 0.01 * rng.below(key, 2, 10),
-        0.30 + 0.01 * rng.below(key, 3, 10),
-        0.10 + 0.01 * rng.below(key, 4, 10),
-    )
+@kernel(inline=True)
+def _character(seed, player):
+    """What a scripted player is like, in shares of its troop cap: (trigger, reserve, expand).
+
+    It attacks players above `trigger` and then keeps `reserve`; when it takes unclaimed land, it keeps `expand`.
+    """
+    key = rng.stream(seed, rng.TRAIT, player)
+    return 0.50 + 0.01 * rng.below(key, 2, 10), 0.30 + 0.01 * rng.below(key, 3, 10), 0.10 + 0.01 * rng.below(key, 4, 10)
 
 
 @kernel
-def think(game, settings, books, player):
+def think(game, settings, scratch, player):
     """Let a scripted player act."""
-    traits = character(game, player)
-    beside, threat = count_beside(game, settings, player, books), _threats(game, settings, player)
-    cap = rules.cap(float(game.tiles[player]), float(game.cities[player]), rules.CAP_FACTOR[game.kind[player]])
-    if game.kind[player] == rules.NATION and cities.can_pay(game, settings, player):
-        _build(game, settings, player)
-    if beside[0]:
-        _commit(game, books, player, 0, game.troops[player] - traits.expand * cap)
-    elif game.troops[player] >= traits.trigger * cap or _must_answer(game, player, threat):
-        target = _choose(game, player, beside, threat)
+    trigger, reserve, expand = _character(game.clock.seed, player)
+    own, seats = game.players[player], scratch.seats
+    count_beside(game, settings, player, scratch)
+    attacker = _find_threats(game, settings, seats, player)
+    cap = rules.cap(float(own.tiles), float(own.cities), rules.CAP_FACTOR[own.kind])
+    if own.kind == rules.NATION and cities.can_pay(own, settings):
+        site = cities.site(game, settings, scratch, player)
+        if site >= 0:
+            cities.build(game, settings, player, site)
+    if seats[0].beside:
+        _commit(game, seats, player, 0, own.troops - expand * cap)
+    elif own.troops >= trigger * cap or _must_answer(own, seats[attacker]):
+        target = _choose(game, seats, player, attacker)
         if target:
-            _commit(game, books, player, target, game.troops[player] - traits.reserve * cap)
+            _commit(game, seats, player, target, own.troops - reserve * cap)
 
 
-@kernel
-def _build(game, settings, player):
-    site = cities.site(game, settings, player)
-    if site >= 0:
-        cities.build(game, settings, player, site)
-
-
-@kernel
-def _commit(game, books, player, target, troops):
+@kernel(inline=True)
+def _commit(game, seats, player, target, troops):
     if troops >= 1:
-        game.troops[player] -= troops
+        game.players[player].troops -= troops
         game.attacks[player, WHOLE_BORDER + target] += troops
-        note(books, player, WHOLE_BORDER + target)
+        mark_active(seats[player], WHOLE_BORDER + target)
 
 
-@kernel
-def _threats(game, settings, player):
-    """float64 (P+1,): the troops that each player sends against this one."""
-    threat = np.zeros(game.alive.size)
-    for other in range(1, game.alive.size):
-        if other != player:
-            threat[other] = game.attacks[other, WHOLE_BORDER + player]
+@kernel(inline=True)
+def _find_threats(game, settings, seats, player):
+    """Write, as `seats[p].threat`, the troops each player sends against this one; returns who sends most (0 nobody)."""
+    largest = 0
+    for other in range(seats.size):
+        threat = 0.0
+        if other != 0 and other != player:
+            threat = game.attacks[other, WHOLE_BORDER + player]
             for d in range(WHOLE_BORDER):
-                if game.attacks[other, d] > 0 and meets(game, settings, other, d, player):
-                    threat[other] += game.attacks[other, d]
-    return threat
+                if game.attacks[other, d] > 0 and front_meets(game, settings, other, d, player):
+                    threat += game.attacks[other, d]
+        seats[other].threat = threat
+        if threat > seats[largest].threat:
+            largest = other
+    return largest
 
 
-@kernel
-def _must_answer(game, player, threat):
+@kernel(inline=True)
+def _must_answer(own, attacker):
     """A nation strikes back below its trigger when an attack is larger than a fifth of its troops at home."""
-    return game.kind[player] == rules.NATION and threat.max() > 0.2 * game.troops[player]
+    return own.kind == rules.NATION and attacker.threat > 0.2 * own.troops
 
 
-@kernel
-def _choose(game, player, beside, threat):
-    attacker = np.argmax(threat)
-    if threat[attacker] > 0 and beside[attacker]:
+@kernel(inline=True)
+def _choose(game, seats, player, attacker):
+    if seats[attacker].threat > 0 and seats[attacker].beside:
         return attacker
-    if game.kind[player] == rules.NATION:
-        return _weakest(game, beside)
-    return _any_neighbour(game, player, beside)
+    if game.players[player].kind == rules.NATION:
+        return _weakest(game, seats)
+    return _any_neighbour(game, seats, player)
 
 
-@kernel
-def _any_neighbour(game, player, beside):
-    neighbours = np.flatnonzero(beside)
-    if neighbours.size == 0:
+@kernel(inline=True)
+def _any_neighbour(game, seats, player):
+    neighbours = 0
+    for other in range(1, seats.size):
+        neighbours += seats[other].beside > 0
+    if neighbours == 0:
         return 0
-    key = rng.stream(game.seed[0], rng.THINK, game.tick[0])
-    return neighbours[rng.below(key, player, neighbours.size)]
+    chosen = rng.below(rng.stream(game.clock.seed, rng.THINK, game.clock.tick), player, neighbours)
+    for other in range(1, seats.size):
+        if seats[other].beside:
+            if chosen == 0:
+                return other
+            chosen -= 1
+    return 0
 
 
-@kernel
-def _weakest(game, beside):
+@kernel(inline=True)
+def _weakest(game, seats):
     """A neighbouring bot before anyone else, and then the fewest troops per tile."""
     best, target = np.inf, 0
-    for other in range(1, beside.size):
-        if beside[other]:
-            density = game.troops[other] / game.tiles[other] + (0.0 if game.kind[other] == rules.BOT else 1e12)
+    for other in range(1, seats.size):
+        if seats[other].beside:
+            its = game.players[other]
+            density = its.troops / its.tiles + (0.0 if its.kind == rules.BOT else 1e12)
             if density < best:
                 best, target = density, other
     return target

@@ -1,89 +1,88 @@
 """Cities: where one may stand, what it costs, and building it."""
 
-import numpy as np
-
 from territory.world import rules
 from territory.world.compiled import kernel
 
 
-@kernel
-def next_price(game, settings, player):
-    """Gold for this player's next city."""
-    return rules.city_price(float(game.cities[player]), settings.city_price, settings.city_price_limit)
+@kernel(inline=True)
+def next_price(player, settings):
+    """Gold for the next city of a player (its record)."""
+    return rules.city_price(float(player.cities), settings.city_price, settings.city_price_limit)
+
+
+@kernel(inline=True)
+def can_pay(player, settings):
+    """Whether a player (its record) is alive and has the gold for its next city."""
+    return player.alive and player.gold >= next_price(player, settings)
 
 
 @kernel
-def can_pay(game, settings, player):
-    """Whether the player is alive and has the gold for its next city."""
-    return game.alive[player] and game.gold[player] >= next_price(game, settings, player)
-
-
-@kernel
-def can_build(game, settings, player):
+def can_build(game, settings, scratch, player):
     """Whether the player can pay for a city and has a cell for it."""
-    if not can_pay(game, settings, player):
+    if not can_pay(game.players[player], settings):
         return False
-    standing = _standing(game)
+    standing = _list_cities(game, scratch)
     for cell in range(game.owner.size):
-        if game.owner[cell] == player and _far_enough(cell, standing, settings):
+        if game.owner[cell] == player and _far_enough(cell, scratch.cells, standing, settings):
             return True
     return False
 
 
 @kernel
-def site(game, settings, player):
+def site(game, settings, scratch, player):
     """Where the player would build now: its deepest cell far enough from any city (the first of equals), or -1."""
-    if not can_pay(game, settings, player):
+    if not can_pay(game.players[player], settings):
         return -1
-    standing = _standing(game)
-    depth = _depths(game, settings, player)
+    standing, depth = _list_cities(game, scratch), scratch.depth
+    _measure_depths(game, settings, player, depth)
     best, deepest = 0, -1
     for cell in range(depth.size):
-        if depth[cell] > best and _far_enough(cell, standing, settings):
+        if depth[cell] > best and _far_enough(cell, scratch.cells, standing, settings):
             best, deepest = depth[cell], cell
     return deepest
 
 
-@kernel
+@kernel(inline=True)
 def build(game, settings, player, site):
     """Pay for a city and set it on its site."""
-    game.gold[player] -= next_price(game, settings, player)
+    owner = game.players[player]
+    owner.gold -= next_price(owner, settings)
+    owner.cities += 1
     game.city[site] = 1
-    game.cities[player] += 1
 
 
-@kernel
-def _standing(game):
-    total = game.cities.sum()
-    standing = np.empty(total, np.int32)
+@kernel(inline=True)
+def _list_cities(game, scratch):
+    """Write the cells of all cities into `scratch.cells`; returns how many."""
     found = 0
     for cell in range(game.city.size):
         if game.city[cell]:
-            standing[found] = cell
+            scratch.cells[found] = cell
             found += 1
-    return standing
+    return found
 
 
-@kernel
-def _far_enough(cell, standing, settings):
+@kernel(inline=True)
+def _far_enough(cell, cities, standing, settings):
+    """Whether a cell is `city_spacing` away from the first `standing` entries of `cities`."""
     stride = settings.width + 2
     row, column = cell // stride, cell % stride
-    for other in standing:
-        down, across = other // stride - row, other % stride - column
-        if down * down + across * across < settings.city_spacing**2:
+    for i in range(standing):
+        down, across = cities[i] // stride - row, cities[i] % stride - column
+        if down * down + across * across < settings.city_spacing * settings.city_spacing:
             return False
     return True
 
 
-@kernel
-def _depths(game, settings, player):
+@kernel(inline=True)
+def _measure_depths(game, settings, player, depth):
     """Steps (Manhattan) from each own cell to the nearest cell that is not the player's; two sweeps."""
     stride = settings.width + 2
-    depth = np.zeros(game.owner.size, np.int32)
+    for cell in range(depth.size):
+        depth[cell] = 0
     for cell in range(stride, depth.size - stride):
         if game.owner[cell] == player:
             depth[cell] = min(depth[cell - 1], depth[cell - stride]) + 1
     for cell in range(depth.size - stride - 1, stride, -1):
         if game.owner[cell] == player:
             depth[cell] = min(depth[cell], min(depth[cell + 1], depth[cell + stride]) + 1)
-    return depth

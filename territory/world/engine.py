@@ -1,132 +1,200 @@
-"""The game itself: a tick, a step, a start. Reads like the rulebook; the rules are in `rules`, attacks in `combat`."""
+"""The game itself: orders, ticks, rewards. Reads like the rulebook; the rules are in `rules`, attacks in `combat`.
+
+A tick is read in five files: this one, `combat`, `bitboards`, `bots` and `rules`.
+"""
 
 import numpy as np
-from numba import get_thread_id, prange
 
-from territory.world import bots, combat, rules
-from territory.world.boards import change_owner, list_cells, rebuild
-from territory.world.compiled import kernel
-from territory.world.contacts import note_attacks
-from territory.world.orders import SCRIPTED, carry_out
-from territory.world.starts import start
-from territory.world.state import game_of
-from territory.world.workspace import FALLEN, workspace_of
+from territory.world import bots, cities, combat, rules
+from territory.world.actions import INTENSITIES, NUM_BUILDS, NUM_INTENSITIES, NUM_ORDERS, SCRIPTED, Direction
+from territory.world.bitboards import change_owner, has_front, list_cells, rebuild
+from territory.world.compiled import entry, kernel
+from territory.world.start import start
+from territory.world.state import game_of, scratch_of
+
+_SHARES = np.array(INTENSITIES)
+_WAIT = int(Direction.WAIT)
+_NO_SITE = -1
 
 
 @kernel
-def play_step(game, settings, actions, books, rewards):
+def play_step(game, settings, actions, scratch, rewards):
     """One environment step: every order, then ten ticks. `actions` int (P+1,), `rewards` float64 (P+1,)."""
-    game.tiles_before[:] = game.tiles
-    was_alive = game.alive.copy()
-    carry_out(game, settings, actions)
-    note_attacks(game, books)
+    begin_step(game, settings, actions, scratch)
     for _ in range(settings.ticks_per_step):
-        play_tick(game, settings, actions, books)
-    game.step[0] += 1
-    _reward(game, settings, was_alive, rewards)
+        play_tick(game, settings, actions, scratch)
+    end_step(game, settings, scratch, rewards)
 
 
 @kernel(inline=True)
-def play_tick(game, settings, actions, books):
+def play_tick(game, settings, actions, scratch):
     """A tenth of a second: players grow, attacks move, small players collapse, scripted players think."""
-    game.tick[0] += 1
-    grow(game, settings)
-    combat.advance(game, settings, books)
-    collapse(game, settings, books)
-    for player in range(1, game.alive.size):
-        scripted = game.alive[player] and actions[player] == SCRIPTED
-        if scripted and bots.thinks(game.seed[0], game.kind[player], player, game.tick[0]):
-            bots.think(game, settings, books, player)
+    game.clock.tick += 1
+    grow(game)
+    combat.move_attacks(game, settings, scratch)
+    finish_tick(game, settings, actions, scratch)
 
 
 @kernel(inline=True)
-def grow(game, settings):
-    """Troops towards the cap, and gold."""
-    for player in range(1, game.alive.size):
-        if game.alive[player]:
-            kind, power = game.kind[player], settings.land_power[game.tiles[player]]
-            cap = rules.cap_fed(power, float(game.cities[player]), rules.CAP_FACTOR[kind])
-            gain = rules.growth(game.troops[player], cap, rules.GROWTH_FACTOR[kind])
-            game.troops[player] = max(0.0, min(cap, game.troops[player] + gain))
-            game.gold[player] += rules.GOLD_PER_TICK[kind]
+def begin_step(game, settings, actions, scratch):
+    """Remember how the step began, and carry out its orders."""
+    for p in range(game.players.size):
+        game.players[p].tiles_before = game.players[p].tiles
+        scratch.seats[p].was_alive = game.players[p].alive
+    _carry_out(game, settings, actions, scratch)
+    combat.mark_attacks(game, scratch)
 
 
 @kernel(inline=True)
-def collapse(game, settings, books):
-    """A player that lost cells and has too few left falls whole to whoever took most of them."""
-    for player in range(1, game.alive.size):
-        if not game.alive[player] or books.losses[player] == 0:
-            continue
-        if game.tiles[player] > 0 and game.tiles[player] < settings.collapse_tiles:
-            conqueror = _conqueror(game, books, player)
-            if conqueror:
-                _hand_over(game, settings, books, player, conqueror)
-        if game.tiles[player] == 0:
-            game.alive[player] = False
-            game.troops[player] = 0
-            game.gold[player] = 0
-            game.attacks[player] = 0
+def _carry_out(game, settings, actions, scratch):
+    """Carry out the orders of a step, `actions` int (P+1,); what the mask forbids has no effect.
+
+    Sites are chosen before any city is built, so that nobody's order can spoil another's: every mask stays true.
+    """
+    for p in range(1, game.players.size):
+        scratch.seats[p].site = _NO_SITE
+        if game.players[p].alive and actions[p] != SCRIPTED and actions[p] % NUM_BUILDS:
+            scratch.seats[p].site = cities.site(game, settings, scratch, p)
+    for p in range(1, game.players.size):
+        if game.players[p].alive and actions[p] != SCRIPTED:
+            _order(game, settings, p, actions[p], scratch.seats[p].site)
 
 
 @kernel
-def _conqueror(game, books, player):
-    taken_by = np.zeros(game.alive.size, np.int64)
-    for i in range(books.count[FALLEN]):
-        k = books.by[i]
-        if books.target[k] == player:
-            taken_by[books.attacker[k]] += 1
+def _order(game, settings, player, action, site):
+    build, intensity, direction = action % NUM_BUILDS, action // NUM_BUILDS % NUM_INTENSITIES, action // NUM_ORDERS
+    if build and site == _NO_SITE:
+        return
+    if direction == _WAIT:
+        if intensity:
+            return
+    elif not can_commit(game.players[player]) or not has_front(game, settings, player, direction):
+        return
+    if build:
+        cities.build(game, settings, player, site)
+    if direction != _WAIT:
+        troops = _SHARES[intensity] * game.players[player].troops
+        game.players[player].troops -= troops
+        game.attacks[player, direction] += troops
+
+
+@kernel(inline=True)
+def can_commit(player):
+    """Whether even the smallest order of a player (its record) would send a whole troop."""
+    return _SHARES[0] * player.troops >= 1
+
+
+@kernel(inline=True)
+def grow(game):
+    """Troops towards the cap, and gold."""
+    for p in range(1, game.players.size):
+        player = game.players[p]
+        if player.alive:
+            power = game.land_power[player.tiles]
+            cap = rules.cap_fed(power, float(player.cities), rules.CAP_FACTOR[player.kind])
+            gain = rules.growth(player.troops, cap, rules.GROWTH_FACTOR[player.kind])
+            player.troops = max(0.0, min(cap, player.troops + gain))
+            player.gold += rules.GOLD_PER_TICK[player.kind]
+
+
+@kernel(inline=True)
+def finish_tick(game, settings, actions, scratch):
+    """What follows once attacks have moved: collapses, and the thoughts of scripted players whose tick it is."""
+    _collapse(game, settings, scratch)
+    for p in range(1, game.players.size):
+        player = game.players[p]
+        scripted = player.alive and actions[p] == SCRIPTED
+        if scripted and bots.thinks(game.clock.seed, player.kind, p, game.clock.tick):
+            bots.think(game, settings, scratch, p)
+
+
+@kernel(inline=True)
+def _collapse(game, settings, scratch):
+    """A player that lost cells and has too few left falls whole to whoever took most of them."""
+    for p in range(1, game.players.size):
+        player = game.players[p]
+        if not player.alive or scratch.seats[p].losses == 0:
+            continue
+        if player.tiles > 0 and player.tiles < settings.collapse_tiles:
+            conqueror = _conqueror(game, scratch, p)
+            if conqueror:
+                _hand_over(game, settings, scratch, p, conqueror)
+        if player.tiles == 0:
+            player.alive, player.troops, player.gold = False, 0.0, 0.0
+            for slot in range(game.attacks.shape[1]):
+                game.attacks[p, slot] = 0
+
+
+@kernel
+def _conqueror(game, scratch, player):
+    """Who, of those alive and with land, took most of a player's cells in this tick; 0 if nobody did."""
+    for p in range(game.players.size):
+        scratch.seats[p].taken = 0
+    for i in range(scratch.count.fallen):
+        target = scratch.targets[scratch.fallen[i].target]
+        if target.owner == player:
+            scratch.seats[target.attacker].taken += 1
     best, conqueror = 0, 0
-    for other in range(1, taken_by.size):
-        if game.alive[other] and game.tiles[other] > 0 and taken_by[other] > best:
-            best, conqueror = taken_by[other], other
+    for other in range(1, game.players.size):
+        taken, its = scratch.seats[other].taken, game.players[other]
+        if its.alive and its.tiles > 0 and taken > best:
+            best, conqueror = taken, other
     return conqueror
 
 
 @kernel
-def _hand_over(game, settings, books, player, conqueror):
-    game.gold[conqueror] += game.gold[player]
-    first, end = game.spans[player]
-    for i in range(list_cells(game.boards[player], settings, first, end, books.front_cells)):
-        change_owner(game, settings, books.front_cells[i], conqueror)
+def _hand_over(game, settings, scratch, player, conqueror):
+    game.players[conqueror].gold += game.players[player].gold
+    first, end = game.players[player].first_word, game.players[player].end_word
+    for i in range(list_cells(game.bitboards[player], settings, first, end, scratch.cells)):
+        change_owner(game, settings, scratch.cells[i], conqueror)
 
 
-@kernel
-def has_won(game, settings, player):
-    """Owns 80 % of the land, or is the last one."""
-    if not game.alive[player]:
+@kernel(inline=True)
+def _has_won(game, settings, player, alive):
+    """Owns 80 % of the land, or is the last of `alive` players."""
+    if not game.players[player].alive:
         return False
-    return game.tiles[player] >= settings.win_share * game.land[0] or game.alive.sum() == 1
+    return game.players[player].tiles >= settings.win_share * game.clock.land or alive == 1
 
 
-@kernel
-def _reward(game, settings, was_alive, rewards):
-    land, win, speed, elimination = settings.rewards
-    time_left = 1 - game.step[0] / settings.max_steps
-    for player in range(1, game.alive.size):
-        change = (game.tiles[player] - game.tiles_before[player]) / game.land[0]
-        rewards[player] = land * change
-        if has_won(game, settings, player):
-            rewards[player] += win + speed * time_left
-        elif was_alive[player] and not game.alive[player]:
-            rewards[player] += elimination
+@kernel(inline=True)
+def end_step(game, settings, scratch, rewards):
+    """Count the step, and write what it earned everyone."""
+    game.clock.step += 1
+    time_left = 1 - game.clock.step / settings.max_steps
+    alive = 0
+    for p in range(1, game.players.size):
+        alive += game.players[p].alive
+    for p in range(1, game.players.size):
+        player = game.players[p]
+        change = (player.tiles - player.tiles_before) / game.clock.land
+        rewards[p] = settings.land_reward * change
+        if _has_won(game, settings, p, alive):
+            rewards[p] += settings.win_reward + settings.speed_reward * time_left
+        elif scratch.seats[p].was_alive and not player.alive:
+            rewards[p] += settings.elimination_reward
 
 
-@kernel(parallel=True)
-def step_batch(state, settings, actions, workspace, rewards):
-    """`play_step` for every game of a batch, in parallel. `actions` int32 (N, P+1), `rewards` float64 (N, P+1)."""
-    for n in prange(state.tick.size):
-        play_step(game_of(state, n), settings, actions[n], workspace_of(workspace, get_thread_id()), rewards[n])
+# What Python calls: the games `first` to `end` of a list, in the scratch buffers of one thread.
 
 
-@kernel(parallel=True)
-def start_batch(state, settings, kinds, seeds, which, fixed_map):
-    """`start` for the games listed in `which`, with `seeds` uint64 of the same length."""
-    for i in prange(which.size):
-        start(game_of(state, which[i]), settings, kinds, seeds[i], fixed_map)
+@entry
+def step_games(first, end, thread, games, settings, actions, scratch, rewards):
+    """`play_step` for games of a batch. `actions` int32 (N, P+1), `rewards` float64 (N, P+1)."""
+    for n in range(first, end):
+        play_step(game_of(games, n), settings[0], actions[n], scratch_of(scratch, thread), rewards[n])
 
 
-@kernel(parallel=True)
-def rebuild_batch(state, settings):
-    """Draw the boards of every game anew, after a state was restored or painted."""
-    for n in prange(state.tick.size):
-        rebuild(game_of(state, n), settings)
+@entry
+def start_games(first, end, thread, games, settings, kinds, seeds, which, fixed_map):
+    """`start` for the games listed in `which` int64, with `seeds` uint64 of the same length."""
+    for i in range(first, end):
+        start(game_of(games, which[i]), settings[0], kinds, seeds[i], fixed_map)
+
+
+@entry
+def rebuild_games(first, end, thread, games, settings):
+    """Draw the bitboards of games anew, after a state was restored or painted."""
+    for n in range(first, end):
+        rebuild(game_of(games, n), settings[0])

@@ -1,17 +1,23 @@
-"""What a player sees: the planes, the statistics and the mask of `layout`, written once, in place."""
+"""What a player sees: the planes, the statistics and the mask of `layout`, written once, in place.
+
+One loop writes one plane, row by row: simple enough for the compiler to do 16 cells and more at a time. A loop that
+writes several planes at once takes more than twice as long.
+"""
 
 import numpy as np
-from numba import get_thread_id, prange
 
 from territory.world import cities, rules
-from territory.world.actions import NUM_ACTIONS, NUM_BUILDS, NUM_DIRECTIONS, NUM_INTENSITIES
-from territory.world.boards import count_beside, has_front
-from territory.world.compiled import kernel
-from territory.world.layout import Stat
-from territory.world.orders import can_commit
-from territory.world.planes import log_density, write_planes
-from territory.world.state import WHOLE_BORDER, game_of
-from territory.world.workspace import workspace_of
+from territory.world.actions import NUM_ACTIONS, NUM_BUILDS, NUM_DIRECTIONS, NUM_INTENSITIES, NUM_ORDERS
+from territory.world.bitboards import count_beside, has_front
+from territory.world.compiled import entry, kernel
+from territory.world.engine import can_commit
+from territory.world.layout import CITY_ENEMY, CITY_OWN, LOG_DENSITY_SCALE, Plane, Stat
+from territory.world.state import WHOLE_BORDER, game_of, scratch_of
+
+_OWN, _ENEMY, _UNCLAIMED, _TROOPS, _CITIES = (int(plane) for plane in Plane)
+# As bytes, so that the loops over cells stay in bytes.
+_NONE, _FULL, _CITY_OWN, _CITY_ENEMY = (np.uint8(level) for level in (0, 255, CITY_OWN, CITY_ENEMY))
+_SHADE, _SHADES = np.uint8(85), np.uint8(4)  # unclaimed land: 4 - terrain of them, so that plains are the brightest
 
 (
     _TROOPS_OVER_CAP,
@@ -33,97 +39,191 @@ from territory.world.workspace import workspace_of
 ) = (int(stat) for stat in Stat)
 
 
-@kernel(parallel=True)
-def observe_batch(state, settings, players, which, workspace, planes, stats, masks):
+@entry
+def observe_games(first, end, thread, games, settings, player, which, scratch, planes, stats, masks):
     """Fill row n of `planes` uint8 (N, 5, H, W), `stats` float32 (N, 16) and `masks` bool (N, 90), n in `which`.
 
-    `players` int (N,) says through whose eyes.
+    `player` says through whose eyes.
     """
-    for i in prange(which.size):
+    for i in range(first, end):
         n = which[i]
-        game, books = game_of(state, n), workspace_of(workspace, get_thread_id())
-        write_planes(game, settings, players[n], books, planes[n])
-        write_stats(game, settings, players[n], count_beside(game, settings, players[n], books), stats[n])
-        write_mask(game, settings, players[n], open_directions(game, settings, players[n]), masks[n])
+        game, own_scratch = game_of(games, n), scratch_of(scratch, thread)
+        _write_planes(game, settings[0], player, own_scratch, planes[n])
+        _write_stats(game, settings[0], player, own_scratch, stats[n])
+        _write_mask(game, settings[0], player, own_scratch, masks[n])
+
+
+# --- planes ----------------------------------------------------------------------------------------------------------
+
+
+@kernel
+def _write_planes(game, settings, player, scratch, planes):
+    """Fill `planes` uint8 (5, H, W) with what the player sees."""
+    viewer = np.uint8(player)
+    _write_own(game, settings, viewer, planes[_OWN])
+    _write_enemy(game, settings, viewer, planes[_ENEMY])
+    _write_unclaimed(game, settings, planes[_UNCLAIMED])
+    _write_troops(game, settings, scratch.troop_level, planes[_TROOPS])
+    _write_cities(game, settings, viewer, planes[_CITIES])
 
 
 @kernel(inline=True)
-def open_directions(game, settings, player):
-    """bool (8,): in which directions the player has a front."""
-    fronts = np.zeros(NUM_DIRECTIONS, np.bool_)
-    for d in range(NUM_DIRECTIONS):
-        fronts[d] = has_front(game, settings, player, d)
-    return fronts
+def _row(cells, settings, r):
+    """Row `r` of the map in an array of cells, uint8 (W,)."""
+    first = (r + 1) * (settings.width + 2) + 1
+    return cells[first : first + settings.width]
+
+
+@kernel(inline=True)
+def _write_own(game, settings, viewer, plane):
+    for r in range(settings.height):
+        owner, out = _row(game.owner, settings, r), plane[r]
+        for c in range(owner.size):
+            out[c] = _FULL if owner[c] == viewer else _NONE
+
+
+@kernel(inline=True)
+def _write_enemy(game, settings, viewer, plane):
+    for r in range(settings.height):
+        owner, out = _row(game.owner, settings, r), plane[r]
+        for c in range(owner.size):
+            out[c] = _NONE if owner[c] == viewer or owner[c] == _NONE else _FULL
+
+
+@kernel(inline=True)
+def _write_unclaimed(game, settings, plane):
+    for r in range(settings.height):
+        owner, terrain, out = _row(game.owner, settings, r), _row(game.terrain, settings, r), plane[r]
+        for c in range(owner.size):
+            shade = (_SHADES - terrain[c]) * _SHADE
+            out[c] = shade if owner[c] == _NONE and terrain[c] != _NONE else _NONE
+
+
+@kernel(inline=True)
+def _write_troops(game, settings, troop_level, plane):
+    """Each player's level over the words of cells it ever held: a third of the time that a look-up by cell takes.
+
+    `troop_level`: scratch uint8 (C,).
+    """
+    troop_level[:] = _NONE
+    for p in range(1, game.players.size):
+        player = game.players[p]
+        if player.tiles:
+            first = max(0, 64 * (np.int64(player.first_word) - settings.margin))
+            end = min(game.owner.size, 64 * (np.int64(player.end_word) - settings.margin))
+            owner, out = game.owner[first:end], troop_level[first:end]
+            holder, level = np.uint8(p), np.uint8(255 * _log_density(player) + 0.5)
+            for c in range(owner.size):
+                out[c] = level if owner[c] == holder else out[c]
+    for r in range(settings.height):
+        line, out = _row(troop_level, settings, r), plane[r]
+        for c in range(line.size):  # a slice into a slice takes Numba seven times as long
+            out[c] = line[c]
+
+
+@kernel(inline=True)
+def _write_cities(game, settings, viewer, plane):
+    for r in range(settings.height):
+        owner, city, out = _row(game.owner, settings, r), _row(game.city, settings, r), plane[r]
+        for c in range(owner.size):
+            level = _CITY_OWN if owner[c] == viewer else _CITY_ENEMY
+            out[c] = level if city[c] != _NONE else _NONE
 
 
 @kernel
-def write_mask(game, settings, player, fronts, mask):
-    """True where an action has an effect: a direction with a front, WAIT once, a city that can be built."""
-    can_build = cities.can_build(game, settings, player)
-    has_troops = can_commit(game, player)
-    for action in range(NUM_ACTIONS):
-        direction = action // (NUM_INTENSITIES * NUM_BUILDS)
-        if direction < NUM_DIRECTIONS:
-            allowed = fronts[direction] and has_troops
-        else:
-            allowed = action // NUM_BUILDS % NUM_INTENSITIES == 0
-        mask[action] = allowed and (can_build or action % NUM_BUILDS == 0)
+def _log_density(player):
+    """Troops at home per tile on a log scale, 0 to 1; `Plane.TROOPS` has it in bytes, `Stat.LOG_DENSITY` as it is."""
+    if player.tiles == 0:
+        return 0.0
+    return min(1.0, np.log2(1 + player.troops / player.tiles) / LOG_DENSITY_SCALE)
 
 
-@kernel
-def write_stats(game, settings, player, beside, stats):
-    """The sixteen numbers, in the order and scale of `layout.Stat`. `beside`: from `count_beside`."""
-    kind, tiles = game.kind[player], float(game.tiles[player])
-    troops, committed = game.troops[player], game.attacks[player].sum()
-    cap = rules.cap(tiles, float(game.cities[player]), rules.CAP_FACTOR[kind])
+# --- statistics ------------------------------------------------------------------------------------------------------
+
+
+@kernel(inline=True)
+def _write_stats(game, settings, player, scratch, stats):
+    """The sixteen numbers, in the order and scale of `layout.Stat`."""
+    own, land = game.players[player], game.clock.land
+    tiles, troops, committed = float(own.tiles), own.troops, _committed(game, player)
+    cap = rules.cap(tiles, float(own.cities), rules.CAP_FACTOR[own.kind])
     fastest = rules.growth(rules.BEST_FILL * cap, cap, 1.0)
-    strongest, weakest = _neighbour_strengths(game, player, beside)
+    alive, fronts = 0, 0
+    for p in range(1, game.players.size):
+        alive += game.players[p].alive
+    for slot in range(game.attacks.shape[1]):
+        fronts += game.attacks[player, slot] >= 1
     stats[_TROOPS_OVER_CAP] = troops / cap
     stats[_LOG_CAP] = np.log10(cap / 100_000) / 1.5
     stats[_GROWTH] = rules.growth(troops, cap, 1.0) / fastest
-    stats[_LAND_SHARE] = tiles / game.land[0]
-    stats[_LAND_SHARE_CHANGE] = 20 * (game.tiles[player] - game.tiles_before[player]) / game.land[0]
-    stats[_RANK] = (rank_of(game, player) - 1) / (game.alive.size - 2)
-    stats[_PLAYERS_ALIVE] = game.alive.sum() / (game.alive.size - 1)
-    stats[_TIME] = game.step[0] / settings.max_steps
-    stats[_GOLD_OVER_CITY_COST] = game.gold[player] / cities.next_price(game, settings, player)
-    stats[_NUM_CITIES] = game.cities[player] / 8
+    stats[_LAND_SHARE] = tiles / land
+    stats[_LAND_SHARE_CHANGE] = 20 * (own.tiles - own.tiles_before) / land
+    stats[_RANK] = (_rank(game, player) - 1) / (game.players.size - 2)
+    stats[_PLAYERS_ALIVE] = alive / (game.players.size - 1)
+    stats[_TIME] = game.clock.step / settings.max_steps
+    stats[_GOLD_OVER_CITY_COST] = own.gold / cities.next_price(own, settings)
+    stats[_NUM_CITIES] = own.cities / 8
     stats[_COMMITTED] = committed / max(1.0, troops + committed)
-    stats[_LOG_DENSITY] = log_density(game, player)
-    stats[_BORDER_ENEMY_SHARE] = beside[1:].sum() / max(1, beside.sum())
-    stats[_STRONGEST_NEIGHBOUR] = strongest
-    stats[_WEAKEST_NEIGHBOUR] = weakest
-    stats[_ACTIVE_FRONTS] = (game.attacks[player] >= 1).sum() / WHOLE_BORDER
+    stats[_LOG_DENSITY] = _log_density(own)
+    _write_neighbours(game, settings, player, scratch, stats)
+    stats[_ACTIVE_FRONTS] = fronts / WHOLE_BORDER
     for i in range(stats.size):
         stats[i] = min(np.float32(1), max(np.float32(-1), stats[i]))
 
 
 @kernel
-def _strength(game, player):
-    return 1 + game.troops[player] + game.attacks[player].sum()
+def _committed(game, player):
+    """Troops in attacks."""
+    committed = 0.0
+    for slot in range(game.attacks.shape[1]):
+        committed += game.attacks[player, slot]
+    return committed
 
 
-@kernel
-def _neighbour_strengths(game, player, beside):
-    """log2 of the strongest and the weakest neighbour's troops over ours, / 4.
+@kernel(inline=True)
+def _write_neighbours(game, settings, player, scratch, stats):
+    """The share of enemies around, and log2 of the strongest and the weakest neighbour's troops over ours, / 4.
 
     With nobody there, nothing to fear (-1) and nothing to take (1).
     """
-    own = _strength(game, player)
-    strongest, weakest = -1.0, 1.0
-    for other in range(1, beside.size):
-        if beside[other]:
-            relative = np.log2(_strength(game, other) / own) / 4
+    count_beside(game, settings, player, scratch)
+    own = 1 + game.players[player].troops + _committed(game, player)
+    strongest, weakest, enemies = -1.0, 1.0, 0
+    for other in range(1, scratch.seats.size):
+        beside = scratch.seats[other].beside
+        enemies += beside
+        if beside:
+            relative = np.log2((1 + game.players[other].troops + _committed(game, other)) / own) / 4
             strongest, weakest = max(strongest, relative), min(weakest, relative)
-    return strongest, weakest
+    stats[_BORDER_ENEMY_SHARE] = enemies / max(1, enemies + scratch.seats[0].beside)
+    stats[_STRONGEST_NEIGHBOUR] = strongest
+    stats[_WEAKEST_NEIGHBOUR] = weakest
 
 
-@kernel
-def rank_of(game, player):
-    """1 for the player with the most tiles; a dead one ranks last (the ancestor gave it the first place)."""
-    if not game.alive[player]:
-        return game.alive.size - 1
+@kernel(inline=True)
+def _rank(game, player):
+    """1 for the player with the most tiles; a dead one ranks last."""
+    if not game.players[player].alive:
+        return game.players.size - 1
     rank = 1
-    for other in range(1, game.alive.size):
-        rank += game.tiles[other] > game.tiles[player]
+    for other in range(1, game.players.size):
+        rank += game.players[other].tiles > game.players[player].tiles
     return rank
+
+
+# --- the mask --------------------------------------------------------------------------------------------------------
+
+
+@kernel(inline=True)
+def _write_mask(game, settings, player, scratch, mask):
+    """True where an action has an effect: a direction with a front, WAIT once, a city that can be built."""
+    can_build = cities.can_build(game, settings, scratch, player)
+    has_troops = can_commit(game.players[player])
+    for first in range(0, NUM_ACTIONS, NUM_ORDERS):
+        direction = first // NUM_ORDERS
+        waiting = direction == NUM_DIRECTIONS
+        allowed = waiting or (has_front(game, settings, player, direction) and has_troops)
+        for intensity in range(NUM_INTENSITIES):
+            order = allowed and (intensity == 0 or not waiting)
+            mask[first + intensity * NUM_BUILDS] = order
+            mask[first + intensity * NUM_BUILDS + 1] = order and can_build

@@ -1,16 +1,17 @@
 """Every number of a game that can be chosen, each with its unit and its reason."""
 
 from dataclasses import asdict, dataclass
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 
 from territory.errors import BadInput
-from territory.world.actions import OFFSETS
+from territory.world.actions import NUM_DIRECTIONS, OFFSETS
 
 HELD_OUT_SEED = 1_000_000  # maps drawn while training have seeds below this; those of evaluation begin here
 OPPONENTS = ("bot", "nation", "mixed")
 MAX_BOTS = 50
+MOST_TILES = 1024  # a side: beyond, nobody waits for a game
 SIDE_STEP = 32  # map sides are multiples of this: the networks shrink a map 32-fold
 TILES_PER_PLAYER = 60  # a start takes 52 tiles, so fewer land tiles a player leave no room to start
 
@@ -40,16 +41,16 @@ class WorldParams:
     elimination_reward: float = -1.0  # for being eliminated
 
     def __post_init__(self):
+        for name, (low, high) in _WHOLE.items():
+            object.__setattr__(self, name, whole(name, getattr(self, name), low, high))
+        for name, (low, high) in _REAL.items():
+            object.__setattr__(self, name, real(name, getattr(self, name), low, high))
         for name in ("height", "width"):
-            _check_side(name, getattr(self, name))
-        _check_whole("num_bots", self.num_bots, 1, MAX_BOTS)
-        _check_whole("max_steps", self.max_steps, 1, 2**30)
-        _check_whole("ticks_per_step", self.ticks_per_step, 1, 1000)
-        if self.opponents not in OPPONENTS:
+            if getattr(self, name) % SIDE_STEP:
+                raise BadInput(f"{name} must be a multiple of {SIDE_STEP} tiles, got {getattr(self, name)}")
+        if not isinstance(self.opponents, str) or self.opponents not in OPPONENTS:
             raise BadInput(f"opponents must be one of {', '.join(OPPONENTS)}; got {self.opponents!r}")
-        if not 0 <= self.water_share <= 0.6:
-            raise BadInput(f"water_share is a share of the map from 0 to 0.6, got {self.water_share}")
-        if min(self.mountain_share, self.highland_share) < 0 or self.mountain_share + self.highland_share > 1:
+        if self.mountain_share + self.highland_share > 1:
             raise BadInput(
                 "mountain_share and highland_share are shares of the land, together at most 1; "
                 f"got {self.mountain_share} and {self.highland_share}"
@@ -78,55 +79,79 @@ class WorldParams:
         """All fields, ready for JSON."""
         return asdict(self)
 
-    def settings(self) -> "Settings":
-        """The same numbers as the kernels take them."""
-        from territory.world.rules import LAND_POWER  # here, so that the command line's help need not wait for Numba
-
-        offsets = (OFFSETS[:, 0] * (self.width + 2) + OFFSETS[:, 1]).astype(np.int64)
-        return Settings(
-            height=int(self.height),
-            width=int(self.width),
-            margin=self.board_margin,
-            offsets=offsets,
-            ticks_per_step=int(self.ticks_per_step),
-            max_steps=int(self.max_steps),
-            win_share=float(self.win_share),
-            spawn_spacing=float(self.spawn_spacing),
-            collapse_tiles=int(self.collapse_tiles),
-            city_price=float(self.city_price),
-            city_price_limit=float(self.city_price_limit),
-            city_spacing=int(self.city_spacing),
-            rewards=np.array([self.land_reward, self.win_reward, self.speed_reward, self.elimination_reward]),
-            shares=np.array([self.water_share, self.highland_share, self.mountain_share]),
-            land_power=np.array([tiles**LAND_POWER for tiles in range(self.height * self.width + 1)]),
-        )
+    def settings(self) -> np.ndarray:
+        """The same numbers as the kernels take them: SETTINGS (1,)."""
+        numbers = np.zeros(1, SETTINGS)
+        for name in SETTINGS.names:
+            if name not in ("margin", "offsets"):
+                numbers[name] = getattr(self, name)
+        numbers["margin"] = self.board_margin
+        numbers["offsets"] = OFFSETS @ (self.width + 2, 1)
+        return numbers
 
 
-class Settings(NamedTuple):
-    """`WorldParams` for the compiled kernels; maps inside them have a border of water one tile wide."""
-
-    height: int
-    width: int
-    margin: int  # empty words at each end of a board
-    offsets: np.ndarray  # int64 (8,): what to add to a flat tile index to go one step in each direction
-    ticks_per_step: int
-    max_steps: int
-    win_share: float
-    spawn_spacing: float
-    collapse_tiles: int
-    city_price: float
-    city_price_limit: float
-    city_spacing: int
-    rewards: np.ndarray  # float64 (4,): land, win, speed, elimination
-    shares: np.ndarray  # float64 (3,): water, highland, mountain
-    land_power: np.ndarray  # float64 (H*W+1,): tiles^0.6, which a tick needs of every player, by tiles
+# `WorldParams` for the compiled kernels; maps inside them have a border of water one tile wide.
+SETTINGS = np.dtype(
+    [
+        ("offsets", "i8", (NUM_DIRECTIONS,)),  # what to add to a flat cell to go one step in each direction
+        ("margin", "i8"),  # empty words at each end of a bitboard
+        *(
+            (name, "i8")
+            for name in ("height", "width", "ticks_per_step", "max_steps", "collapse_tiles", "city_spacing")
+        ),
+        *((name, "f8") for name in ("water_share", "highland_share", "mountain_share", "win_share", "spawn_spacing")),
+        *((name, "f8") for name in ("city_price", "city_price_limit")),
+        *((f"{name}_reward", "f8") for name in ("land", "win", "speed", "elimination")),
+    ]
+)
 
 
-def _check_side(name: str, value: int) -> None:
-    if not isinstance(value, int | np.integer) or value < SIDE_STEP or value % SIDE_STEP:
-        raise BadInput(f"{name} must be a multiple of {SIDE_STEP} tiles, {SIDE_STEP} or more; got {value!r}")
+# From and to: beyond, a game can't be played, or says nothing.
+_WHOLE = {
+    "height": (SIDE_STEP, MOST_TILES),
+    "width": (SIDE_STEP, MOST_TILES),
+    "num_bots": (1, MAX_BOTS),
+    "max_steps": (1, 2**30),
+    "ticks_per_step": (1, 1000),
+    "spawn_spacing": (0, 2 * MOST_TILES),
+    "collapse_tiles": (0, MOST_TILES**2),
+    "city_spacing": (0, 2 * MOST_TILES),
+}
+_REAL = {
+    "water_share": (0, 0.6),
+    "mountain_share": (0, 1),
+    "highland_share": (0, 1),
+    "win_share": (1e-6, 1),
+    "city_price": (1, 1e12),
+    "city_price_limit": (1, 1e12),
+    "land_reward": (-1e6, 1e6),
+    "win_reward": (-1e6, 1e6),
+    "speed_reward": (-1e6, 1e6),
+    "elimination_reward": (-1e6, 1e6),
+}
 
 
-def _check_whole(name: str, value: int, low: int, high: int) -> None:
-    if not isinstance(value, int | np.integer) or isinstance(value, bool) or not low <= value <= high:
-        raise BadInput(f"{name} must be a whole number from {low} to {high}, got {value!r}")
+def whole(name: str, value: Any, low: int, high: int) -> int:
+    """A whole number from `low` to `high`, Python's or NumPy's, as Python's; BadInput for anything else."""
+    if isinstance(value, int | np.integer) and not isinstance(value, bool) and low <= value <= high:
+        return int(value)
+    raise BadInput(f"{name} must be a whole number from {low} to {high}, got {shown(value)}")
+
+
+def real(name: str, value: Any, low: float, high: float) -> float:
+    """A finite number from `low` to `high`, Python's or NumPy's, as Python's; BadInput for anything else."""
+    if (
+        isinstance(value, int | float | np.integer | np.floating)
+        and not isinstance(value, bool)
+        and low <= value <= high
+    ):
+        return float(value)
+    raise BadInput(f"{name} must be a number from {low:g} to {high:g}, got {shown(value)}")
+
+
+def shown(value: Any) -> str:
+    """A value for an error message: however large it is, a short one."""
+    if isinstance(value, int) and abs(value) >= 10**30:
+        return f"a whole number of {value.bit_length()} bits"  # Python refuses to write out thousands of digits
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -12,8 +12,7 @@ import numpy as np
 
 from territory.errors import BadInput
 from territory.files import parse_json, read_arrays, write_whole
-from territory.world.actions import NUM_ACTIONS
-from territory.world.engine import SCRIPTED
+from territory.world.actions import NUM_ACTIONS, SCRIPTED
 from territory.world.params import WorldParams
 from territory.world.world import AGENT, World
 

@@ -1,105 +1,219 @@
-"""What a batch of games is made of: arrays with their shape and dtype beside them.
+"""What a batch of games is made of, and the scratch buffers that its ticks write to.
 
-N games, P players and nobody (index 0), C cells, B words of 64 bits. Cells are the map with a border of water one
-tile wide, flattened, so that a neighbour is one addition away and never off the map.
+Two faces of the same memory. Kernels take few arguments, since each array that a compiled function is handed costs
+seconds of compilation over all of them: so what belongs to a player lies together in one record, and so on. Python
+reads and writes `State`: one array for each thing, with its shape and dtype beside it.
+
+N games, P players and nobody (index 0), C cells, B words of 64 bits, T threads. Cells are the map with a border of
+water one tile wide, flattened, so that a neighbour is one addition away and never off the map.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from territory.world.actions import NUM_DIRECTIONS
+from territory.world.compiled import kernel
 from territory.world.params import WorldParams
+from territory.world.rules import LAND_POWER
 
-# An attack's lane: 0 to 7 are directions; 8 + t is the whole border with player t (t = 0: unclaimed land).
+# An attack's slot: 0 to 7 are directions; 8 + t is the whole border with player t (t = 0: unclaimed land).
 WHOLE_BORDER = NUM_DIRECTIONS
 
+NUM_TERRAINS = 4
+NEIGHBOURS = 5  # 0 to 4 own cells beside a cell; 0 only across a corner
+RANKS = 12  # of a frontier cell, by own neighbours and terrain: see `combat`
+_ATTACKS_ON_A_CELL = 12  # a cell has 8 directions to be attacked from, and 4 sides that border attacks cross
 
-class State(NamedTuple):
-    """A batch of games; a single `Game` is the same with the first axis sliced to nothing or to length 1."""
-
-    seed: np.ndarray  # uint64  (N,)       of the map, the starts and every draw
-    tick: np.ndarray  # int32   (N,)       ticks played
-    step: np.ndarray  # int32   (N,)       environment steps played
-    land: np.ndarray  # int32   (N,)       passable tiles
-    terrain: np.ndarray  # uint8   (N, C)     0 water, 1 plains, 2 highland, 3 mountain
-    owner: np.ndarray  # uint8   (N, C)     0 nobody, 1 the agent, 2.. opponents
-    city: np.ndarray  # uint8   (N, C)     1 where a city stands
-    kind: np.ndarray  # uint8   (N, P+1)   rules.HUMAN, BOT or NATION
-    alive: np.ndarray  # bool    (N, P+1)   index 0 (nobody) never is
-    troops: np.ndarray  # float64 (N, P+1)   at home
-    gold: np.ndarray  # float64 (N, P+1)
-    tiles: np.ndarray  # int32   (N, P+1)   index 0: unclaimed land
-    cities: np.ndarray  # int32   (N, P+1)
-    tiles_before: np.ndarray  # int32   (N, P+1)   tiles at the start of the latest step
-    attacks: np.ndarray  # float64 (N, P+1, 9+P)   troops under way, by lane
-    boards: np.ndarray  # uint64  (N, P+1, B) by owner, a bit for each passable cell: see `boards`
-    ground: np.ndarray  # uint64  (N, B)     a bit for each passable cell
-    spans: np.ndarray  # int32   (N, P+1, 2) the words of each board, first and end, that ever held a cell
+CLOCK = np.dtype([("seed", "u8"), ("tick", "i4"), ("step", "i4"), ("land", "i4")], align=True)
+PLAYER = np.dtype(
+    [
+        ("troops", "f8"),  # at home
+        ("gold", "f8"),
+        ("tiles", "i4"),
+        ("cities", "i4"),
+        ("tiles_before", "i4"),
+        ("first_word", "i4"),  # the words of its bitboard, first and end, that ever held a cell
+        ("end_word", "i4"),
+        ("kind", "u1"),
+        ("alive", "?"),
+    ],
+    align=True,
+)
 
 
-DERIVED = ("boards", "ground", "spans")  # rebuilt from the rest, so not saved
+class Game(NamedTuple):
+    """A batch of games as kernels take it; for a single game, from `game_of`, the first axis is gone."""
+
+    clock: np.ndarray  # CLOCK   (N,)
+    players: np.ndarray  # PLAYER  (N, P+1)
+    terrain: np.ndarray  # uint8   (N, C)
+    owner: np.ndarray  # uint8   (N, C)
+    city: np.ndarray  # uint8   (N, C)
+    attacks: np.ndarray  # float64 (N, P+1, 9+P)
+    bitboards: np.ndarray  # uint64  (N, P+1, B) by owner, a bit for each passable cell: see `bitboards`
+    land_board: np.ndarray  # uint64  (N, B)     a bit for each passable cell
+    land_power: np.ndarray  # float64 (H*W+1,)   tiles^0.6 by tiles, which a tick needs of every player
+
+
+class State:
+    """A batch of games as Python sees it: views, so what is written here is what the kernels play on."""
+
+    def __init__(self, game: Game):
+        self.game = game
+        self.seed = game.clock["seed"]  # uint64  (N,)       of the map, the starts and every draw
+        self.tick = game.clock["tick"]  # int32   (N,)       ticks played
+        self.step = game.clock["step"]  # int32   (N,)       environment steps played
+        self.land = game.clock["land"]  # int32   (N,)       passable tiles
+        self.terrain = game.terrain  # uint8   (N, C)     0 water, 1 plains, 2 highland, 3 mountain
+        self.owner = game.owner  # uint8   (N, C)     0 nobody, 1 the agent, 2.. opponents
+        self.city = game.city  # uint8   (N, C)     1 where a city stands
+        self.kind = game.players["kind"]  # uint8   (N, P+1)   rules.HUMAN, BOT or NATION
+        self.alive = game.players["alive"]  # bool    (N, P+1)   index 0 (nobody) never is
+        self.troops = game.players["troops"]  # float64 (N, P+1)   at home
+        self.gold = game.players["gold"]  # float64 (N, P+1)
+        self.tiles = game.players["tiles"]  # int32   (N, P+1)   index 0: unclaimed land
+        self.cities = game.players["cities"]  # int32   (N, P+1)
+        self.tiles_before = game.players["tiles_before"]  # int32   (N, P+1)   tiles at the start of the latest step
+        self.attacks = game.attacks  # float64 (N, P+1, 9+P)   troops under way, by slot
+
+    def __reduce__(self):
+        return State, (self.game,)  # copied as a whole, so that a copy's views are of the copy
+
+    def saved(self) -> dict[str, np.ndarray]:
+        """What a game is made of, by name: everything but the bitboards, which are rebuilt from the rest."""
+        return {name: value for name, value in vars(self).items() if name != "game"}
 
 
 def board_words(params: WorldParams) -> int:
-    """Words of 64 cells that make a board."""
+    """Words of 64 cells that make a bitboard."""
     cells = (params.height + 2) * (params.width + 2)
     return -(-cells // 64) + 2 * params.board_margin
 
 
 def empty_state(num_envs: int, params: WorldParams) -> State:
     """Room for `num_envs` games, all zero."""
-    cells = (params.height + 2) * (params.width + 2)
-    players = params.num_players + 1
-    words = board_words(params)
-    shapes = {"cells": (num_envs, cells), "players": (num_envs, players), "games": (num_envs,)}
-
-    def zeros(of: str, dtype) -> np.ndarray:
-        return np.zeros(shapes[of], dtype)
-
-    return State(
-        seed=zeros("games", np.uint64),
-        tick=zeros("games", np.int32),
-        step=zeros("games", np.int32),
-        land=zeros("games", np.int32),
-        terrain=zeros("cells", np.uint8),
-        owner=zeros("cells", np.uint8),
-        city=zeros("cells", np.uint8),
-        kind=zeros("players", np.uint8),
-        alive=zeros("players", np.bool_),
-        troops=zeros("players", np.float64),
-        gold=zeros("players", np.float64),
-        tiles=zeros("players", np.int32),
-        cities=zeros("players", np.int32),
-        tiles_before=zeros("players", np.int32),
+    cells, players, words = (params.height + 2) * (params.width + 2), params.num_players + 1, board_words(params)
+    game = Game(
+        clock=np.zeros(num_envs, CLOCK),
+        players=np.zeros((num_envs, players), PLAYER),
+        terrain=np.zeros((num_envs, cells), np.uint8),
+        owner=np.zeros((num_envs, cells), np.uint8),
+        city=np.zeros((num_envs, cells), np.uint8),
         attacks=np.zeros((num_envs, players, WHOLE_BORDER + players)),
-        boards=np.zeros((num_envs, players, words), np.uint64),
-        ground=np.zeros((num_envs, words), np.uint64),
-        spans=np.zeros((num_envs, players, 2), np.int32),
+        bitboards=np.zeros((num_envs, players, words), np.uint64),
+        land_board=np.zeros((num_envs, words), np.uint64),
+        land_power=np.array([tiles**LAND_POWER for tiles in range(params.height * params.width + 1)]),
+    )
+    return State(game)
+
+
+@kernel(inline=True)
+def game_of(games, n):
+    """Game `n` of a batch, as views."""
+    return Game(
+        games.clock[n],
+        games.players[n],
+        games.terrain[n],
+        games.owner[n],
+        games.city[n],
+        games.attacks[n],
+        games.bitboards[n],
+        games.land_board[n],
+        games.land_power,
     )
 
 
-@njit(inline="always")
-def game_of(state, n):
-    """Game `n` of a batch, as views: scalars become arrays of length 1."""
-    return State(
-        state.seed[n : n + 1],
-        state.tick[n : n + 1],
-        state.step[n : n + 1],
-        state.land[n : n + 1],
-        state.terrain[n],
-        state.owner[n],
-        state.city[n],
-        state.kind[n],
-        state.alive[n],
-        state.troops[n],
-        state.gold[n],
-        state.tiles[n],
-        state.cities[n],
-        state.tiles_before[n],
-        state.attacks[n],
-        state.boards[n],
-        state.ground[n],
-        state.spans[n],
+COUNT = np.dtype([("targets", "i8"), ("frontier", "i8"), ("fallen", "i8"), ("returning", "i8")])
+SEAT = np.dtype(
+    [
+        ("active", "u8"),  # bit s: it has an attack in slot s
+        ("threat", "f8"),  # troops that it sends against the bot that thinks
+        ("beside", "i8"),  # its cells beside the land of the player at hand
+        ("site", "i8"),  # where it will build in this step
+        ("target", "i4"),  # the target of the attack at hand that it is; -1 if none
+        ("losses", "i4"),  # cells that it lost in this tick
+        ("taken", "i4"),  # cells that it took of the player that collapses
+        ("was_alive", "?"),  # when the step began
+    ],
+    align=True,
+)
+TARGET = np.dtype(
+    [
+        ("probability", "f8", (NEIGHBOURS, NUM_TERRAINS)),  # that such a cell falls this tick
+        ("loss", "f8", (NUM_TERRAINS,)),  # troops that such a cell costs the attack
+        ("price", "f8", (NUM_TERRAINS,)),  # what such a cell takes from the budget
+        ("cells", "i4", (NEIGHBOURS, NUM_TERRAINS)),  # front cells by own neighbours and terrain
+        ("taken", "i4", (NUM_TERRAINS,)),  # cells that fell, by terrain
+        ("attacker", "i2"),
+        ("slot", "i2"),
+        ("owner", "i2"),
+    ],
+    align=True,
+)
+FRONTIER_CELL = np.dtype([("cell", "i4"), ("target", "i2"), ("neighbours", "i1")], align=True)
+FALLEN_CELL = np.dtype([("draw", "f8"), ("cell", "i4"), ("target", "i2")], align=True)
+RETURNING = np.dtype([("player", "i2"), ("slot", "i2")])
+RANKING = np.dtype([("weight", "f8", (RANKS,)), ("cost", "f8", (RANKS,)), ("probability", "f8", (RANKS,))])
+
+
+class Scratch(NamedTuple):
+    """What a tick writes down and forgets, for each of T threads: kept, so that no tick has to ask for memory.
+
+    An attack's front may touch several owners; each (attack, owner of the cells) is one of K attack targets. Each
+    (target, cell) is one of M frontier cells. The first `count` entries of the lists are in use.
+    """
+
+    count: np.ndarray  # COUNT         (T,)    attack targets, frontier cells, fallen cells, attacks on their way home
+    seats: np.ndarray  # SEAT          (T, P+1)
+    targets: np.ndarray  # TARGET        (T, K)
+    frontier: np.ndarray  # FRONTIER_CELL (T, M)
+    fallen: np.ndarray  # FALLEN_CELL   (T, C)  cells that fell, with the target they fell to and the draw that won them
+    returning: np.ndarray  # RETURNING     (T, K)  attacks with nothing left to take
+    ranking: np.ndarray  # RANKING       (T,)
+    front: np.ndarray  # uint64        (T, B)  a bitboard for the front at hand
+    cells: np.ndarray  # int32         (T, C)  its cells
+    place: np.ndarray  # int32         (T, C)  where a cell stands in `fallen`; -1 if nowhere
+    depth: np.ndarray  # int32         (T, C)  steps from a cell to the border of its owner's land
+    troop_level: np.ndarray  # uint8         (T, C)  the plane of troops, with the map's border
+
+
+def new_scratch(threads: int, params: WorldParams) -> Scratch:
+    """Room for `threads` games at a time. Most of it is never touched, so it costs addresses rather than memory."""
+    cells, players = (params.height + 2) * (params.width + 2), params.num_players + 1
+    targets = players * players * (WHOLE_BORDER + 1)
+    seats = np.zeros((threads, players), SEAT)
+    seats["target"] = -1
+    return Scratch(
+        count=np.zeros(threads, COUNT),
+        seats=seats,
+        targets=np.empty((threads, targets), TARGET),
+        frontier=np.empty((threads, _ATTACKS_ON_A_CELL * cells), FRONTIER_CELL),
+        fallen=np.empty((threads, cells), FALLEN_CELL),
+        returning=np.empty((threads, targets), RETURNING),
+        ranking=np.empty(threads, RANKING),
+        front=np.empty((threads, board_words(params)), np.uint64),
+        cells=np.empty((threads, cells), np.int32),
+        place=np.full((threads, cells), -1, np.int32),
+        depth=np.empty((threads, cells), np.int32),
+        troop_level=np.empty((threads, cells), np.uint8),
+    )
+
+
+@kernel(inline=True)
+def scratch_of(scratch, thread):
+    """The part that one thread works in."""
+    return Scratch(
+        scratch.count[thread],
+        scratch.seats[thread],
+        scratch.targets[thread],
+        scratch.frontier[thread],
+        scratch.fallen[thread],
+        scratch.returning[thread],
+        scratch.ranking[thread],
+        scratch.front[thread],
+        scratch.cells[thread],
+        scratch.place[thread],
+        scratch.depth[thread],
+        scratch.troop_level[thread],
     )

@@ -1,23 +1,19 @@
 """A batch of games behind a plain NumPy interface: what environments, replays and benchmarks are built on."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
-import numba
 import numpy as np
 
 from territory.errors import BadInput
 from territory.world import rules
-from territory.world.actions import NUM_ACTIONS
-from territory.world.compiled import announce
-from territory.world.engine import rebuild_batch, start_batch, step_batch
+from territory.world.actions import NUM_ACTIONS, SCRIPTED
+from territory.world.compiled import Turn, num_threads, run
+from territory.world.engine import rebuild_games, start_games, step_games
 from territory.world.layout import NUM_PLANES, NUM_STATS
-from territory.world.observe import observe_batch
-from territory.world.orders import SCRIPTED
+from territory.world.observe import observe_games
 from territory.world.params import WorldParams
 from territory.world.restore import check_state
-from territory.world.state import DERIVED, State, empty_state
-from territory.world.workspace import new_workspace
+from territory.world.state import empty_state, new_scratch
 
 AGENT = 1  # the player that the environments' actions drive
 
@@ -34,6 +30,8 @@ class World:
             `params.opponents`. Any seat can be driven and any left to its script (a human's attacks as a bot does).
     """
 
+    step_games = staticmethod(step_games)  # benchmarks play the same steps in another way
+
     def __init__(
         self,
         num_envs: int,
@@ -44,15 +42,15 @@ class World:
         if num_envs < 1:
             raise BadInput(f"num_envs must be at least 1, got {num_envs}")
         self.params = params or WorldParams()
-        announce()
         self.num_envs = num_envs
         self.settings = self.params.settings()
         self.state = empty_state(num_envs, self.params)
         self.terrain, self.kinds = terrain, kinds  # as given, for replays
         self._fixed_map = np.zeros(0, np.uint8) if terrain is None else _with_border(terrain, self.params)
         self._kinds = _usual_kinds(self.params) if kinds is None else _kinds(kinds, self.params)
+        self._turn = Turn()
         self._everyone = np.arange(num_envs)
-        self._workspace = new_workspace(numba.config.NUMBA_NUM_THREADS, self.params)
+        self._scratch = new_scratch(min(num_envs, num_threads()), self.params)
 
     def reset(self, seeds: Sequence[int] | np.ndarray, which: np.ndarray | None = None) -> None:
         """Start the games `which` (indices; all of them by default) anew, one uint64 seed for each."""
@@ -60,8 +58,7 @@ class World:
         seeds = np.asarray(seeds, np.uint64)
         if seeds.shape != which.shape:
             raise BadInput(f"expected one seed for each of {which.size} games, got {seeds.shape}")
-        with _threads_for(which.size):
-            start_batch(self.state, self.settings, self._kinds, seeds, which, self._fixed_map)
+        self._run(start_games, which.size, self._kinds, seeds, which, self._fixed_map)
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Play one step of every game.
@@ -75,8 +72,7 @@ class World:
         """
         orders = self.orders(actions)
         rewards = np.zeros((self.num_envs, self.params.num_players + 1))
-        with _threads_for(self.num_envs):
-            step_batch(self.state, self.settings, orders, self._workspace, rewards)
+        self._run(self.step_games, self.num_envs, orders, self._scratch, rewards)
         terminated = ~self.state.alive[:, AGENT] | self.has_won()
         truncated = ~terminated & (self.state.step >= self.params.max_steps)
         return rewards, terminated, truncated
@@ -127,9 +123,7 @@ class World:
         """
         obs, masks = out or self.new_observation()
         which = self._everyone if which is None else np.asarray(which, np.int64)
-        players = np.full(self.num_envs, player, np.int64)
-        with _threads_for(which.size):
-            observe_batch(self.state, self.settings, players, which, self._workspace, obs["map"], obs["global"], masks)
+        self._run(observe_games, which.size, player, which, self._scratch, obs["map"], obs["global"], masks)
         return obs, masks
 
     def map_of(self, field: str) -> np.ndarray:
@@ -139,33 +133,27 @@ class World:
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """A copy of everything the games are made of."""
-        return {name: value.copy() for name, value in self.state._asdict().items() if name not in DERIVED}
+        return {name: value.copy() for name, value in self.state.saved().items()}
 
     def load_state_dict(self, arrays: dict[str, np.ndarray]) -> None:
         """Continue from a `state_dict`, exactly. Refuses one that no game can reach, before anything is changed."""
-        for name in State._fields:
-            if name in DERIVED:
-                continue
-            own, given = getattr(self.state, name), arrays.get(name)
+        for name, own in self.state.saved().items():
+            given = arrays.get(name)
             if given is None or given.shape != own.shape or given.dtype != own.dtype:
                 came = "nothing" if given is None else f"{given.dtype} {given.shape}"
                 raise BadInput(f"saved state of another world: {name} should be {own.dtype} {own.shape}, got {came}")
         check_state(arrays, self.params)
-        for name in State._fields:
-            if name not in DERIVED:
-                getattr(self.state, name)[...] = arrays[name]
-        rebuild_batch(self.state, self.settings)
+        for name, own in self.state.saved().items():
+            own[...] = arrays[name]
+        self.rebuild()
 
+    def rebuild(self) -> None:
+        """Draw the bitboards anew, after `state` was written to by hand."""
+        self._run(rebuild_games, self.num_envs)
 
-@contextmanager
-def _threads_for(games: int) -> Iterator[None]:
-    """No more threads than games: with one game on a busy machine, waiting for idle threads made a step 45x slower."""
-    threads = numba.get_num_threads()
-    numba.set_num_threads(max(1, min(threads, games)))
-    try:
-        yield
-    finally:
-        numba.set_num_threads(threads)
+    def _run(self, kernel, games: int, *arguments) -> None:
+        with self._turn:
+            run(kernel, games, self._scratch.count.size, self.state.game, self.settings, *arguments)
 
 
 def _kinds(names: Sequence[str], params: WorldParams) -> np.ndarray:

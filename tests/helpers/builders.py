@@ -8,7 +8,6 @@ import numpy as np
 
 from territory.world import World, WorldParams
 from territory.world.actions import Direction, encode
-from territory.world.engine import rebuild_batch
 
 WAIT = encode(Direction.WAIT)
 PLAINS, HIGHLAND, MOUNTAIN = 1, 2, 3
@@ -50,7 +49,7 @@ def board(owner: np.ndarray, terrain: np.ndarray | None = None, games: int = 1, 
     world.state.tiles[:] = [np.sum((owner == p) & (terrain > 0)) for p in range(world.params.num_players + 1)]
     world.state.tiles_before[:] = world.state.tiles
     world.state.alive[:, 1:] = world.state.tiles[:, 1:] > 0
-    rebuild_batch(world.state, world.settings)
+    world.rebuild()
     return world
 
 

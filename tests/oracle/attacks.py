@@ -1,7 +1,7 @@
 """All attacks of a tick, on the state it began with.
 
-A `front` is keyed (attacker, lane, owner): the tiles of one owner that one attack could take now. Lanes 0 to 7 are
-directions, lane 8 + p is the whole border against player p. Attacks meet and pay in the order of attackers and lanes;
+A `front` is keyed (attacker, slot, owner): the tiles of one owner that one attack could take now. Slots 0 to 7 are
+directions, slot 8 + p is the whole border against player p. Attacks meet and pay in the order of attackers and slots;
 within a direction, owners come in the order of their first tile in the front, from the north and then from the west.
 """
 
@@ -45,26 +45,26 @@ def advance(game) -> np.ndarray:
 
 def find_fronts(game) -> dict:
     fronts = {}
-    for attacker, lane in np.argwhere(game.attacks >= 1).tolist():
-        if lane < WHOLE_BORDER:
-            reach = rulebook.front_of(game, attacker, lane)
+    for attacker, slot in np.argwhere(game.attacks >= 1).tolist():
+        if slot < WHOLE_BORDER:
+            reach = rulebook.front_of(game, attacker, slot)
             owners = dict.fromkeys(game.owner[reach].tolist())
         else:
-            reach, owners = rulebook.beside(game, attacker), [lane - WHOLE_BORDER]
+            reach, owners = rulebook.beside(game, attacker), [slot - WHOLE_BORDER]
         for owner in owners:
             front = reach & (game.owner == owner)
             if front.any():
-                fronts[attacker, lane, owner] = front
+                fronts[attacker, slot, owner] = front
     return fronts
 
 
 def cancel_opposing(game, fronts: dict) -> None:
     """Meeting attacks cancel one for one: a push against its opposite or a whole border, and two whole borders."""
-    for a, lane, b in fronts:
-        if b and lane < WHOLE_BORDER:
-            cancel(game, (a, lane), (b, (lane + 4) % 8))
+    for a, slot, b in fronts:
+        if b and slot < WHOLE_BORDER:
+            cancel(game, (a, slot), (b, (slot + 4) % 8))
         if b:
-            cancel(game, (a, lane), (b, WHOLE_BORDER + a))
+            cancel(game, (a, slot), (b, WHOLE_BORDER + a))
 
 
 def cancel(game, one: tuple, other: tuple) -> None:
@@ -80,10 +80,10 @@ def draw(game, fronts: dict) -> dict:
     rows, columns = np.indices((height, width), np.uint64)
     number = (rows + 1) * (width + 2) + columns + 1  # of a tile in the engine: its maps have a rim of water
     lowest, winner = np.ones((height, width)), np.full((height, width), -1)
-    for i, ((attacker, lane, owner), front) in enumerate(fronts.items()):
-        lane_number = attacker * game.attacks.shape[1] + lane
-        drawn = uniform(key, lane_number * (height + 2) * (width + 2) + number[front])
-        won = (drawn < chances(game, attacker, lane, owner, front)) & (drawn < lowest[front])
+    for i, ((attacker, slot, owner), front) in enumerate(fronts.items()):
+        slot_number = attacker * game.attacks.shape[1] + slot
+        drawn = uniform(key, slot_number * (height + 2) * (width + 2) + number[front])
+        won = (drawn < chances(game, attacker, slot, owner, front)) & (drawn < lowest[front])
         tiles = np.flatnonzero(front)[won]
         lowest.flat[tiles], winner.flat[tiles] = drawn[won], i
     return {name: winner == i for i, name in enumerate(fronts)}
@@ -94,9 +94,9 @@ def own_neighbours(game, player: int) -> np.ndarray:
     return sum((rulebook.one_step_back(game.owner, d) == player).astype(np.uint8) for d in rulebook.CARDINAL)
 
 
-def chances(game, attacker: int, lane: int, owner: int, front: np.ndarray) -> np.ndarray:
+def chances(game, attacker: int, slot: int, owner: int, front: np.ndarray) -> np.ndarray:
     """For each tile of this front, the chance to fall: what falls costs the budget in the mean."""
-    attack = game.attacks[attacker, lane]
+    attack = game.attacks[attacker, slot]
     neighbours, terrain = own_neighbours(game, attacker)[front], game.terrain[front]
     if attack < 1:
         return np.zeros(terrain.size)
@@ -153,15 +153,15 @@ def pay(game, won: dict) -> np.ndarray:
     """Attackers and defenders pay for every tile at the prices that stood before anybody paid."""
     lost = np.zeros((len(game.alive), len(game.alive)), int)
     bills = {}
-    for (attacker, lane, owner), tiles in won.items():
+    for (attacker, slot, owner), tiles in won.items():
         lost[owner, attacker] += tiles.sum()
-        bills[attacker, lane, owner] = 0.0
+        bills[attacker, slot, owner] = 0.0
         for terrain in (1, 2, 3):
             fallen = int((game.terrain[tiles] == terrain).sum())
             if fallen:
-                bills[attacker, lane, owner] += fallen * loss_of(game, attacker, lane, owner, terrain)
-    for (attacker, lane, _), bill in bills.items():
-        game.attacks[attacker, lane] = max(0.0, game.attacks[attacker, lane] - bill)
+                bills[attacker, slot, owner] += fallen * loss_of(game, attacker, slot, owner, terrain)
+    for (attacker, slot, _), bill in bills.items():
+        game.attacks[attacker, slot] = max(0.0, game.attacks[attacker, slot] - bill)
     tiles = game.tiles
     for player in game.players:
         if lost[player].any():
@@ -170,21 +170,21 @@ def pay(game, won: dict) -> np.ndarray:
     return lost
 
 
-def loss_of(game, attacker: int, lane: int, owner: int, terrain: int) -> float:
+def loss_of(game, attacker: int, slot: int, owner: int, terrain: int) -> float:
     """Troops that the attack loses for one tile."""
     kind, magnitude = game.kind[attacker], rules.MAGNITUDE[terrain]
     if owner == 0:
         return magnitude * rules.EXPANSION_LOSS_FACTOR[kind]
     tiles = float(game.tiles[owner])
-    loss = loss_player(magnitude, game.attacks[attacker, lane], game.troops[owner], tiles)
+    loss = loss_player(magnitude, game.attacks[attacker, slot], game.troops[owner], tiles)
     against_bot = game.kind[owner] == rules.BOT and kind != rules.BOT
     return loss * rules.LOSS_AGAINST_BOT if against_bot else loss
 
 
 def send_home(game, fronts: dict) -> None:
     """An attack that had nothing to take goes home."""
-    busy = {(attacker, lane) for attacker, lane, _ in fronts}
-    for attacker, lane in np.argwhere(game.attacks > 0).tolist():
-        if (attacker, lane) not in busy:
-            game.troops[attacker] += game.attacks[attacker, lane]
-            game.attacks[attacker, lane] = 0
+    busy = {(attacker, slot) for attacker, slot, _ in fronts}
+    for attacker, slot in np.argwhere(game.attacks > 0).tolist():
+        if (attacker, slot) not in busy:
+            game.troops[attacker] += game.attacks[attacker, slot]
+            game.attacks[attacker, slot] = 0

@@ -3,20 +3,21 @@
 import numpy as np
 import pytest
 from helpers.builders import board, disc, everyone, two_halves, uniform
+from numba import njit
 
 from territory.world import rules
 from territory.world.actions import Direction, encode
-from territory.world.chances import spread
-from territory.world.state import WHOLE_BORDER
+from territory.world.combat import spread
+from territory.world.state import RANKING, TARGET, WHOLE_BORDER
 
 E, W = Direction.E, Direction.W
 
 
 def _one_tick(world, agent=None, enemy=None):
-    """One tick with attacks set up by hand: {lane: troops} for players 1 and 2."""
-    for player, lanes in ((1, agent or {}), (2, enemy or {})):
-        for lane, troops in lanes.items():
-            world.state.attacks[:, player, lane] = troops
+    """One tick with attacks set up by hand: {slot: troops} for players 1 and 2."""
+    for player, slots in ((1, agent or {}), (2, enemy or {})):
+        for slot, troops in slots.items():
+            world.state.attacks[:, player, slot] = troops
     world.step(everyone(world))
     return world.state
 
@@ -93,13 +94,20 @@ def test_water_is_never_taken():
     assert (world.map_of("owner")[0][terrain == 0] == 0).all()
 
 
+@njit
+def spread_over(budget, choice, targets, ranking):
+    """`combat.spread` has no way in from Python."""
+    spread(budget, choice, targets[0], ranking[0])
+
+
 @pytest.mark.parametrize("choice", [2.0, 9.0])
 @pytest.mark.parametrize("budget", [0.5, 10.0, 60.0, 1e6])
 def test_the_expected_price_of_what_falls_is_the_budget(budget, choice):
-    cells = np.zeros((5, 4), np.int32)
+    targets, ranking = np.zeros(1, TARGET), np.zeros(1, RANKING)
+    cells, price, chance = (targets[0][name] for name in ("cells", "price", "probability"))
     cells[1, 1], cells[2, 2], cells[4, 3] = 30, 6, 1
-    price, chance = np.array([0.0, 5.0, 6.0, 7.0]), np.zeros((5, 4))
-    spread(budget, choice, cells, price, chance)
+    price[:] = 0.0, 5.0, 6.0, 7.0
+    spread_over(budget, choice, targets, ranking)
     everything = (cells * price).sum()  # 30*5 + 6*6 + 1*7 = 193
     assert (cells * price * chance).sum() == pytest.approx(min(budget, everything))
     assert chance.max() <= 1 and (chance[4, 3] >= chance[2, 2]) and (chance[2, 2] >= chance[1, 1])

@@ -4,7 +4,6 @@ import pickle
 from collections import Counter
 from dataclasses import replace
 
-import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,6 +12,7 @@ from oracle import compare, eyes
 
 from territory.world import World, WorldParams, rules
 from territory.world.actions import NUM_ACTIONS
+from territory.world.compiled import set_num_threads
 
 WAIT = 80
 searched = settings(deadline=None, derandomize=True, max_examples=100)  # the same examples in every run
@@ -172,13 +172,12 @@ def test_a_game_is_the_same_for_any_threads_any_neighbours_and_after_a_restore(s
     together = played(setup, games=3)
     restored, other = World(3, setup.params), [np.random.default_rng(n) for n in range(3)]
     restored.load_state_dict(pickle.loads(pickle.dumps(together.state_dict())))
-    threads = numba.get_num_threads()
-    numba.set_num_threads(1)
+    set_num_threads(1)
     try:
         alone = [played(replace(setup, number=setup.number + n)) for n in range(3)]
         finished = wander(restored, setup, [np.random.default_rng(n) for n in range(3)], more).state_dict()
     finally:
-        numba.set_num_threads(threads)
+        set_num_threads(None)
     for name, value in together.state_dict().items():
         assert np.array_equal(value, np.concatenate([world.state_dict()[name] for world in alone])), name
     for name, value in wander(together, setup, other, more).state_dict().items():

@@ -1,16 +1,16 @@
-"""What the engine keeps besides the rules: boards of bits, saved states, replays and machine code."""
+"""What the engine keeps besides the rules: bitboards, saved states and replays."""
 
 import itertools
-from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers.builders import random_actions
+from numba import njit
 
 from territory.errors import BadInput
-from territory.world import World, WorldParams, compiled
+from territory.world import World, WorldParams
 from territory.world.actions import OFFSETS
-from territory.world.boards import has_front, press_front, push_front
+from territory.world.bitboards import border_front, directional_front, has_front
 from territory.world.replay import Replay, digest_of, record
 from territory.world.state import game_of
 
@@ -47,19 +47,34 @@ def test_a_state_of_another_world_is_refused_whole():
     assert _same(before, world.state_dict())
 
 
-def test_the_boards_are_what_the_map_says():
+def test_the_bitboards_are_what_the_map_says():
     world = _fresh()
     _play(world, 40)
-    state = world.state
-    first = 64 * world.settings.margin
+    state, first = world.state, 64 * world.settings["margin"][0]
     for n in range(4):
-        bits = np.unpackbits(state.boards[n].view(np.uint8), axis=1, bitorder="little")
+        boards, players = state.game.bitboards[n], state.game.players[n]
+        bits = np.unpackbits(boards.view(np.uint8), axis=1, bitorder="little")
         cells = bits[:, first : first + state.owner.shape[1]].astype(bool)
         for owner, board in enumerate(cells):
             assert np.array_equal(board, (state.owner[n] == owner) & (state.terrain[n] > 0))
-            words = np.flatnonzero(state.boards[n, owner])
-            assert words.size == 0 or (state.spans[n, owner, 0] <= words[0] and words[-1] < state.spans[n, owner, 1])
+            words = np.flatnonzero(boards[owner])
+            reach = range(players["first_word"][owner], players["end_word"][owner])
+            assert words.size == 0 or (words[0] in reach and words[-1] in reach)
         assert bits.sum() == state.land[n], "nothing outside the map"
+
+
+@njit
+def front_ahead(games, settings, n, player, direction, front):
+    """The kernels have no way in from Python."""
+    game = game_of(games, n)
+    first, end = directional_front(game, settings[0], player, direction, front)
+    return first, end, has_front(game, settings[0], player, direction)
+
+
+@njit
+def front_around(games, settings, n, player, front):
+    game = game_of(games, n)
+    return border_front(game, settings[0], player, game.bitboards[0], front)
 
 
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (64, 96), (32, 288)])
@@ -67,21 +82,21 @@ def test_fronts_are_what_a_search_of_the_whole_map_finds(height, width):
     world = World(2, WorldParams(height=height, width=width, num_bots=4))
     world.reset([3, 4])
     _play(world, 20)
-    state, stride = world.state, width + 2
+    state, game, stride = world.state, world.state.game, width + 2
     for n, player in itertools.product(range(2), range(1, 6)):
         owner, land = state.owner[n].reshape(-1, stride), state.terrain[n].reshape(-1, stride) > 0
-        pushed = [
+        ahead = [
             np.roll(owner, step, (0, 1))[land & (owner != player)].tolist().count(player) for step in OFFSETS.tolist()
         ]
-        found = np.zeros(state.ground.shape[1], np.uint64)
-        for d, cells in enumerate(pushed):
-            first, end = push_front(game_of(state, n), world.settings, player, d, found)
+        found = np.zeros(game.land_board.shape[1], np.uint64)
+        for d, cells in enumerate(ahead):
+            first, end, some = front_ahead(game, world.settings, n, player, d, found)
             assert np.bitwise_count(found[first:end]).sum() == cells
-            assert has_front(game_of(state, n), world.settings, player, d) == (cells > 0)
+            assert some == (cells > 0)
         beside = np.zeros(owner.shape, bool)
         for step in OFFSETS[::2].tolist():
             beside |= np.roll(owner, step, (0, 1)) == player
-        first, end = press_front(game_of(state, n), world.settings, player, state.boards[n, 0], found)
+        first, end = front_around(game, world.settings, n, player, found)
         assert np.bitwise_count(found[first:end]).sum() == (beside & land & (owner == 0)).sum()
 
 
@@ -118,20 +133,3 @@ def test_the_digest_notices_one_tile():
     before = digest_of(world)
     world.state.owner[0, np.flatnonzero(world.state.owner[0])[0]] = 0
     assert digest_of(world) != before
-
-
-def test_no_file_outside_the_cache_key_holds_a_kernel():
-    for name in compiled._PLAIN:
-        source = (Path(compiled.__file__).parent / name).read_text()
-        assert "njit" not in source and "import kernel" not in source and "register_jitable" not in source, name
-
-
-def test_the_first_game_says_that_it_compiles(monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(compiled, "cache_folder", lambda: tmp_path / "kernels-none")
-    World(1, PARAMS)
-    assert "compiling the game for this machine, once" in capsys.readouterr().err
-    monkeypatch.undo()
-    _fresh(1).step(np.array([80]))
-    capsys.readouterr()
-    World(1, PARAMS)
-    assert capsys.readouterr().err == ""

@@ -1,0 +1,116 @@
+"""Where the machine code is kept: with a home or without, in a package that can be written or not."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import territory
+
+WHERE = "from territory.world.compiled import cache_folder; print(cache_folder())"
+COMPILE = """
+import numpy as np
+from territory.world import World, WorldParams, compiled
+World(1, WorldParams(height=32, width=32, num_bots=1))
+print("nothing is compiled before the first game")
+
+def double(numbers):
+    numbers *= 2
+
+double = compiled.entry(double)
+for _ in range(2):
+    numbers = np.ones(1)
+    double(numbers)
+print(numbers)
+"""
+
+
+@pytest.fixture
+def package(tmp_path) -> Path:
+    """A copy of the package whose machine code can't be kept beside it."""
+    source = Path(territory.__file__).parent
+    ignored = shutil.ignore_patterns("__pycache__", "checkpoints", "widgets", "*.png", "notebooks")
+    shutil.copytree(source, tmp_path / "site" / "territory", ignore=ignored)
+    (tmp_path / "site" / "territory" / "world" / "__pycache__").write_text("no folder")
+    return tmp_path
+
+
+def python(package: Path, code: str, **environment: str) -> subprocess.CompletedProcess:
+    """What a fresh process prints, with no home and temporary files under `package`, unless told otherwise."""
+    (package / "tmp").mkdir(exist_ok=True)
+    usual = {"PYTHONPATH": str(package / "site"), "TMPDIR": str(package / "tmp"), "HOME": "/dev/null/nobody"}
+    kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
+    script = package / "script.py"
+    if not script.exists() or script.read_text() != code:
+        script.write_text(code)  # Numba keeps only what stands in a file, and looks when that was written
+    call = [sys.executable, "-B", str(script)]
+    kept |= usual | environment
+    return subprocess.run(call, cwd=package, env=kept, capture_output=True, text=True, timeout=300)
+
+
+def test_numbas_own_folder_is_honoured(package):
+    found = python(package, WHERE, NUMBA_CACHE_DIR=str(package / "mine")).stdout
+    assert found.startswith(str(package / "mine"))
+
+
+def test_beside_the_package_where_that_can_be_written(package):
+    (package / "site" / "territory" / "world" / "__pycache__").unlink()
+    assert python(package, WHERE).stdout.startswith(str(package / "site"))
+
+
+def test_in_the_users_cache_where_the_package_can_only_be_read(package):
+    (package / "home").mkdir()
+    assert python(package, WHERE, HOME=str(package / "home")).stdout.startswith(str(package / "home" / ".cache"))
+    found = python(package, WHERE, XDG_CACHE_HOME=str(package / "cache")).stdout
+    assert found.startswith(str(package / "cache"))
+
+
+def test_without_a_home_in_a_temporary_folder_that_only_the_user_can_write(package):
+    folder = Path(python(package, WHERE).stdout.strip())
+    assert folder.parent.parent == package / "tmp"
+    assert folder.stat().st_mode & 0o022 == 0 and folder.parent.stat().st_mode & 0o022 == 0
+
+
+def test_a_temporary_folder_that_others_can_write_is_not_trusted(package):
+    folder = Path(python(package, WHERE).stdout.strip())
+    folder.parent.chmod(0o777)
+    assert python(package, WHERE).stdout == "None\n"
+    done = python(package, COMPILE)
+    assert done.stdout.endswith("[2.]\n") and "anew in every process" in done.stderr
+
+
+def test_what_was_compiled_beforehand_is_taken_over_from_a_package_that_can_only_be_read(package):
+    name = Path(python(package, WHERE).stdout.strip()).name
+    compiled = package / "site" / "territory" / "world" / "__pycache__"
+    compiled.unlink()
+    (compiled / name).mkdir(parents=True)
+    (compiled / name / "engine.nbi").write_text("machine code")
+    shutil.rmtree(package / "tmp")
+    found = python(package, WHERE, NUMBA_CACHE_DIR=str(package / "mine")).stdout.strip()
+    assert (Path(found) / "engine.nbi").read_text() == "machine code"
+
+
+def test_compiling_is_announced_when_it_happens_and_only_then(package):
+    for said in ("territory: compiling the game for this machine, once; half a minute …\n", ""):
+        done = python(package, COMPILE, NUMBA_CACHE_DIR=str(package / "mine"))
+        assert (done.stdout, done.stderr) == ("nothing is compiled before the first game\n[2.]\n", said)
+
+
+def test_the_folder_changes_with_any_source_that_is_compiled(package):
+    before = python(package, WHERE).stdout
+    for name, changes in (("rules.py", True), ("picture.py", False)):
+        with open(package / "site" / "territory" / "world" / name, "a") as source:
+            source.write("\n# changed\n")
+        after = python(package, WHERE).stdout
+        assert (after != before) == changes, name
+        before = after
+
+
+def test_no_file_outside_the_key_of_the_cache_holds_a_kernel():
+    world = Path(territory.__file__).parent / "world"
+    for name in ("__init__.py", "__main__.py", "picture.py", "replay.py", "restore.py", "world.py"):
+        source = (world / name).read_text()
+        assert not any(word in source for word in ("njit", "import kernel", "import entry", "register_jitable")), name
