@@ -46,8 +46,7 @@ class WorldParams:
         for name, (low, high) in _REAL.items():
             object.__setattr__(self, name, real(name, getattr(self, name), low, high))
         for name in ("height", "width"):
-            if getattr(self, name) % SIDE_STEP:
-                raise BadInput(f"{name} must be a multiple of {SIDE_STEP} tiles, got {getattr(self, name)}")
+            object.__setattr__(self, name, _side(name, getattr(self, name)))
         if not isinstance(self.opponents, str) or self.opponents not in OPPONENTS:
             raise BadInput(f"opponents must be one of {', '.join(OPPONENTS)}; got {self.opponents!r}")
         if self.mountain_share + self.highland_share > 1:
@@ -108,8 +107,6 @@ SETTINGS = np.dtype(
 
 # From and to: beyond, a game can't be played, or says nothing.
 _WHOLE = {
-    "height": (SIDE_STEP, MOST_TILES),
-    "width": (SIDE_STEP, MOST_TILES),
     "num_bots": (1, MAX_BOTS),
     "max_steps": (1, 2**30),
     "ticks_per_step": (1, 1000),
@@ -129,6 +126,17 @@ _REAL = {
     "speed_reward": (-1e6, 1e6),
     "elimination_reward": (-1e6, 1e6),
 }
+
+
+def _side(name: str, value: Any) -> int:
+    said = f"{name} must be a multiple of {SIDE_STEP} tiles"
+    try:
+        side = whole(name, value, SIDE_STEP, MOST_TILES)
+    except BadInput as error:
+        raise BadInput(f"{said}, from {SIDE_STEP} to {MOST_TILES}; got {shown(value)}") from error
+    if side % SIDE_STEP:
+        raise BadInput(f"{said}, got {side}")
+    return side
 
 
 def whole(name: str, value: Any, low: int, high: int) -> int:

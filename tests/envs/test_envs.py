@@ -9,6 +9,7 @@ from helpers.builders import WAIT, random_actions, uniform
 
 import territory
 from territory.world.actions import Direction, encode
+from territory.world.params import HELD_OUT_SEED
 
 SMALL = {"height": 32, "width": 32, "num_bots": 2}
 
@@ -97,7 +98,7 @@ def test_later_games_follow_from_the_seed_and_stay_off_held_out_maps():
 
     first = seeds(1_000_000)
     assert first == seeds(1_000_000) != seeds(2)
-    assert max(first) < territory.envs.TRAINING_SEEDS and len(set(first)) == 40
+    assert max(first) < HELD_OUT_SEED and len(set(first)) == 40
 
 
 def test_saved_in_the_middle_and_restored_elsewhere():

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 from territory.agent.evaluation import play
-from territory.envs import MixedVectorEnv, TerritoryVectorEnv
-from territory.envs import opponents as players
+from territory.envs import MixedVectorEnv, TerritoryVectorEnv, mixture
 from territory.envs.opponents import RandomPolicy, SteadyPolicy
 from territory.errors import BadInput
 from territory.training import PPO, TrainConfig, run
@@ -89,13 +88,17 @@ def test_a_run_against_several_kinds_of_games_stops_and_goes_on_bit_for_bit(tmp_
         ("nation+bot", "written like 5xnation"),
         ("5xnation+", "written like 5xnation"),
         ("5xnation+60xbot", "1 to 50"),
-        ("5xnation+5xfriends", "opponents must be one of"),
-        ("5xbot+5xrandom", "throw dice"),
+        ("5xbot+5xrandom", "draw numbers"),
     ],
 )
 def test_a_mixture_that_is_none_is_refused(mixture, message):
     with pytest.raises(BadInput, match=message):
         TrainConfig(opponents=mixture)
+
+
+def test_an_opponent_in_a_mixture_that_there_is_not_is_refused():
+    with pytest.raises(BadInput, match="opponents must be one of"):
+        make(opponents="5xnation+5xfriends")
 
 
 def test_each_kind_of_game_needs_a_game():
@@ -116,8 +119,8 @@ def test_a_run_against_a_mixture_is_watched_in_a_game_of_its_first_kind():
 
 def test_networks_among_a_mixtures_opponents_run_where_they_are_told(monkeypatch):
     asked = []
-    monkeypatch.setattr(players, "find_opponents", lambda who, device="cpu": asked.append((who, device)) or who)
-    players.make_vector_env(TWO_KINDS, num_envs=2, device="meta", **SMALL)
+    monkeypatch.setattr(mixture, "find_opponents", lambda who, device="cpu": asked.append((who, device)) or who)
+    mixture.make_vector_env(TWO_KINDS, num_envs=2, device="meta", **SMALL)
     assert asked == [("bot", "meta"), ("nation", "meta")]
 
 

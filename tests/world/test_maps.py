@@ -71,7 +71,7 @@ def test_a_map_from_an_array_is_played_as_it_is():
         ({"num_bots": 2.5}, "num_bots must be a whole number"),
         ({"opponents": "dragons"}, "opponents must be one of bot, nation, mixed"),
         ({"height": 32, "width": 32, "num_bots": 20}, "take fewer bots, a larger map or less water"),
-        ({"water_share": 0.9}, "water_share is a share"),
+        ({"water_share": 0.9}, "water_share must be a number from 0 to 0.6"),
         ({"max_steps": 0}, "max_steps must be a whole number"),
     ],
 )
