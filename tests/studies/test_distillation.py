@@ -4,7 +4,6 @@ import dataclasses
 import shlex
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -98,25 +97,6 @@ def test_a_network_that_cannot_take_the_old_maps_is_refused(teacher):
         new_config(teacher, "baseline", "group")
 
 
-def test_moments_are_kept_at_a_pace_with_their_games(states):
-    assert (len(states), states.maps.shape[1:], states.stats.shape) == (192, (5, 64, 64), (192, 16))
-    assert states.masks.any(axis=1).all()
-    assert len(np.unique(states.games)) == 32
-    long = sample_states(RandomPolicy(), 192, every=10, height=64, width=64, num_bots=2, max_steps=20)
-    assert len(np.unique(long.games)) >= 64  # games of 20 steps, seen twice each
-
-
-def test_a_split_keeps_games_whole_and_in_their_part_when_others_are_added(states):
-    first, second = states.split(0.75)
-    assert len(first) + len(second) == len(states)
-    assert not set(first.games) & set(second.games)
-    assert 16 <= len(set(first.games)) < 32
-    both = states + states
-    assert (len(both), len(set(both.games))) == (2 * 192, 2 * 32)
-    assert set(both.split(0.75)[0].games) >= set(first.games)
-    assert not set(both.split(0.75)[0].games) & set(second.games)
-
-
 def test_first_the_old_agent_plays_and_then_the_new_one_on_other_maps(teacher, monkeypatch):
     played = []
 
@@ -134,11 +114,6 @@ def test_first_the_old_agent_plays_and_then_the_new_one_on_other_maps(teacher, m
 def test_rounds_without_a_moment_are_refused(teacher):
     with pytest.raises(BadInput, match="a state for each"):
         next(teach(_network(), teacher, SMALL, states=1, rounds=2, epochs=1))
-
-
-def test_moments_are_those_of_the_seed(states):
-    again = sample_states(RandomPolicy(), 192, every=2, height=64, width=64, num_bots=2, max_steps=20)
-    assert all(np.array_equal(getattr(again, f.name), getattr(states, f.name)) for f in dataclasses.fields(states))
 
 
 def test_the_command_writes_an_agent_from_which_a_run_starts_and_goes_on(teacher, tmp_path, monkeypatch, capsys):
