@@ -2,9 +2,8 @@
 `territory.interpret` computes it."""
 
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,9 @@ from torch import nn
 from territory import interpret, viz
 from territory.agent import Agent
 from territory.errors import BadInput
-from territory.interpret import MEAN, Layer, ReplayRecord, capture_frames, imagine, layers_of, overlay, total_variation
+from territory.interpret import MEAN, Layer, ReplayRecord, imagine, layers_of, overlay, total_variation
 from territory.widgets.base import Answer, Instrument, bundle, standalone_page
+from territory.widgets.looks import RELEVANCE, changes_of, look, relevance_map
 from territory.world.actions import INTENSITIES, NUM_ACTIONS, describe
 from territory.world.layout import Stat
 from territory.world.picture import player_colours
@@ -28,15 +28,6 @@ _NO_ATTENTION = (
     "No attention that can be read was found in this network, so no weights can be laid over the board. Its policy and "
     "value are real, and the relevance maps below ask any network."
 )
-TOGETHER = 64  # states that an agent with several views is asked about at once
-
-# What a decision rests on, asked of the network itself: name -> how to read it.
-RELEVANCE = {
-    "occlusion": "What the preferred action's log-probability loses when a cell alone is made unclaimed.",
-    "integrated gradients": "Each cell's share of what this map and an unclaimed one differ in (the path's gradient).",
-    "grad-cam": "Where the last convolution speaks for the preferred action.",
-    "own land": "Where your own land lies. It looks at no network at all: what does not beat it says nothing.",
-}
 
 
 class AttentionExplorer(Instrument):
@@ -95,7 +86,7 @@ class AttentionExplorer(Instrument):
         step = last // 3 if step is None else step
         if not 0 <= step <= last:
             raise BadInput(f"step must be within the game, 0 to {last}; got {step}")
-        self.records = [_look(agent, frames) for agent in self.agents]
+        self.records = [look(agent, frames) for agent in self.agents]
         self.step, self.cell = step, _an_own_tile(frames[step])
         self.layers = [next(iter(record.attention), "") for record in self.records]
         self.heads, self.ablation = [MEAN] * len(self.agents), [{} for _ in self.agents]
@@ -120,7 +111,7 @@ class AttentionExplorer(Instrument):
         if same and len(frames) == known:
             return
         keep = known - 1 if same else 0  # the last known frame had not been acted in yet
-        fresh = [_look(agent, frames[keep:]) for agent in self.agents]
+        fresh = [look(agent, frames[keep:]) for agent in self.agents]
         self.records = [old.followed_by(new, keep) for old, new in zip(self.records, fresh, strict=True)]
         self.what_if = False
         self._relevance.clear()
@@ -276,7 +267,7 @@ class AttentionExplorer(Instrument):
         """Run the networks on the state that the browser describes, and send what they make of it."""
         frame, ablation = self._imagined_frame(message, buffers), message.get("ablation") or [{}] * len(self.agents)
         looks = [
-            _look(agent, (frame,), changes_of(cut, record.attention))
+            look(agent, (frame,), changes_of(cut, record.attention))
             for agent, cut, record in zip(self.agents, ablation, self.records, strict=True)
         ]
         moved = [
@@ -302,78 +293,10 @@ class AttentionExplorer(Instrument):
         model = self.models[number]
         changes = changes_of(ablation, self.records[number].attention)
         with interpret.intervene(model, changes) if changes else nullcontext():
-            grid = _relevance(model, method, frame)
+            grid = relevance_map(model, method, frame)
         if recorded:
             self._relevance[key] = grid
         return grid
-
-
-def changes_of(ablation: Mapping[str, str], attention: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """What the browser chose, as changes for `interpret.intervene`.
-
-    Args:
-        ablation: ``"name"`` means a whole layer, ``"name 2"`` its third head; the values are "uniform" and "zero".
-        attention: what was captured of the network, by layer.
-    """
-    changes: dict[str, list[Callable]] = {}
-    for target, how in ablation.items():
-        name = next((each for each in attention if target in (each, f"{each} {target.rpartition(' ')[2]}")), None)
-        if name is None or how not in ("uniform", "zero"):
-            raise BadInput(f"expected uniform or zero for a layer ({', '.join(attention)}), got {how!r} for {target!r}")
-        head = None if name == target else int(target.rpartition(" ")[2])
-        changes.setdefault(name, []).append(_change(how, head, gate=attention[name].ndim == 3))
-    return {name: _one_after_another(each) for name, each in changes.items()}
-
-
-def _change(how: str, head: int | None, gate: bool) -> Callable:
-    if head is not None:
-        return interpret.uniform_head(head) if how == "uniform" else interpret.zero_head(head)
-    if how == "zero":
-        return lambda weights: weights * 0
-    return interpret.cell_mean if gate else interpret.uniform
-
-
-def _one_after_another(changes: Sequence[Callable]) -> Callable:
-    def change(weights):
-        for each in changes:
-            weights = each(weights)
-        return weights
-
-    return change
-
-
-def _look(agent: Any, frames: Sequence[Frame], changes: Mapping[str, Any] | None = None) -> ReplayRecord:
-    """What an agent computes on some frames: attention of the board as it lies, policy and value as it decodes them."""
-    model = getattr(agent, "model", agent)
-    with interpret.intervene(model, changes) if changes else nullcontext():
-        record = capture_frames(model, frames)
-        if _views_of(agent) == 1:
-            return record
-        parts = [_predict(agent, frames[start : start + TOGETHER]) for start in range(0, len(frames), TOGETHER)]
-    probabilities, values = (np.concatenate(each) for each in zip(*parts, strict=True))
-    return replace(record, probabilities=probabilities, values=values)
-
-
-def _views_of(agent: Agent | nn.Module) -> int:
-    return getattr(getattr(agent, "decoding", agent), "views", 1)
-
-
-def _predict(agent: Agent, frames: Sequence[Frame]) -> tuple[np.ndarray, np.ndarray]:
-    obs = {name: np.stack([frame.obs[name] for frame in frames]) for name in ("map", "global")}
-    return agent.predict(obs, np.stack([frame.mask for frame in frames]))
-
-
-def _relevance(model: nn.Module, method: str, frame: Frame) -> np.ndarray:
-    if method == "own land":
-        return interpret.to_cells((frame.owner == 1)[None].astype(np.float64), (frame,))[0]
-    methods = {
-        "occlusion": interpret.occlusion,
-        "integrated gradients": interpret.integrated_gradients,
-        "grad-cam": interpret.grad_cam,
-    }
-    if method not in methods:
-        raise BadInput(f"expected one of {', '.join(RELEVANCE)}; got {method!r}")
-    return methods[method](model, (frame,))[0]
 
 
 def _most_heads(record: ReplayRecord) -> int:

@@ -18,9 +18,11 @@ FAMILIES = {
 }
 # A control's name is what a screen reader calls it. Statistics and planes that only explain themselves are pointed at.
 _NAMES = """
-const SELECTOR = "input, select, button, [data-control], figure[tabindex], div[data-stat][tabindex]";
-const nameOf = node => (node.dataset.control || node.dataset.plane || node.getAttribute("aria-label") ||
-  (node.dataset.stat && `about ${node.dataset.stat}`) || (node.closest("label") || node).textContent).trim();
+const SELECTOR = "input, select, textarea, button, [data-control], figure[tabindex], div[data-stat][tabindex]";
+const FAMILY = {"explorer-thumb": "show {picture}", "explorer-ablate": "ablate {layer}"};
+const nameOf = node => (FAMILY[node.classList[0]] || node.dataset.control || node.dataset.plane ||
+  node.getAttribute("aria-label") || (node.dataset.stat && `about ${node.dataset.stat}`) ||
+  (node.closest("label") || node).textContent).trim();
 const keysOf = root => root.getAttribute("aria-keyshortcuts").split(" ").map(key => `key ${key}`);
 const keyOf = ({key}) => key === " " ? "Space" : key.length > 1 ? key : key.toUpperCase();
 """
@@ -46,7 +48,8 @@ _LIST = (
     """root => {"""
     + _NAMES
     + """
-  return [...[...root.querySelectorAll(SELECTOR)].map(nameOf), ...keysOf(root)];
+  const nodes = [...root.querySelectorAll(SELECTOR)].filter(node => !node.closest(".tw-banner"));
+  return [...nodes.map(nameOf), ...keysOf(root)];
 }"""
 )
 

@@ -10,12 +10,12 @@ from PIL import Image
 from helpers.contrast import contrasts
 
 CANVAS = """(root, side) => root.querySelectorAll(".explorer-board")[side].toDataURL("image/png").split(",")[1]"""
-TEXTS = [".explorer-standing", ".explorer-explain", ".explorer-play", ".explorer-summary", "select", ".name"]
+TEXTS = [".explorer-standing", ".explorer-explain", ".explorer-play", ".explorer-build", ".tw-hint", "select", ".name"]
 SHAPES = {
     ".track b": "backgroundColor",
     ".explorer-curve .line": "stroke",
     ".explorer-curve .cursor": "stroke",
-    ".explorer-dot": "backgroundColor",
+    ".explorer-curve .dot": "fill",
     ".explorer-compass text": "fill",
 }
 SETTLED = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"

@@ -3,6 +3,7 @@
 import nbformat
 import pytest
 from helpers.controls import documented
+from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -22,6 +23,7 @@ STEPS = [
     ("last grid", "mean", "346,923"),
     ("map features", "128", "235,947"),
 ]
+DRAWN = "view => [...view.querySelectorAll('svg, .budget-rows')].map(drawn => drawn.outerHTML).join()"
 
 
 @pytest.fixture
@@ -31,37 +33,40 @@ def view(lab, tmp_path):
     nbformat.write(notebook, tmp_path / "budget.ipynb")
     lab.open("budget.ipynb")
     lab.run_all()
-    view = lab.output(0)
+    view = lab.output(0).locator(".territory-budget")
     view.get_by_text("6,763,387", exact=True).wait_for()
     return view
 
 
 def choose(view, name, option):
-    view.locator(".widget-dropdown", has_text=name).locator("select").select_option(label=option)
+    view.get_by_label(name, exact=True).select_option(label=option)
 
 
-def test_every_control_moves_the_numbers_and_the_picture(lab, view):
-    there = view.locator(".widget-dropdown .widget-label").all_inner_texts() + view.locator("button").all_inner_texts()
-    assert {*there} == {name for name, _, _ in STEPS} | {"Time it"} == documented("NetworkBudget")
+def test_every_control_moves_the_numbers_and_the_drawings(lab, view):
+    there = view.evaluate("view => [...view.querySelectorAll('[aria-label]:is(select, button)')].map(e => e.ariaLabel)")
+    named = {*there} - {"close this message"}
+    assert named == {name for name, _, _ in STEPS} | {"Time it"} == documented("NetworkBudget")
+    assert "does not fit: 13.5 times the budget" in view.locator(".budget-verdict").inner_text()
     for name, option, read in STEPS:
-        before = view.locator("img").screenshot()
+        before = view.evaluate(DRAWN)
         choose(view, name, option)
-        view.get_by_text(read, exact=True).wait_for()
-        lab.wait_for_change(view.locator("img"), before)
+        expect(view).to_contain_text(read)
+        assert view.evaluate(DRAWN) != before
+    assert "✓ fits" in view.locator(".budget-verdict").inner_text()
     assert lab.errors == []
     assert lab.outside == []
 
 
 def test_the_button_times_what_is_possible_and_is_off_for_what_is_not(lab, view):
     choose(view, "conv 1 stride", "16")
-    view.get_by_text("Impossible:").wait_for()
+    expect(view).to_contain_text("Impossible:")
     assert view.get_by_role("button", name="Time it").is_disabled()
     choose(view, "conv 1 stride", "8")
-    view.get_by_text("6 × 6 cells").wait_for()
+    expect(view).to_contain_text("6 × 6 cells")
     assert view.get_by_role("button", name="Time it").is_enabled()
-    view.get_by_text("Not timed yet").wait_for()
+    expect(view).to_contain_text("Not timed yet")
     view.get_by_role("button", name="Time it").click()
-    view.get_by_text("times as fast as attention").wait_for()
+    expect(view).to_contain_text("times as fast as attention")
     choose(view, "last grid", "mean")
-    view.get_by_text("Not timed yet").wait_for()
+    expect(view).to_contain_text("Not timed yet")
     assert lab.errors == []

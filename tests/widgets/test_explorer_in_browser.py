@@ -85,13 +85,13 @@ def assert_clean(lab):
     assert lab.outside == []
 
 
-def expected(record, layer, step, strength=0.85, palette="inferno", ends=None, **chosen):
+def expected(record, layer, step, strength=1.0, palette="inferno", ends=None, owners=False, **chosen):
     """What `viz` would draw."""
     (found,) = [each for each in interpret.layers_of(record) if each.name == layer]
     grid = interpret.overlay(found, record.attention[layer][step], **chosen)
     low, high = ends or (found.low, found.high)
     frame = record.frames[step]
-    return viz.attention_picture(frame, grid, low, high, strength, scale=512 // SIDE, palette=palette)
+    return viz.attention_picture(frame, grid, low, high, strength, scale=512 // SIDE, palette=palette, owners=owners)
 
 
 def assert_alike(seen, wanted):
@@ -161,6 +161,12 @@ def test_time_layers_colours_and_cells_show_what_was_captured(explorer, records,
     explorer.key("BracketRight")
     assert explorer.control("overlay strength").input_value() == "0.45"
     explorer.key("BracketLeft")
+    explorer.control("owners' colours").check()
+    explorer.settle()
+    assert_alike(explorer.pixels(1), expected(attention, "spatial.1", 9, strength=0.4, owners=True))
+    assert explorer.root.locator(".explorer-scale").nth(1).locator("i").count() == 3  # the bar over each ground
+    explorer.focus()
+    explorer.key("o")
     explorer.key("p")
     assert_alike(explorer.pixels(1), expected(attention, "spatial.1", 9, 0.4, "viridis"))
     explorer.choose("palette", "cividis")
@@ -190,6 +196,7 @@ def test_time_layers_colours_and_cells_show_what_was_captured(explorer, records,
     moved = max(0, row - 9), max(0, column - 9)
     assert explorer.explanation.inner_text().startswith("Row {}, column {}: ".format(*moved))
     explorer.key("Escape")
+    assert explorer.root.locator(".explorer-tile").first.is_hidden()
     assert explorer.root.locator("[data-stat=time] .number").first.inner_text() == "–"
     lab.page.mouse.move(0, 0)
     explorer.choose("layer", "cross.stats_to_map")
@@ -213,16 +220,19 @@ def test_what_if_asks_the_real_networks(explorer, records, lab, capsys):
     explorer.focus()
     explorer.key("w")
     explorer.settle()
+    assert explorer.root.locator(".explorer-tile").first.is_visible()  # a tile is chosen from the start
 
-    # all sixteen sliders
+    # all sixteen sliders, and nothing on the page moves for them
+    place = explorer.root.locator("[data-stat=rank]").bounding_box()
     took = []
     stats = np.linspace(-0.9, 0.9, 16).round(2)
     for stat, value in zip(Stat, stats, strict=True):
         name = stat.name.replace("_", " ").lower()
         took.append(explorer.answer_to(lambda name=name, value=value: explorer.slide(name, value)))
     check_answer(explorer, networks, interpret.imagine(frame, stats))
+    assert explorer.root.locator("[data-stat=rank]").bounding_box() == place
     assert explorer.value()[1] == pytest.approx(tokens.values[2], abs=0.006)
-    assert "(was" in explorer.root.locator("[data-stat=rank] output").inner_text()
+    assert explorer.root.locator("[data-stat=rank] .was").inner_text() != ""
     explorer.button("undo all").click()
     explorer.settle()
     assert explorer.value() == (pytest.approx(tokens.values[2], abs=0.006),)
@@ -284,12 +294,68 @@ def test_what_if_asks_the_real_networks(explorer, records, lab, capsys):
     assert_clean(lab)
 
 
-def check_answer(explorer, networks, frame):
+def check_answer(explorer, networks, frame, changes=None):
+    """What is shown is what the networks compute; ``changes`` are made to the first."""
     for side, network in enumerate(networks):
-        look = interpret.capture_frames(network, (frame,))
+        with interpret.intervene(network, (changes or {}) if side == 0 else {}):
+            look = interpret.capture_frames(network, (frame,))
         assert explorer.value(side)[0] == pytest.approx(look.values[0], abs=0.006)
         assert explorer.sector("E 15%", side) == pytest.approx(look.probabilities[0, 20:22].sum(), abs=1e-4)
         assert explorer.sector("wait", side) == pytest.approx(look.probabilities[0, 80:].sum(), abs=1e-4)
+
+
+def test_heads_are_ablated_relevance_is_asked_for_and_a_state_is_carried_elsewhere(explorer, records, lab, tmp_path):
+    (tokens, _), networks = records
+    frame = tokens.frames[2]
+
+    # thumbnails: each layer and head of this moment, click to enlarge
+    explorer.button("show tokens: cross.stats_to_map · head 2").click()
+    explorer.settle()
+    assert_alike(explorer.pixels(0), expected(tokens, "cross.stats_to_map", 2, head=1, stat=0))
+    assert explorer.control("head").input_value() == "1"
+
+    # ablation: as trained, uniform, zero
+    cut = explorer.root.locator("[aria-label^='ablate tokens: cross.stats_to_map · head 2']")
+    explorer.answer_to(cut.click)
+    assert cut.inner_text() == "uniform" and explorer.control("what if (W)").is_checked()
+    check_answer(explorer, networks, frame, {"cross.stats_to_map": interpret.uniform_head(1)})
+    explorer.answer_to(cut.click)
+    assert cut.inner_text() == "zero"
+    check_answer(explorer, networks, frame, {"cross.stats_to_map": interpret.zero_head(1)})
+    explorer.answer_to(explorer.root.locator("[aria-label^='ablate attention: spatial.1']").click)
+    explorer.answer_to(lambda: explorer.slide("growth", 0.5))
+
+    # the whole of it as text, opened again
+    explorer.button("copy state").click()
+    box = explorer.root.get_by_label("a state as text")
+    state, imagined = box.input_value(), explorer.value()
+    assert state.startswith("territory-state:")
+    with lab.page.expect_download() as download:
+        explorer.button("save as file").click()
+    download.value.save_as(tmp_path / "state.txt")
+    assert (tmp_path / "state.txt").read_text() == state
+    explorer.button("undo all").click()
+    explorer.control("what if (W)").uncheck()
+    explorer.slide("step", 7)
+    explorer.button("open state").click()
+    box.fill(state)
+    explorer.answer_to(explorer.button("show this state").click)
+    assert (explorer.step(), explorer.value(), cut.inner_text()) == (2, imagined, "zero")
+    box.fill("nothing")
+    explorer.button("show this state").click()
+    assert "begins with territory-state:" in explorer.explanation.inner_text()
+    explorer.control("what if (W)").uncheck()
+
+    # relevance, asked of the network
+    for method in ("own land", "occlusion", "integrated gradients", "grad-cam"):
+        explorer.choose("layer", method, 1)
+        explorer.root.locator(".explorer-scale .low").nth(1).filter(has_text=".").wait_for()
+        explorer.settle()
+        grid = interpret.relevance_maps(networks[1], (frame,))[method][0]
+        low, high = float(grid.min()), float(grid.max())
+        wanted = viz.attention_picture(frame, grid, low, high, scale=512 // SIDE)
+        assert np.abs(explorer.pixels(1).astype(int) - wanted).mean() < 2
+    assert_clean(lab)
 
 
 def test_the_view_is_saved_as_a_picture_and_as_a_page_that_scrubs_without_a_kernel(explorer, records, lab, tmp_path):
@@ -357,7 +423,7 @@ def test_a_live_game_is_followed_and_both_themes_can_be_read(explorer, lab, tmp_
 
 
 def test_every_control_was_driven_and_stands_in_the_docs(seen, capsys):
-    said = seen.check("AttentionExplorer", tests=4)
+    said = seen.check("AttentionExplorer", tests=5)
     with capsys.disabled():
         print(f"\n{said}")
 

@@ -124,6 +124,12 @@ def test_the_game_is_played_with_the_mouse_and_everything_shown_follows(game, tm
     game.page.mouse.down()
     game.page.mouse.up()
     game.wait_for_step(4)
+    game.button("undo (U)").click()
+    game.wait_for_status("The last step is undone.")
+    assert game.step() == 3
+    game.root.focus()
+    game.page.keyboard.press("u")
+    game.page.wait_for_function("() => document.querySelector('.territory-standing').innerText.startsWith('Step 2 ')")
     for plane in Plane:
         name = plane.name.lower()
         game.root.locator(f"[data-plane={name}] canvas").hover()
@@ -140,7 +146,10 @@ def test_the_game_is_played_with_the_mouse_and_everything_shown_follows(game, tm
     game.page.mouse.down()
     game.wait_for_step(8)
     game.page.mouse.up()
+    game.root.get_by_label("who plays").select_option("steady")
     game.button("run on (P)").click()
+    game.wait_for_step(12)
+    game.root.get_by_label("who plays").select_option("you")
     game.wait_for_step(30)
     game.button("run on (P)").click()
     game.lab.wait_idle()

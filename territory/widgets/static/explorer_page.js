@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 067a6e7db837dabdb6f60d4466a60add01e98ae47303a53e2cf45f88483656b2 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 2adf51e3eea9ef500acf839aa7f037d6e11a49a5c0aa252b04979f318604f619 */
 
 // territory/widgets/js/explorer/share.js
 var LOOK = ["step", "layers", "heads", "stat", "cell", "strength", "palette", "scale", "owners", "ablation"];

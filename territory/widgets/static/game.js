@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 067a6e7db837dabdb6f60d4466a60add01e98ae47303a53e2cf45f88483656b2 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 2adf51e3eea9ef500acf839aa7f037d6e11a49a5c0aa252b04979f318604f619 */
 
 // territory/widgets/js/dom.js
 function fill(node, attributes, children) {
@@ -587,9 +587,10 @@ function render({ model, el }) {
       "territory-right",
       {},
       panel("where to: the ninety actions", [], make("div", "territory-where", {}, compass.view, makeLegend(model.get("words").shares))),
-      controls.view
+      controls.view,
+      panel("what an agent is given: five planes", [], planes.view)
     ),
-    panel("what an agent is given: five planes and sixteen statistics", [], make("div", "territory-given", {}, planes.view, stats.view))
+    panel("and sixteen statistics", [make("span", "quiet", {}, "bar: now; stroke: a step ago")], make("div", "territory-given", {}, stats.view))
   );
   const forget = () => {
     board.clear();

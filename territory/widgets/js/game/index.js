@@ -41,8 +41,8 @@ export function render({ model, el }) {
       connection.note, make("p", "tw-hint", {}, FIRST), explanation),
     make("div", "territory-right", {},
       panel("where to: the ninety actions", [], make("div", "territory-where", {}, compass.view, makeLegend(model.get("words").shares))),
-      controls.view),
-    panel("what an agent is given: five planes and sixteen statistics", [], make("div", "territory-given", {}, planes.view, stats.view)),
+      controls.view, panel("what an agent is given: five planes", [], planes.view)),
+    panel("and sixteen statistics", [make("span", "quiet", {}, "bar: now; stroke: a step ago")], make("div", "territory-given", {}, stats.view)),
   );
 
   const forget = () => {

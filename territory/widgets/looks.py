@@ -1,0 +1,94 @@
+"""What the explorer asks networks: what they compute in states, ablated or not, and what their decision rests on."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from territory import interpret
+from territory.agent import Agent
+from territory.errors import BadInput
+from territory.interpret import ReplayRecord, capture_frames
+from territory.world.replay import Frame
+
+TOGETHER = 64  # states that an agent with several views is asked about at once
+
+# What a decision rests on, asked of the network itself: name -> how to read it.
+RELEVANCE = {
+    "occlusion": "What the preferred action's log-probability loses when a cell alone is made unclaimed.",
+    "integrated gradients": "Each cell's share of what this map and an unclaimed one differ in (the path's gradient).",
+    "grad-cam": "Where the last convolution speaks for the preferred action.",
+    "own land": "Where your own land lies. It looks at no network at all: what does not beat it says nothing.",
+}
+
+
+def changes_of(ablation: Mapping[str, str], attention: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """What the browser chose, as changes for `interpret.intervene`.
+
+    Args:
+        ablation: ``"name"`` means a whole layer, ``"name 2"`` its third head; the values are "uniform" and "zero".
+        attention: what was captured of the network, by layer.
+    """
+    changes: dict[str, list[Callable]] = {}
+    for target, how in ablation.items():
+        name = next((each for each in attention if target in (each, f"{each} {target.rpartition(' ')[2]}")), None)
+        if name is None or how not in ("uniform", "zero"):
+            raise BadInput(f"expected uniform or zero for a layer ({', '.join(attention)}), got {how!r} for {target!r}")
+        head = None if name == target else int(target.rpartition(" ")[2])
+        changes.setdefault(name, []).append(_change(how, head, gate=attention[name].ndim == 3))
+    return {name: _one_after_another(each) for name, each in changes.items()}
+
+
+def _change(how: str, head: int | None, gate: bool) -> Callable:
+    if head is not None:
+        return interpret.uniform_head(head) if how == "uniform" else interpret.zero_head(head)
+    if how == "zero":
+        return lambda weights: weights * 0
+    return interpret.cell_mean if gate else interpret.uniform
+
+
+def _one_after_another(changes: Sequence[Callable]) -> Callable:
+    def change(weights):
+        for each in changes:
+            weights = each(weights)
+        return weights
+
+    return change
+
+
+def look(agent: Any, frames: Sequence[Frame], changes: Mapping[str, Any] | None = None) -> ReplayRecord:
+    """What an agent computes on some frames: attention of the board as it lies, policy and value as it decodes them."""
+    model = getattr(agent, "model", agent)
+    with interpret.intervene(model, changes) if changes else nullcontext():
+        record = capture_frames(model, frames)
+        if _views_of(agent) == 1:
+            return record
+        parts = [_predict(agent, frames[start : start + TOGETHER]) for start in range(0, len(frames), TOGETHER)]
+    probabilities, values = (np.concatenate(each) for each in zip(*parts, strict=True))
+    return replace(record, probabilities=probabilities, values=values)
+
+
+def _views_of(agent: Agent | nn.Module) -> int:
+    return getattr(getattr(agent, "decoding", agent), "views", 1)
+
+
+def _predict(agent: Agent, frames: Sequence[Frame]) -> tuple[np.ndarray, np.ndarray]:
+    obs = {name: np.stack([frame.obs[name] for frame in frames]) for name in ("map", "global")}
+    return agent.predict(obs, np.stack([frame.mask for frame in frames]))
+
+
+def relevance_map(model: nn.Module, method: str, frame: Frame) -> np.ndarray:
+    """One of `RELEVANCE` for one state, float64 (h, w)."""
+    if method == "own land":
+        return interpret.to_cells((frame.owner == 1)[None].astype(np.float64), (frame,))[0]
+    methods = {
+        "occlusion": interpret.occlusion,
+        "integrated gradients": interpret.integrated_gradients,
+        "grad-cam": interpret.grad_cam,
+    }
+    if method not in methods:
+        raise BadInput(f"expected one of {', '.join(RELEVANCE)}; got {method!r}")
+    return methods[method](model, (frame,))[0]
