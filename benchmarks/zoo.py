@@ -1,6 +1,7 @@
 """Networks of every kind on which multiply-accumulates can be counted by hand: torch's own, hand-written, and others'.
 
-Each has a factory, its inputs and its forward MACs from a closed form; None where a second counter must do.
+Each has a factory, its inputs and its forward MACs from a closed form; None where torch's own counter must do. Layers
+are wide enough for a bias to be little beside its products.
 """
 
 import importlib.util
@@ -22,7 +23,7 @@ class Entry(NamedTuple):
     macs: int | None  # forward, by formula
 
 
-B, T, D = 2, 5, 8  # examples, tokens, features
+B, T, D, H = 2, 24, 64, 48  # examples, tokens, features, of a recurrent state
 
 
 def tokens(width: int = D) -> Tensor:
@@ -136,16 +137,16 @@ def in_complex() -> Tensor:
 
 
 def encoder_layer(**options: Any) -> nn.Module:
-    return nn.TransformerEncoderLayer(D, 2, 16, batch_first=True, **options)
+    return nn.TransformerEncoderLayer(D, 2, 2 * D, batch_first=True, **options)
 
 
-def recurrent(gates: int, hidden: int = 6, directions: int = 1) -> int:
+def recurrent(gates: int, hidden: int = H, directions: int = 1) -> int:
     return directions * B * T * gates * hidden * (D + hidden)
 
 
 MLP = B * T * 2 * D * D
-ENCODER = 4 * LINEAR + ATTENTION + 2 * B * T * D * 16  # q, k, v, out; attention; two linears
-DECODER = 8 * LINEAR + 2 * ATTENTION + 2 * B * T * D * 16
+ENCODER = 4 * LINEAR + ATTENTION + 4 * B * T * D * D  # q, k, v, out; attention; two linears
+DECODER = 8 * LINEAR + 2 * ATTENTION + 4 * B * T * D * D
 ZOO: dict[str, Entry] = {
     "Linear": Entry(square, tokens, LINEAR),
     "Linear on one vector": Entry(square, lambda: torch.randn(D), D * D),
@@ -153,31 +154,33 @@ ZOO: dict[str, Entry] = {
     "Linear in complex numbers": Entry(lambda: nn.Linear(D, D, dtype=torch.complex64), in_complex, LINEAR),
     "Linear, frozen": Entry(lambda: frozen(square()), tokens, LINEAR),
     "Linear on meta": Entry(lambda: nn.Linear(D, D, device="meta"), lambda: tokens().to("meta"), LINEAR),
-    "Conv1d in groups": Entry(lambda: nn.Conv1d(4, 6, 3, groups=2), lambda: torch.randn(B, 4, 10), B * 8 * 6 * 2 * 3),
+    "Conv1d in groups": Entry(
+        lambda: nn.Conv1d(32, 48, 3, groups=2), lambda: torch.randn(B, 32, 10), B * 8 * 48 * 16 * 3
+    ),
     "Conv2d": Entry(lambda: nn.Conv2d(3, 4, 3), images, B * 36 * 4 * 27),
     "Conv2d, strided and dilated": Entry(lambda: nn.Conv2d(3, 4, 3, stride=2, dilation=2), images, B * 4 * 4 * 27),
     "Conv2d, depthwise": Entry(lambda: nn.Conv2d(3, 3, 3, padding=1, groups=3), images, B * 64 * 3 * 9),
-    "Conv3d": Entry(lambda: nn.Conv3d(2, 3, 2), lambda: torch.randn(B, 2, 4, 4, 4), B * 27 * 3 * 16),
-    "ConvTranspose1d": Entry(lambda: nn.ConvTranspose1d(4, 6, 3), lambda: torch.randn(B, 4, 5), B * 5 * 4 * 6 * 3),
-    "ConvTranspose2d": Entry(lambda: nn.ConvTranspose2d(3, 4, 3, stride=2), images, B * 64 * 3 * 4 * 9),
+    "Conv3d": Entry(lambda: nn.Conv3d(8, 3, 2), lambda: torch.randn(B, 8, 4, 4, 4), B * 27 * 3 * 64),
+    "ConvTranspose1d": Entry(lambda: nn.ConvTranspose1d(32, 6, 3), lambda: torch.randn(B, 32, 5), B * 5 * 32 * 6 * 3),
+    "ConvTranspose2d": Entry(lambda: nn.ConvTranspose2d(32, 4, 3, stride=2), lambda: images(32), B * 64 * 32 * 4 * 9),
     "ConvTranspose3d": Entry(
-        lambda: nn.ConvTranspose3d(2, 3, 2, groups=1), lambda: torch.randn(B, 2, 3, 3, 3), B * 27 * 2 * 3 * 8
+        lambda: nn.ConvTranspose3d(16, 3, 2), lambda: torch.randn(B, 16, 3, 3, 3), B * 27 * 16 * 3 * 8
     ),
-    "Bilinear": Entry(lambda: nn.Bilinear(3, 4, 5), lambda: (torch.randn(B, 3), torch.randn(B, 4)), B * 5 * 3 * 4),
+    "Bilinear": Entry(lambda: nn.Bilinear(8, 9, 5), lambda: (torch.randn(B, 8), torch.randn(B, 9)), B * 5 * 8 * 9),
     "Embedding and Linear": Entry(
         lambda: nn.Sequential(nn.Embedding(10, D), square()), lambda: torch.randint(0, 10, (B, T)), LINEAR
     ),
     "Embedding with sparse gradients": Entry(
         lambda: nn.Sequential(nn.Embedding(10, D, sparse=True), square()), lambda: torch.randint(0, 10, (B, T)), LINEAR
     ),
-    "RNN": Entry(lambda: nn.RNN(D, 6, batch_first=True), tokens, recurrent(1)),
-    "LSTM": Entry(lambda: nn.LSTM(D, 6, batch_first=True), tokens, recurrent(4)),
+    "RNN": Entry(lambda: nn.RNN(D, H, batch_first=True), tokens, recurrent(1)),
+    "LSTM": Entry(lambda: nn.LSTM(D, H, batch_first=True), tokens, recurrent(4)),
     "LSTM, both ways": Entry(
-        lambda: nn.LSTM(D, 6, batch_first=True, bidirectional=True), tokens, recurrent(4, directions=2)
+        lambda: nn.LSTM(D, H, batch_first=True, bidirectional=True), tokens, recurrent(4, directions=2)
     ),
-    "GRU": Entry(lambda: nn.GRU(D, 6, batch_first=True), tokens, recurrent(3)),
-    "LSTMCell": Entry(lambda: nn.LSTMCell(D, 6), vectors, B * 4 * 6 * (D + 6)),
-    "GRUCell": Entry(lambda: nn.GRUCell(D, 6), vectors, B * 3 * 6 * (D + 6)),
+    "GRU": Entry(lambda: nn.GRU(D, H, batch_first=True), tokens, recurrent(3)),
+    "LSTMCell": Entry(lambda: nn.LSTMCell(D, H), vectors, B * 4 * H * (D + H)),
+    "GRUCell": Entry(lambda: nn.GRUCell(D, H), vectors, B * 3 * H * (D + H)),
     "MultiheadAttention": Entry(
         lambda: Calls(lambda s, x: s.attend(x, x, x)[0], attend=nn.MultiheadAttention(D, 2, batch_first=True)),
         tokens,
@@ -203,10 +206,10 @@ ZOO: dict[str, Entry] = {
     "TransformerEncoderLayer, norm first": Entry(lambda: encoder_layer(norm_first=True), tokens, ENCODER),
     "TransformerEncoder": Entry(lambda: nn.TransformerEncoder(encoder_layer(), 2), tokens, 2 * ENCODER),
     "TransformerDecoderLayer": Entry(
-        lambda: nn.TransformerDecoderLayer(D, 2, 16, batch_first=True), lambda: (tokens(), tokens()), DECODER
+        lambda: nn.TransformerDecoderLayer(D, 2, 2 * D, batch_first=True), lambda: (tokens(), tokens()), DECODER
     ),
     "Transformer": Entry(
-        lambda: nn.Transformer(D, 2, 1, 1, 16, batch_first=True), lambda: (tokens(), tokens()), ENCODER + DECODER
+        lambda: nn.Transformer(D, 2, 1, 1, 2 * D, batch_first=True), lambda: (tokens(), tokens()), ENCODER + DECODER
     ),
     "attention, fused": Entry(lambda: attends(fused), tokens, 3 * LINEAR + ATTENTION),
     "attention, FLASH chosen": Entry(lambda: attends(flash), tokens, 3 * LINEAR + ATTENTION),
@@ -287,15 +290,17 @@ ZOO: dict[str, Entry] = {
     "compiled in place": Entry(compiled_in_place, tokens, MLP),
     "scripted": Entry(lambda: torch.jit.script(nn.Sequential(square(), nn.ReLU(), square())), tokens, MLP),
     "batch norm and running averages": Entry(
-        lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=True)), images, B * 36 * 4 * 27
+        lambda: nn.Sequential(nn.Conv2d(16, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=True)),
+        lambda: images(16),
+        B * 36 * 4 * 16 * 9,
     ),
     "a residual block": Entry(
         lambda: Calls(
             lambda s, x: F.relu(x + s.body(x)),
-            body=nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), nn.BatchNorm2d(3), nn.ReLU(), nn.Conv2d(3, 3, 1)),
+            body=nn.Sequential(nn.Conv2d(16, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.Conv2d(16, 16, 1)),
         ),
-        images,
-        B * 64 * 3 * (27 + 3),
+        lambda: images(16),
+        B * 64 * 16 * (16 * 9 + 16),
     ),
 }
 

@@ -6,6 +6,7 @@ hook of ours and none takes another way because it is watched.
 
 import copy
 import dataclasses
+import inspect
 import os
 import random
 import sys
@@ -186,10 +187,10 @@ def _own(value: Any) -> Any:
 
 
 def _are_arguments(model: nn.Module, named: Mapping[str, Any]) -> bool:
-    code = getattr(getattr(model.forward, "__func__", None), "__code__", None)
-    if code is None:
+    try:
+        names = inspect.signature(model.forward).parameters
+    except (TypeError, ValueError):  # scripted
         return False
-    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     return bool(named) and all(name in names for name in named)
 
 

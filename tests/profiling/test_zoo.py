@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.counters import main, torchs
 from benchmarks.zoo import OTHERS, ZOO
 from territory import profiling
 from territory.errors import BadInput
@@ -53,21 +52,13 @@ def random_states():
     return torch.get_rng_state().tolist(), random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
 
 
-def torchs_count(model, inputs):
-    """Forward MACs by torch's own counter."""
-    listed = inputs if isinstance(inputs, tuple) else (inputs,)
-    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
-        model.eval()(*listed)
-    return counter.get_total_flops() // 2
-
-
 def check_macs(entry):
     model, inputs = entry.make(), entry.inputs()
     table = profiling.macs_table(model, inputs)
     names = [(row.part, row.layer) for row in table]
     assert len(set(names)) == len(names)
     assert all(row.macs >= 0 and row.backward_macs >= 0 and row.macs + row.backward_macs for row in table)
-    expected = torchs_count(model, inputs) if entry.macs is None else entry.macs
+    expected = torchs(entry) if entry.macs is None else entry.macs
     assert sum(row.macs for row in table) == expected
     assert sum(row.parameters for row in profiling.parameter_table(model)) == sum(p.numel() for p in model.parameters())
 
@@ -104,6 +95,14 @@ def test_networks_of_other_libraries_where_they_are_installed(name):
         pytest.importorskip(library)
     torch.manual_seed(0)
     check_macs(entry)
+
+
+def test_the_comparison_with_other_counters_is_written_by_its_command(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("benchmarks.counters.ZOO", {name: ZOO[name] for name in ("Linear", "a dot product")})
+    monkeypatch.setattr("benchmarks.counters.installed", lambda library: False)
+    main(["--output", str(tmp_path / "page.md")])
+    assert "right, of 2: territory 2, torchinfo 0" in capsys.readouterr().out
+    assert "| a dot product | 64 | **1.00** |  |  |  |" in (tmp_path / "page.md").read_text()
 
 
 def test_the_zoo_is_large():
