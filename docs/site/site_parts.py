@@ -36,6 +36,20 @@ class PictureWords(SphinxPostTransform):
                 image["alt"] = image.get("alt") or _words(cell, source)
 
 
+class TableHeads(SphinxPostTransform):
+    """An empty head above a column of names gets a word for those who hear the table."""
+
+    default_priority = 900
+
+    def run(self, **kwargs) -> None:
+        """Fill what is empty."""
+        for head in self.document.findall(nodes.thead):
+            for entry in head.findall(nodes.entry):
+                if not entry.astext().strip():
+                    entry.children = []
+                    entry += nodes.paragraph("", "", nodes.inline("", "what", classes=["visually-hidden"]))
+
+
 def _is_code_cell(node: nodes.Node) -> bool:
     return isinstance(node, nodes.container) and node.get("nb_element") == "cell_code"
 
@@ -61,7 +75,9 @@ class GlossaryTips(SphinxPostTransform):
     def run(self, **kwargs) -> None:
         """Link the words of one page."""
         terms = getattr(self.env, "glossary_terms", {})
-        if not terms or self.env.docname == GLOSSARY:
+        if self.env.docname == GLOSSARY:
+            for words, entry, _ in _glossary_rows(self.document):
+                entry["ids"].append(_anchor(words))
             return
         waiting = dict(terms)
         for text in list(self.document.findall(nodes.Text)):
@@ -95,23 +111,33 @@ GLOSSARY = "docs/glossary"
 
 
 def read_glossary(app: Sphinx, env) -> None:
-    """Keep the glossary's words: each is a bold start of a paragraph or list item, or a definition list's term."""
+    """Keep the glossary's words: the first column of its tables, and their meanings from the second."""
     env.glossary_terms = {}
     if GLOSSARY not in env.all_docs:
         return
-    for strong in env.get_doctree(GLOSSARY).findall(nodes.strong):
-        holder = strong.parent
-        definition = holder.astext()[len(strong.astext()) :].strip(" :.–—-\n")
-        if definition and holder.index(strong) == 0:
-            anchor = nodes.make_id(strong.astext())
-            for word in re.split(r"[,/]\s*", strong.astext()):
-                env.glossary_terms[word.strip().lower()] = (anchor, definition)
+    for words, entry, meaning in _glossary_rows(env.get_doctree(GLOSSARY)):
+        for word in words:
+            env.glossary_terms[word.lower()] = (_anchor(words), meaning)
+
+
+def _glossary_rows(document: nodes.document):
+    """Each row of the tables: its words, the cell that they stand in, and what they mean."""
+    for body in document.findall(nodes.tbody):
+        for row in body.findall(nodes.row):
+            first, second = row.children[:2]
+            words = [re.sub(r"\s*\(.*\)", "", word).strip() for word in first.astext().split(",")]
+            yield words, first, second.astext()
+
+
+def _anchor(words: list[str]) -> str:
+    return f"term-{nodes.make_id(words[0])}"
 
 
 def setup(app: Sphinx) -> dict:
     """Sphinx's door."""
     app.add_html_math_renderer("mathml", (inline_math, None), (block_math, None))
     app.add_post_transform(PictureWords)
+    app.add_post_transform(TableHeads)
     app.add_post_transform(GlossaryTips)
     app.connect("env-updated", read_glossary)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

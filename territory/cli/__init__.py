@@ -15,6 +15,7 @@ import tyro
 from territory import __version__
 from territory.cli import streams
 from territory.cli.grade import grade
+from territory.cli.export import export
 from territory.cli.interpret import interpret
 from territory.cli.lab import lab
 from territory.cli.play import play
@@ -79,6 +80,7 @@ def _commands(args: list[str]) -> dict[str, Callable[..., Any]]:
         "train": _train_command(args),
         "evaluate": evaluate,
         "grade": grade,
+        "export": export,
         "interpret": interpret,
         "play": play,
         "profile": profile,

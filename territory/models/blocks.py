@@ -122,7 +122,7 @@ def check_observation(obs_map: Tensor, obs_global: Tensor) -> None:
             f"map: expected (B, {NUM_PLANES}, H, W); got {tuple(obs_map.shape)}. "
             "Is the batch dimension missing (obs['map'][None]), or are the planes last?"
         )
-    batch = len(obs_map)
+    batch = obs_map.shape[0]  # len() would fix the batch of an exported network
     if obs_global.shape != (batch, NUM_STATS):
         raise BadInput(
             f"global: expected ({batch}, {NUM_STATS}) beside a map of batch {batch}; got {tuple(obs_global.shape)}. "
