@@ -115,7 +115,7 @@ def read_glossary(app: Sphinx, env) -> None:
     env.glossary_terms = {}
     if GLOSSARY not in env.all_docs:
         return
-    for words, entry, meaning in _glossary_rows(env.get_doctree(GLOSSARY)):
+    for words, _entry, meaning in _glossary_rows(env.get_doctree(GLOSSARY)):
         for word in words:
             env.glossary_terms[word.lower()] = (_anchor(words), meaning)
 

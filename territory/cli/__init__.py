@@ -14,8 +14,8 @@ import tyro
 
 from territory import __version__
 from territory.cli import streams
-from territory.cli.grade import grade
 from territory.cli.export import export
+from territory.cli.grade import grade
 from territory.cli.interpret import interpret
 from territory.cli.lab import lab
 from territory.cli.play import play
