@@ -81,7 +81,10 @@ def _epochs(
     seed: int,
 ) -> Iterator[int]:
     advantages = learned.advantages()
-    advantages /= advantages[advantages != 0].std()
+    spread = advantages[advantages != 0].std() if advantages.any() else 0.0
+    if not spread > 0:
+        raise BadInput("in every state all directions were worth the same, so there is nothing to learn from them")
+    advantages /= spread
     played_on = known(learned)
     views = views_of(*learned.states.maps.shape[-2:])
 

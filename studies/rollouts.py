@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Annotated, Any, Protocol
-from zipfile import BadZipFile
 
 import numpy as np
 import tyro
@@ -32,10 +31,11 @@ from territory.envs.mixture import MixedVectorEnv, make_vector_env
 from territory.envs.opponents import is_mixture, kinds_of_games
 from territory.envs.vector import TerritoryVectorEnv
 from territory.errors import BadInput
-from territory.files import check_writable, write_atomically
+from territory.files import check_writable, read_arrays, write_atomically
 from territory.stats import mean_over_games
 from territory.training.config import config_of
-from territory.world.actions import FIRST_WAIT, NUM_DIRECTIONS, NUM_ORDERS
+from territory.world.actions import FIRST_WAIT, NUM_ACTIONS, NUM_DIRECTIONS, NUM_ORDERS
+from territory.world.layout import NUM_PLANES, NUM_STATS
 
 AT_ONCE = 32  # states that are played on together
 FINISHING = "finishing these attacks and saving … (again: stop now, and lose them)"
@@ -47,6 +47,8 @@ ATTACKS, WAITS = 0.2, 0.02  # of an agent's attacks, and of its waits, the share
 COLUMNS = ("maps", "stats", "masks", "games")
 
 Snapshot = dict[str, np.ndarray]
+LARGEST = {"maps": 1 << 32, "stats": 1 << 27, "masks": 1 << 27, "games": 1 << 27, "returns": 1 << 27}  # bytes
+MOST_GAMES = 10_000_000
 
 
 class Player(Protocol):
@@ -85,17 +87,14 @@ class Rollouts:
         """Write a ``.npz`` file, whole or not at all; its folder is made."""
         columns = {name: getattr(self.states, name) for name in COLUMNS}
         np.savez_compressed(data := BytesIO(), returns=self.returns, **columns)
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(Path(path), data.getvalue())
+        write_atomically(path, data.getvalue())
 
     @classmethod
     def load(cls, path: str | Path) -> "Rollouts":
         """Read what `save` wrote; never executes what a file says."""
-        try:
-            with np.load(path) as arrays:
-                return cls(SampledStates(*(arrays[name] for name in COLUMNS)), arrays["returns"])
-        except (OSError, ValueError, KeyError, BadZipFile) as error:
-            raise BadInput(f"{path}: expected a file that `python -m studies.rollouts` wrote ({error})") from error
+        arrays = read_arrays(path, LARGEST, "file that `python -m studies.rollouts` wrote")
+        _check(path, arrays)
+        return cls(SampledStates(*(arrays[name] for name in COLUMNS)), arrays["returns"])
 
     def where(self, chosen: np.ndarray) -> "Rollouts":
         """Those at a bool mask ``(S,)``, or at positions."""
@@ -106,6 +105,25 @@ class Rollouts:
         known = ~np.isnan(self.returns)
         mean = np.where(known, self.returns, 0).sum(1, keepdims=True) / np.maximum(known.sum(1, keepdims=True), 1)
         return np.where(known, self.returns - mean, 0).astype(np.float32)
+
+
+def _check(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
+    """Refuse what no games can have left behind."""
+    count = len(arrays["games"]) if "games" in arrays and arrays["games"].ndim == 1 else 0
+    shapes = {"stats": (np.float32, (count, NUM_STATS)), "masks": (np.bool_, (count, NUM_ACTIONS))}
+    shapes |= {"games": (np.int64, (count,)), "returns": (np.float32, (count, NUM_DIRECTIONS))}
+    found = {name: (array.dtype, array.shape) for name, array in arrays.items() if name != "maps"}
+    maps = arrays.get("maps", np.zeros(0))
+    fits = maps.dtype == np.uint8 and maps.ndim == 4 and maps.shape[:2] == (count, NUM_PLANES) and maps.size > 0
+    if count == 0 or found != shapes or not fits:
+        raise BadInput(
+            f"{path}: expected a file that `python -m studies.rollouts` wrote; its arrays don't fit together"
+        )
+    games, masks = arrays["games"], arrays["masks"]
+    if games.min() < 0 or games.max() >= MOST_GAMES or masks.view(np.uint8).max() > 1 or not masks.any(axis=1).all():
+        raise BadInput(f"{path} is damaged: its games or masks are none")
+    if np.isinf(arrays["returns"]).any() or not np.isfinite(arrays["stats"]).all():
+        raise BadInput(f"{path} is damaged: it holds numbers that are not finite")
 
 
 def roll_out(

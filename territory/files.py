@@ -37,12 +37,9 @@ def read_bytes(path: PathLike, most: int, what: str = "file") -> bytes:
     """
     with open_regular(path, most, what) as file:
         try:
-            data = file.read(most + 1)
+            return file.read(os.fstat(file.fileno()).st_size)
         except OSError as error:
             raise BadInput(f"{path}: expected a {what}, but it can't be read ({error.strerror or error})") from error
-    if len(data) > most:
-        raise BadInput(f"{path}: expected a {what} of at most {most:,} bytes; it grew while it was read")
-    return data
 
 
 @contextmanager
@@ -52,7 +49,7 @@ def open_regular(path: PathLike, most: int, what: str = "file"):
         # A FIFO opened as usual would wait for somebody to write into it.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except FileNotFoundError as error:
-        raise BadInput(f"no {what} at {path}: was it moved, or is the name misspelt?") from error
+        raise BadInput(f"no {what} at {_shown(path)}: was it moved, or is the name misspelt?") from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise BadInput(f"{_shown(path)}: expected a {what}, but it can't be opened ({_reason(error)})") from error
     found = os.fstat(descriptor)
@@ -119,7 +116,7 @@ def parse_json(text: str | bytes, what: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise BadInput(f"{what} is damaged: it is no JSON that can be read ({_reason(error)[:200]})") from error
+        raise BadInput(f"{what} is damaged: it is no JSON that can be read ({_reason(error)})") from error
 
 
 @contextmanager
@@ -257,4 +254,4 @@ def _shown(path: PathLike) -> str:
 
 
 def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
+    return (getattr(error, "strerror", None) or str(error))[:200]

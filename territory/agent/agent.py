@@ -1,5 +1,6 @@
 """A network that plays: from a pretrained checkpoint, a run, or one that is being trained."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -143,7 +144,7 @@ def pretrained() -> tuple[str, ...]:
 def find_checkpoint(name_or_path: str | Path) -> Path:
     """The file of a pretrained name, a path, or the name of a run in ``runs``."""
     for path in (PRETRAINED / f"{name_or_path}.safetensors", Path(name_or_path), RUNS / name_or_path):
-        if _is_file(path) or _is_file(path / files.FILE_NAME):
+        if os.path.isfile(path) or os.path.isfile(path / files.FILE_NAME):
             return path
     if str(name_or_path) in FORMER:
         raise BadInput(f"agent {str(name_or_path)!r} {FORMER[str(name_or_path)]}")
@@ -152,13 +153,6 @@ def find_checkpoint(name_or_path: str | Path) -> Path:
         f"no agent {str(name_or_path)[:200]!r}: expected a pretrained one ({', '.join(pretrained()) or 'none'}), "
         f"a run in {RUNS}/ ({', '.join(runs) or 'none'}), or the path of a checkpoint file"
     )
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a name that is too long, a folder that may not be read
-        return False
 
 
 def _check_output(log_probs: Tensor, values: Tensor) -> None:

@@ -5,6 +5,7 @@ come from anywhere: its size, its header, its JSON, its dtypes and its numbers a
 """
 
 import json
+import os
 import struct
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -104,21 +105,24 @@ def read(path: str | Path) -> Checkpoint:
         BadInput: there is none, it is cut off, or it is not one of ours.
     """
     path = Path(path)
-    if path.is_dir():
+    if os.path.isdir(path):
         path = path / FILE_NAME
     data = read_bytes(path, LARGEST, "checkpoint")
     metadata = _metadata(path, data)
     if metadata.get("format") != FORMAT:
+        found = str(metadata.get("format"))[:50]
         raise BadInput(
-            f"{path} is a safetensors file, but not a checkpoint of territory (its format is "
-            f"{metadata.get('format')!r}, expected {FORMAT!r}): it comes from another program or another version"
+            f"{path} is a safetensors file, but not a checkpoint of territory (expected the format {FORMAT!r}, got "
+            f"{found!r}): it comes from another program or another version"
         )
     try:
         arrays = load(data)
     except SafetensorError as error:
-        raise BadInput(f"{path} is cut off or damaged: copy or download it again ({error})") from error
+        raise BadInput(f"{path} is cut off or damaged: copy or download it again ({str(error)[:200]})") from error
     except KeyError as error:
-        raise BadInput(f"{path} holds an array of type {error}, which no checkpoint of territory has") from error
+        raise BadInput(
+            f"{path} holds an array of type {str(error)[:50]}, which no checkpoint of territory has"
+        ) from error
     return _described(path, parse_json(metadata.get("content", ""), f"{path}, its description,"), arrays)
 
 

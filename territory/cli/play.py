@@ -55,6 +55,7 @@ def play(
     _check(player, fps, save, scale)
     from territory.cli.game import ending
     from territory.cli.screen import board_text
+    from territory.cli.streams import has_colours
 
     if Path(player).suffix == REPLAY:
         world, replay = _watch_replay(player, fps)
@@ -68,7 +69,7 @@ def play(
                 _keep(game.replay(), PLAYED / f"{datetime.now():%Y-%m-%d-%H%M%S}-seed{seed}{REPLAY}", fps, scale)
         world, replay = game.world, game.replay()
     columns, rows = shutil.get_terminal_size()
-    print(board_text(world, columns, rows - 3), ending(world), sep="\n")
+    print(board_text(world, columns, rows - 3, has_colours()), ending(world), sep="\n")
     if save:
         _keep(replay, save, fps, scale)
     return 0

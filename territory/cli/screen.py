@@ -56,7 +56,7 @@ class Screen:
         """Show a game, as large as fits, and some lines of text below it."""
         if self.live:
             columns, rows = size = shutil.get_terminal_size()
-            board = board_text(world, columns, rows - len(lines))
+            board = board_text(world, columns, rows - len(lines), has_colours())
             self.write(board + "\n" + "\n".join(line[: columns - 1] + TO_END for line in lines), size)
 
     def write(self, text: str, size: Any = None) -> None:
@@ -88,10 +88,10 @@ def _write(text: str) -> None:
     sys.stdout.flush()
 
 
-def board_text(world: World, columns: int, rows: int) -> str:
-    """The first game of a world as text of at most `columns` x `rows` characters; letters where colours don't show."""
+def board_text(world: World, columns: int, rows: int, coloured: bool = True) -> str:
+    """The first game of a world as text of at most `columns` x `rows` characters; ``coloured``, or in letters."""
     columns, rows = max(1, columns), max(1, rows)
-    if not has_colours():
+    if not coloured:
         return letters(world, columns, rows)
     return half_blocks(_fitted(world, columns, rows), has_all_colours())
 

@@ -166,7 +166,7 @@ def start(config: TrainConfig, envs: Any = None) -> Run:
     """A new run in its own folder, with a first checkpoint before the first step."""
     name = config.name or f"{config.model}-{_rivals(config)}-{datetime.now():%Y%m%d-%H%M%S}"
     folder = Path(config.runs_dir) / name
-    if folder.exists():
+    if os.path.lexists(folder):
         raise BadInput(f"the run {folder} exists: continue it with --resume {folder}, or choose another --name")
     # Under another name until it is complete: a run that is killed here can be started again.
     run = Run(folder.with_name(f".{name}.new"), PPO(replace(config, name=name), envs))
@@ -195,10 +195,12 @@ def resume(folder: str | Path, config: TrainConfig | None = None, envs: Any = No
     ``config``: its own with other `CHANGEABLE` fields; anything else would make it another run and is refused.
     """
     folder = Path(folder)
-    file = folder / files.FILE_NAME if folder.is_dir() else folder
+    file = folder / files.FILE_NAME if os.path.isdir(folder) else folder
     folder = file.parent
     writes = current_group().rank == 0
-    lock = FolderLock(folder, "run") if writes and file.is_file() else None  # before it is read: no other may write it
+    lock = (
+        FolderLock(folder, "run") if writes and os.path.isfile(file) else None
+    )  # before it is read: no other may write it
     content = files.read(file)
     saved = TrainConfig.from_dict(content.config)
     config = config or saved

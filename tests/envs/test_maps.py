@@ -90,8 +90,8 @@ def test_what_is_no_image_is_refused(tmp_path):
     (tmp_path / "diary.png").write_text("Dear diary")
     for image, said in (
         (tmp_path / "nowhere.png", "no map at .*nowhere"),
-        (tmp_path, "no map at"),
-        (tmp_path / "diary.png", "which this is not: cannot identify"),
+        (tmp_path, "expected a map, got a folder"),
+        (tmp_path / "diary.png", "which .* is not, or a damaged one"),
         (np.zeros((32, 32, 7)), "which this is not"),
     ):
         with pytest.raises(BadInput, match=said):
