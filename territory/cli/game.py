@@ -27,7 +27,7 @@ HELP = f"""
     Q         leave, as Esc and Ctrl-C do; your game is kept
 
   Tinted tiles are under attack, by the player of that colour.
-  White dots are cities. Darker land is dearer to take.
+  White dots are cities. Darker land costs more troops.
 
   Any key goes back.
 """

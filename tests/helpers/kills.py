@@ -1,7 +1,7 @@
 """Training that is killed again and again: ``python -m tests.helpers.kills --kills 200 --seed 1`` tells how it went.
 
 A third of the kills comes from outside, at random times. The others come from inside, at seeded lines of code: before
-any line of the training, or of the two modules that write its files, where a kill can do the most harm.
+any line of the training, or of the modules that write its files, where a kill can do the most harm.
 """
 
 import argparse
@@ -19,10 +19,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from territory import files
 from territory.agent import checkpoint
 from territory.training import TrainConfig, run
 
-FILES = (checkpoint.__file__, run.__file__)
+FILES = (checkpoint.__file__, run.__file__, files.__file__)
 TRAINING = str(Path(run.__file__).parent)
 RUN = TrainConfig(
     height=32, width=32, num_bots=2, max_steps=20, num_envs=4, num_steps=8, minibatch_size=16, update_epochs=1,
