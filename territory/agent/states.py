@@ -22,13 +22,13 @@ class SampledStates:
     maps: np.ndarray  # uint8 (S, 5, H, W)
     stats: np.ndarray  # float32 (S, 16)
     masks: np.ndarray  # bool (S, 90)
-    games: np.ndarray  # int64 (S,), whole numbers from 0: moments of one game are alike, so split by these
+    games: np.ndarray  # int64 (S,), whole numbers from 0: states of one game are alike, so split by these
 
     def __len__(self) -> int:
         return len(self.games)
 
     def split(self, share: float, seed: int = 0) -> tuple["SampledStates", "SampledStates"]:
-        """The moments of about that share of the games, drawn by seed, and those of the others.
+        """The states of about that share of the games, drawn by seed, and those of the others.
 
         A game that is in the first part stays there when others are added.
         """
@@ -36,7 +36,7 @@ class SampledStates:
         return self.where(first), self.where(~first)
 
     def among(self, share: float, seed: int = 0) -> np.ndarray:
-        """bool (S,): whether a moment is of the first part, if they are `split`."""
+        """bool (S,): whether a state is of the first part, if they are `split`."""
         return np.random.default_rng(seed).random(self.games.max() + 1)[self.games] < share
 
     def __add__(self, other: "SampledStates") -> "SampledStates":
@@ -54,19 +54,19 @@ class SampledStates:
         return SampledStates(self.maps[chosen], self.stats[chosen], self.masks[chosen], self.games[chosen])
 
 
-def sample_states(policy: Policy, moments: int, every: int = 4, seed: int = 0, **world: Any) -> SampledStates:
-    """Let a policy play in `Territory-v0` (options: ``world``) until enough moments are kept.
+def sample_states(policy: Policy, states: int, every: int = 4, seed: int = 0, **world: Any) -> SampledStates:
+    """Let a policy play in `Territory-v0` (options: ``world``) until enough states are kept.
 
     Every ``every``-th step of each of up to 32 games at once is kept, so that what is kept differs. The maps are
     ``seed``, ``seed + 1``, …; later games follow from them.
     """
-    if min(moments, every) < 1 or seed < 0:
-        raise BadInput(f"expected at least 1 moment, every 1st step and seed 0, got {moments}, {every}, {seed}")
-    envs = gymnasium.make_vec("Territory-v0", num_envs=min(GAMES_AT_ONCE, moments), **world)
+    if min(states, every) < 1 or seed < 0:
+        raise BadInput(f"expected at least 1 state, every 1st step and seed 0, got {states}, {every}, {seed}")
+    envs = gymnasium.make_vec("Territory-v0", num_envs=min(GAMES_AT_ONCE, states), **world)
     with keep_threads():
         obs, info = envs.reset(seed=seed)
     kept, playing, step = [], np.arange(envs.num_envs), 0
-    while len(kept) * envs.num_envs < moments:
+    while len(kept) * envs.num_envs < states:
         if step % every == 0:
             kept.append((obs["map"].copy(), obs["global"].copy(), info["action_mask"].copy(), playing.copy()))
         obs, _, terminated, truncated, info = envs.step(policy(obs, info["action_mask"]))
@@ -74,4 +74,4 @@ def sample_states(policy: Policy, moments: int, every: int = 4, seed: int = 0, *
         playing[ended] = playing.max() + 1 + np.arange(ended.sum())
         step += 1
     envs.close()
-    return SampledStates(*(np.concatenate(column)[:moments] for column in zip(*kept, strict=True)))
+    return SampledStates(*(np.concatenate(column)[:states] for column in zip(*kept, strict=True)))

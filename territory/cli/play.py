@@ -39,7 +39,7 @@ def play(
     """Play a game with the keyboard, or watch one, in the terminal.
 
     Args:
-        player: Who plays: "you", a shipped agent, a run, a checkpoint file, the scripted "random", "idle" and
+        player: Who plays: "you", a pretrained agent, a run, a checkpoint file, the scripted "random", "idle" and
             "steady", the game's own "bot" and "nation"; or a replay (.npz), to watch it.
         num_bots: Opponents, 1 to 50.
         opponents: Who they are: bot, nation, mixed, or an agent named as above.

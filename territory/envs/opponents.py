@@ -120,7 +120,7 @@ def kinds_of_games(mixture: str) -> list[dict[str, Any]]:
 
 
 def as_policy(who: Any) -> Policy:
-    """A policy from an agent (anything with ``act(obs, mask, deterministic)``; it plays without dice) or a function.
+    """A policy from an agent (anything with ``act(obs, mask, deterministic)``, asked deterministically) or a function.
 
     Raises:
         BadInput: it is neither.

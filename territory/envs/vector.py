@@ -120,7 +120,7 @@ class TerritoryVectorEnv(VectorEnv):
         """Everything the games and their books are made of, to continue exactly from here.
 
         Opponents that a policy plays choose from what they see, so nothing of theirs is kept: exact for networks and
-        every other policy without a memory or dice of its own.
+        every other policy without a memory or random numbers of its own.
         """
         books = {f"episodes.{name}": value.copy() for name, value in vars(self._episodes).items()}
         own = {"seeds": self._seeds.copy(), "games": self._games.copy()}

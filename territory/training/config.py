@@ -47,7 +47,7 @@ class TrainConfig:
     num_bots: int = 5
     """Opponents in each game, 1 to 50."""
     opponents: str = "bot"
-    """Who they are: bot (weak), nation (strong), mixed, or an agent: a shipped one, a run, a checkpoint file. Or
+    """Who they are: bot (weak), nation (strong), mixed, or an agent: a pretrained one, a run, a checkpoint file. Or
     several kinds of games in one run, such as 5xnation+50xmixed, with the number of opponents before each x."""
     height: int = 128
     """Rows of the map, a multiple of 32."""
@@ -61,7 +61,7 @@ class TrainConfig:
     update_epochs: int = 3
     """How often each update goes over what was collected."""
     augment: bool = False
-    """From the second pass of an update on, each minibatch's boards are turned or mirrored, with their orders: what is
+    """From the second pass of an update on, each minibatch's maps are rotated or reflected, with their orders: what is
     learned in one direction then holds in eight."""
     minibatch_size: int = 256
     """Samples per gradient step; must divide n-envs * num-steps."""
@@ -106,7 +106,7 @@ class TrainConfig:
         if self.model == FIXED_SIZE_MODEL and (self.height, self.width) != FIXED_SIZE:
             raise BadInput(
                 f"the {self.model} network flattens its map, so it takes maps of {FIXED_SIZE[0]}x{FIXED_SIZE[1]} only, "
-                f"not {self.height}x{self.width}: take another model, or leave height and width away"
+                f"not {self.height}x{self.width}: take another model, or omit height and width"
             )
         for kind in _kinds_of_games(self):
             WorldParams(**self.world() | kind)  # refuses maps that can't be played

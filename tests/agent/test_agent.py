@@ -1,4 +1,4 @@
-"""Agents: one observation or many, likeliest or drawn, found by name or path."""
+"""Agents: one observation or many, greedy or sampled, found by name or path."""
 
 import numpy as np
 import pytest
@@ -153,7 +153,7 @@ def saved(path, agent: Agent):
     save_agent(Agent(agent.model, {"height": 64}, {"step": 7}, {"5 x bot": {"win_rate": 1.0}}), path)
 
 
-def test_an_agent_is_found_by_path_run_name_and_shipped_name(agent, batch, tmp_path, monkeypatch):
+def test_an_agent_is_found_by_path_run_name_and_pretrained_name(agent, batch, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(agents, "PRETRAINED", tmp_path / "shipped")
     saved(tmp_path / "runs" / "mine" / files.FILE_NAME, agent)

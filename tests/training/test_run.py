@@ -76,7 +76,7 @@ def test_a_run_that_is_over_can_be_made_longer(config):
     assert_same_state(straight.ppo, longer.ppo)
 
 
-def test_a_run_goes_on_though_its_dice_were_thrown_on_another_kind_of_device(config):
+def test_a_run_goes_on_though_its_random_numbers_were_drawn_on_another_kind_of_device(config):
     """Their state is of another size there: a new stream, the same in every continuation."""
     made = run.start(config)
     made.train(stop=lambda: made.ppo.finished_updates == 4)
