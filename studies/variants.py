@@ -76,7 +76,7 @@ def _stem(kernel: int, stride: int, channels: int, padding: int = 0, tile: int =
 
     def change(model: Any) -> None:
         norm, merged = make_norm("group", channels), tile // stride
-        model.map_branch.stem = ConvBlock(NUM_PLANES, channels, kernel, stride, padding, norm)
+        model.map_branch.stem = ConvBlock(NUM_PLANES, channels, kernel, stride, padding, norm, divisor=1)
         model.map_branch.patches = ConvBlock(channels, WIDTH, merged, merged)
         _begin_again(model)
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from territory.errors import BadInput
 from territory.models.blocks import (
+    FULL,
     FUSED_FEATURES,
     STATS_FEATURES,
     ConvBlock,
@@ -18,7 +19,7 @@ from territory.models.blocks import (
     make_critic,
     make_global_branch,
     make_norm,
-    scale_planes,
+    open_door,
 )
 from territory.models.cross_attention import CrossAttention
 from territory.world.layout import NUM_PLANES
@@ -30,13 +31,16 @@ CROSS_FEATURES = 128
 
 
 class GatedMapBranch(nn.Module):
-    """Map in [0, 1] ``(B, 5, H, W)``, sides multiples of 32, to features ``(B, 256)``; written sizes: H = W = 128."""
+    """Map ``(B, 5, H, W)``, bytes 0..255 or floats in [0, 1], to features ``(B, 256)``.
+
+    The sides are multiples of 32; sizes are written for H = W = 128.
+    """
 
     def __init__(self, norm: str):
         super().__init__()
         self.blocks = nn.Sequential(
             ConvBlock(
-                NUM_PLANES, 32, kernel=8, stride=4, padding=2, norm=make_norm(norm, 32), gated=True
+                NUM_PLANES, 32, kernel=8, stride=4, padding=2, norm=make_norm(norm, 32), gated=True, divisor=FULL
             ),  # (B, 32, 32, 32)
             ConvBlock(32, 64, kernel=4, stride=4, norm=make_norm(norm, 64), gated=True),  # (B, 64, 8, 8)
             ConvBlock(
@@ -79,7 +83,7 @@ class Attention(nn.Module):
                 f"attention: expected map sides that are multiples of {STRIDE}; got {height}x{width}. "
                 f"Each cell of its last convolution stands for {STRIDE}x{STRIDE} tiles."
             )
-        map_features = self.map_branch(scale_planes(obs_map))  # (B, 256)
+        map_features = self.map_branch(open_door(obs_map))  # (B, 256)
         stats_features = self.global_branch(obs_global)  # (B, 128)
         cross = self.cross_attention(map_features[:, None], stats_features[:, None])[:, 0]  # Tq = Tk = 1: (B, 128)
         joined = torch.cat([map_features, stats_features, cross], dim=1)  # (B, 512)

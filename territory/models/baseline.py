@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from territory.errors import BadInput
 from territory.models.blocks import (
+    FULL,
     FUSED_FEATURES,
     STATS_FEATURES,
     ConvBlock,
@@ -13,7 +14,7 @@ from territory.models.blocks import (
     make_actor,
     make_critic,
     make_global_branch,
-    scale_planes,
+    open_door,
 )
 from territory.world.layout import NUM_PLANES
 
@@ -23,12 +24,15 @@ MAP_FEATURES = 512
 
 
 class FlattenMapBranch(nn.Module):
-    """Map in [0, 1] ``(B, 5, 128, 128)`` to features ``(B, 512)``, one weight per feature, channel and cell."""
+    """Map ``(B, 5, 128, 128)``, bytes 0..255 or floats in [0, 1], to features ``(B, 512)``.
+
+    One weight per feature, channel and cell.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.blocks = nn.Sequential(
-            ConvBlock(NUM_PLANES, 32, kernel=8, stride=4, padding=2),  # (B, 32, 32, 32)
+            ConvBlock(NUM_PLANES, 32, kernel=8, stride=4, padding=2, divisor=FULL),  # (B, 32, 32, 32)
             ConvBlock(32, 64, kernel=4, stride=2, padding=1),  # (B, 64, 16, 16)
             ConvBlock(64, 64, kernel=3, stride=1),  # (B, 64, 14, 14)
         )
@@ -61,7 +65,7 @@ class Baseline(nn.Module):
                 f"baseline: expected a map of {SIDE}x{SIDE}; got {obs_map.shape[2]}x{obs_map.shape[3]}. "
                 "Its flatten layer has one weight per cell; for other sizes use 'attention'."
             )
-        map_features = self.map_branch(scale_planes(obs_map))  # (B, 512)
+        map_features = self.map_branch(open_door(obs_map))  # (B, 512)
         stats_features = self.global_branch(obs_global)  # (B, 128)
         fused = torch.relu(self.fusion(torch.cat([map_features, stats_features], dim=1)))  # (B, 640) -> (B, 256)
         return self.actor(fused), self.critic(fused).squeeze(1)

@@ -4,15 +4,18 @@ import math
 from itertools import pairwise
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from territory.errors import BadInput
+from territory.models.map_conv import MapConv2d
 from territory.world.actions import NUM_ACTIONS
 from territory.world.layout import NUM_PLANES, NUM_STATS
 
 NORMS = ("batch", "group")
 GROUPS = 8  # of group norm; any number of groups has the same 2 parameters per channel as batch norm
 STATS_FEATURES = 128  # what the global branch of every model gives
+FULL = 255  # a byte of the map that stands for 1
 FUSED_FEATURES = 256  # what the two heads of every model read
 
 
@@ -24,7 +27,23 @@ def make_norm(kind: str, channels: int) -> nn.Module:
     """
     if kind not in NORMS:
         raise BadInput(f"expected a norm out of {', '.join(NORMS)}; got {kind!r}. Is the name misspelt?")
-    return nn.BatchNorm2d(channels) if kind == "batch" else nn.GroupNorm(GROUPS, channels)
+    return nn.BatchNorm2d(channels) if kind == "batch" else GroupNorm(GROUPS, channels)
+
+
+class GroupNorm(nn.GroupNorm):
+    """torch's, in float32 where its bfloat16 kernel is slow.
+
+    That is on a processor with the channels of a cell side by side: 20 ms there, 3 in float32 (forward and backward,
+    256 boards, 32 channels of 16x16).
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        slow = x.dtype == torch.bfloat16 and x.device.type == "cpu" and _channels_last(x)
+        return super().forward(x.float() if slow else x)
+
+
+def _channels_last(x: Tensor) -> bool:
+    return x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
 
 
 class SpatialGate(nn.Module):
@@ -44,7 +63,10 @@ class SpatialGate(nn.Module):
 
 
 class ConvBlock(nn.Module):
-    """Convolution, norm, ReLU, gate: ``(B, C_in, H, W)`` to ``(B, C_out, H', W')``; norm and gate may be absent."""
+    """Convolution, norm, ReLU, gate: ``(B, C_in, H, W)`` to ``(B, C_out, H', W')``; norm and gate may be absent.
+
+    ``divisor`` is for a network's first block: it reads the map, and divides it by that where it comes in bytes.
+    """
 
     def __init__(
         self,
@@ -55,9 +77,11 @@ class ConvBlock(nn.Module):
         padding: int = 0,
         norm: nn.Module | None = None,
         gated: bool = False,
+        divisor: int | None = None,
     ):
         super().__init__()
-        self.conv = nn.Conv2d(channels_in, channels_out, kernel, stride, padding)
+        sizes = (channels_in, channels_out, kernel, stride, padding)
+        self.conv = nn.Conv2d(*sizes) if divisor is None else MapConv2d(*sizes, divisor)
         self.norm = nn.Identity() if norm is None else norm
         self.relu = nn.ReLU()
         self.attention = SpatialGate(channels_out) if gated else nn.Identity()
@@ -106,7 +130,12 @@ def initialise(model: Any) -> None:
 
 def scale_planes(obs_map: Tensor) -> Tensor:
     """A model's door: planes 0..255 to float32 in [0, 1], shape kept."""
-    return obs_map / 255  # bytes become float32 in the same pass
+    return obs_map / FULL  # bytes become float32 in the same pass
+
+
+def open_door(obs_map: Tensor) -> Tensor:
+    """As `scale_planes`, but that bytes pass as they are: `MapConv2d` divides them, a few boards at a time."""
+    return obs_map if obs_map.dtype == torch.uint8 else scale_planes(obs_map)
 
 
 def check_observation(obs_map: Tensor, obs_global: Tensor) -> None:

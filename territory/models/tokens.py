@@ -39,7 +39,10 @@ class MapTokens(nn.Module):
 
     def __init__(self, norm: str, width: int = WIDTH):
         super().__init__()
-        self.stem = ConvBlock(NUM_PLANES, STEM_CHANNELS, kernel=STEM, stride=STEM, norm=make_norm(norm, STEM_CHANNELS))
+        # 0..255 as they are: the norm takes any scale out again, so that nothing need be divided.
+        self.stem = ConvBlock(
+            NUM_PLANES, STEM_CHANNELS, kernel=STEM, stride=STEM, norm=make_norm(norm, STEM_CHANNELS), divisor=1
+        )
         self.patches = ConvBlock(STEM_CHANNELS, width, kernel=STRIDE // STEM, stride=STRIDE // STEM)
         self.norm = nn.LayerNorm(width)
 
@@ -115,9 +118,7 @@ class Tokens(nn.Module):
                 f"tokens: expected map sides that are multiples of {STRIDE}; got {height}x{width}. "
                 f"Each token stands for {STRIDE}x{STRIDE} tiles."
             )
-        # 0..255 as they are: the norm behind the first convolution takes any scale out again, and a division of every
-        # byte of the map took a sixth of a training step.
-        cells = self.map_branch(obs_map.to(torch.float32))  # (B, 64, 64)
+        cells = self.map_branch(obs_map)  # (B, 64, 64)
         stats = self.cross_attention(cells, self.global_branch(obs_global))  # (B, 16, 64)
         fused = torch.relu(self.fusion(stats.flatten(1)))  # (B, 256)
         return self.actor(fused), self.critic(fused).squeeze(1)

@@ -1,0 +1,110 @@
+"""The convolution that reads bytes a few boards at a time: the sums of torch's own, forward and backward."""
+
+import pytest
+import torch
+from torch import nn
+
+from territory.models.map_conv import BOARDS, MapConv2d, patches
+
+KINDS = {  # kernel, stride, padding, divisor
+    "overlapping windows": (8, 4, 2, 255),
+    "one product over patches": (8, 8, 0, 1),
+    "patches, divided": (8, 8, 0, 255),
+    "other squares": (4, 4, 0, 1),
+}
+BATCHES = (1, BOARDS, 2 * BOARDS + 3)
+
+
+def maps(batch: int = 3, height: int = 32, width: int = 64) -> torch.Tensor:
+    return torch.randint(0, 256, (batch, 5, height, width), generator=_dice(), dtype=torch.uint8)
+
+
+def _dice() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+def pair(kind: str) -> tuple[MapConv2d, nn.Conv2d, int]:
+    """Ours and torch's with the same weights, and the divisor."""
+    kernel, stride, padding, divisor = KINDS[kind]
+    torch.manual_seed(1)
+    ours, theirs = MapConv2d(5, 7, kernel, stride, padding, divisor), nn.Conv2d(5, 7, kernel, stride, padding)
+    theirs.load_state_dict(ours.state_dict())
+    return ours, theirs, divisor
+
+
+@pytest.mark.parametrize("batch", BATCHES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_gives_the_answers_and_gradients_of_torchs_own(kind, batch):
+    ours, theirs, divisor = pair(kind)
+    planes = maps(batch)
+    out, expected = ours(planes), theirs(planes / divisor)
+    torch.testing.assert_close(out, expected, rtol=1e-4, atol=1e-4 * expected.abs().max().item())
+    weights = torch.randn(expected.shape, generator=_dice())
+    (out * weights).sum().backward()
+    (expected * weights).sum().backward()
+    for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, other.grad, rtol=1e-4, atol=1e-4 * other.grad.abs().max().item())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_floats_that_are_divided_give_the_same_and_carry_gradients(kind):
+    ours, _, divisor = pair(kind)
+    planes = maps()
+    pixels = (planes / divisor).requires_grad_()
+    torch.testing.assert_close(ours(pixels), ours(planes), rtol=1e-5, atol=1e-5)
+    ours(pixels).sum().backward()
+    assert pixels.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_bytes_may_lie_in_memory_as_they_like(kind):
+    ours, _, _ = pair(kind)
+    planes = maps()
+    shifted = torch.empty(planes.numel() + 3, dtype=torch.uint8)[3:].view(planes.shape).copy_(planes)
+    for other in (planes.contiguous(memory_format=torch.channels_last), planes.flip(3).flip(3), shifted):
+        torch.testing.assert_close(ours(other), ours(planes))
+    assert ours(maps(4)[2:3]).shape == ours(planes[:1]).shape
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_autocast_computes_in_bfloat16_and_learns_in_float32(kind):
+    ours, _, _ = pair(kind)
+    exact = ours(maps())
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = ours(maps())
+    assert rounded.dtype == torch.bfloat16
+    torch.testing.assert_close(rounded.float(), exact, rtol=0.05, atol=0.02 * exact.abs().max().item())
+    rounded.float().sum().backward()
+    assert ours.weight.grad.dtype == torch.float32
+
+
+def test_a_second_forward_pass_leaves_the_first_ones_gradients_right():
+    ours, theirs, _ = pair("one product over patches")
+    first, second = maps(20), maps(20).flip(2)
+    together = ours(first).sum() + 2 * ours(second).sum()
+    together.backward()
+    (theirs(first.float()).sum() + 2 * theirs(second.float()).sum()).backward()
+    torch.testing.assert_close(ours.weight.grad, theirs.weight.grad, rtol=1e-4, atol=1.0)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+@pytest.mark.parametrize("side", [4, 8])
+def test_patches_are_the_squares_of_the_map_row_by_row(side, dtype):
+    planes = maps().to(dtype)
+    cells = patches(planes, side)
+    assert cells.shape == (3, 5 * side * side, 32 // side, 64 // side)
+    square = planes[1, :, side : 2 * side, 3 * side : 4 * side]  # row 1, column 3
+    assert torch.equal(cells[1, :, 1, 3], square.flatten())
+
+
+def test_no_gradient_is_kept_where_none_is_wanted():
+    ours, _, _ = pair("overlapping windows")
+    with torch.no_grad():
+        assert not ours(maps()).requires_grad
+    ours.requires_grad_(False)
+    assert not ours(maps()).requires_grad
+
+
+def test_it_stands_on_the_meta_device_too():
+    ours, _, _ = pair("one product over patches")
+    assert ours.to("meta")(maps().to("meta")).shape == (3, 7, 4, 8)
