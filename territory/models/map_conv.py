@@ -62,7 +62,8 @@ def patches(maps: Tensor, side: int) -> Tensor:
 def _compute_type(weight: Tensor) -> torch.dtype:
     """What autocast asks for, or the weights' own type."""
     device = weight.device.type
-    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight.dtype
+    known = torch.amp.is_autocast_available(device)  # not to the meta device
+    return torch.get_autocast_dtype(device) if known and torch.is_autocast_enabled(device) else weight.dtype
 
 
 class _BytesConv(torch.autograd.Function):
