@@ -128,14 +128,9 @@ def initialise(model: Any) -> None:
     nn.init.orthogonal_(model.critic[-1].weight, gain=1.0)
 
 
-def scale_planes(obs_map: Tensor) -> Tensor:
-    """A model's door: planes 0..255 to float32 in [0, 1], shape kept."""
-    return obs_map / FULL  # bytes become float32 in the same pass
-
-
 def open_door(obs_map: Tensor) -> Tensor:
-    """As `scale_planes`, but that bytes pass as they are: `MapConv2d` divides them, a few boards at a time."""
-    return obs_map if obs_map.dtype == torch.uint8 else scale_planes(obs_map)
+    """A model's door: floats 0..255 become [0, 1]; bytes pass, `MapConv2d` divides them a few boards at a time."""
+    return obs_map if obs_map.dtype == torch.uint8 else obs_map / FULL
 
 
 def check_observation(obs_map: Tensor, obs_global: Tensor) -> None:

@@ -6,6 +6,9 @@ become floats, are multiplied while they still lie in the processor's cache, and
 the weights needs is made from the bytes once more. The sums are the same as those of ``nn.Conv2d``.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx, once_differentiable
@@ -13,6 +16,19 @@ from torch.nn.functional import conv2d
 
 BOARDS = 16  # converted at a time: 5 MB of floats; the best of 8, 16, 32 and 64 on a cache of 32 MB
 WORD = 8  # bytes that are moved together where windows do not overlap
+
+_plain = False  # see `plain_convolutions`
+
+
+@contextmanager
+def plain_convolutions() -> Iterator[None]:
+    """Inside, a `MapConv2d` is a division and a convolution, for tools that follow the map's cells from op to op."""
+    global _plain
+    before, _plain = _plain, True
+    try:
+        yield
+    finally:
+        _plain = before
 
 
 class MapConv2d(nn.Conv2d):
@@ -29,7 +45,7 @@ class MapConv2d(nn.Conv2d):
     def forward(self, maps: Tensor) -> Tensor:
         dtype = _compute_type(self.weight)
         weight, bias, stride, padding = self.weight.to(dtype), self.bias.to(dtype), self.stride, self.padding
-        plain = maps.device.type != "cpu" or torch.compiler.is_compiling() or torch.jit.is_tracing()
+        plain = _plain or maps.device.type != "cpu" or torch.compiler.is_compiling() or torch.jit.is_tracing()
         if not plain and self._is_a_product(maps):
             maps = patches(maps, self.kernel_size[0])  # (B, C * 8 * 8, H / 8, W / 8)
             weight, stride, padding = weight.reshape(*weight.shape[:1], -1, 1, 1), (1, 1), (0, 0)

@@ -8,13 +8,14 @@ from torch import Tensor, nn
 
 from territory.errors import BadInput
 from territory.models.blocks import (
+    FULL,
     FUSED_FEATURES,
     STATS_FEATURES,
     ConvBlock,
     make_actor,
     make_critic,
     make_global_branch,
-    scale_planes,
+    open_door,
 )
 from territory.profiling.inputs import example_inputs
 from territory.world.layout import NUM_PLANES
@@ -99,7 +100,9 @@ class DesignedNetwork(nn.Module):
         self.design = design
         sizes: Any = zip((NUM_PLANES, *design.channels), design.channels, design.convolutions, strict=False)
         self.map_branch: Any = nn.Module()
-        self.map_branch.blocks = nn.Sequential(*(ConvBlock(c_in, c_out, **conv) for c_in, c_out, conv in sizes))
+        divisors = (FULL, None, None)  # the first block reads the map
+        blocks = [ConvBlock(*ends, **conv, divisor=by) for (*ends, conv), by in zip(sizes, divisors, strict=True)]
+        self.map_branch.blocks = nn.Sequential(*blocks)
         pool = POOLINGS[design.pooling]
         self.map_branch.pool = pool() if pool is nn.Identity else pool(POOL)
         cells = design.cells**2 if design.reading == "flatten" else 1
@@ -111,7 +114,7 @@ class DesignedNetwork(nn.Module):
 
     def forward(self, obs_map: Tensor, obs_global: Tensor) -> tuple[Tensor, Tensor]:
         first, *others = self.map_branch.blocks
-        grid = self.map_branch.pool(first(scale_planes(obs_map)))
+        grid = self.map_branch.pool(first(open_door(obs_map)))
         for block in others:
             grid = block(grid)  # at last (B, C, cells, cells)
         vector = grid.flatten(1) if self.design.reading == "flatten" else grid.mean(dim=(2, 3))

@@ -16,6 +16,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from territory.errors import BadInput
 from territory.models.guests import Inputs, Owners, tensors_of, untouched
+from territory.models.map_conv import plain_convolutions
 from territory.profiling.inputs import Names, prepare
 
 aten = torch.ops.aten
@@ -75,7 +76,7 @@ def field_table(model: nn.Module, inputs: Inputs = None) -> list[FieldRecord]:
     call = prepare(model, inputs)
     owners = Owners(model)
     watch = _Fields(owners, Names(model), call.tensors)
-    with untouched(model), torch.no_grad(), owners.watching(), watch:
+    with untouched(model), torch.no_grad(), plain_convolutions(), owners.watching(), watch:
         model.eval()
         call()
     return watch.records

@@ -56,7 +56,7 @@ def test_activations_of_the_baseline_by_formula():
     batch = 3
     table = bytes_of(build("baseline"), profiling.example_inputs(batch))
     expected = {  # float32 numbers each stage keeps per example
-        "map_branch.blocks.0.conv": 5 * 128 * 128,  # the scaled map
+        "map_branch.blocks.0.conv": 5 * 128 * 128 // 4,  # the map, kept as bytes
         "map_branch.blocks.0.relu": 32 * 32 * 32,
         "map_branch.blocks.1.relu": 64 * 16 * 16,
         "map_branch.blocks.2.relu": 64 * 14 * 14,
