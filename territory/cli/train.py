@@ -83,6 +83,8 @@ def _announce(run: Run) -> None:
         f"{run.folder}: {config.model}, {config.num_envs} games at once against {rivals} "
         f"on {run.ppo.device.type}. Curves: tensorboard --logdir {config.runs_dir}"
     )
+    for note in run.ppo.notes:
+        print(f"  {note}")
 
 
 def _bar(run: Run) -> tqdm:

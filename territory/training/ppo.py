@@ -25,6 +25,7 @@ from territory.models.symmetry import VIEWS, View, views_of
 from territory.training import distributed, losses
 from territory.training.build import compile_in_place, make_envs, make_model, memory_layout
 from territory.training.config import TrainConfig
+from territory.training.fast import choose, keep_freed_memory
 from territory.training.rollout import EpisodeWindow, Minibatch, Rollout, Update, finished
 
 ADAM_EPSILON = 1e-5  # as the first PPO had it (Huang et al. 2022, detail 3): torch's 1e-8 lets tiny gradients jump
@@ -46,16 +47,20 @@ class PPO:
             self.envs = make_envs(config, games.stop - games.start) if envs is None else envs
             self.obs, info = self.envs.reset(seed=config.seed + games.start)
         self.mask = info["action_mask"]
-        self.layout = memory_layout(self.device, config)
         model = make_model(config) if model is None else model
+        self.layout = memory_layout(self.device, model)
         self.model = model.to(self.device, memory_format=self.layout)  # pyright: ignore[reportCallIssue] -- undeclared
         self.group.broadcast_parameters(self.model)
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=config.learning_rate, eps=ADAM_EPSILON)
+        self.notes = self._make_fast()
+        config = self.config
+        self.optimizer = torch.optim.Adam(
+            self.model.parameters(), lr=config.learning_rate, eps=ADAM_EPSILON, fused=True
+        )
         self.generator = torch.Generator(self.device).manual_seed(config.seed)
         self.episodes = EpisodeWindow()
         self.finished_updates = 0
         self.last: Update | None = None
-        self.rollout = Rollout(config.num_steps, self.obs, self.mask, self.device)
+        self.rollout = Rollout(config.num_steps, self.obs, self.mask, self.device, self.layout)
         if config.compile:
             compile_in_place(self.model, lambda: self._values(self.obs))
 
@@ -166,6 +171,16 @@ class PPO:
         terms["grad_norm"] = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.max_grad_norm)
         self.optimizer.step()
         return terms, share
+
+    def _make_fast(self) -> list[str]:
+        """Keep memory and choose arithmetic, as far as the configuration wants it; what was done, for the log."""
+        notes = [keep_freed_memory()] if self.config.keep_memory and self.device.type == "cpu" else []
+        if self.config.fast:
+            choice = choose(self.config, self.model, self.obs, self.device, self.layout)
+            choice = self.group.all_gather_objects(choice)[0]  # all processes compute alike
+            self.config = choice.apply(self.config)
+            notes.append(choice.reason)
+        return notes
 
     def _shuffled(self) -> tuple[Tensor, ...]:
         order = torch.randperm(len(self.rollout) * self.group.size, generator=self.generator, device=self.device)

@@ -36,16 +36,28 @@ class Minibatch:
 
 
 class Rollout:
-    """T steps of N games. Maps stay uint8, a quarter of the memory, until the model divides them by 255."""
+    """T steps of N games. Maps stay uint8, a quarter of the memory, until the model divides them by 255.
 
-    def __init__(self, num_steps: int, obs: dict[str, np.ndarray], mask: np.ndarray, device: torch.device):
+    They lie in memory as the network reads them, so that several epochs find them ready.
+    """
+
+    def __init__(
+        self,
+        num_steps: int,
+        obs: dict[str, np.ndarray],
+        mask: np.ndarray,
+        device: torch.device,
+        layout: torch.memory_format = torch.contiguous_format,
+    ):
         """Sizes are taken from one batched observation and its mask ``(N, actions)``."""
         num_envs = len(mask)
 
         def buffer(dtype: torch.dtype, *shape: int) -> Tensor:
             return torch.zeros((num_steps, num_envs, *shape), dtype=dtype, device=device)
 
-        self.maps = buffer(torch.uint8, *obs["map"].shape[1:])
+        maps = buffer(torch.uint8, *obs["map"].shape[1:]).flatten(0, 1)  # (T * N, planes, H, W)
+        self._maps = maps.contiguous(memory_format=layout)
+        self.maps = self._maps.unflatten(0, (num_steps, num_envs))
         self.globals = buffer(torch.float32, *obs["global"].shape[1:])
         self.masks = buffer(torch.bool, *mask.shape[1:])
         self.actions = buffer(torch.int64)
@@ -95,7 +107,7 @@ class Rollout:
             return values.flatten(0, 1).index_select(0, index)
 
         return Minibatch(
-            maps=pick(self.maps),
+            maps=_rows(self._maps, index),
             globals=pick(self.globals),
             masks=pick(self.masks),
             actions=pick(self.actions),
@@ -103,6 +115,13 @@ class Rollout:
             advantages=pick(self.advantages),
             returns=pick(self.returns),
         )
+
+
+def _rows(maps: Tensor, index: Tensor) -> Tensor:
+    """Some of the maps ``(rows, planes, H, W)``, in the layout that they have; `index_select` alone makes planes."""
+    if maps.is_contiguous():
+        return maps.index_select(0, index)
+    return maps.permute(0, 2, 3, 1).index_select(0, index).permute(0, 3, 1, 2)
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ LOG = "log.jsonl"
 LONGEST_LOG = 1 << 29  # bytes: a million updates
 # What a continued run may change. The next update computes the same, but that another kind of device draws other
 # random numbers and that a falling learning rate (anneal_lr) falls towards another end.
-CHANGEABLE = ("total_timesteps", "device", "checkpoint_every", "name", "runs_dir")
+CHANGEABLE = ("total_timesteps", "device", "checkpoint_every", "keep_memory", "name", "runs_dir")
 SCALARS = {  # Update field -> TensorBoard tag
     "win_rate": "games/win_rate",
     "mean_return": "games/return",

@@ -123,10 +123,16 @@ def _optimizer_state(ppo: PPO, content: Checkpoint) -> dict[int, dict[str, torch
             sound = array is not None and array.shape == shapes[name] and array.dtype == np.float32
             if not sound or (name != "exp_avg" and (array < 0).any()):
                 raise BadInput(f"the checkpoint is damaged: optimizer.{index}.{name} is missing, or not Adam's")
-        state[index] = {name: torch.from_numpy(array) for name, array in entries.items()}
+        state[index] = {name: _laid_as(parameter, torch.from_numpy(array)) for name, array in entries.items()}
     if found:
         raise BadInput(f"the checkpoint is of another optimiser: there is no optimizer.{next(iter(found))}")
     return state
+
+
+def _laid_as(parameter: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    """The values in the parameter's memory layout: fused Adam goes through both as they lie, number by number."""
+    same = values.shape == parameter.shape
+    return torch.empty_like(parameter, device="cpu").copy_(values).detach() if same else values
 
 
 def _check_shown(shown: Any, obs: dict[str, np.ndarray], mask: np.ndarray) -> None:

@@ -1,0 +1,148 @@
+"""What makes a run fast on this machine: memory that is kept, and arithmetic chosen by a measurement.
+
+Neither changes what is learned, but for the rounding of another precision.
+"""
+
+import copy
+import ctypes
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from territory.training.config import TrainConfig
+
+# mallopt's parameters (malloc.h), and what they are set to
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
+_KEPT = {_M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: 2**31 - 1, _M_TOP_PAD: 64 << 20}
+_OTHER_ALLOCATORS = ("jemalloc", "tcmalloc", "mimalloc")
+
+ROUNDS = 4  # training steps of each kind that are timed, by turns; a first one is not counted
+WORTH = 0.95  # what rounds more, or starts later, must take at most this share of the time
+LONG_RUN = 1200.0  # seconds from which on trying torch.compile, which takes about a minute, is worth it
+
+
+def keep_freed_memory() -> str:
+    """Let this process keep the memory of tensors that are freed, for the next ones; what was done, in a sentence.
+
+    By default glibc takes each tensor of more than some megabytes from the system and gives it back at once, so that
+    every step pays again for having its pages found and cleared: up to a third of its time. Kept, a process needs
+    10 to 35 % more memory. Nothing is done where it is not known to be safe: glibc on Linux only.
+    """
+    if not _has_glibc():
+        return "freed memory goes back to the system: only glibc on Linux can be told to keep it"
+    preloaded = [name for name in _OTHER_ALLOCATORS if name in os.environ.get("LD_PRELOAD", "")]
+    if preloaded:
+        return f"memory is {preloaded[0]}'s affair (LD_PRELOAD)"
+    mallopt = ctypes.CDLL(None).mallopt
+    refused = [name for name, value in _KEPT.items() if not mallopt(name, value)]
+    if refused:
+        return "freed memory goes back to the system: glibc refused to keep it"
+    return "freed memory is kept for the next step (--no-keep-memory leaves it to the system)"
+
+
+def _has_glibc() -> bool:
+    try:
+        return sys.platform == "linux" and (os.confstr("CS_GNU_LIBC_VERSION") or "").startswith("glibc")
+    except (ValueError, OSError):  # another C library has no such name
+        return False
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was measured to be fastest, and why, for the log."""
+
+    precision: str
+    compile: bool
+    reason: str
+
+    def apply(self, config: TrainConfig) -> TrainConfig:
+        """The configuration with the choice made: a run that goes on keeps it."""
+        return replace(config, fast=False, precision=self.precision, compile=self.compile)
+
+
+def choose(
+    config: TrainConfig,
+    model: nn.Module,
+    obs: dict[str, np.ndarray],
+    device: torch.device,
+    layout: torch.memory_format,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Choice:
+    """The fastest of fp32, bf16 and, for runs of over twenty minutes, the faster of both compiled.
+
+    Measured on copies of the network, with minibatches of the boards in ``obs``. bfloat16 rounds more and compiling
+    takes a minute, so each is only taken where it saves at least a twentieth.
+    """
+    batch = _minibatch(config, obs, device, layout)
+    kinds = ("fp32", "bf16") if _has_bf16(device) else ("fp32",)
+    steps = {kind: _TrainingStep(copy.deepcopy(model), batch, kind) for kind in kinds}
+    seconds = _median_seconds(steps, clock)
+    precision = min(kinds, key=lambda kind: seconds[kind] * (1 if kind == "fp32" else 1 / WORTH))
+    said = ", ".join(f"{kind} {1000 * seconds[kind]:.0f} ms" for kind in kinds)
+    said = f"a training step of {len(batch[0])} boards takes {said}"
+    total = seconds[precision] * config.num_updates * config.update_epochs * config.batch_size / len(batch[0])
+    if total < LONG_RUN:
+        reason = f"{said}: {precision}; not compiled, which pays in runs of over {LONG_RUN / 60:.0f} minutes"
+        return Choice(precision, False, reason)
+    if not _has_compiler():
+        return Choice(precision, False, f"{said}: {precision}; not compiled, for want of a C++ compiler")
+    compiled = copy.deepcopy(model)
+    compiled.compile()
+    both = {"written": steps[precision], "compiled": _TrainingStep(compiled, batch, precision)}
+    seconds = _median_seconds(both, clock)
+    faster = seconds["compiled"] < WORTH * seconds["written"]
+    said = f"{said}, compiled {1000 * seconds['compiled']:.0f} ms"
+    return Choice(precision, faster, f"{said}: {precision}, {'compiled' if faster else 'not compiled'}")
+
+
+class _TrainingStep:
+    """Forward, backward and Adam on one minibatch."""
+
+    def __init__(self, model: nn.Module, batch: tuple[Tensor, Tensor], precision: str):
+        self.model, self.batch, self.precision = model.train(), batch, precision
+        self.optimizer = torch.optim.Adam(model.parameters(), lr=1e-6, fused=True)
+
+    def __call__(self) -> None:
+        device = self.batch[0].device
+        with torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+            logits, values = self.model(*self.batch)
+        self.optimizer.zero_grad()
+        (logits.float().square().mean() + values.float().square().mean()).backward()
+        self.optimizer.step()
+        if device.type != "cpu":
+            torch.accelerator.synchronize(device)
+
+
+def _median_seconds(steps: dict[str, _TrainingStep], clock: Callable[[], float]) -> dict[str, float]:
+    """Of each, taking turns; the first round warms up."""
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(1 + ROUNDS):
+        for name, step in steps.items():
+            before = clock()
+            step()
+            times[name].append(clock() - before)
+    return {name: float(np.median(each[1:])) for name, each in times.items()}
+
+
+def _minibatch(
+    config: TrainConfig, obs: dict[str, np.ndarray], device: torch.device, layout: torch.memory_format
+) -> tuple[Tensor, Tensor]:
+    """As many boards as a gradient step has, the games' own over and over."""
+    rows = np.arange(config.minibatch_size) % len(obs["map"])
+    maps, stats = (torch.from_numpy(obs[name][rows]).to(device) for name in ("map", "global"))
+    return maps.contiguous(memory_format=layout), stats
+
+
+def _has_bf16(device: torch.device) -> bool:
+    return device.type == "cpu" or (device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False))
+
+
+def _has_compiler() -> bool:
+    return any(shutil.which(name) for name in (os.environ.get("CXX") or "g++", "clang++"))
