@@ -7,6 +7,7 @@ one that isn't installed has an empty column, and networks of one that isn't ins
 import argparse
 import contextlib
 import copy
+import importlib
 import importlib.metadata
 import io
 import logging
@@ -32,26 +33,24 @@ def ours(model: nn.Module, inputs: Any) -> float:
 
 
 def torchinfos(model: nn.Module, inputs: Any) -> float:
-    import torchinfo
-
     device = "meta" if any(parameter.is_meta for parameter in model.parameters()) else "cpu"
     listed = inputs if isinstance(inputs, Mapping) else [*_listed(inputs)]
-    return torchinfo.summary(model, input_data=listed, verbose=0, mode="eval", device=device).total_mult_adds
+    return (
+        importlib.import_module("torchinfo")
+        .summary(model, input_data=listed, verbose=0, mode="eval", device=device)
+        .total_mult_adds
+    )
 
 
 def fvcores(model: nn.Module, inputs: Any) -> float:
-    from fvcore.nn import FlopCountAnalysis
-
     listed = tuple(inputs.values()) if isinstance(inputs, Mapping) else tuple(_listed(inputs))
-    counted = FlopCountAnalysis(model.eval(), listed)
+    counted = importlib.import_module("fvcore.nn").FlopCountAnalysis(model.eval(), listed)
     return counted.unsupported_ops_warnings(False).uncalled_modules_warnings(False).total()
 
 
 def ptflopss(model: nn.Module, inputs: Any) -> float:
-    import ptflops
-
     listed = inputs if isinstance(inputs, Mapping) else None
-    counted, _ = ptflops.get_model_complexity_info(
+    counted, _ = importlib.import_module("ptflops").get_model_complexity_info(
         model if listed else _OneInput(model),
         (1,),
         input_constructor=lambda _: dict(listed) if listed else {"inputs": tuple(_listed(inputs))},

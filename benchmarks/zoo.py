@@ -4,6 +4,7 @@ Each has a factory, its inputs and its forward MACs from a closed form; None whe
 are wide enough for a bias to be little beside its products.
 """
 
+import importlib
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from torch.utils.checkpoint import checkpoint
 
 
 class Entry(NamedTuple):
-    make: Callable[[], nn.Module]
+    make: Callable[[], Any]  # a module; what `torch.compile` gives has another static type
     inputs: Callable[[], Any]
     macs: int | None  # forward, by formula
 
@@ -136,7 +137,7 @@ def in_complex() -> Tensor:
     return tokens().to(torch.complex64)
 
 
-def encoder_layer(**options: Any) -> nn.Module:
+def encoder_layer(**options: Any) -> nn.TransformerEncoderLayer:
     return nn.TransformerEncoderLayer(D, 2, 2 * D, batch_first=True, **options)
 
 
@@ -307,8 +308,7 @@ ZOO: dict[str, Entry] = {
 
 def _hugging_face(config: str, model: str, **sizes: Any) -> Callable[[], nn.Module]:
     def make() -> nn.Module:
-        import transformers
-
+        transformers = importlib.import_module("transformers")
         return getattr(transformers, model)(getattr(transformers, config)(**sizes))
 
     return make
@@ -316,9 +316,7 @@ def _hugging_face(config: str, model: str, **sizes: Any) -> Callable[[], nn.Modu
 
 def _timm(name: str, **options: Any) -> Callable[[], nn.Module]:
     def make() -> nn.Module:
-        import timm
-
-        return timm.create_model(name, pretrained=False, **options)
+        return importlib.import_module("timm").create_model(name, pretrained=False, **options)
 
     return make
 

@@ -243,7 +243,8 @@ def _touching_all(outputs: Any, seed: int) -> Tensor:
         raise BadInput("no output of the network depends on its parameters: is its forward under torch.no_grad?")
     parts = [torch.view_as_real(part).flatten() if part.is_complex() else part for part in parts]
     weights = (torch.randn(len(part), generator=generator, dtype=torch.float64).to(part) for part in parts)
-    return sum((part * weight).sum() for part, weight in zip(parts, weights, strict=True))
+    sums = [(part * weight).sum() for part, weight in zip(parts, weights, strict=True)]
+    return torch.stack([each.to(sums[0]) for each in sums]).sum()
 
 
 class _Softmaxes:
