@@ -97,6 +97,7 @@ def _check(player: str, fps: float, save: Path | None, scale: int) -> None:
 def _begin(player: str, seed: int, map: str | None, options: dict[str, Any]) -> tuple["Game", Callable | None]:
     """A game, and who decides in it: None is the keyboard."""
     from territory.cli.game import Game
+    from territory.envs import TerritoryEnv
     from territory.envs.common import make_world
     from territory.envs.opponents import find_opponents, find_policy
     from territory.world.actions import SCRIPTED
@@ -106,7 +107,7 @@ def _begin(player: str, seed: int, map: str | None, options: dict[str, Any]) -> 
     usual = ("max_steps",) if map else ("max_steps", "height", "width")
     options = {name: trained.get(name) if name in usual and value is None else value for name, value in options.items()}
     options = {name: value for name, value in options.items() if value is not None}
-    world, opponent = make_world(1, map, options | {"opponents": find_opponents(options["opponents"])})
+    world, opponent = make_world(TerritoryEnv, 1, map, options | {"opponents": find_opponents(options["opponents"])})
     _reset(world, seed)
     if player in SCRIPTS:
         world = _with_script(world, player)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from territory.envs.mixture import MixedVectorEnv, make_vector_env
     from territory.envs.opponents import IdlePolicy, RandomPolicy, SteadyPolicy
     from territory.envs.parallel import TerritoryParallelEnv
+    from territory.envs.sb3 import SB3VecEnv
     from territory.envs.single import TerritoryEnv
     from territory.envs.vector import TerritoryVectorEnv
 
@@ -18,6 +19,7 @@ _HOMES = {
     "IdlePolicy": "opponents",
     "MixedVectorEnv": "mixture",
     "RandomPolicy": "opponents",
+    "SB3VecEnv": "sb3",
     "SteadyPolicy": "opponents",
     "TerritoryEnv": "single",
     "TerritoryParallelEnv": "parallel",
@@ -30,6 +32,7 @@ __all__ = [
     "IdlePolicy",
     "MixedVectorEnv",
     "RandomPolicy",
+    "SB3VecEnv",
     "SteadyPolicy",
     "TerritoryEnv",
     "TerritoryParallelEnv",

@@ -1,5 +1,6 @@
-"""What the single environment and the native batch share: spaces, parameters, and the books of an episode."""
+"""What the single environment and the native batch share: spaces, arguments that are judged, and an episode's sums."""
 
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -11,7 +12,7 @@ from territory.envs.opponents import Policy, as_policy, drive, find_opponents
 from territory.errors import BadInput
 from territory.world.actions import NUM_ACTIONS, NUM_BUILDS, Direction, encode
 from territory.world.layout import NUM_PLANES, NUM_STATS
-from territory.world.params import WorldParams
+from territory.world.params import WorldParams, shown, whole
 from territory.world.world import AGENT, World
 
 
@@ -21,29 +22,94 @@ def observation_space(params: WorldParams) -> spaces.Dict:
     return spaces.Dict({"map": planes, "global": spaces.Box(-1, 1, (NUM_STATS,), np.float32)})
 
 
-def action_space() -> spaces.Discrete:
-    """The 90 actions."""
-    return spaces.Discrete(NUM_ACTIONS)
+class Actions(spaces.Discrete):
+    """The 90 actions; also samples with the bool mask of ``info["action_mask"]``, where gymnasium wants int8."""
+
+    def __init__(self, seed: Any = None):
+        super().__init__(NUM_ACTIONS, seed=seed)
+
+    def sample(self, mask: Any = None, probability: Any = None):
+        """A random action; `mask`: bool or int8 (90,), which are allowed."""
+        return super().sample(None if mask is None else np.asarray(mask, np.int8), probability)
 
 
-def world_params(terrain, options: dict) -> WorldParams:
-    """`WorldParams` from an environment's keyword arguments; the sizes of a given map win."""
+class BatchOfActions(spaces.MultiDiscrete):
+    """One of the 90 actions for each of N games; samples with the bool mask (N, 90) too."""
+
+    def __init__(self, num_envs: int):
+        super().__init__(np.full(num_envs, NUM_ACTIONS))
+
+    def sample(self, mask: Any = None, probability: Any = None):
+        """Random actions; `mask`: bool or int8 (N, 90), which are allowed."""
+        return super().sample(None if mask is None else tuple(np.asarray(mask, np.int8)), probability)
+
+
+class UnknownArgument(BadInput, TypeError):
+    """Python's own kind of error too: some clients try an argument and want a TypeError if there is none."""
+
+
+def world_params(owner: type, terrain: np.ndarray | None, options: dict) -> WorldParams:
+    """`WorldParams` from the keyword arguments of an environment (`owner`); the sizes of a given map win."""
     known = [field.name for field in fields(WorldParams)]
-    unknown = sorted(set(options) - set(known))
-    if unknown:
-        raise BadInput(f"unknown environment argument {', '.join(unknown)}; there are map, {', '.join(known)}")
+    for name in options:
+        if name not in known:
+            raise UnknownArgument(
+                f"{owner.__name__}.__init__() got an unexpected keyword argument {name!r}; there are render_mode, "
+                f"render_scale, map, {', '.join(known)}"
+            )
     if terrain is not None:
-        options = {**options, "height": np.shape(terrain)[0], "width": np.shape(terrain)[1]}
+        options = {**options, "height": terrain.shape[0], "width": terrain.shape[1]}
     return WorldParams(**options)
 
 
-def make_world(num_envs: int, map: Any, options: dict) -> tuple[World, Policy | None]:
+def checked_render(render_mode: Any, render_scale: Any, modes: Sequence[str]) -> tuple[str | None, int]:
+    """How to draw: one of the modes, or None, and the pixels per side of a tile."""
+    if render_mode is not None and not (isinstance(render_mode, str) and render_mode in modes):
+        raise BadInput(f"render_mode must be None or one of {list(modes)}, got {shown(render_mode)}")
+    return render_mode, whole("render_scale", render_scale, 1, 64)
+
+
+def checked_seed(seed: Any, most: int = 2**64 - 1) -> int | None:
+    """A seed as Python's integer, or None."""
+    return None if seed is None else whole("seed", seed, 0, most)
+
+
+def checked_options(options: Any) -> dict[str, Any]:
+    """What `reset` is given besides a seed."""
+    if options is not None and not isinstance(options, dict):
+        raise BadInput(f"options must be a dictionary or None, got {shown(options)}")
+    return options or {}
+
+
+def checked_action(action: Any, whose: str = "") -> int:
+    """One action, 0 to 89, Python's or NumPy's; `whose` it is, for the message."""
+    given = np.asarray(action) if isinstance(action, int | np.generic | np.ndarray) else None
+    if given is None or given.ndim or given.dtype.kind not in "iu" or not 0 <= given < NUM_ACTIONS:
+        raise BadInput(f"an action is an integer 0 to {NUM_ACTIONS - 1}, got {shown(action)}{whose}")
+    return int(given)
+
+
+def checked_actions(actions: Any, num_envs: int) -> np.ndarray:
+    """One action for each game, int64 (N,), in an array of its own."""
+    try:
+        given = np.asarray(actions)
+    except (ValueError, TypeError) as error:  # lists of different lengths
+        raise BadInput(f"actions must be {num_envs} integers, got {shown(actions)}") from error
+    lists_a_bool = isinstance(actions, list | tuple) and any(isinstance(each, bool | np.bool_) for each in actions)
+    if given.shape != (num_envs,) or given.dtype.kind not in "iu" or lists_a_bool:
+        raise BadInput(f"actions must be integers of shape ({num_envs},), got {given.dtype} of shape {given.shape}")
+    if given.min() < 0 or given.max() >= NUM_ACTIONS:
+        raise BadInput(f"an action is an integer 0 to {NUM_ACTIONS - 1}, got {given.min()} to {given.max()}")
+    return given.astype(np.int64)
+
+
+def make_world(owner: type, num_envs: int, map: Any, options: dict) -> tuple[World, Policy | None]:
     """The games of an environment and, unless its opponents are scripts, the policy that plays all of them."""
     terrain = None if map is None else as_terrain(map, options.get("height"), options.get("width"))
     who = find_opponents(options.get("opponents"))
     if who is None or isinstance(who, str):
-        return World(num_envs, world_params(terrain, options), terrain), None
-    params = world_params(terrain, {name: value for name, value in options.items() if name != "opponents"})
+        return World(num_envs, world_params(owner, terrain, options), terrain), None
+    params = world_params(owner, terrain, {name: value for name, value in options.items() if name != "opponents"})
     return World(num_envs, params, terrain, ["human"] * params.num_players), as_policy(who)
 
 
@@ -71,9 +137,9 @@ class Episodes:
         self.idle += is_idle(actions)
 
     def clear(self, which: np.ndarray) -> None:
-        """Start new books for some environments."""
-        for book in (self.returns, self.lengths, self.idle):
-            book[which] = 0
+        """Begin anew for some environments."""
+        for total in (self.returns, self.lengths, self.idle):
+            total[which] = 0
 
     def summary(self, world: World) -> dict[str, np.ndarray]:
         """Arrays (N,): win, land_share, rank (1 best), return, length, idle_share (steps of plain WAIT)."""

@@ -20,9 +20,10 @@ from PIL import Image
 
 from territory.errors import BadInput
 from territory.files import read_bytes, write_whole
-from territory.world.params import MOST_TILES, SIDE_STEP
+from territory.world.params import MOST_TILES, SIDE_STEP, shown, whole
 from territory.world.picture import TERRAIN_COLOURS
 from territory.world.rules import HIGHLAND, MOUNTAIN, PLAINS, WATER
+from territory.world.world import checked_terrain
 
 HEIGHTS = (64, 144, 200)  # grey levels where plains, highland and mountain begin
 LARGEST, MOST_PIXELS = 1 << 26, 1 << 24  # bytes of a file; pixels, before any of them is unpacked
@@ -32,14 +33,21 @@ GREYISH = 0.2  # a colour whose channels differ by less than this share of the b
 
 def as_terrain(map: Any, height: int | None = None, width: int | None = None) -> np.ndarray:
     """An environment's ``map``: an array (H, W) of terrain as it is, anything else by `map_from_image`."""
-    if isinstance(map, str | Path | Image.Image) or np.ndim(map) == 3:
+    if isinstance(map, str | Path | Image.Image) or _dimensions(map) == 3:
         return map_from_image(map, height, width)
-    if np.ndim(map) != 2:
+    if not isinstance(map, np.ndarray | list | tuple) or _dimensions(map) != 2:
         raise BadInput(
             "map must be a 2-D array of terrain (height, width), an image (height, width, 3) or the path of one; "
-            f"got {np.ndim(map)} dimensions"
+            f"got {shown(map)}"
         )
-    return np.asarray(map)
+    return checked_terrain(map)
+
+
+def _dimensions(map: Any) -> int:
+    try:
+        return np.ndim(map)
+    except ValueError:  # rows of different lengths
+        return 0
 
 
 def map_from_image(image: str | Path | Image.Image | np.ndarray, height: int | None = None, width: int | None = None):
@@ -55,6 +63,9 @@ def map_from_image(image: str | Path | Image.Image | np.ndarray, height: int | N
     Raises:
         BadInput: there is no image there, or its sides are no multiples of 32 and no others were given.
     """
+    for name, side in (("height", height), ("width", width)):
+        if side is not None:
+            whole(name, side, SIDE_STEP, MOST_TILES)
     with _quiet():
         opened = _open(image)
         size = (width or opened.width, height or opened.height)

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from gymnasium.vector import VectorEnv
+from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
+from territory.envs.common import BatchOfActions, checked_actions, checked_options
 from territory.envs.opponents import find_opponents, is_mixture, kinds_of_games
-from territory.envs.vector import TerritoryVectorEnv
+from territory.envs.vector import FinalObservations, TerritoryVectorEnv
 from territory.errors import BadInput
+from territory.world.params import shown, whole
 
 
 def make_vector_env(
@@ -23,7 +25,7 @@ def make_vector_env(
     if not is_mixture(opponents):
         return TerritoryVectorEnv(opponents=find_opponents(opponents, device), num_envs=num_envs, **options)
     kinds = kinds_of_games(opponents)
-    if num_envs < len(kinds):
+    if whole("num_envs", num_envs, 1, 2**28) < len(kinds):
         raise BadInput(f"{opponents!r} is {len(kinds)} kinds of games, so num_envs {num_envs} leaves one out")
     sizes = [len(games) for games in np.array_split(range(num_envs), len(kinds))]
     parts = zip(sizes, kinds, strict=True)
@@ -40,52 +42,80 @@ class MixedVectorEnv(VectorEnv):
         BadInput: there is no part, or their observations differ in shape.
     """
 
-    metadata = TerritoryVectorEnv.metadata
-
     def __init__(self, parts: Sequence["TerritoryVectorEnv | MixedVectorEnv"]):
         spaces = [part.single_observation_space for part in parts]
         if not spaces or any(space != spaces[0] for space in spaces):
             raise BadInput(f"a mixture takes one or more batches of games with the same map size, got {spaces}")
+        if any(part.autoreset_mode is not parts[0].autoreset_mode for part in parts):
+            raise BadInput(f"the parts of a mixture have one autoreset_mode, got {[p.autoreset_mode for p in parts]}")
         self.parts = tuple(parts)
+        self.metadata, self.autoreset_mode = parts[0].metadata, parts[0].autoreset_mode
         self.num_envs = sum(part.num_envs for part in parts)
         self.render_mode = None
         self.single_observation_space = spaces[0]
         self.single_action_space = parts[0].single_action_space
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
-        self.action_space = batch_space(self.single_action_space, self.num_envs)
+        self.action_space = BatchOfActions(self.num_envs)
         self._cuts = np.cumsum([part.num_envs for part in parts])[:-1]
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
-        """Start all games: map ``seed + i`` in game i of the whole batch, as a plain batch would."""
-        super().reset(seed=seed)
-        firsts = [0, *self._cuts]
-        seeds = [None if seed is None else int(seed + first) for first in firsts]
-        started = [part.reset(seed=own) for part, own in zip(self.parts, seeds, strict=True)]
+    def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None):
+        """As `TerritoryVectorEnv.reset`: map ``seed + i`` in game i of the whole batch, as a plain batch would."""
+        masks, seeds = (
+            self._shares_of("reset_mask", checked_options(options).get("reset_mask")),
+            [None] * len(self.parts),
+        )
+        if isinstance(seed, list | tuple | np.ndarray):
+            seeds = self._shares_of("seed", seed)
+        elif seed is not None:
+            first = whole("seed", seed, 0, 2**64 - self.num_envs)
+            seeds = [first + int(begin) for begin in (0, *self._cuts)]
+        choices = [None if mask is None else {"reset_mask": mask} for mask in masks]
+        each = zip(self.parts, seeds, choices, strict=True)
+        started = [part.reset(seed=own, options=choice) for part, own, choice in each]
         return _joined([obs for obs, _ in started]), self._info([info for _, info in started])
+
+    def _shares_of(self, name: str, values: Any) -> list[Any]:
+        """What each part gets of one value for every game, or None for all."""
+        if values is None:
+            return [None] * len(self.parts)
+        if np.shape(values)[:1] != (self.num_envs,):
+            raise BadInput(f"{name} must be one for each of {self.num_envs} games, got {shown(values)}")
+        ends = (*self._cuts, self.num_envs)
+        return [values[begin:end] for begin, end in zip((0, *self._cuts), ends, strict=True)]
 
     def step(self, actions: np.ndarray):
         """Play one step of every game; ``actions`` ``(N,)``. Returns what `TerritoryVectorEnv.step` does."""
-        shares = np.split(np.asarray(actions), self._cuts)
+        shares = np.split(self.checked(actions), self._cuts)
         stepped = [part.step(own) for part, own in zip(self.parts, shares, strict=True)]
         obs, rewards, terminated, truncated, infos = zip(*stepped, strict=True)
         ends = (np.concatenate(each) for each in (rewards, terminated, truncated))
         return _joined(obs), *ends, self._info(infos)
 
+    def checked(self, actions: Any) -> np.ndarray:
+        """The actions of a step, int64 (N,), if every part can play it: before any has."""
+        actions = checked_actions(actions, self.num_envs)
+        for part, own in zip(self.parts, np.split(actions, self._cuts), strict=True):
+            part.checked(own)
+        return actions
+
     def _info(self, infos: Sequence[dict[str, Any]]) -> dict[str, Any]:
         info: dict[str, Any] = {"action_mask": np.concatenate([each["action_mask"] for each in infos])}
         if not any("final_info" in each for each in infos):
             return info
-        for name in ("final_obs", "_final_obs", "_final_info"):
-            info[name] = self._column(infos, name, object if name == "final_obs" else np.bool_)
+        if self.autoreset_mode is AutoresetMode.SAME_STEP:
+            rows = zip(self.parts, infos, strict=True)
+            last = (obs for part, row in rows for obs in row.get("final_obs", [None] * part.num_envs))
+            info["final_obs"] = FinalObservations(last)
+            info["_final_obs"] = self._column(infos, "_final_obs", np.bool_)
+        info["_final_info"] = self._column(infos, "_final_info", np.bool_)
         finished = [each.get("final_info", {}) for each in infos]
         fields = {name: column.dtype for each in finished for name, column in each.items()}
         info["final_info"] = {name: self._column(finished, name, dtype) for name, dtype in fields.items()}
         return info
 
     def _column(self, rows: Sequence[dict[str, Any]], name: str, dtype: Any) -> np.ndarray:
-        """One value a game; where a part has none, since none of its games ended, the type's zero (None, False)."""
-        empty = None if dtype is object else 0
-        blanks = (np.full(part.num_envs, empty, dtype) for part in self.parts)
+        """One value a game; where a part has none, since none of its games ended, the type's zero."""
+        blanks = (np.zeros(part.num_envs, dtype) for part in self.parts)
         return np.concatenate([row.get(name, blank) for row, blank in zip(rows, blanks, strict=True)])
 
     def action_masks(self) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from territory.errors import BadInput
-from territory.world.actions import Direction, encode
+from territory.world.actions import NUM_ACTIONS, Direction, encode
 from territory.world.params import MAX_BOTS, OPPONENTS
 
 if TYPE_CHECKING:
@@ -168,9 +168,11 @@ def _drive(world, policy, players, orders, playing) -> None:
 
 def _checked(actions: Any, wanted: int) -> np.ndarray:
     actions = np.asarray(actions)
-    if actions.shape != (wanted,) or not np.issubdtype(actions.dtype, np.integer):
+    if actions.shape != (wanted,) or actions.dtype.kind not in "iu":
         raise BadInput(
             f"a policy returns one integer action for each of {wanted} observations; "
             f"got {actions.dtype} of shape {actions.shape}"
         )
+    if actions.min() < 0 or actions.max() >= NUM_ACTIONS:
+        raise BadInput(f"a policy's action is 0 to {NUM_ACTIONS - 1}, got {actions.min()} to {actions.max()}")
     return actions

@@ -7,12 +7,20 @@ from gymnasium import spaces
 from gymnasium.utils import seeding
 from pettingzoo import ParallelEnv
 
-from territory.envs.common import action_space, observation_space, world_params
+from territory.envs.common import (
+    Actions,
+    checked_action,
+    checked_options,
+    checked_render,
+    checked_seed,
+    observation_space,
+    world_params,
+)
 from territory.envs.maps import as_terrain
 from territory.envs.window import Window
 from territory.errors import BadInput
 from territory.world.actions import NUM_ACTIONS, SCRIPTED
-from territory.world.params import HELD_OUT_SEED, MAX_BOTS
+from territory.world.params import HELD_OUT_SEED, MAX_BOTS, shown, whole
 from territory.world.picture import render_world
 from territory.world.replay import Replay
 from territory.world.world import World
@@ -44,17 +52,14 @@ class TerritoryParallelEnv(ParallelEnv):
     def __init__(
         self, num_players: int = 6, render_mode: str | None = None, map: Any = None, render_scale: int = 4, **options
     ):
-        if render_mode not in (None, *self.metadata["render_modes"]):
-            raise BadInput(f"render_mode must be None or one of {self.metadata['render_modes']}, got {render_mode!r}")
+        self.render_mode, self._scale = checked_render(render_mode, render_scale, self.metadata["render_modes"])
         if FORBIDDEN & set(options):
             raise BadInput(f"here every player is an agent: give num_players, not {' or '.join(sorted(FORBIDDEN))}")
-        if not 2 <= num_players <= MAX_BOTS + 1:
-            raise BadInput(f"num_players must be 2 to {MAX_BOTS + 1}, got {num_players}")
-        self.render_mode, self._scale = render_mode, render_scale
-        self._window = Window("Territory", self.metadata["render_fps"]) if render_mode == "human" else None
+        num_players = whole("num_players", num_players, 2, MAX_BOTS + 1)
         terrain = None if map is None else as_terrain(map, options.get("height"), options.get("width"))
-        self.params = world_params(terrain, options | {"num_bots": num_players - 1})
+        self.params = world_params(type(self), terrain, options | {"num_bots": num_players - 1})
         self.world = World(1, self.params, terrain, ["human"] * num_players)
+        self._window = Window("Territory", self.metadata["render_fps"]) if render_mode == "human" else None
         self._seats = {f"player_{seat}": seat for seat in range(1, num_players + 1)}
         self.possible_agents, self.agents = list(self._seats), []
         mask = spaces.Box(0, 1, (NUM_ACTIONS,), np.int8)
@@ -62,7 +67,7 @@ class TerritoryParallelEnv(ParallelEnv):
         self.observation_spaces = {
             name: spaces.Dict({"observation": seen, "action_mask": mask}) for name in self._seats
         }
-        self.action_spaces = {name: action_space() for name in self._seats}
+        self.action_spaces = {name: Actions() for name in self._seats}
         self._random, _ = seeding.np_random()
         self._played: list[np.ndarray] = []  # what each step was ordered
 
@@ -76,9 +81,10 @@ class TerritoryParallelEnv(ParallelEnv):
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None):
         """Start a game on the map of `seed`, or of a random one below 1,000,000; returns observations and infos."""
+        seed, _ = checked_seed(seed), checked_options(options)
         if seed is not None:
             self._random, _ = seeding.np_random(seed)
-        self.world.reset(np.array([self._random.integers(HELD_OUT_SEED) if seed is None else seed]))
+        self.world.reset([self._random.integers(HELD_OUT_SEED) if seed is None else seed])
         self.agents = list(self.possible_agents)
         self._played.clear()
         self._show()
@@ -105,13 +111,12 @@ class TerritoryParallelEnv(ParallelEnv):
     def _orders(self, actions: dict[str, int]) -> np.ndarray:
         if not self.agents:
             raise BadInput("the game is over or has not begun: call reset() before step()")
-        if set(actions) != set(self.agents):
-            raise BadInput(f"expected one action for each of {', '.join(self.agents)}; got {', '.join(actions)}")
+        if not isinstance(actions, dict) or set(actions) != set(self.agents):
+            given = ", ".join(map(str, actions)) if isinstance(actions, dict) else shown(actions)
+            raise BadInput(f"expected one action for each of {', '.join(self.agents)}; got {given}")
         orders = np.full((1, self.params.num_players + 1), SCRIPTED)
         for name, action in actions.items():
-            if np.ndim(action) != 0 or not self.action_spaces[name].contains(action):
-                raise BadInput(f"an action is an integer 0 to {NUM_ACTIONS - 1}, got {action!r} for {name}")
-            orders[0, self._seats[name]] = action
+            orders[0, self._seats[name]] = checked_action(action, f" for {name}")
         return orders
 
     def _endings(self) -> tuple[dict[str, bool], dict[str, bool]]:

@@ -6,8 +6,12 @@ import gymnasium
 import numpy as np
 
 from territory.envs.common import (
+    Actions,
     Episodes,
-    action_space,
+    checked_action,
+    checked_options,
+    checked_render,
+    checked_seed,
     everyones_orders,
     make_world,
     observation_space,
@@ -29,8 +33,8 @@ class TerritoryEnv(gymnasium.Env):
         map: an image or the path of one (see `maps.map_from_image`), or uint8 (height, width) of 0 water, 1 plains,
             2 highland, 3 mountain; by default a new map from each seed.
         render_scale: pixels per side of a tile.
-        opponents: "bot", "nation", "mixed", or an agent or function that plays all of them (see `seats.as_policy`);
-            in ``gymnasium.make`` also the name or path of a checkpoint.
+        opponents: "bot", "nation", "mixed", or an agent or function that plays all of them (see
+            `opponents.as_policy`), or the name or path of a checkpoint.
         **options: any other field of `territory.world.WorldParams`: num_bots, height, width, max_steps, ...
 
     ``reset(seed=s)`` plays the map of seed s; without a seed, a random one below 1,000,000.
@@ -40,14 +44,12 @@ class TerritoryEnv(gymnasium.Env):
     metadata = {"render_modes": ["rgb_array", "human"], "render_fps": 10}  # noqa: RUF012 (gymnasium's own convention)
 
     def __init__(self, render_mode: str | None = None, map: Any = None, render_scale: int = 4, **options):
-        if render_mode not in (None, *self.metadata["render_modes"]):
-            raise BadInput(f"render_mode must be None or one of {self.metadata['render_modes']}, got {render_mode!r}")
-        self.render_mode, self._scale = render_mode, render_scale
+        self.render_mode, self._scale = checked_render(render_mode, render_scale, self.metadata["render_modes"])
+        self.world, self._opponent = make_world(type(self), 1, map, options)
         self._window = Window("Territory", self.metadata["render_fps"]) if render_mode == "human" else None
-        self.world, self._opponent = make_world(1, map, options)
         self.params = self.world.params
         self.observation_space = observation_space(self.params)
-        self.action_space = action_space()
+        self.action_space = Actions()
         self._episodes = Episodes(1)
         self._mask = np.zeros(NUM_ACTIONS, np.bool_)
         self._played: list[Any] = []  # what each step was ordered
@@ -55,9 +57,10 @@ class TerritoryEnv(gymnasium.Env):
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
         """Start a game; returns the first observation and ``{"action_mask": ...}``."""
+        seed, _ = checked_seed(seed), checked_options(options)
         super().reset(seed=seed)
         map_seed = seed if seed is not None else int(self.np_random.integers(HELD_OUT_SEED))
-        self.world.reset(np.array([map_seed]))
+        self.world.reset([map_seed])
         self._episodes.clear(np.array([0]))
         self._played.clear()
         self._running = True
@@ -68,9 +71,7 @@ class TerritoryEnv(gymnasium.Env):
         """Play ten ticks. The last ``info`` of an episode also holds its summary (win, land_share, rank, ...)."""
         if not self._running:
             raise BadInput("the game is over or has not begun: call reset() before step()")
-        if np.ndim(action) != 0 or not self.action_space.contains(action):
-            raise BadInput(f"an action is an integer 0 to {NUM_ACTIONS - 1}, got {action!r}")
-        actions = np.array([int(action)])
+        actions = np.array([checked_action(action)])
         orders = everyones_orders(self.world, self._opponent, actions)
         rewards, terminated, truncated = self.world.step(orders)
         self._played.append(orders[0])

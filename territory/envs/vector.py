@@ -1,5 +1,6 @@
 """`Territory-v0` as a native batch: one compiled call steps every game."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -7,99 +8,167 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from territory.envs.common import (
+    Actions,
+    BatchOfActions,
     Episodes,
-    action_space,
+    checked_actions,
+    checked_options,
+    checked_render,
+    checked_seed,
     everyones_orders,
     make_world,
     observation_space,
 )
 from territory.errors import BadInput
 from territory.world import rng
-from territory.world.params import HELD_OUT_SEED
+from territory.world.params import HELD_OUT_SEED, shown
 from territory.world.picture import render_world
 from territory.world.world import AGENT
 
 
 class TerritoryVectorEnv(VectorEnv):
-    """`num_envs` games; arguments as for `TerritoryEnv`.
+    """`num_envs` games; other arguments as for `TerritoryEnv`, and
+
+    Args:
+        autoreset_mode: what follows the end of a game, gymnasium's `AutoresetMode` or its name.
+            SAME_STEP: the step that ends a game returns the first observation of the next one, and keeps the last of
+            the old as ``info["final_obs"][i]`` (a dict), valid where ``info["_final_obs"]``.
+            NEXT_STEP: it returns the last observation; the next step begins a new game, whatever its action.
+            DISABLED: it returns the last observation; then the game has to be reset, with ``reset_mask``.
+
+    The step that ends a game has ``info["final_info"]`` (arrays (N,): win, land_share, rank, return, length,
+    idle_share), valid where ``info["_final_info"]``.
 
     ``reset(seed=s)`` plays map s + i in environment i; later games have seeds below 1,000,000 that follow from it.
-
-    SAME_STEP autoreset: the step that ends a game returns the first observation of the next one, and keeps the last
-    of the old as ``info["final_obs"][i]`` (a dict) with ``info["final_info"]`` (arrays (N,): win, land_share, rank,
-    return, length, idle_share), both valid where ``info["_final_obs"]``.
+    ``reset(options={"reset_mask": mask})`` begins anew only where the mask, bool (N,), says so. Returned arrays are the
+    caller's own.
     """
 
     metadata = {"autoreset_mode": AutoresetMode.SAME_STEP, "render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012
 
     def __init__(
-        self, num_envs: int = 1, map: Any = None, render_mode: str | None = None, render_scale: int = 4, **options
+        self,
+        num_envs: int = 1,
+        map: Any = None,
+        render_mode: str | None = None,
+        render_scale: int = 4,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
+        **options,
     ):
-        if render_mode not in (None, "rgb_array"):
-            raise BadInput(f'the batch renders as "rgb_array" or not at all, got render_mode {render_mode!r}')
-        self.render_mode, self._scale = render_mode, render_scale
-        self.num_envs = num_envs
-        self.world, self._opponent = make_world(num_envs, map, options)
-        self.params = self.world.params
+        self.render_mode, self._scale = checked_render(render_mode, render_scale, self.metadata["render_modes"])
+        self.autoreset_mode = checked_mode(autoreset_mode)
+        self.metadata = self.metadata | {"autoreset_mode": self.autoreset_mode}
+        self.world, self._opponent = make_world(type(self), num_envs, map, options)
+        self.params, self.num_envs = self.world.params, self.world.num_envs
         self.single_observation_space = observation_space(self.params)
-        self.single_action_space = action_space()
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.action_space = batch_space(self.single_action_space, num_envs)
-        self._episodes = Episodes(num_envs)
-        self._seeds = np.zeros(num_envs, np.uint64)  # of each environment's first game
-        self._games = np.zeros(num_envs, np.int64)  # begun since
+        self.single_action_space = Actions()
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+        self.action_space = BatchOfActions(self.num_envs)
+        self._episodes = Episodes(self.num_envs)
+        self._seeds = np.zeros(self.num_envs, np.uint64)  # of each environment's first game
+        self._games = np.zeros(self.num_envs, np.int64)  # begun since
+        self._over = np.zeros(self.num_envs, np.bool_)  # ended, and nothing has begun since
         self._masks = np.zeros(0, np.bool_)
 
-    def reset(self, *, seed: int | list[int] | None = None, options: dict[str, Any] | None = None):
-        """Start a game in every environment; returns observations and ``{"action_mask": bool (N, 90)}``."""
-        first = seed if isinstance(seed, int | np.integer) else None
-        super().reset(seed=first)
-        if first is not None:
-            seeds = first + np.arange(self.num_envs)
-        elif seed is None:
-            seeds = self.np_random.integers(HELD_OUT_SEED, size=self.num_envs)
+    def reset(self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None):
+        """Start a game in every environment, or where ``options["reset_mask"]`` says so.
+
+        Args:
+            seed: a number s for the maps s + i, or one for each environment (None: a random one).
+
+        Returns:
+            observations of all games, and ``{"action_mask": bool (N, 90)}``.
+        """
+        mask = checked_options(options).get("reset_mask")
+        chosen = self._chosen(mask)
+        which = np.flatnonzero(chosen)
+        if seed is None and mask is not None and self._masks.size:
+            seeds = self._next_seeds(which)
         else:
-            seeds = np.array(seed)
-        if seeds.shape != (self.num_envs,) or seeds.min() < 0:
-            raise BadInput(
-                f"seed must be a number of 0 or more, or one for each of {self.num_envs} environments: {seed}"
-            )
-        self._seeds[:] = seeds
-        self._games[:] = 1
-        self.world.reset(self._seeds)
-        self._episodes.clear(np.arange(self.num_envs))
+            self._seeds[which], self._games[which] = self._first_seeds(seed, chosen.all())[which], 1
+            seeds = self._seeds[which]
+        self._begin(seeds, which)
         obs, self._masks = self.world.observe()
-        return obs, {"action_mask": self._masks}
+        return obs, {"action_mask": self._masks.copy()}
+
+    def _chosen(self, mask: Any) -> np.ndarray:
+        if mask is None:
+            return np.ones(self.num_envs, np.bool_)
+        given = np.asarray(mask)
+        if given.shape != (self.num_envs,) or given.dtype != np.bool_:
+            raise BadInput(f"reset_mask must be bool of shape ({self.num_envs},), got {given.dtype} of {given.shape}")
+        if not self._masks.size and not given.all():
+            raise BadInput("no game has begun: call reset() without a reset_mask first")
+        return given
+
+    def _first_seeds(self, seed: Any, everywhere: bool) -> np.ndarray:
+        """uint64 (N,); one number also decides the seeds of every later `reset()` without one, as several do."""
+        most = 2**64 - self.num_envs
+        if seed is None or isinstance(seed, int | np.integer):
+            first = checked_seed(seed, most)
+            if everywhere:
+                super().reset(seed=first)
+            if first is None:
+                return self.np_random.integers(HELD_OUT_SEED, size=self.num_envs).astype(np.uint64)
+            return np.array([first + i for i in range(self.num_envs)], np.uint64)
+        if not isinstance(seed, list | tuple | np.ndarray) or len(seed) != self.num_envs:
+            raise BadInput(
+                f"seed must be a whole number of 0 or more, or one for each of {self.num_envs} games, got {shown(seed)}"
+            )
+        seeds = [checked_seed(each) for each in seed]
+        drawn = [int(self.np_random.integers(HELD_OUT_SEED)) if each is None else each for each in seeds]
+        if everywhere and None not in seeds:
+            self.np_random = np.random.default_rng(drawn)
+        return np.array(drawn, np.uint64)
+
+    def _begin(self, seeds: np.ndarray, which: np.ndarray) -> None:
+        self.world.reset(seeds, which)
+        self._episodes.clear(which)
+        self._over[which] = False
 
     def step(self, actions: np.ndarray):
         """Play ten ticks of every game: observations, rewards (N,), terminated (N,), truncated (N,), info."""
-        if not self._masks.size:
-            raise BadInput("no game has begun: call reset() before step()")
-        actions = np.asarray(actions)
+        actions = self.checked(actions)
         rewards, terminated, truncated = self.world.step(everyones_orders(self.world, self._opponent, actions))
-        self._episodes.add(rewards[:, AGENT], actions)
+        rewards = rewards[:, AGENT].copy()
+        self._episodes.add(rewards, actions)
+        if self._over.any():  # NEXT_STEP: what has just been played there does not count
+            rewards[self._over], terminated[self._over], truncated[self._over] = 0, False, False
+            which = np.flatnonzero(self._over)
+            self._begin(self._next_seeds(which), which)
         out = self.world.observe()
         info: dict[str, Any] = {}
         over = terminated | truncated
         if over.any():
             info = self._finish(out, over)
         obs, self._masks = out
-        info["action_mask"] = self._masks
-        return obs, rewards[:, AGENT].copy(), terminated, truncated, info
+        info["action_mask"] = self._masks.copy()
+        return obs, rewards, terminated, truncated, info
+
+    def checked(self, actions: Any) -> np.ndarray:
+        """The actions of a step, int64 (N,), if it can be played."""
+        if not self._masks.size:
+            raise BadInput("no game has begun: call reset() before step()")
+        if self.autoreset_mode is AutoresetMode.DISABLED and self._over.any():
+            over = np.flatnonzero(self._over).tolist()
+            raise BadInput(f'game {shown(over)} is over: call reset(options={{"reset_mask": terminated | truncated}})')
+        return checked_actions(actions, self.num_envs)
 
     def _finish(self, out, over: np.ndarray) -> dict[str, Any]:
-        """Keep what ended, then start anew in the same arrays."""
-        obs, _ = out
+        """Sum up what ended; with SAME_STEP also keep the last observations, and start anew in the same arrays."""
+        summary = self._episodes.summary(self.world)
+        info: dict[str, Any] = {"final_info": summary | {f"_{name}": over.copy() for name in summary}}
+        info["_final_info"] = over.copy()
+        if self.autoreset_mode is not AutoresetMode.SAME_STEP:
+            self._over = over
+            return info
+        last = ({name: of[i].copy() for name, of in out[0].items()} if over[i] else None for i in range(self.num_envs))
+        info["final_obs"] = FinalObservations(last)
+        info["_final_obs"] = over.copy()
         which = np.flatnonzero(over)
-        final_obs = np.full(self.num_envs, None, dtype=object)
-        for i in which:
-            final_obs[i] = {name: value[i].copy() for name, value in obs.items()}
-        final_info = self._episodes.summary(self.world)
-        final_info |= {f"_{name}": over.copy() for name in final_info}
-        self.world.reset(self._next_seeds(which), which)
-        self._episodes.clear(which)
+        self._begin(self._next_seeds(which), which)
         self.world.observe(out=out, which=which)
-        return {"final_obs": final_obs, "_final_obs": over, "final_info": final_info, "_final_info": over.copy()}
+        return info
 
     def _next_seeds(self, which: np.ndarray) -> np.ndarray:
         seeds = [_seed_of_game(int(self._seeds[i]), int(self._games[i])) for i in which]
@@ -117,14 +186,16 @@ class TerritoryVectorEnv(VectorEnv):
         return tuple(render_world(self.world, game, self._scale) for game in range(self.num_envs))
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Everything the games and their books are made of, to continue exactly from here.
+        """Everything the games and their sums are made of, to continue exactly from here.
 
         Opponents that a policy plays choose from what they see, so nothing of theirs is kept: exact for networks and
         every other policy without a memory or random numbers of its own.
         """
-        books = {f"episodes.{name}": value.copy() for name, value in vars(self._episodes).items()}
+        sums = {f"episodes.{name}": value.copy() for name, value in vars(self._episodes).items()}
         own = {"seeds": self._seeds.copy(), "games": self._games.copy()}
-        return {f"world.{name}": value for name, value in self.world.state_dict().items()} | books | own
+        if self.autoreset_mode is not AutoresetMode.SAME_STEP:
+            own["over"] = self._over.copy()
+        return {f"world.{name}": value for name, value in self.world.state_dict().items()} | sums | own
 
     def load_state_dict(self, arrays: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Continue from a `state_dict`; returns the observations and info that the saved step returned."""
@@ -132,12 +203,37 @@ class TerritoryVectorEnv(VectorEnv):
         if set(arrays) != set(wanted):
             differing = sorted(set(arrays) ^ set(wanted))
             raise BadInput(f"saved state of another environment: {', '.join(differing)} missing or unknown")
+        for name, own in wanted.items():
+            if arrays[name].shape != own.shape or arrays[name].dtype != own.dtype:
+                got = f"{arrays[name].dtype} {arrays[name].shape}"
+                raise BadInput(
+                    f"saved state of another environment: {name} should be {own.dtype} {own.shape}, got {got}"
+                )
         self.world.load_state_dict({name[6:]: value for name, value in arrays.items() if name.startswith("world.")})
-        for name, book in vars(self._episodes).items():
-            book[:] = arrays[f"episodes.{name}"]
+        for name, total in vars(self._episodes).items():
+            total[:] = arrays[f"episodes.{name}"]
         self._seeds[:], self._games[:] = arrays["seeds"], arrays["games"]
+        self._over[:] = arrays.get("over", False)
         obs, self._masks = self.world.observe()
-        return obs, {"action_mask": self._masks}
+        return obs, {"action_mask": self._masks.copy()}
+
+
+class FinalObservations(list):
+    """One dictionary a game, or None: a list, which gymnasium's wrappers can convert, with indices as an array has."""
+
+    def __getitem__(self, index):
+        if isinstance(index, np.ndarray | list):
+            return np.array([*self, None], object)[:-1][index]  # None: NumPy would look into dictionaries alone
+        return super().__getitem__(index)
+
+
+def checked_mode(mode: Any) -> AutoresetMode:
+    """An autoreset mode from itself, its value ("SameStep") or its name ("SAME_STEP")."""
+    for each in AutoresetMode:
+        if mode is each or (isinstance(mode, str) and mode in (each.value, each.name)):
+            return each
+    names = ", ".join(each.name for each in AutoresetMode)
+    raise BadInput(f"autoreset_mode must be one of {names}, got {shown(mode)}")
 
 
 def _seed_of_game(first_seed: int, game: int) -> int:

@@ -1,6 +1,7 @@
 """A batch of games behind a plain NumPy interface: what environments, replays and benchmarks are built on."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,10 +12,11 @@ from territory.world.compiled import Turn, num_threads, run
 from territory.world.engine import rebuild_games, start_games, step_games
 from territory.world.layout import NUM_PLANES, NUM_STATS
 from territory.world.observe import observe_games
-from territory.world.params import WorldParams
+from territory.world.params import WorldParams, shown, whole
 from territory.world.restore import check_state
 from territory.world.state import empty_state, new_scratch
 
+MOST_TILES = 2**28  # of a batch: 16,384 games of 128x128, some gigabytes
 AGENT = 1  # the player that the environments' actions drive
 
 
@@ -39,14 +41,15 @@ class World:
         terrain: np.ndarray | None = None,
         kinds: Sequence[str] | None = None,
     ):
-        if num_envs < 1:
-            raise BadInput(f"num_envs must be at least 1, got {num_envs}")
         self.params = params or WorldParams()
-        self.num_envs = num_envs
+        self.num_envs = whole("num_envs", num_envs, 1, MOST_TILES // (self.params.height * self.params.width))
         self.settings = self.params.settings()
         self.state = empty_state(num_envs, self.params)
-        self.terrain, self.kinds = terrain, kinds  # as given, for replays
-        self._fixed_map = np.zeros(0, np.uint8) if terrain is None else _with_border(terrain, self.params)
+        self.terrain, self.kinds = None, kinds  # as given, for replays
+        self._fixed_map = np.zeros(0, np.uint8)
+        if terrain is not None:
+            self.terrain = checked_terrain(terrain)
+            self._fixed_map = _with_border(self.terrain, self.params)
         self._kinds = _usual_kinds(self.params) if kinds is None else _kinds(kinds, self.params)
         self._turn = Turn()
         self._everyone = np.arange(num_envs)
@@ -54,8 +57,8 @@ class World:
 
     def reset(self, seeds: Sequence[int] | np.ndarray, which: np.ndarray | None = None) -> None:
         """Start the games `which` (indices; all of them by default) anew, one uint64 seed for each."""
-        which = self._everyone if which is None else np.asarray(which, np.int64)
-        seeds = np.asarray(seeds, np.uint64)
+        which = self._games(which)
+        seeds = np.array([whole("a seed", seed, 0, 2**64 - 1) for seed in seeds], np.uint64)
         if seeds.shape != which.shape:
             raise BadInput(f"expected one seed for each of {which.size} games, got {seeds.shape}")
         self._run(start_games, which.size, self._kinds, seeds, which, self._fixed_map)
@@ -79,8 +82,8 @@ class World:
 
     def orders(self, actions: np.ndarray) -> np.ndarray:
         """Actions as `step` takes them, checked, as a new int32 (N, P+1)."""
-        actions = np.asarray(actions)
         orders = np.full((self.num_envs, self.params.num_players + 1), SCRIPTED, np.int32)
+        actions = np.asarray(actions)
         if actions.shape == (self.num_envs,):
             actions, orders_seen = actions[:, None], orders[:, AGENT : AGENT + 1]
         else:
@@ -122,7 +125,7 @@ class World:
         The rows of other games stay as they are: without `out`, they mean nothing.
         """
         obs, masks = out or self.new_observation()
-        which = self._everyone if which is None else np.asarray(which, np.int64)
+        which, player = self._games(which), whole("player", player, 1, self.params.num_players)
         self._run(observe_games, which.size, player, which, self._scratch, obs["map"], obs["global"], masks)
         return obs, masks
 
@@ -151,15 +154,24 @@ class World:
         """Draw the bitboards anew, after `state` was written to by hand."""
         self._run(rebuild_games, self.num_envs)
 
+    def _games(self, which: np.ndarray | None) -> np.ndarray:
+        """Indices of games, int64, all of them by default."""
+        if which is None:
+            return self._everyone
+        which = np.asarray(which, np.int64)
+        if which.size and not 0 <= which.min() <= which.max() < self.num_envs:
+            raise BadInput(f"a game is 0 to {self.num_envs - 1}, got {which.min()} to {which.max()}")
+        return which
+
     def _run(self, kernel, games: int, *arguments) -> None:
         with self._turn:
             run(kernel, games, self._scratch.count.size, self.state.game, self.settings, *arguments)
 
 
 def _kinds(names: Sequence[str], params: WorldParams) -> np.ndarray:
-    if len(names) != params.num_players or not set(names) <= set(rules.KINDS):
+    if len(names) != params.num_players or not all(isinstance(name, str) and name in rules.KINDS for name in names):
         raise BadInput(
-            f"kinds names one of {', '.join(rules.KINDS)} for each of {params.num_players} players, got {names!r}"
+            f"kinds names one of {', '.join(rules.KINDS)} for each of {params.num_players} players, got {shown(names)}"
         )
     return np.array([rules.HUMAN, *map(rules.KINDS.index, names)], np.uint8)
 
@@ -173,12 +185,25 @@ def _usual_kinds(params: WorldParams) -> np.ndarray:
     return kinds
 
 
-def _with_border(terrain: np.ndarray, params: WorldParams) -> np.ndarray:
-    terrain = np.asarray(terrain)
-    if terrain.shape != (params.height, params.width) or terrain.min() < 0 or terrain.max() > rules.MOUNTAIN:
+def checked_terrain(terrain: Any) -> np.ndarray:
+    """A map as uint8 (H, W) of its own; BadInput unless it holds whole numbers, 0 water to 3 mountain."""
+    said = "a map is an array (height, width) of 0 water, 1 plains, 2 highland, 3 mountain"
+    try:
+        given = np.asarray(terrain)
+    except ValueError as error:  # rows of different lengths
+        raise BadInput(f"{said}; got {shown(terrain)}") from error
+    if given.ndim != 2 or given.size == 0 or given.dtype.kind not in "iuf":
+        raise BadInput(f"{said}; got {given.dtype} of shape {given.shape}")
+    if not np.isin(given, range(len(rules.TERRAINS))).all():
+        low, high = given.min(), given.max()
         raise BadInput(
-            f"a map is an array ({params.height}, {params.width}) of 0 water, 1 plains, 2 highland, 3 mountain; "
-            f"got shape {terrain.shape} with values {terrain.min()} to {terrain.max()}"
+            f"{said}; got values {low} to {high}: are they heights or colours? An image can be read as a map"
         )
+    return given.astype(np.uint8)
+
+
+def _with_border(terrain: np.ndarray, params: WorldParams) -> np.ndarray:
+    if terrain.shape != (params.height, params.width):
+        raise BadInput(f"a map is an array of shape ({params.height}, {params.width}) here, got {terrain.shape}")
     params.check_room(np.count_nonzero(terrain))
-    return np.pad(terrain.astype(np.uint8), 1).reshape(-1)
+    return np.pad(terrain, 1).reshape(-1)

@@ -132,8 +132,8 @@ def test_shipped_agents_play_each_other_unchanged():
         ({"num_bots": 3}, "every player is an agent: give num_players"),
         ({"opponents": "bot"}, "every player is an agent"),
         ({"render_mode": "hologram"}, "render_mode must be None or one of"),
-        ({"num_players": 1}, "num_players must be 2 to 51, got 1"),
-        ({"colour": 1}, "unknown environment argument colour"),
+        ({"num_players": 1}, "num_players must be a whole number from 2 to 51, got 1"),
+        ({"colour": 1}, "unexpected keyword argument 'colour'"),
     ],
 )
 def test_a_wrong_argument_is_explained(arguments, said):

@@ -102,7 +102,7 @@ def test_a_batch_renders_what_each_of_its_games_would_alone():
         alone.reset(seed=7 + game)
         assert (pictures[game] == alone.render()).all()
     assert territory.envs.TerritoryVectorEnv(2, **SMALL).render() is None
-    with pytest.raises(BadInput, match="the batch renders as"):
+    with pytest.raises(BadInput, match="render_mode must be None or one of"):
         territory.envs.TerritoryVectorEnv(2, render_mode="human", **SMALL)
 
 

@@ -1,0 +1,84 @@
+"""The native batch under the interface of Stable-Baselines3, several times as fast as its DummyVecEnv."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from territory.envs.mixture import make_vector_env
+from territory.errors import BadInput
+
+try:
+    from stable_baselines3.common.vec_env import VecEnv
+except ImportError as error:
+    raise BadInput("the adapter needs Stable-Baselines3: pip install stable-baselines3 sb3-contrib") from error
+
+
+class SB3VecEnv(VecEnv):
+    """N games as one of Stable-Baselines3's vector environments; `action_masks` is there for MaskablePPO.
+
+    Args:
+        num_envs: how many games.
+        **options: as for ``gymnasium.make_vec("Territory-v0", ...)``.
+
+    ``info`` of a finished game holds ``terminal_observation``, ``TimeLimit.truncated``, and its summary: as ``episode``
+    ("r" return, "l" length), which SB3 logs, and by name (win, land_share, rank, idle_share).
+    """
+
+    def __init__(self, num_envs: int = 1, **options: Any):
+        self.envs = make_vector_env(num_envs=num_envs, **options)
+        self.render_mode = self.envs.render_mode
+        self._actions = np.zeros(0, np.int64)
+        super().__init__(self.envs.num_envs, self.envs.single_observation_space, self.envs.single_action_space)
+
+    def reset(self) -> dict[str, np.ndarray]:
+        """First observations; of the maps that `seed` named, if it was called."""
+        first = self._seeds[0]  # SB3 counts up from it, as the batch does
+        self._reset_seeds()
+        self._reset_options()
+        return self.envs.reset(seed=first)[0]
+
+    def step_async(self, actions: np.ndarray) -> None:
+        """Keep the actions until `step_wait`."""
+        self._actions = actions
+
+    def step_wait(self):
+        """One step of every game: observations, rewards float32 (N,), dones (N,), and one dictionary a game."""
+        obs, rewards, terminated, truncated, info = self.envs.step(self._actions)
+        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        for game in np.flatnonzero(terminated | truncated):
+            summary = {name: of[game].item() for name, of in info["final_info"].items() if name[0] != "_"}
+            episode = {"r": summary.pop("return"), "l": summary.pop("length")}
+            cut_off = bool(truncated[game] and not terminated[game])
+            infos[game] = summary | {"episode": episode, "TimeLimit.truncated": cut_off}
+            infos[game]["terminal_observation"] = info["final_obs"][game]
+        return obs, rewards.astype(np.float32), terminated | truncated, infos
+
+    def close(self) -> None:
+        """Give the games back."""
+        self.envs.close()
+
+    def get_images(self) -> Sequence[np.ndarray | None]:
+        """A picture of each game, with ``render_mode="rgb_array"``."""
+        return self.envs.render() or [None] * self.num_envs
+
+    def env_is_wrapped(self, wrapper_class: type, indices: Any = None) -> list[bool]:
+        """No single game has a wrapper."""
+        return [False for _ in self._get_indices(indices)]
+
+    def has_attr(self, attr_name: str) -> bool:
+        """Whether the batch has the attribute."""
+        return hasattr(self.envs, attr_name)
+
+    def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
+        """The batch's attribute, once for each game."""
+        return [getattr(self.envs, attr_name) for _ in self._get_indices(indices)]
+
+    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
+        """Set the batch's attribute."""
+        setattr(self.envs, attr_name, value)
+
+    def env_method(self, method_name: str, *args: Any, indices: Any = None, **options: Any) -> list[Any]:
+        """Call the batch's method: ``action_masks`` gives each game its own row, anything else the same for all."""
+        answer = getattr(self.envs, method_name)(*args, **options)
+        return [answer[i] if method_name == "action_masks" else answer for i in self._get_indices(indices)]
