@@ -65,15 +65,15 @@ def _everyone(seed: int, params: WorldParams) -> list[str]:
 
 
 def table(league: League, ratings: tuple[Rating, ...]) -> str:
-    """Each row's score against each column, in percent, with its interval; columns are numbered as the rows are."""
+    """Each row's score against each column, in percent; columns are numbered as the rows are."""
     names = [f"{place} {name}" for place, name in enumerate(league.names, start=1)]
     first = max(map(len, names))
-    lines = [" " * first + "".join(f"{place:>13}" for place in range(1, len(names) + 1)) + "    mean           rating"]
+    lines = [" " * first + "".join(f"{place:>5}" for place in range(1, len(names) + 1)) + "    mean           rating"]
     for shown, name, rating in zip(names, league.names, ratings, strict=True):
-        cells = ["–" if other == name else cell(league.duels[name, other]) for other in league.names]
+        cells = ["–" if other == name else f"{100 * league.duels[name, other].score:.0f}" for other in league.names]
         mean = f"{100 * league.mean_score(name):.0f}"
         points = f"{rating.points:.0f} {rating.low:.0f}–{rating.high:.0f}"
-        lines.append(shown.ljust(first) + "".join(f"{text:>13}" for text in cells) + f"{mean:>8}{points:>17}")
+        lines.append(shown.ljust(first) + "".join(f"{text:>5}" for text in cells) + f"{mean:>8}{points:>17}")
     return "\n".join(lines)
 
 
@@ -91,10 +91,10 @@ def explain(league: League) -> str:
     upsets = [f"{duel.second} > {duel.first} {cell(duel.turned())}" for duel in league.upsets()]
     return "\n".join(
         (
-            f"Row against column: % of games won, 95 % interval; {league.maps} maps from seed {league.seed:,}, each "
+            f"Row against column: % of games won; {league.maps} maps from seed {league.seed:,}, each "
             "played twice with seats swapped.",
             f"{conquered:.0%} of the games ended by conquest; in the others the larger land won (equal land: half).",
-            f"Place by place: {', '.join(steps)}.",
+            f"Place by place, with 95 % intervals: {', '.join(steps)}.",
             f"Against the order: {', '.join(upsets) or 'nobody'}.",
         )
     )

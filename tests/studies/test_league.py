@@ -127,7 +127,10 @@ def test_the_command_prints_a_table_keeps_its_duels_and_plays_none_twice(tmp_pat
     assert command.run(league, flags) == 0
     first = capsys.readouterr()
     assert "1 bot" in first.out and "100 34–100" in first.out  # Wilson: 2 of 2 maps, 2 / (2 + 3.84)
-    assert "Place by place: bot > idle 100 34–100." in first.out and "Against the order: nobody." in first.out
+    assert (
+        "Place by place, with 95 % intervals: bot > idle 100 34–100." in first.out
+        and "Against the order: nobody." in first.out
+    )
     assert "1140 1140–1140" in first.out  # 2.5 maps to 0.5: 400 * log10(5) = 280 points between the two
     (kept,) = json.loads(out.read_text())
     assert (kept["first"], kept["second"], kept["scores"], kept["side"]) == ("bot", "idle", [1.0, 1.0], 64)
