@@ -84,10 +84,11 @@ class WidgetPage:
         return self.root.get_by_label(label, exact=True)
 
     def _hear(self, message: dict[str, Any], buffers: list[str]) -> None:
+        for name, value in message.get("set", {}).items():
+            self.widget.set_trait(name, value)
+            self.known[name] = value  # the page knows what it set
         if "ask" in message:
             self.widget._handle_custom_msg(message, [memoryview(base64.b64decode(each)) for each in buffers])
-        for name, value in message["set"].items() if "ask" not in message else ():
-            self.widget.set_trait(name, value)
         self._soon()
 
     def _soon(self) -> None:

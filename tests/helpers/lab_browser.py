@@ -160,7 +160,15 @@ class Lab:
         """Open a notebook of the served folder and wait for its kernel."""
         self.page.goto(self._address.format(name))
         self.page.wait_for_selector(".jp-NotebookPanel .jp-Cell")
+        self.theme("JupyterLab Light")  # whatever the test before left
         self.wait_idle()
+
+    def theme(self, name: str) -> None:
+        """Choose a theme, "JupyterLab Light" or "JupyterLab Dark", and wait for its colours."""
+        self.page.wait_for_function("() => document.body.dataset.jpThemeLight !== undefined")
+        self.page.evaluate("name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})", name)
+        light = "true" if name.endswith("Light") else "false"
+        self.page.locator(f"body[data-jp-theme-light={light}]").wait_for(state="attached")
 
     def wait_idle(self) -> None:
         """Wait until the kernel has nothing left to do."""

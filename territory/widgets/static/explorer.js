@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 2adf51e3eea9ef500acf839aa7f037d6e11a49a5c0aa252b04979f318604f619 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 8f351eaefc2270632739770ae28722733c9584e7c0952538dbd3fb6c71e76af7 */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";
@@ -1191,8 +1191,8 @@ function makeTools(words, { toggle, reset }) {
   const note = make("span", "explorer-latency", { role: "status" });
   const why = make("p", "explorer-why quiet");
   const pointer = field("pointer", tool);
-  const row = make("div", "tw-bar", {}, make("label", "explorer-switch", {}, on, "what if (W)"), pointer, ...Object.values(parts), back, note);
-  const view = make("section", "explorer-whatif", { "aria-label": "what if" }, row, why);
+  const row = make("div", "tw-bar", {}, make("label", "explorer-switch", {}, on, "what if (W)"), pointer, ...Object.values(parts), back);
+  const view = make("section", "explorer-whatif", { "aria-label": "what if" }, row, make("div", "explorer-whatline", {}, why, note));
   let cut2 = false;
   const fit = () => {
     for (const part of [pointer, back]) part.hidden = !on.checked;
@@ -1252,7 +1252,7 @@ async function render({ model, el }) {
   };
   const hands = makeHands(state, tools, { explain, tileSays, brush });
   const [time, look] = [makeTime(state), makeLook(state)];
-  const share = makeShare(state, { explain, begin: () => begin() });
+  const share = makeShare(state, { explain, begin: (edits) => begin(edits) });
   const keep = makeKeep(state, { request: questions.request, copy: share.copy, open: share.ask });
   const sides = state.networks().map((_, number) => makeSide(state, number, hands));
   const stats = makeStats(state.words, {

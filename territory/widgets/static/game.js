@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 2adf51e3eea9ef500acf839aa7f037d6e11a49a5c0aa252b04979f318604f619 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 8f351eaefc2270632739770ae28722733c9584e7c0952538dbd3fb6c71e76af7 */
 
 // territory/widgets/js/dom.js
 function fill(node, attributes, children) {
@@ -372,9 +372,14 @@ function toggle(model, name, label) {
 }
 function number(model, name, label, most) {
   const control = make("input", "", { type: "number", min: name === "seed" ? 0 : 1, max: most, "aria-label": label });
-  const show = () => control.value = model.get(name);
+  const show = () => {
+    if (!control.matches(":focus")) control.value = model.get(name);
+  };
   control.addEventListener("change", () => {
-    if (!control.checkValidity() || control.value === "") return show();
+    if (!control.checkValidity() || control.value === "") {
+      control.value = model.get(name);
+      return;
+    }
     model.set(name, Number(control.value));
     model.save_changes();
   });

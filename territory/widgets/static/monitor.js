@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 2adf51e3eea9ef500acf839aa7f037d6e11a49a5c0aa252b04979f318604f619 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 8f351eaefc2270632739770ae28722733c9584e7c0952538dbd3fb6c71e76af7 */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";

@@ -51,7 +51,7 @@ export async function render({ model, el }) {
   };
   const hands = makeHands(state, tools, { explain, tileSays, brush });
   const [time, look] = [makeTime(state), makeLook(state)];
-  const share = makeShare(state, { explain, begin: () => begin() });
+  const share = makeShare(state, { explain, begin: (edits) => begin(edits) });
   const keep = makeKeep(state, { request: questions.request, copy: share.copy, open: share.ask });
   const sides = state.networks().map((_, number) => makeSide(state, number, hands));
   const stats = makeStats(state.words, {

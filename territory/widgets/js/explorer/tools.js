@@ -25,8 +25,8 @@ export function makeTools(words, { toggle, reset }) {
   const note = make("span", "explorer-latency", { role: "status" });
   const why = make("p", "explorer-why quiet");
   const pointer = field("pointer", tool);
-  const row = make("div", "tw-bar", {}, make("label", "explorer-switch", {}, on, "what if (W)"), pointer, ...Object.values(parts), back, note);
-  const view = make("section", "explorer-whatif", { "aria-label": "what if" }, row, why);
+  const row = make("div", "tw-bar", {}, make("label", "explorer-switch", {}, on, "what if (W)"), pointer, ...Object.values(parts), back);
+  const view = make("section", "explorer-whatif", { "aria-label": "what if" }, row, make("div", "explorer-whatline", {}, why, note));
   let cut = false; // the kernel is gone
   const fit = () => {
     for (const part of [pointer, back]) part.hidden = !on.checked;

@@ -26,9 +26,14 @@ function toggle(model, name, label) {
 
 function number(model, name, label, most) {
   const control = make("input", "", { type: "number", min: name === "seed" ? 0 : 1, max: most, "aria-label": label });
-  const show = () => (control.value = model.get(name));
+  const show = () => {
+    if (!control.matches(":focus")) control.value = model.get(name); // what is being typed is left alone
+  };
   control.addEventListener("change", () => {
-    if (!control.checkValidity() || control.value === "") return show();
+    if (!control.checkValidity() || control.value === "") {
+      control.value = model.get(name);
+      return;
+    }
     model.set(name, Number(control.value));
     model.save_changes();
   });
