@@ -37,7 +37,8 @@ WHAT_IF = """async count => {
   const root = document.querySelector(".territory-explorer");
   const drawn = () => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
   root.querySelector(".explorer-whatif input").click();
-  await drawn();
+  [...root.querySelectorAll(".explorer-ablate")].at(-1).click(); // a head stays ablated, all thumbnails are redrawn
+  await new Promise(done => setTimeout(done, 2000));
   const [slider, note, took] = [root.querySelector("[aria-label=rank]"), root.querySelector(".explorer-latency"), []];
   for (let i = 0; i < count; i++) {
     const answered = new Promise(done => {

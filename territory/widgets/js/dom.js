@@ -11,6 +11,7 @@ function fill(node, attributes, children) {
 export function make(tag, className = "", attributes = {}, ...children) {
   const node = document.createElement(tag);
   if (className) node.className = className;
+  if (tag === "output") node.setAttribute("aria-live", "off"); // else every number would be read out at every step
   return fill(node, attributes, children);
 }
 

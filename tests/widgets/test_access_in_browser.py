@@ -1,0 +1,117 @@
+"""All four widgets in a page, answered by Python without a notebook between: who can use them, at which widths."""
+
+import gymnasium
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+import territory  # noqa: F401 (registers Territory-v0)
+from territory import widgets
+from territory.training import PPO, TrainConfig
+from tools.pictures import WidgetPage, browser_pages
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+SMALL = TrainConfig(
+    height=32, width=32, num_bots=2, max_steps=20, num_envs=4, num_steps=16, minibatch_size=32, device="cpu",
+    total_timesteps=64 * 3,
+)  # fmt: skip
+NAMES = ("explorer", "game", "monitor", "budget")
+WIDTHS = (1440, 1100, 800, 390)
+FOCUSED = "[...document.querySelectorAll('button, select, input')].indexOf(document.activeElement)"
+
+
+@pytest.fixture(scope="module")
+def instruments(replay, network):
+    """One of each, with something to show."""
+    monitor = widgets.TrainingMonitor(PPO(SMALL), name="access")
+    monitor.start()
+    monitor.live.wait()
+    env = gymnasium.make("Territory-v0", height=64, width=64, num_bots=2)
+    explorer, game = widgets.AttentionExplorer(replay, network), widgets.GamePlayer(env, seed=3)
+    made = (explorer, game, monitor, widgets.NetworkBudget())
+    return dict(zip(NAMES, made, strict=True))
+
+
+@pytest.fixture(scope="module")
+def new_page(request):
+    request.getfixturevalue("instruments")
+    with browser_pages() as new_page:
+        yield new_page
+
+
+def show(new_page, widget, width, scheme="light", **options):
+    page = new_page(viewport={"width": width, "height": 900}, color_scheme=scheme, **options)
+    page.errors = []
+    page.on("pageerror", lambda error: page.errors.append(str(error)))
+    view = WidgetPage(page, widget)
+    view.settle()
+    return view
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", NAMES)
+def test_axe_finds_nothing(name, scheme, instruments, new_page):
+    view = show(new_page, instruments[name], 1100, scheme)
+    found = Axe().run(view.page)
+    assert found.violations_count == 0, found.generate_report()
+    assert view.page.errors == []
+    view.page.close()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_stands_out_of_a_page_of_any_width(name, width, instruments, new_page):
+    view = show(new_page, instruments[name], width)
+    assert view.page.evaluate("document.documentElement.scrollWidth") <= width
+    view.page.close()
+
+
+@pytest.mark.parametrize("width", [1440, 1100, 800])
+def test_the_statistics_stand_beside_the_board_and_the_compass_in_one_view(width, instruments, new_page):
+    view = show(new_page, instruments["explorer"], width)
+    board, compass, last = (
+        view.root.locator(part).first.bounding_box()
+        for part in (".explorer-map", ".explorer-compass", "[data-stat='active fronts']")
+    )
+    assert last["x"] > board["x"] + board["width"] and compass["x"] > board["x"] + board["width"]
+    assert max(part["y"] + part["height"] for part in (board, compass, last)) - min(board["y"], compass["y"]) < 800
+    view.page.close()
+
+
+def test_on_a_phone_board_and_sliders_fit_one_view(instruments, new_page):
+    view = show(new_page, instruments["explorer"], 390)
+    board, stats = (view.root.locator(part).bounding_box() for part in (".explorer-map", ".explorer-stats"))
+    assert stats["y"] + stats["height"] - board["y"] < 900
+    view.page.close()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_control_can_be_reached_and_left_with_the_keyboard(name, instruments, new_page):
+    view = show(new_page, instruments[name], 1100)
+    wanted = view.root.evaluate(
+        "root => [...root.querySelectorAll('button, select, input')].filter(e => !e.disabled && e.checkVisibility() &&"
+        " !(e.type == 'radio' && !e.checked)).length"
+    )
+    met = set()
+    for _ in range(wanted + 25):
+        view.page.keyboard.press("Tab")
+        met.add(view.page.evaluate(FOCUSED))
+    assert len(met - {-1}) >= wanted
+    view.page.close()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_who_wants_less_motion_gets_none_and_a_screen_reader_few_voices(name, instruments, new_page):
+    view = show(new_page, instruments[name], 1100, reduced_motion="reduce")
+    moves = "each => getComputedStyle(each).transitionDuration != '0s'"
+    assert view.root.evaluate(f"root => [...root.querySelectorAll('*')].filter({moves}).length") == 0
+    voices = "root => [...root.querySelectorAll('[aria-live], [role=status], [role=alert], output')]"
+    assert view.root.evaluate(voices + ".filter(each => each.ariaLive != 'off').length") <= 6
+    view.page.close()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_newcomer_is_told_what_to_try_first(name, instruments, new_page):
+    view = show(new_page, instruments[name], 1100)
+    assert view.root.locator(".tw-hint").first.inner_text().startswith("Try first: ")
+    view.page.close()
