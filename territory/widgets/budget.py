@@ -75,16 +75,18 @@ class NetworkBudget(Instrument):
     @property
     def design(self) -> NetworkDesign:
         """What the controls say, for `profiling.build_design` or the exercise. Raises BadInput if impossible."""
-        sizes = (tuple(self.channels), tuple(self.kernels), tuple(self.strides))
+        sizes: Any = [tuple(each) for each in (self.channels, self.kernels, self.strides)]
         if any(len(each) != 3 for each in sizes):
             raise BadInput(f"expected three convolutions, got channels, kernels and strides {sizes}")
-        return NetworkDesign(*sizes, self.pooling, self.reading, self.features)
+        rest: Any = self.pooling, self.reading, self.features
+        return NetworkDesign(*sizes, *rest)
 
     @property
     def reached(self) -> bool:
         """Within the budget, and timed: three of four of its steps quicker than three of four of the rival's."""
         faster = bool(self.measured) and self.measured[0].high < self.measured[1].low
-        return faster and self.report["parameters"] <= self.max_parameters
+        parameters: Any = self.report["parameters"]
+        return faster and parameters <= self.max_parameters
 
     def time(self) -> None:
         """Build the design and time its training step and `attention`'s, taking turns."""

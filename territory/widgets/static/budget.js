@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 8f351eaefc2270632739770ae28722733c9584e7c0952538dbd3fb6c71e76af7 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 647dc22f4043ca0edb4718e5af31b0b7dce79d1f05c9ac61aeae9998d0fe76bd */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";
@@ -10,6 +10,7 @@ function fill(node, attributes, children) {
 function make(tag, className = "", attributes = {}, ...children) {
   const node = document.createElement(tag);
   if (className) node.className = className;
+  if (tag === "output") node.setAttribute("aria-live", "off");
   return fill(node, attributes, children);
 }
 var draw = (tag, attributes = {}, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
