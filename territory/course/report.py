@@ -5,8 +5,8 @@ import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from matplotlib.figure import Figure
 
 from territory.errors import BadInput
 from territory.files import write_atomically
@@ -32,7 +32,7 @@ class Report:
             raise BadInput(f"expected cells for the row of {network}; got none")
         self.table.setdefault(network, {}).update({name.replace("_", " "): text for name, text in cells.items()})
 
-    def add_picture(self, caption: str, figure: Figure) -> None:
+    def add_picture(self, caption: str, figure: Any) -> None:
         """A matplotlib figure as it is now."""
         self.pictures[caption] = figure_png(figure)
 
