@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-
 from territory.errors import BadInput
 from territory.files import write_atomically
 from territory.viz import figure_png
