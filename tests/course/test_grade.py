@@ -95,6 +95,13 @@ def test_a_hostile_answer_is_never_right(course, trick):
     assert graded(course, {"b": trick})["check_seven"].result != "right"
 
 
+def test_a_cell_before_the_first_of_ours_changes_nothing(course):
+    patch = [("mine", "code", "import territory.course as course\ncourse.number = lambda *a, **k: 7")]
+    found = graded(course, {"b": "answer = 1"}, patch)["check_seven"]
+    assert found.result == "stopped"
+    assert "this submission changes territory.course.number" in found.sentence
+
+
 def test_an_endless_cell_ends_with_the_time(course):
     found = graded(course, {"b": "while True:\n    pass"}, seconds=5)
     assert {each.result for each in found.values()} == {"stopped"}
