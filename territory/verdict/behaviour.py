@@ -161,7 +161,7 @@ def underused(evidence: Evidence) -> Finding:
     return Finding(rules.holds([m < 0.05 for m in moved.values()]), figure, {str(k): m for k, m in moved.items()}, note)
 
 
-@claim("rank", "Cross-Attention → Context-Dependent Strategy", "another rank changes what the map is asked")
+@claim("rank", "Cross-Attention → Context-Dependent Strategy", "another rank changes what is attended to")
 def rank(evidence: Evidence) -> Finding:
     """Over real boards: the share of the attention that moves when the rank goes from first to last."""
     maps, stats = evidence.boards()
@@ -189,7 +189,7 @@ def all_learn(evidence: Evidence) -> Finding:
     return Finding(rules.holds([dead < count / 100, dead < count / 10]), figure, {"dead": dead, "parameters": count})
 
 
-@claim("both-ways", "Cross-Attention Fusion", "map asks statistics and statistics ask the map")
+@claim("both-ways", "Cross-Attention Fusion", "the map attends to the statistics, and they to the map")
 def both_ways(evidence: Evidence) -> Finding:
     ways = [name.split(".", 1)[1] for name in attention_modules(evidence.new) if name.startswith("cross.")]
     cases = [way in ways for way in ("map_to_stats", "stats_to_map")]

@@ -30,7 +30,7 @@ def won(run: Run) -> float:
     return run["held_out"]
 
 
-def by_heart(run: Run) -> float:
+def memorised(run: Run) -> float:
     """Nats between a taught network and its teacher in games that it wasn't taught, less those in games it was."""
     learned, others = run["curve"][-1]
     return others - learned
@@ -94,16 +94,16 @@ def _sentence(found: dict[str, Interval], runs: Sequence[Run]) -> str:
 def overfitting(evidence: Evidence) -> Finding:
     """Two things have to be so: the old network does better where it learned, and the new one's gap is smaller.
 
-    In games won, and in what is learned by heart of a policy that is taught over and over on the same games.
+    In games won, and in what is memorised of a policy that is taught over and over on the same games.
     """
-    gaps, taught = _compared(evidence.runs, gap), _compared(evidence.taught, by_heart)
+    gaps, taught = _compared(evidence.runs, gap), _compared(evidence.taught, memorised)
     if not gaps:
         return _untested()
-    verdict = rules.holds(_more_of_old(evidence.runs, gap) + _more_of_old(evidence.taught, by_heart))
+    verdict = rules.holds(_more_of_old(evidence.runs, gap) + _more_of_old(evidence.taught, memorised))
     figure = f"gap {_told(evidence.runs, gap)}"
     if taught:
-        figure += f"; nats by heart {_told(evidence.taught, by_heart, 3)}"
-    numbers = _numbers(gaps) | _numbers({f"by heart, {name}": each for name, each in taught.items()})
+        figure += f"; nats memorised {_told(evidence.taught, memorised, 3)}"
+    numbers = _numbers(gaps) | _numbers({f"memorised, {name}": each for name, each in taught.items()})
     return Finding(verdict, figure, numbers, _sentence(gaps, evidence.runs))
 
 

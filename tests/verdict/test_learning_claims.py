@@ -48,16 +48,16 @@ def test_a_large_gap_of_the_old_network_that_the_new_ones_close_confirms():
     assert "after 384 steps" in found["better"].note
 
 
-def test_who_learns_less_by_heart_is_asked_too():
+def test_who_memorises_less_counts_too():
     old, new = [(1, 0.5), (0.875, 0.5), (1, 0.625)], [(1, 1), (0.875, 0.875), (1, 1)]
     much, little = [(0.1, 0.2), (0.1, 0.3)], [(0.1, 0.11), (0.1, 0.12)]
     won = {"old": old, "new": new, "as_drawn": new}
     found = found_in({"old": much, "new": little, "as_drawn": little}, **won)["overfitting"]
     assert found.verdict == "confirmed"
-    assert "nats by heart old 0.150 (0.100 to 0.200), new 0.015" in found.figure
-    assert found.numbers["by heart, attention, mean"] == pytest.approx(-0.135)
+    assert "nats memorised old 0.150 (0.100 to 0.200), new 0.015" in found.figure
+    assert found.numbers["memorised, attention, mean"] == pytest.approx(-0.135)
     as_much = found_in({"old": much, "new": much, "as_drawn": much}, **won)["overfitting"]
-    assert as_much.verdict == "off", "the gap in games won is closed, what is learned by heart is not"
+    assert as_much.verdict == "off", "the gap in games won is closed, what is memorised is not"
 
 
 def test_without_a_gap_there_is_none_to_close():
