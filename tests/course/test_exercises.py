@@ -1,0 +1,64 @@
+"""Finding the exercises of a notebook, and the cells that each needs."""
+
+import json
+
+import pytest
+
+from territory.course.exercises import Cell, exercises_of, names_bound, needed, read_cells, without_solutions
+from territory.errors import BadInput
+
+CELLS = [
+    Cell("a", "code", "import numpy as np\nfrom territory import course"),
+    Cell("b", "code", "total = 3\nfor name in ('x', 'y'):\n    print(name)"),
+    Cell("c", "code", "board = {}\nunused = total"),
+    Cell("d", "code", "board['x'] = np.ones(total)"),
+    Cell("e", "code", "answer = None"),
+    Cell("f", "code", "def check_sum(answer):\n    return [name for name in board]\n\n\nprint(check_sum(answer))"),
+    Cell("g", "markdown", "Text\n<details>\n\n```python\nanswer = total + 1\n```\n\n</details>\nmore"),
+]
+
+
+def test_an_exercise_is_a_blank_a_check_and_a_solution():
+    (exercise,) = exercises_of(CELLS)
+    assert (exercise.check, exercise.names, exercise.answer, exercise.call) == ("check_sum", ("answer",), 4, 5)
+    assert exercise.solution == "answer = total + 1\n"
+
+
+def test_a_cell_is_needed_if_it_binds_or_changes_what_is_used():
+    assert [CELLS[place].id for place in needed(CELLS, 5)] == ["a", "b", "c", "d", "e"]
+
+
+def test_a_name_of_a_loop_or_of_a_comprehension_needs_no_cell():
+    cells = [
+        Cell("a", "code", "name = 1"),
+        Cell("b", "code", "[name for name in 'xy']\nfor name in 'xy':\n    print(name)"),
+    ]
+    assert needed(cells, 1) == []
+
+
+def test_a_module_that_is_only_used_needs_the_cell_that_imports_it_and_no_other():
+    cells = [Cell("a", "code", "import viz"), Cell("b", "code", "viz.plot(1)"), Cell("c", "code", "viz.plot(2)")]
+    assert needed(cells, 2) == [0]
+
+
+def test_what_a_cell_binds():
+    assert names_bound("a, b = 1, 2\nc.d = 3\ne[0] = 4\nf.append(5)\ndef g(): h = 1") == {"a", "b", "c", "e", "f", "g"}
+    assert names_bound("this is no Python") == set()
+
+
+def test_solutions_go_and_the_rest_stays():
+    assert without_solutions(CELLS[6].source) == "Text\n\nmore"
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"cells": 3}', '{"cells": [1]}', "\x00"])
+def test_a_file_that_is_no_notebook_is_told(tmp_path, content):
+    (path := tmp_path / "x.ipynb").write_text(content)
+    with pytest.raises(BadInput, match="expected a Jupyter notebook"):
+        read_cells(path)
+
+
+def test_a_notebook_is_read_also_without_ids(tmp_path):
+    (path := tmp_path / "x.ipynb").write_text(
+        json.dumps({"cells": [{"cell_type": "code", "source": ["a = 1\n", "b"]}]})
+    )
+    assert read_cells(path) == [Cell("", "code", "a = 1\nb")]
