@@ -34,7 +34,7 @@ def starter() -> nn.Module:
     """The network of notebook 07's first exercise."""
     cells = {cell.id: cell.source for cell in read_cells(NOTEBOOK)}
     names: dict[str, Any] = {}
-    exec(cells["c-imports"] + "\n" + cells["c-starter"], names)
+    exec("\n".join(cells[name] for name in ("c-imports", "c-block", "c-starter")), names)
     return names["SmallViT"]()
 
 
