@@ -27,6 +27,7 @@ except ImportError:  # Windows
     fcntl = None
 
 PathLike = str | os.PathLike[str]
+DEEPEST = 50  # of lists and dictionaries in JSON: what can be read must also be written again
 
 
 def read_bytes(path: PathLike, most: int, what: str = "file") -> bytes:
@@ -114,9 +115,18 @@ def parse_json(text: str | bytes, what: str) -> Any:
         BadInput: it is no JSON, not UTF-8, nested too deeply, or holds a number of thousands of digits.
     """
     try:
-        return json.loads(text)
+        tree = json.loads(text)
+        _check_depth(tree, DEEPEST)
+        return tree
     except (ValueError, RecursionError) as error:
         raise BadInput(f"{what} is damaged: it is no JSON that can be read ({_reason(error)})") from error
+
+
+def _check_depth(tree: Any, left: int) -> None:
+    if left == 0:
+        raise ValueError(f"nested more than {DEEPEST} deep")
+    for below in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
+        _check_depth(below, left - 1)
 
 
 @contextmanager

@@ -6,10 +6,9 @@ come from anywhere: its size, its header, its JSON, its dtypes and its numbers a
 
 import json
 import os
-import struct
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -19,7 +18,7 @@ from torch import Tensor, nn
 
 from territory import models
 from territory.errors import BadInput
-from territory.files import parse_json, read_bytes, write_atomically
+from territory.files import open_regular, parse_json, write_atomically
 from territory.models.policy import DEFAULT, Decoding
 
 FORMAT = "territory-checkpoint-1"
@@ -107,8 +106,10 @@ def read(path: str | Path) -> Checkpoint:
     path = Path(path)
     if os.path.isdir(path):
         path = path / FILE_NAME
-    data = read_bytes(path, LARGEST, "checkpoint")
-    metadata = _metadata(path, data)
+    with open_regular(path, LARGEST, "checkpoint") as file:
+        metadata = _metadata(path, file)
+        file.seek(0)
+        data = file.read()
     if metadata.get("format") != FORMAT:
         found = str(metadata.get("format"))[:50]
         raise BadInput(
@@ -126,18 +127,20 @@ def read(path: str | Path) -> Checkpoint:
     return _described(path, parse_json(metadata.get("content", ""), f"{path}, its description,"), arrays)
 
 
-def _metadata(path: Path, data: bytes) -> dict[str, str]:
+def _metadata(path: Path, file: BinaryIO) -> dict[str, str]:
     """The texts in a safetensors header, read before any array is."""
-    if not data:
+    start = file.read(9)
+    if not start:
         raise BadInput(f"{path} is empty: the copy or download that made it probably failed")
-    if data[8:9] != b"{":
+    if start[8:] != b"{":
         raise BadInput(
             f"{path} is not a safetensors file: checkpoints end in .safetensors, and .pt or .pth files are not read"
         )
-    (length,) = struct.unpack("<Q", data[:8])
-    if length > min(len(data) - 8, LARGEST_HEADER):
+    length = int.from_bytes(start[:8], "little")
+    text = start[8:] + file.read(min(length, LARGEST_HEADER) - 1)
+    if len(text) < length:
         raise BadInput(f"{path} is cut off or damaged: copy or download it again (its header is not all there)")
-    header = parse_json(data[8 : 8 + length], f"{path}, its header,")
+    header = parse_json(text, f"{path}, its header,")
     metadata = header.get("__metadata__", {}) if isinstance(header, dict) else None
     if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
         raise BadInput(f"{path} is damaged: its header is not one of a safetensors file")

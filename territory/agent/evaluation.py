@@ -12,9 +12,9 @@ from territory.agent.device import keep_threads
 from territory.envs.opponents import Policy, find_opponents, find_policy, is_mixture
 from territory.errors import BadInput
 from territory.stats import wilson
-from territory.world.params import HELD_OUT_SEED
+from territory.world.params import HELD_OUT_SEED, WorldParams
 
-BATCH = 64  # games at once: enough for the network to work in bulk, few enough for a laptop's memory
+BATCH, SIDE = 64, 128  # games of so many tiles a side at once: enough to work in bulk, few enough for a laptop's memory
 MEASURED = ("win", "rank", "land_share", "idle_share", "length", "return")  # what a finished game reports
 
 
@@ -137,8 +137,10 @@ def evaluate(
     sizes = {name: trained.get(name) if value is None else value for name, value in given.items()}
     world: dict[str, Any] = {name: value for name, value in sizes.items() if value is not None}
     played: list[dict[str, np.ndarray]] = []
-    for first in range(0, games, BATCH):
-        batch = min(BATCH, games - first)
+    params = WorldParams(num_bots=num_bots, **world)
+    at_once = max(1, min(BATCH, BATCH * SIDE**2 // (params.height * params.width)))
+    for first in range(0, games, at_once):
+        batch = min(at_once, games - first)
         envs = gymnasium.make_vec("Territory-v0", num_envs=batch, num_bots=num_bots, opponents=rivals, **world)
         played.append(play(envs, policy, seed + first))
         envs.close()

@@ -5,6 +5,7 @@ from pathlib import Path
 import tyro
 
 from territory.errors import BadInput
+from territory.files import check_writable
 
 
 def export(agent: tyro.conf.Positional[str], onnx: str) -> int:
@@ -16,6 +17,7 @@ def export(agent: tyro.conf.Positional[str], onnx: str) -> int:
     """
     if Path(onnx).is_dir() or not Path(onnx).parent.is_dir():
         raise BadInput(f"--onnx: expected a file in a folder that exists, got {onnx}")
+    check_writable(onnx, "--onnx")
     from territory.agent import load_agent
     from territory.interpret.onnx import export_onnx
 

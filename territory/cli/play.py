@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import tyro
 
 from territory.errors import BadInput
+from territory.files import check_writable
 from territory.world.params import HELD_OUT_SEED
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ def _check(player: str, fps: float, save: Path | None, scale: int) -> None:
         raise BadInput(f"scale must be 1 to 64 pixels per tile, got {scale}")
     if save and save.suffix not in (REPLAY, *FILMS):
         raise BadInput(f"a game is saved as {', '.join((REPLAY, *FILMS))}, got {save}")
+    if save:
+        check_writable(save, "save")
     if save and save.suffix in FILMS:
         from territory.viz.film import check_film
 

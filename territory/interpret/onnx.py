@@ -24,10 +24,13 @@ import torch
 from torch import Tensor, nn
 
 from territory.agent import Agent
+from territory.agent.checkpoint import model_arrays
 from territory.errors import BadInput
+from territory.files import check_writable, write_atomically
 from territory.interpret.capture import attention_modules, capture, removing
 from territory.models.modes import evaluation_mode
 from territory.world.layout import NUM_PLANES, NUM_STATS
+from territory.world.params import WorldParams
 
 AS_TRAINED = (1.0, 0.0)
 SIDES = 128  # of the map, where the agent's training says nothing else
@@ -42,10 +45,13 @@ def export_onnx(agent: Agent, path: str | Path, name: str = "") -> dict[str, Any
         name: what the metadata calls it; by default as the network calls itself.
 
     Raises:
-        BadInput: the packages that write ONNX are missing, or the file can't be written.
+        BadInput: the packages that write ONNX are missing, the file can't be written, or a weight is not finite.
     """
     onnx = _library()
-    height, width = (int(agent.config.get(side, SIDES)) for side in ("height", "width"))
+    check_writable(path)
+    model_arrays(agent.model)  # refuses what is no network
+    size = WorldParams(**{side: agent.config.get(side, SIDES) for side in ("height", "width")})
+    height, width = size.height, size.width
     inputs = (torch.zeros(2, NUM_PLANES, height, width, dtype=torch.uint8), torch.zeros(2, NUM_STATS))
     with evaluation_mode(agent.model):
         open_net = Ablatable(agent.model, inputs)
@@ -57,10 +63,7 @@ def export_onnx(agent: Agent, path: str | Path, name: str = "") -> dict[str, Any
         "decoding": {"attack_threshold": agent.decoding.attack_threshold, "views": agent.decoding.views},
     }
     onnx.helper.set_model_props(proto, {"territory": json.dumps(about)})
-    try:
-        onnx.save(proto, str(path))
-    except OSError as error:
-        raise BadInput(f"{path} could not be written: {error}") from None
+    write_atomically(path, proto.SerializeToString())
     return about
 
 

@@ -1,0 +1,54 @@
+"""The command line where output is closed, full, a pipe or without colours, and where its terminal goes away."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from territory.agent import checkpoint
+
+GAME = ["play", "idle", "--height", "32", "--width", "32", "--num-bots", "1", "--max-steps", "2"]
+RUN = ["train", "--model", "tokens", "--height", "32", "--width", "32", "--num-bots", "2", "--max-steps", "20",
+       "--n-envs", "2", "--num-steps", "8", "--minibatch-size", "16", "--device", "cpu", "--name", "mine",
+       "--checkpoint-every", "1000000", "--total-timesteps", "10000000"]  # fmt: skip
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="shells, signals and /dev/full are POSIX's")
+
+
+def territory(*arguments: str, redirected: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a command in a shell, with its streams redirected."""
+    command = f'exec "$@" {redirected}'
+    words = ["sh", "-c", command, "sh", sys.executable, "-m", "territory", *arguments]
+    return subprocess.run(words, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full device")
+def test_a_full_disk_behind_the_output_is_a_sentence():
+    done = territory(*GAME, redirected="> /dev/full")
+    assert done.returncode == 1 and done.stderr.splitlines()[-1] == "territory: No space left on device"
+
+
+def test_closed_streams_do_no_harm():
+    done = territory(*GAME, redirected=">&- <&-")
+    assert done.returncode == 0 and "Traceback" not in done.stderr
+
+
+def test_a_pipe_gets_letters_without_colour_codes():
+    done = territory(*GAME)
+    assert done.returncode == 0 and "#" in done.stdout and "\x1b" not in done.stdout
+
+
+def test_a_closed_terminal_saves_like_a_polite_kill(tmp_path):
+    command = [sys.executable, "-m", "territory", *RUN]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        log = tmp_path / "runs" / "mine" / "log.jsonl"
+        while process.poll() is None and not log.exists():
+            time.sleep(0.05)
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(120) == 128 + signal.SIGHUP
+    saved = checkpoint.read(tmp_path / "runs" / "mine").progress["update"]
+    assert saved == len(log.read_bytes().splitlines()) > 0  # between two checkpoints, so it was the signal that saved
