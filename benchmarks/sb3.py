@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 from stable_baselines3 import PPO
 from stable_baselines3.common.policies import ActorCriticPolicy
-from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
 
+from territory.envs import SB3VecEnv
 from territory.training import TrainConfig
 from territory.training.build import make_envs, make_model
 
@@ -46,56 +45,11 @@ class NetworkPolicy(ActorCriticPolicy):
         return self.action_dist.proba_distribution(action_logits=logits), values
 
 
-class NativeBatch(VecEnv):
-    """Our vector environment under the interface of theirs; nothing is copied on the way."""
-
-    def __init__(self, envs: Any):
-        self.envs = envs
-        super().__init__(envs.num_envs, envs.single_observation_space, envs.single_action_space)
-
-    def reset(self) -> dict[str, np.ndarray]:
-        """First observations."""
-        return self.envs.reset(seed=0)[0]
-
-    def step_async(self, actions: np.ndarray) -> None:
-        """Keep the actions until `step_wait`."""
-        self.actions = actions
-
-    def step_wait(self):
-        """One step of every game: observations, rewards, dones, and one dictionary a game."""
-        obs, rewards, terminated, truncated, info = self.envs.step(self.actions)
-        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
-        for game in np.flatnonzero(terminated | truncated):
-            cut_off = truncated[game] and not terminated[game]
-            infos[game] = {"terminal_observation": info["final_obs"][game], "TimeLimit.truncated": cut_off}
-        return obs, rewards.astype(np.float32), terminated | truncated, infos
-
-    def close(self) -> None:
-        """Give the games back."""
-        self.envs.close()
-
-    def env_is_wrapped(self, wrapper_class: type, indices: Any = None) -> list[bool]:
-        """No single game has a wrapper."""
-        return [False] * self.num_envs
-
-    def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
-        """The batch's attribute, once for each game."""
-        return [getattr(self.envs, attr_name)] * self.num_envs
-
-    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
-        """Set the batch's attribute."""
-        setattr(self.envs, attr_name, value)
-
-    def env_method(self, method_name: str, *args: Any, indices: Any = None, **options: Any) -> list[Any]:
-        """Call the batch's method."""
-        return [getattr(self.envs, method_name)(*args, **options)] * self.num_envs
-
-
 def make_peer(config: TrainConfig) -> PPO:
     """Their PPO, set up as the configuration says."""
     return PPO(
         NetworkPolicy,
-        NativeBatch(make_envs(config)),
+        SB3VecEnv(make_envs(config)),
         policy_kwargs={"make_network": lambda: make_model(config)},
         n_steps=config.num_steps,
         batch_size=config.minibatch_size,

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from gymnasium.vector import AutoresetMode
 
-from territory.envs.mixture import make_vector_env
+from territory.envs.mixture import MixedVectorEnv, make_vector_env
+from territory.envs.vector import TerritoryVectorEnv
 from territory.errors import BadInput
 
 try:
@@ -18,15 +20,18 @@ class SB3VecEnv(VecEnv):
     """N games as one of Stable-Baselines3's vector environments; `action_masks` is there for MaskablePPO.
 
     Args:
-        num_envs: how many games.
+        num_envs: how many games; or a batch of them that is there already.
         **options: as for ``gymnasium.make_vec("Territory-v0", ...)``.
 
     ``info`` of a finished game holds ``terminal_observation``, ``TimeLimit.truncated``, and its summary: as ``episode``
     ("r" return, "l" length), which SB3 logs, and by name (win, land_share, rank, idle_share).
     """
 
-    def __init__(self, num_envs: int = 1, **options: Any):
-        self.envs = make_vector_env(num_envs=num_envs, **options)
+    def __init__(self, num_envs: "int | TerritoryVectorEnv | MixedVectorEnv" = 1, **options: Any):
+        there = isinstance(num_envs, TerritoryVectorEnv | MixedVectorEnv)
+        self.envs = num_envs if there else make_vector_env(num_envs=num_envs, **options)
+        if self.envs.autoreset_mode is not AutoresetMode.SAME_STEP:
+            raise BadInput("Stable-Baselines3 takes SAME_STEP autoreset alone: leave autoreset_mode out")
         self.render_mode = self.envs.render_mode
         self._actions = np.zeros(0, np.int64)
         super().__init__(self.envs.num_envs, self.envs.single_observation_space, self.envs.single_action_space)

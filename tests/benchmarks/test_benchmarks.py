@@ -10,7 +10,8 @@ import pytest
 import torch
 from helpers.builders import WAIT
 
-from benchmarks.sb3 import NativeBatch, make_peer
+from benchmarks.sb3 import make_peer
+from territory.envs import SB3VecEnv
 from territory.profiling import compare_calls
 from territory.training import TrainConfig
 from territory.training.build import make_envs, make_model
@@ -83,7 +84,7 @@ def test_the_peer_trains_our_network_from_our_first_weights_with_our_hyperparame
 
 
 def test_the_peer_is_told_which_games_were_cut_off_and_what_they_showed_last():
-    games = NativeBatch(make_envs(SMALL))
+    games = SB3VecEnv(make_envs(SMALL))
     games.reset()
     for _ in range(SMALL.max_steps):
         obs, rewards, dones, infos = games.step(np.full(SMALL.num_envs, WAIT))
