@@ -6,6 +6,7 @@ Each widget is drawn by its own JavaScript in a headless Chromium and answered b
 
 import argparse
 import base64
+import io
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
 from playwright.sync_api import Locator, Page, sync_playwright
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -113,7 +115,8 @@ class WidgetPage:
         text = json.dumps(self.known).replace("<", "\\u003c")
         return f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>a widget</title>
 <meta name="color-scheme" content="light dark"><style>{self.widget._css} body {{ margin: 8px; }}</style></head>
-<body><main id="widget"></main><script type="application/json" id="state">{text}</script>
+<body><main><h1 class="tw-spoken">a widget</h1><div id="widget"></div></main>
+<script type="application/json" id="state">{text}</script>
 <script type="module">{self.widget._esm}{_MODEL}</script></body></html>"""
 
 
@@ -185,7 +188,7 @@ def try_what_if(view: WidgetPage) -> None:
     view.control("what if (W)").check()
     view.control("growth").fill("-0.5")
     view.settle()
-    view.root.get_by_role("button", name="show cross.stats_to_map · mean").click()
+    view.root.get_by_label("ablate cross.stats_to_map · head 1", exact=False).click()
     view.settle()
 
 
@@ -216,7 +219,8 @@ def main(arguments: list[str] | None = None) -> int:
                     use(view)
                     view.settle()
                     suffix = "" if options.width == [WIDTH] else f"-{width}"
-                    view.root.screenshot(path=options.folder / f"{name}-{scheme}{suffix}.png")
+                    shot = Image.open(io.BytesIO(view.root.screenshot())).convert("RGB")
+                    shot.save(options.folder / f"{name}-{scheme}{suffix}.png", optimize=True)
                     page.close()
             widget.close()
     print(f"pictures of {', '.join(options.only)} in {options.folder}")

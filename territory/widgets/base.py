@@ -159,7 +159,7 @@ body {{ margin: 0; }}
 </style>
 </head>
 <body>
-<main id="explorer"></main>
+<main><h1 class="tw-spoken">{html.escape(title)}</h1><div id="explorer"></div></main>
 <script type="application/json" id="state">{words}</script>
 <script type="text/plain" id="game">{base64.b64encode(data).decode("ascii")}</script>
 <script type="module">

@@ -31,7 +31,7 @@ PICTURES = """game => {
   const planes = [...game.querySelectorAll("figure canvas")].map(grey);
   return {planes, board: [...pixels(game.querySelector(".territory-board"))]};
 }"""
-TEXTS = [".territory-status", ".territory-compass button", ".tw-hint", ".tw-panel h4", ".territory-explain"]
+TEXTS = [".territory-status", ".territory-compass button", ".tw-hint", ".tw-title", ".territory-explain"]
 SHAPES = {".territory-stats b": "backgroundColor", ".territory-stats s": "backgroundColor", "i.on": "backgroundColor"}
 
 

@@ -41,7 +41,7 @@ export function button(label, press, attributes = {}) {
 
 // A panel: a title, controls beside it, and what it holds.
 export function panel(title, tools, ...children) {
-  const head = make("header", "tw-head", {}, make("h4", "", {}, title), ...tools);
+  const head = make("header", "tw-head", {}, make("b", "tw-title", {}, title), ...tools);
   return make("section", "tw-panel", { "aria-label": title }, head, ...children);
 }
 

@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 647dc22f4043ca0edb4718e5af31b0b7dce79d1f05c9ac61aeae9998d0fe76bd */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: ef7414f9cc48a930e3429ca21c1816b5ef77bdc4bf974ae71d75930752204a18 */
 
 // territory/widgets/js/explorer/share.js
 var LOOK = ["step", "layers", "heads", "stat", "cell", "strength", "palette", "scale", "owners", "ablation"];
@@ -71,7 +71,7 @@ function button(label, press, attributes = {}) {
   return view;
 }
 function panel(title, tools, ...children) {
-  const head = make("header", "tw-head", {}, make("h4", "", {}, title), ...tools);
+  const head = make("header", "tw-head", {}, make("b", "tw-title", {}, title), ...tools);
   return make("section", "tw-panel", { "aria-label": title }, head, ...children);
 }
 function switchOff(control, off) {
