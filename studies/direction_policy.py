@@ -9,8 +9,9 @@ favourite. The mean over eight views cancels favourites, and what is left can be
 import torch
 from torch import Tensor
 
+from territory.models.policy import join_actions, split_actions
 from territory.training.losses import kl_divergence
-from territory.world.actions import FIRST_WAIT, NUM_DIRECTIONS
+from territory.world.actions import FIRST_WAIT
 
 NEVER = -1e9  # as a log-probability, and still a number
 
@@ -20,7 +21,7 @@ def direction_log_probs(log_probs: Tensor) -> Tensor:
 
     Minus infinity in a direction in which nobody is to attack; zeros, which mean nothing, where that is so in all.
     """
-    attacks = log_probs[:, :FIRST_WAIT].unflatten(1, (NUM_DIRECTIONS, -1))
+    attacks, _ = split_actions(log_probs)
     closed = (attacks == -torch.inf).all(2)
     nobody = closed.all(1, keepdim=True)
     # The sum of nothing has no gradient, so what is closed becomes very unlikely first.
@@ -35,8 +36,8 @@ def with_directions(log_probs: Tensor, directions: Tensor) -> Tensor:
     """
     change = directions - direction_log_probs(log_probs)
     change = change.nan_to_num(0.0, 0.0, 0.0)  # infinity less infinity where it is closed
-    attacks = log_probs[:, :FIRST_WAIT].unflatten(1, (NUM_DIRECTIONS, -1)) + change[:, :, None]
-    return torch.cat([attacks.flatten(1), log_probs[:, FIRST_WAIT:]], dim=1)
+    attacks, waits = split_actions(log_probs)
+    return join_actions(attacks + change[:, :, None], waits)
 
 
 def sharpened(log_probs: Tensor, sharpening: float) -> Tensor:
