@@ -22,7 +22,7 @@ help:
 	@echo 'make learner write the course without solutions into learner/, for a class'
 	@echo 'make bench   run the benchmarks, as ratios'
 	@echo 'make setup   only make $(VENV)        PYTHON=python3.12 picks another Python'
-	@echo 'make lint    check style and layers   make format  repair style'
+	@echo 'make lint    check style, layers and types   make format  repair style'
 	@echo 'make clean   remove what was made, $(VENV) included'
 
 setup: $(DEV) $(KERNELS)
@@ -58,6 +58,7 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 format: setup
 	$(BIN)/ruff check --fix .

@@ -62,7 +62,7 @@ def _step_games(first, end, thread, games, settings, actions, scratch, rewards):
         game, own, own_scratch = game_of(games, n), settings[0], scratch_of(scratch, thread)
         engine.begin_step(game, own, actions[n], own_scratch)
         for _ in range(own.ticks_per_step):
-            game.clock.tick += 1
+            game.clock.tick += 1  # pyright: ignore[reportAttributeAccessIssue] -- a record array's field
             engine.grow(game)
             _find_targets(game, own, own_scratch)
             combat.fight(game, own, own_scratch)

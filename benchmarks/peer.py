@@ -22,7 +22,8 @@ def run(small: bool) -> list[Ratio]:
     """Seconds for a tile update in each."""
     rounds, steps = (3, 3) if small else (25, 40)
     territory, generals = _territory(steps), _generals(steps)
-    territory(), generals()  # compile and warm up
+    for play in (territory, generals):
+        play()  # compile and warm up
     seconds = np.array([[territory(), generals()] for _ in range(rounds)])
     ours, theirs = (
         _record(name, column) for name, column in zip(("Territory", "generals-bots"), seconds.T, strict=True)

@@ -84,7 +84,7 @@ class TerritoryParallelEnv(ParallelEnv):
         seed, _ = checked_seed(seed), checked_options(options)
         if seed is not None:
             self._random, _ = seeding.np_random(seed)
-        self.world.reset([self._random.integers(HELD_OUT_SEED) if seed is None else seed])
+        self.world.reset([int(self._random.integers(HELD_OUT_SEED)) if seed is None else seed])
         self.agents = list(self.possible_agents)
         self._played.clear()
         self._show()

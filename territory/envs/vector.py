@@ -85,7 +85,7 @@ class TerritoryVectorEnv(VectorEnv):
         if seed is None and mask is not None and self._masks.size:
             seeds = self._next_seeds(which)
         else:
-            self._seeds[which], self._games[which] = self._first_seeds(seed, chosen.all())[which], 1
+            self._seeds[which], self._games[which] = self._first_seeds(seed, bool(chosen.all()))[which], 1
             seeds = self._seeds[which]
         self._begin(seeds, which)
         obs, self._masks = self.world.observe()

@@ -8,10 +8,11 @@ the weights needs is made from the bytes once more. The sums are the same as tho
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import once_differentiable
 from torch.nn.functional import conv2d
 
 BOARDS = 16  # converted at a time: 5 MB of floats; the best of 8, 16, 32 and 64 on a cache of 32 MB
@@ -44,8 +45,10 @@ class MapConv2d(nn.Conv2d):
 
     def forward(self, maps: Tensor) -> Tensor:
         dtype = _compute_type(self.weight)
-        weight, bias, stride, padding = self.weight.to(dtype), self.bias.to(dtype), self.stride, self.padding
-        plain = _plain or maps.device.type != "cpu" or torch.compiler.is_compiling() or torch.jit.is_tracing()
+        given: Any = self.bias  # there is always one
+        weight, bias, stride, padding = self.weight.to(dtype), given.to(dtype), self.stride, self.padding
+        traced = torch.compiler.is_compiling() or torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+        plain = _plain or maps.device.type != "cpu" or traced
         if not plain and self._is_a_product(maps):
             maps = patches(maps, self.kernel_size[0])  # (B, C * 8 * 8, H / 8, W / 8)
             weight, stride, padding = weight.reshape(*weight.shape[:1], -1, 1, 1), (1, 1), (0, 0)
@@ -87,7 +90,7 @@ class _BytesConv(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: FunctionCtx,
+        ctx: Any,
         maps: Tensor,
         weight: Tensor,
         bias: Tensor,
@@ -103,7 +106,7 @@ class _BytesConv(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         maps, weight = ctx.saved_tensors
         total = torch.zeros_like(weight, dtype=torch.float32)
         for boards, part in zip(maps.split(BOARDS), gradient.split(BOARDS), strict=True):

@@ -253,4 +253,5 @@ def _update(line: bytes, number: int) -> Update:
     names = {each.name for each in fields(Update)}
     if not isinstance(record, dict) or set(record) != names:
         raise BadInput(f"line {number} of the log is damaged: it is no record of an update")
-    return Update(**{name: math.nan if value is None else value for name, value in record.items()})
+    values: dict[str, Any] = {name: math.nan if value is None else value for name, value in record.items()}
+    return Update(**values)

@@ -120,8 +120,11 @@ def _optimizer_state(ppo: PPO, content: Checkpoint) -> dict[int, dict[str, torch
         shapes = {"step": (), "exp_avg": tuple(parameter.shape), "exp_avg_sq": tuple(parameter.shape)}
         entries = {name: found.pop(f"{index}.{name}", None) for name in shapes}
         for name, array in entries.items():
-            sound = array is not None and array.shape == shapes[name] and array.dtype == np.float32
-            if not sound or (name != "exp_avg" and (array < 0).any()):
+            if (
+                array is None
+                or (array.shape, array.dtype) != (shapes[name], np.float32)
+                or (name != "exp_avg" and (array < 0).any())
+            ):
                 raise BadInput(f"the checkpoint is damaged: optimizer.{index}.{name} is missing, or not Adam's")
         state[index] = {name: _laid_as(parameter, torch.from_numpy(array)) for name, array in entries.items()}
     if found:

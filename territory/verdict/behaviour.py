@@ -1,6 +1,7 @@
 """Claims about what attention does."""
 
 import copy
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -152,7 +153,7 @@ def underused(evidence: Evidence) -> Finding:
     model, moved = copy.deepcopy(evidence.old_agent.model), {}
     with torch.inference_mode():
         before = model(maps, stats)[0].softmax(1).numpy()
-        weight = model.map_branch.to_features.weight
+        weight = cast(Any, model.map_branch).to_features.weight
         for share in (0.5, 0.9):
             weight[weight.abs() < torch.quantile(weight.abs().flatten()[::16], share)] = 0
             moved[share] = float(total_variation(before, model(maps, stats)[0].softmax(1).numpy()).mean())

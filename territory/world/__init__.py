@@ -4,6 +4,12 @@
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from territory.world.params import WorldParams
+    from territory.world.replay import Frame, Replay
+    from territory.world.world import AGENT, World
 
 _HOMES = {
     "AGENT": "territory.world.world",

@@ -5,6 +5,8 @@ of places; the map's border of water catches what would leave a side, and `margi
 leave the board. So 64 cells are looked at with one instruction, and a tick never walks the map.
 """
 
+from typing import Any, cast
+
 import numpy as np
 from llvmlite import ir
 from numba import types
@@ -15,7 +17,7 @@ from territory.world.compiled import kernel
 _ONE = np.uint64(1)
 
 
-@intrinsic
+@cast(Any, intrinsic)  # Numba turns the two parameters into one
 def trailing_zeros(typingctx, word):
     """The index of the lowest set bit of a uint64, 64 if none is set: one instruction that Python has no name for."""
 

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock, Thread
-from typing import ClassVar
+from typing import Any, ClassVar
 from weakref import WeakSet
 
 import numba
@@ -27,6 +27,8 @@ from territory.errors import BadInput
 _USER = os.getuid() if hasattr(os, "getuid") else None  # Windows keeps temporary files apart by itself
 _HERE = Path(__file__).parent
 # Python around the kernels: no machine code of theirs.
+_config: Any = numba.config  # pyright: ignore[reportPrivateImportUsage] -- Numba declares no types
+_njit: Any = numba.njit
 _PLAIN = ("__init__.py", "__main__.py", "picture.py", "replay.py", "restore.py", "world.py")
 
 
@@ -54,8 +56,8 @@ def cache_folder() -> Path | None:
 
 
 def _parents() -> Iterator[Path]:
-    if numba.config.CACHE_DIR:
-        yield Path(numba.config.CACHE_DIR) / "territory"
+    if _config.CACHE_DIR:
+        yield Path(_config.CACHE_DIR) / "territory"
     yield _HERE / "__pycache__"
     home = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or os.path.expanduser("~/.cache")
     if os.path.isabs(home):
@@ -103,7 +105,7 @@ class _Announcer(event.Listener):
 event.register("numba:compile", _Announcer())
 
 
-def kernel(function: Callable | None = None, *, inline: bool = False) -> Callable:
+def kernel(function: Callable | None = None, *, inline: bool = False) -> Any:
     """Compile a function that only kernels call; a decorator with or without arguments.
 
     It has no way in from Python: unpacking a game's arrays took a quarter of all compilation. Nor is it kept on disk:
@@ -112,19 +114,17 @@ def kernel(function: Callable | None = None, *, inline: bool = False) -> Callabl
     if function is None:
         return lambda f: kernel(f, inline=inline)
     how = "always" if inline else "never"
-    return numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model="numpy", inline=how)(function)
+    return _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model="numpy", inline=how)(function)
 
 
-def entry(function: Callable) -> Callable:
+def entry(function: Callable) -> Any:
     """Compile a function that Python calls, on first use, and keep it on disk. While it runs, other threads can."""
-    folder, before = cache_folder(), numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(folder or "")  # read while decorating, so nobody else's caching changes
+    folder, before = cache_folder(), _config.CACHE_DIR
+    _config.CACHE_DIR = str(folder or "")  # read while decorating, so nobody else's caching changes
     try:
-        compiled = numba.njit(cache=folder is not None, nogil=True, no_cfunc_wrapper=True, error_model="numpy")(
-            function
-        )
+        compiled = _njit(cache=folder is not None, nogil=True, no_cfunc_wrapper=True, error_model="numpy")(function)
     finally:
-        numba.config.CACHE_DIR = before
+        _config.CACHE_DIR = before
     _Announcer.entries.add(compiled)
     return compiled
 
@@ -134,7 +134,7 @@ def entry(function: Callable) -> Callable:
 
 def num_threads() -> int:
     """How many threads share a batch: as many as Numba would take, so NUMBA_NUM_THREADS says it."""
-    return _Workers.count or numba.config.NUMBA_NUM_THREADS
+    return _Workers.count or _config.NUMBA_NUM_THREADS
 
 
 def set_num_threads(count: int | None) -> None:

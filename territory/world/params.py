@@ -56,7 +56,7 @@ class WorldParams:
             )
         self.check_room(self.height * self.width * (1 - self.water_share))
 
-    def check_room(self, land_tiles: float) -> None:
+    def check_room(self, land_tiles: float | np.integer) -> None:
         """Refuse a map on which the players would start on top of each other."""
         if land_tiles < TILES_PER_PLAYER * self.num_players:
             raise BadInput(
@@ -81,7 +81,7 @@ class WorldParams:
     def settings(self) -> np.ndarray:
         """The same numbers as the kernels take them: SETTINGS (1,)."""
         numbers = np.zeros(1, SETTINGS)
-        for name in SETTINGS.names:
+        for name in SETTINGS.names or ():
             if name not in ("margin", "offsets"):
                 numbers[name] = getattr(self, name)
         numbers["margin"] = self.board_margin

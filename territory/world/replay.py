@@ -72,7 +72,7 @@ class Replay:
     def of(cls, world: World, orders: Sequence[Any]) -> "Replay":
         """The game that a world of one game has played since its reset; `orders`: what each step was given."""
         actions = np.array(orders, np.int32) if len(orders) else np.zeros(0, np.int32)
-        kinds = world.kinds and tuple(world.kinds)
+        kinds = tuple(world.kinds) if world.kinds else None
         terrain = None if world.terrain is None else np.array(world.terrain)  # its own: the caller's may change
         return cls(world.params, int(world.state.seed[0]), actions, terrain, digest_of(world), kinds)
 
@@ -110,7 +110,7 @@ class Replay:
         if self.terrain is not None:
             arrays["terrain"] = np.asarray(self.terrain, np.uint8)
         with write_whole(path) as unfinished, open(unfinished, "wb") as file:
-            np.savez_compressed(file, **arrays)
+            np.savez_compressed(file, allow_pickle=False, **arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Replay":

@@ -133,7 +133,7 @@ def tile_price(
     if not any(given):
         loss = MAGNITUDE[index] * EXPANSION_LOSS_FACTOR[attacker] + 0 * attack
         return loss, 0 * attack, use_unclaimed(SPEED[index], attack)
-    if not all(given):
+    if defender_kind is None or not all(given):
         raise BadInput("give defender_troops, defender_tiles and defender_kind together, or none for unclaimed land")
     troops, tiles, defender = _floats(defender_troops), _floats(defender_tiles), _kind(defender_kind)
     loss = loss_player(MAGNITUDE[index], attack, troops, tiles)
