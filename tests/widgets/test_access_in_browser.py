@@ -78,6 +78,15 @@ def test_the_statistics_stand_beside_the_board_and_the_compass_in_one_view(width
     view.page.close()
 
 
+def test_every_statistic_has_its_row_where_no_layer_links_cells_and_statistics(instruments, new_page):
+    view = show(new_page, instruments["explorer"], 1100)  # of `attention`, whose cross-attention is one vector to one
+    rows = [row.bounding_box() for row in view.root.locator("[data-stat]").all()]
+    inside = [view.root.locator("[data-stat] output").nth(number).bounding_box() for number in range(len(rows))]
+    for row, value in zip(rows, inside, strict=True):
+        assert row["y"] - 1 <= value["y"] and value["y"] + value["height"] <= row["y"] + row["height"] + 1
+    view.page.close()
+
+
 def test_on_a_phone_board_and_sliders_fit_one_view(instruments, new_page):
     view = show(new_page, instruments["explorer"], 390)
     board, stats = (view.root.locator(part).bounding_box() for part in (".explorer-map", ".explorer-stats"))

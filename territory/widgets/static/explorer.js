@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: ef7414f9cc48a930e3429ca21c1816b5ef77bdc4bf974ae71d75930752204a18 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: f8f85ad561019d2f5038056c7b1d822b9e6e4cdc95cceffe31cdef784133c30c */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";
@@ -1085,7 +1085,9 @@ function makeStats(words, hands) {
   const group = `stat-${Math.random().toString(36).slice(2)}`;
   const rows = words.stats.map((stat, i) => makeRow(stat, i, columns, group, hands));
   const view = make("div", "explorer-stats", { role: "group", "aria-label": "statistics" }, head, ...rows.map(({ row }) => row));
-  view.style.setProperty("--columns", columns.length);
+  if (columns.length) {
+    for (const [name, width] of [["--wide", "5.6em"], ["--narrow", "3.5em"]]) view.style.setProperty(name, `repeat(${columns.length}, ${width})`);
+  }
   const show = (state) => {
     const [now, before, tile] = [state.now(), state.recorded, state.tile()];
     rows.forEach(({ row, pick, slider, value, was, weights }, i) => {

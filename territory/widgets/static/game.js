@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: ef7414f9cc48a930e3429ca21c1816b5ef77bdc4bf974ae71d75930752204a18 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: f8f85ad561019d2f5038056c7b1d822b9e6e4cdc95cceffe31cdef784133c30c */
 
 // territory/widgets/js/dom.js
 function fill(node, attributes, children) {

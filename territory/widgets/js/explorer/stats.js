@@ -41,7 +41,9 @@ export function makeStats(words, hands) {
   const group = `stat-${Math.random().toString(36).slice(2)}`;
   const rows = words.stats.map((stat, i) => makeRow(stat, i, columns, group, hands));
   const view = make("div", "explorer-stats", { role: "group", "aria-label": "statistics" }, head, ...rows.map(({ row }) => row));
-  view.style.setProperty("--columns", columns.length);
+  if (columns.length) {
+    for (const [name, width] of [["--wide", "5.6em"], ["--narrow", "3.5em"]]) view.style.setProperty(name, `repeat(${columns.length}, ${width})`);
+  }
 
   const show = (state) => {
     const [now, before, tile] = [state.now(), state.recorded, state.tile()];
