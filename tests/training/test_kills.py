@@ -11,7 +11,7 @@ from territory.agent import checkpoint
 from territory.errors import BadInput
 from territory.training import run
 
-KILLS = 15
+KILLS = 9  # three of each kind; `python -m tests.helpers.kills --kills 200` makes more
 
 pytestmark = pytest.mark.skipif(
     "forkserver" not in multiprocessing.get_all_start_methods(), reason="this system has no SIGKILL"
