@@ -1,4 +1,4 @@
-"""``python -m benchmarks [world] [models] [training] [peer] [--small]``: prints one table of ratios for each."""
+"""``python -m benchmarks [world] [models] [training] [peer] [--small | --quick]``: one table of ratios for each."""
 
 import argparse
 import importlib
@@ -20,7 +20,16 @@ def main() -> None:
         "names", nargs="*", metavar="NAME", help=f"which to run: {', '.join(NAMES)}; by default all but peer"
     )
     parser.add_argument("--small", action="store_true", help="tiny sizes: shows that everything runs, measures nothing")
+    parser.add_argument("--quick", action="store_true", help="models, training: fewer repeats, nothing compiled")
+    parser.add_argument("--network", action="append", default=[], help="training: this one only (may be repeated)")
+    parser.add_argument(
+        "--allocator", metavar="FILE", help="training: another malloc to compare with, a shared library"
+    )
     arguments = parser.parse_args()
+    options = {
+        "models": {"quick": arguments.quick},
+        "training": {"quick": arguments.quick, "networks": arguments.network, "preload": arguments.allocator},
+    }
     unknown = sorted(set(arguments.names) - set(NAMES))
     if unknown:
         parser.error(f"no benchmark is called {', '.join(unknown)}: there are {', '.join(NAMES)}")
@@ -29,7 +38,7 @@ def main() -> None:
         benchmark = importlib.import_module(f"benchmarks.{name}")
         with keep_threads():
             try:
-                table = format_table(benchmark.run(arguments.small))
+                table = format_table(benchmark.run(arguments.small, **options.get(name, {})))
             except BadInput as error:
                 parser.error(str(error))
             print(f"\n{name}: {benchmark.__doc__}\n\n{table}", flush=True)

@@ -1,27 +1,31 @@
-"""Training: against Stable-Baselines3, how much of it the game takes, what bf16 and torch.compile bring here."""
+"""Training: whole updates against Stable-Baselines3's, each in a process of its own; the game's share of ours.
 
+Theirs stands as its users run it and with freed memory kept, ours as it is by default, with memory left to the system,
+and in its faster ways. `% of the fp32 matrix product`: the update's multiply-accumulates per second against those of
+one product of 2048 x 2048, measured in the same run.
+"""
+
+import importlib.util
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 from gymnasium.vector import VectorWrapper
 
+from benchmarks.machine import flops_per_board, matrix_rate
 from benchmarks.timing import Ratio, time_ratio
+from benchmarks.workers import Work, compare
 from territory import models
 from territory.errors import BadInput
-from territory.profiling import LatencyRecord, compare_calls
+from territory.profiling import LatencyRecord
 from territory.training import PPO, TrainConfig
-from territory.training.build import make_envs
+from territory.training.build import make_envs, make_model
 from territory.training.config import FIXED_SIZE_MODEL
 
-OURS = {
-    "ours": {},
-    "ours in bf16": {"precision": "bf16"},
-    "ours compiled": {"compile": True},
-    "ours in bf16, compiled": {"precision": "bf16", "compile": True},
-}
+PLAIN = {"ours": {}, "ours, memory left": {"keep_memory": False}, "ours in bf16": {"precision": "bf16"}}
+COMPILED = {"ours compiled": {"compile": True}, "ours in bf16, compiled": {"precision": "bf16", "compile": True}}
 
 
 class StepClock(VectorWrapper):
@@ -37,38 +41,67 @@ class StepClock(VectorWrapper):
         return result
 
 
-def run(small: bool) -> list[Ratio]:
-    """For each network: their trainer against ours, plain and in faster ways, and the game's share of ours."""
+def run(small: bool, quick: bool = False, networks: Sequence[str] = (), preload: str | None = None) -> list[Ratio]:
+    """For each network: their trainer against ours, plain and in faster ways, and the game's share of ours.
+
+    ``quick``: half a minute for each network, nothing compiled. ``preload``: another allocator to try.
+    """
+    if importlib.util.find_spec("stable_baselines3") is None:
+        raise BadInput("the peer is not installed: pip install stable-baselines3")
     base = TrainConfig(device="cpu", num_steps=32)
     if small:
         base = replace(base, height=64, width=64, num_envs=2, num_steps=4, minibatch_size=4)
-    names = [name for name in models.names() if not (small and name == FIXED_SIZE_MODEL)]
+    names = [name for name in networks or models.names() if not (small and name == FIXED_SIZE_MODEL)]
+    ways = {"ours": {}} if small else PLAIN if quick else PLAIN | COMPILED
+    repeats = 2 if small else 5 if quick else 7
     ratios = []
     for config in [replace(base, model=name) for name in names]:
-        ratios += _against_peer(config, 2 if small else 7, {"ours": {}} if small else OURS)
-        ratios += [_share_of_game(config, updates=2 if small else 5)]
+        ratios += _against_peer(config, repeats, ways, preload, small)
+        ratios += [_share_of_game(config, updates=2 if small else 3)]
     return ratios
 
 
-def _against_peer(config: TrainConfig, repeats: int, ours: dict[str, dict[str, Any]]) -> list[Ratio]:
+def _against_peer(config: TrainConfig, repeats: int, ways: dict, preload: str | None, small: bool) -> list[Ratio]:
     """Whole updates by turns, games and optimiser's passes included: how many times our steps/s theirs are below."""
-    try:
-        from benchmarks.sb3 import make_peer
-    except ImportError as error:
-        raise BadInput(f"the peer is not installed ({error}): pip install stable-baselines3") from error
-    peer = make_peer(config)
-    learn = partial(peer.learn, config.batch_size, reset_num_timesteps=False)
-    calls = {f"{config.model}, Stable-Baselines3's update": learn}
-    for name, way in ours.items():
-        ppo = PPO(replace(config, total_timesteps=(1 + repeats) * config.batch_size, **way))
-        calls[name] = partial(next, ppo.updates())
-    theirs, *records = compare_calls(calls, repeats, warmup=1)
-    return [time_ratio(theirs, record, _rates(config, record, theirs)) for record in records]
+    theirs = f"{config.model}, Stable-Baselines3's update"
+    works = {theirs: Work(partial(_their_update, config))}
+    if not small:
+        works[f"{theirs}, memory kept"] = Work(partial(_their_update, config), keep_memory=True)
+    updates = replace(config, total_timesteps=(1 + repeats) * config.batch_size)
+    works |= {name: Work(partial(_our_update, replace(updates, **way))) for name, way in ways.items()}
+    if preload:
+        left = replace(updates, keep_memory=False)
+        works["ours, another allocator"] = Work(partial(_our_update, left), preload=preload)
+    records = {record.name: record for record in compare(works, repeats)}
+    flops, rate = _flops_of_update(config), matrix_rate(repeats=2 if small else 7)
+    peers = [records.pop(name) for name in list(records) if name.startswith(theirs)]
+
+    def pace(record: LatencyRecord) -> str:
+        return f"{config.batch_size / record.median:,.0f} steps/s ({flops / record.median / rate:.0%} of the product)"
+
+    return [
+        time_ratio(peer, record, f"{pace(record)} against their {config.batch_size / peer.median:,.0f}")
+        for peer in peers
+        for record in records.values()
+    ]
 
 
-def _rates(config: TrainConfig, ours: LatencyRecord, theirs: LatencyRecord) -> str:
-    rates = [config.batch_size / record.median for record in (ours, theirs)]
-    return "{:,.0f} steps/s against their {:,.0f}".format(*rates)
+def _their_update(config: TrainConfig) -> Callable[[], object]:
+    from benchmarks.sb3 import make_peer
+
+    return partial(make_peer(config).learn, config.batch_size, reset_num_timesteps=False)
+
+
+def _our_update(config: TrainConfig) -> Callable[[], object]:
+    return partial(next, PPO(config).updates())
+
+
+def _flops_of_update(config: TrainConfig) -> int:
+    """Each board is seen once forward in its game, then forward and backward in every epoch."""
+    forward, backward = flops_per_board(make_model(config))  # of a board of 128x128
+    per_tile = (config.height * config.width) / 128**2
+    boards = config.batch_size * per_tile
+    return int(boards * (forward + config.update_epochs * (forward + backward)))
 
 
 def _share_of_game(config: TrainConfig, updates: int) -> Ratio:

@@ -82,7 +82,7 @@ def choose(
     """
     batch = _minibatch(config, obs, device, layout)
     kinds = ("fp32", "bf16") if _has_bf16(device) else ("fp32",)
-    steps = {kind: _TrainingStep(copy.deepcopy(model), batch, kind) for kind in kinds}
+    steps = {kind: TrainingStep(copy.deepcopy(model), batch, kind) for kind in kinds}
     seconds = _median_seconds(steps, clock)
     precision = min(kinds, key=lambda kind: seconds[kind] * (1 if kind == "fp32" else 1 / WORTH))
     said = ", ".join(f"{kind} {1000 * seconds[kind]:.0f} ms" for kind in kinds)
@@ -95,15 +95,15 @@ def choose(
         return Choice(precision, False, f"{said}: {precision}; not compiled, for want of a C++ compiler")
     compiled = copy.deepcopy(model)
     compiled.compile()
-    both = {"written": steps[precision], "compiled": _TrainingStep(compiled, batch, precision)}
+    both = {"written": steps[precision], "compiled": TrainingStep(compiled, batch, precision)}
     seconds = _median_seconds(both, clock)
     faster = seconds["compiled"] < WORTH * seconds["written"]
     said = f"{said}, compiled {1000 * seconds['compiled']:.0f} ms"
     return Choice(precision, faster, f"{said}: {precision}, {'compiled' if faster else 'not compiled'}")
 
 
-class _TrainingStep:
-    """Forward, backward and Adam on one minibatch."""
+class TrainingStep:
+    """Forward, backward and Adam on one minibatch, each time it is called; returns when it is done."""
 
     def __init__(self, model: nn.Module, batch: tuple[Tensor, Tensor], precision: str):
         self.model, self.batch, self.precision = model.train(), batch, precision
@@ -120,7 +120,7 @@ class _TrainingStep:
             torch.accelerator.synchronize(device)
 
 
-def _median_seconds(steps: dict[str, _TrainingStep], clock: Callable[[], float]) -> dict[str, float]:
+def _median_seconds(steps: dict[str, TrainingStep], clock: Callable[[], float]) -> dict[str, float]:
     """Of each, taking turns; the first round warms up."""
     times: dict[str, list[float]] = {name: [] for name in steps}
     for _ in range(1 + ROUNDS):
