@@ -10,14 +10,14 @@ from territory.errors import BadInput
 from territory.profiling import format_table
 
 DEFAULT = ("world", "models", "training")
-NAMES = (*DEFAULT, "peer")  # a peer has to be installed first
+NAMES = (*DEFAULT, "gpu", "peer")  # these need something: a card, a peer to be installed
 
 
 def main() -> None:
     """Run the benchmarks that were named; all that need nothing more by default."""
     parser = argparse.ArgumentParser(prog="benchmarks", description="Ratios of times, measured by turns in one run.")
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"which to run: {', '.join(NAMES)}; by default all but peer"
+        "names", nargs="*", metavar="NAME", help=f"which to run: {', '.join(NAMES)}; by default {', '.join(DEFAULT)}"
     )
     parser.add_argument("--small", action="store_true", help="tiny sizes: shows that everything runs, measures nothing")
     parser.add_argument("--quick", action="store_true", help="models, training: fewer repeats, nothing compiled")

@@ -4,13 +4,18 @@ import importlib.util
 import re
 import subprocess
 import sys
+import time
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from helpers.builders import WAIT
 
+from benchmarks import gpu
 from benchmarks.sb3 import make_peer
+from benchmarks.workers import Work, compare
+from territory import models
 from territory.envs import SB3VecEnv
 from territory.profiling import compare_calls
 from territory.training import TrainConfig
@@ -105,3 +110,40 @@ def test_calls_take_turns_and_the_warm_up_is_not_counted():
     quick, slow = compare_calls(calls, repeats=4, warmup=1, clock=lambda: now[0])
     assert played == ["quick", "slow"] * 5
     assert (quick.median, slow.median, slow.low, slow.high) == (1.0, 3.0, 3.0, 3.0)
+
+
+def test_the_gpus_script_runs_small_on_the_processor(monkeypatch):
+    monkeypatch.setattr("benchmarks.gpu.pick_device", lambda _: torch.device("cpu"))
+    figures = {figure.what: figure.measured for figure in gpu.run(small=True)}
+    for name in ("attention", "tokens"):
+        assert {f"{name}, training, fp32", f"{name}, acting, in turns", f"{name}, acting, overlapped"} <= set(figures)
+    for name in models.names():
+        assert figures[f"{name}, training step, bf16"].endswith("ms")
+        assert figures[f"{name}, logits, cpu against cpu"] == "within 0.0e+00"
+
+
+def test_processes_are_timed_by_turns_and_a_fault_in_one_is_told(tmp_path):
+    works = {name: Work(partial(Napping, seconds)) for name, seconds in (("short", 0.0), ("long", 0.05))}
+    short, long = compare(works, repeats=2, warmup=0)
+    assert (short.name, long.name) == ("short", "long") and long.median > short.median
+    with pytest.raises(ZeroDivisionError):
+        compare({"broken": Work(partial(Napping, None))}, repeats=1)
+
+
+class Napping:
+    """A call that takes some seconds; without a number it can't be made."""
+
+    def __init__(self, seconds: float | None):
+        self.seconds = 1 / 0 if seconds is None else seconds
+
+    def __call__(self) -> None:
+        time.sleep(self.seconds)
+
+
+def test_the_page_about_speed_says_only_what_runs(root, capsys):
+    text = (root / "docs" / "speed.md").read_text(encoding="utf-8").replace("256", "16")  # fewer boards
+    names: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", text, flags=re.S):
+        exec(block, names)
+    printed = capsys.readouterr().out
+    assert "same answers: True" in printed and printed.count("page faults") == 9
