@@ -26,7 +26,7 @@ from territory.training import PPO, TrainConfig
 
 SIDE = 64  # tiles of the world that they learn in; costs are of the full one
 BATCH = 128
-SEEDS = 3  # fewer say nothing: one drawing's own seeds lie thousands of steps apart
+SEEDS = 3  # fewer say nothing: one architecture's own seeds lie thousands of steps apart
 PEER = "baseline"
 Runs = dict[str, list[dict[str, Any]]]
 
@@ -138,19 +138,21 @@ def summary(data: Runs) -> list[Ablated]:
     return [_row(cost, taken[cost["variant"]], taken.get(SHIPPED, np.array([]))) for cost in data["costs"]]
 
 
-def _row(cost: dict[str, Any], steps: np.ndarray, shipped: np.ndarray) -> Ablated:
+def _row(cost: dict[str, Any], steps: np.ndarray, reference: np.ndarray) -> Ablated:
     step = f"{cost['step']:.2f} ({cost['low']:.2f} to {cost['high']:.2f})"
     taken = spread(steps, "{:,.0f}") if len(steps) else "-"
-    return Ablated(cost["variant"], cost["parameters"], cost["macs"], step, len(steps), taken, compared(steps, shipped))
+    return Ablated(
+        cost["variant"], cost["parameters"], cost["macs"], step, len(steps), taken, compared(steps, reference)
+    )
 
 
-def compared(steps: np.ndarray, shipped: np.ndarray) -> str:
+def compared(steps: np.ndarray, reference: np.ndarray) -> str:
     """A difference that a few seeds can show, three at least: every seed of one before every seed of the other."""
-    if min(len(steps), len(shipped)) < SEEDS:
+    if min(len(steps), len(reference)) < SEEDS:
         return "-"
-    if steps.min() > shipped.max():
+    if steps.min() > reference.max():
         return "later"
-    return "sooner" if steps.max() < shipped.min() else "alike"
+    return "sooner" if steps.max() < reference.min() else "alike"
 
 
 if __name__ == "__main__":

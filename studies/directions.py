@@ -88,8 +88,8 @@ def _epochs(
     played_on = known(learned)
     views = views_of(*learned.states.maps.shape[-2:])
 
-    def error(index: np.ndarray, dice: np.random.Generator) -> Tensor:
-        view = views[dice.integers(len(views))]
+    def error(index: np.ndarray, random: np.random.Generator) -> Tensor:
+        view = views[random.integers(len(views))]
         log_probs, values = _seen(student, learned.where(index), view)
         gain = expected_advantage(log_probs, torch.from_numpy(advantages[index]))
         turned = kl_divergence(direction_log_probs(wanted[0][index]), direction_log_probs(log_probs))

@@ -129,7 +129,7 @@ def step(world: World, contestants: list[Contestant], running: np.ndarray) -> No
 
 
 def duel(first: str, second: str, maps: int, seed: int, params: WorldParams) -> Duel:
-    """Two contestants on the maps of `seed`, `seed` + 1, …; both are found anew, so their dice start anew."""
+    """Two contestants on the maps of `seed`, `seed` + 1, …; both are found anew, so their random numbers start anew."""
     pair, seeds = [find_contestant(first), find_contestant(second)], seed + np.arange(maps)
     endings = [play_out(seats, seeds, params) for seats in (pair, pair[::-1])]
     scores = [points(ending.tiles[:, mine], ending.tiles[:, 3 - mine]) for mine, ending in enumerate(endings, start=1)]

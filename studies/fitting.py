@@ -1,4 +1,4 @@
-"""A network corrected by gradient steps on samples that lie there, as `migration` and `aiming` need it."""
+"""A network corrected by gradient steps on kept samples, for distillation and direction fine-tuning."""
 
 from collections.abc import Callable, Iterator
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 MINIBATCH = 128
 Error = Callable[
     [np.ndarray, np.random.Generator], Tensor
-]  # positions of samples (B,), dice -> what to make smaller ()
+]  # positions of samples (B,), random -> what to make smaller ()
 
 
 def fit(
@@ -25,14 +25,14 @@ def fit(
 
     Hands out the number of each epoch done.
     """
-    batches, dice = -(-samples // MINIBATCH), np.random.default_rng(seed)
+    batches, random = -(-samples // MINIBATCH), np.random.default_rng(seed)
     optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1, 0.01, max(1, epochs * batches))
     for epoch in range(1, epochs + 1):
         network.train()
-        for index in np.array_split(dice.permutation(samples), batches):
+        for index in np.array_split(random.permutation(samples), batches):
             optimizer.zero_grad()
-            error(index, dice).backward()
+            error(index, random).backward()
             nn.utils.clip_grad_norm_(network.parameters(), max_grad_norm)
             optimizer.step()
             schedule.step()

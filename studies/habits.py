@@ -1,6 +1,6 @@
 """What if it played otherwise? ``python -m studies.habits [AGENT] [--opponents nation] [--num-bots 5]``.
 
-An agent plays as it does but for one habit, and the games that it wins are counted: on training maps, without dice,
+An agent plays as it does but for one habit, and the games that it wins are counted: on training maps, greedily,
 since the held-out ones are for the last word. Where no single change helps, what is left to learn is not a habit.
 """
 
@@ -152,7 +152,7 @@ def _sending(intensity: int) -> Habit:
 
 
 def _striking(agent: Agent, fill: float) -> Habit:
-    """Attacks as soon as its barracks are so full, where it would have waited: its likeliest attack."""
+    """Attacks as soon as its troop ratio is that high, where it would have waited: its likeliest attack."""
 
     def habit(obs: Obs, mask: np.ndarray, actions: np.ndarray) -> np.ndarray:
         attacks = agent.predict(obs, mask)[0][:, :FIRST_WAIT].argmax(1)

@@ -53,7 +53,7 @@ def main(seeds: int = 3, states: int = 2048, epochs: int = 40, out: Path = DATA 
 
 
 def record(seed: int, states: int) -> tuple[SampledStates, SampledStates]:
-    """Two halves of the games that the teacher plays with dice, on maps that no other seed has."""
+    """Two halves of the games that the teacher plays with sampled actions, on maps that no other seed has."""
     teacher, world = load_agent(TEACHER), {"num_bots": 5, "opponents": "nation"}
     return sample_states(sampling_policy(teacher), states, EVERY, 1000 * seed, **world).split(0.5, seed)
 

@@ -1,7 +1,7 @@
 """What else an agent could have ordered: ``python -m studies.orders [AGENT] [--opponents nation] [--num-bots 5]``.
 
 Its attacks are played on with each share of its troops in the direction that it chose, with a wait instead, and with a
-longer one, with the same dice of the world (`studies.rollouts`). Is there an order that it should have given
+longer one, with common random numbers (`studies.rollouts`). Is there an order that it should have given
 more often? And could it know when: does a linear probe of what the network makes of the board foresee the gain?
 """
 

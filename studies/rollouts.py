@@ -1,7 +1,7 @@
 """What a direction is worth: from one state of a game, play on in all of them, and compare what comes of it.
 
 PPO's advantage of a step is one number for when and where together, seen in one future. Here a state in which an
-agent attacks is played on once in each direction that is open, by the same agent and with the same dice of the world:
+agent attacks is played on once in each direction that is open, by the same agent and with common random numbers:
 what differs then comes from the direction. These are the "vine" rollouts with common random numbers of Schulman et al.
 2015 (Trust Region Policy Optimization, section 5.2), which need a game that can be set back to where it was.
 """
@@ -129,7 +129,7 @@ def _check(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
 def roll_out(
     agent: Agent, states: int, horizon: int = 32, gamma: float = 0.998, seed: int = 0, **world: Any
 ) -> Iterator[Rollouts]:
-    """Let an agent play without dice in `Territory-v0` (options: ``world``) until enough of its attacks are played on.
+    """Let an agent play greedily in `Territory-v0` (options: ``world``) until enough of its attacks are played on.
 
     Hands out `AT_ONCE` attacks at a time, with the waits that were kept beside them, so that what was learned need not
     wait for all. A mixture of games gets an equal number of states of each kind. Game i begins on map ``seed + i``.

@@ -1,8 +1,8 @@
 """What eight views of a board are worth, and for what: ``python -m studies.views [AGENT ...] [--games 96]``.
 
 An agent decides when to attack, and where. Each of the two is taken from one view of the board or from the mean of
-eight (`territory.models.policy.answer`), or the direction is drawn among the open ones. On training maps, without
-dice elsewhere: the held-out ones are for the last word. A second table turns boards of each agent's own games.
+eight (`territory.models.policy`), or the direction is drawn among the open ones. On training maps, greedily
+elsewhere: the held-out ones are for the last word. A second table turns boards of each agent's own games.
 """
 
 import sys
@@ -70,7 +70,7 @@ def mean_of_logits(agent: Agent, obs: dict[str, np.ndarray], mask: np.ndarray) -
 
 
 def anywhere(seed: int = 0) -> Direct:
-    """The same order in any direction that is open to it, by chance."""
+    """The same order in any direction that is open to it, drawn uniformly."""
     random = np.random.default_rng(seed)
 
     def direct(mask: np.ndarray, attack: np.ndarray) -> np.ndarray:
@@ -90,7 +90,7 @@ class Seen:
     when: str
     where: str
     won: str  # share of games, with Wilson's 95 % interval
-    favourite: str  # direction of most of its attacks: an eighth where none is dearer than the others
+    favourite: str  # direction of most of its attacks: an eighth where none is preferred
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def compare(name: str, agent: Agent, opponents: str, num_bots: int, games: int) 
 
 
 def turned(name: str, agent: Agent) -> Turned:
-    """One row: the agent's direction on boards of the games that it was trained in, which it plays with dice."""
+    """One row: the direction on boards of the games that an agent was trained in, played with sampled actions."""
     world = config_of(agent).world()
     seen = sample_states(sampling_policy(agent), STATES, EVERY, **world)
     found = equivariance(agent.model, *seen.tensors())

@@ -155,7 +155,7 @@ class Explained:
     parameters: int
     seeds: int
     won_training: str  # of the last hundred games of training, whose actions are drawn
-    won_held_out: str  # of games on held-out maps, without dice
+    won_held_out: str  # of games on held-out maps, greedily
     steps_to_90: str
 
 
