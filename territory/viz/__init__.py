@@ -15,7 +15,7 @@ from territory.viz.board import (
     plot_relevance,
     to_png,
 )
-from territory.viz.compass import Compass, by_part, plot_action_compass
+from territory.viz.compass import by_part, plot_action_compass
 from territory.viz.curves import (
     plot_directions,
     plot_intervals,
@@ -41,7 +41,6 @@ __all__ = [
     "STAT_SENTENCES",
     "TRAINING_PANELS",
     "UPDATE_SENTENCES",
-    "Compass",
     "Figure",
     "View",
     "attention_picture",

@@ -25,45 +25,33 @@ _RIM = _CENTRE + NUM_INTENSITIES * _RING
 _SLICE = 360 / NUM_DIRECTIONS
 
 
-class Compass:
-    """A compass on axes, whose numbers can be changed without drawing the rest again.
+def plot_action_compass(probabilities: np.ndarray, ax: Axes | None = None, chosen: int | None = None) -> Axes:
+    """Where the policy would go: probabilities (90,) as a compass; ``chosen`` outlines an action (None or -1: none).
 
     Sectors: direction (north up, clockwise) by intensity (weakest order inside); building or not is summed over and
     written below. Colour is on a square-root scale from 0 to 1, the same for every distribution.
     """
-
-    def __init__(self, ax: Axes, animated: bool = False):
-        self.ax = style.bare(ax)
-        ax.set_aspect("equal")
-        ax.set_xlim(-_RIM - 1.15, _RIM + 1.15)
-        ax.set_ylim(-_RIM - 2.0, _RIM + 0.75)
-        self._sectors = PatchCollection(
-            _shapes(), cmap=style.SHARE_MAP, norm=PowerNorm(0.5, 0, 1), edgecolor=style.FAINT, linewidth=0.5
-        )
-        self._choice = PatchCollection([], facecolor="none", edgecolor=style.LINE_COLOURS[1], linewidth=2.2)
-        ax.add_collection(self._sectors)
-        ax.add_collection(self._choice)
-        self._shares = [_rim_text(ax, direction) for direction in range(NUM_DIRECTIONS)]
-        self._shares.append(ax.text(0, 0, "", ha="center", va="center", fontsize=style.SMALL_SIZE))
-        below: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": style.SMALL_SIZE, "color": style.TEXT}
-        rings = " ".join(f"{100 * share:.0f}" for share in INTENSITIES)
-        ax.text(0, -_RIM - 1.75, f"rings: {rings} % of the troops", **below | dict[str, Any](color=style.FAINT))
-        self._build = ax.text(0, -_RIM - 1.2, "", **below)
-        self.artists = [self._sectors, self._choice, *self._shares, self._build]
-        for artist in self.artists:
-            artist.set_animated(animated)
-
-    def update(self, probabilities: np.ndarray, chosen: int | None = None) -> None:
-        """Show a distribution (90,), and an action outlined (None or -1: none)."""
-        table = by_part(probabilities)
-        orders = table.sum(axis=2)  # (9, 5)
-        wait = orders[Direction.WAIT].sum()
-        self._sectors.set_array(np.append(orders[:NUM_DIRECTIONS].reshape(-1), wait))
-        for text, direction in zip(self._shares, Direction, strict=True):
-            text.set_text(f"{direction.name}\n{orders[direction].sum():.0%}")
-        self._shares[-1].set_color("white" if wait > 0.35 else style.TEXT)
-        self._build.set_text(f"builds a city: {table[:, :, 1].sum():.0%}")
-        self._choice.set_paths([] if chosen is None or chosen < 0 else [_shape_of(chosen)])
+    table = by_part(probabilities)
+    orders = table.sum(axis=2)  # (9, 5)
+    wait = orders[Direction.WAIT].sum()
+    ax = style.bare(style.axes(ax, 4.2, 4.2))
+    ax.set_aspect("equal")
+    ax.set_xlim(-_RIM - 1.15, _RIM + 1.15)
+    ax.set_ylim(-_RIM - 2.0, _RIM + 0.75)
+    look: dict[str, Any] = {"cmap": style.SHARE_MAP, "norm": PowerNorm(0.5, 0, 1), "edgecolor": style.FAINT}
+    sectors = PatchCollection(_shapes(), linewidth=0.5, **look)
+    sectors.set_array(np.append(orders[:NUM_DIRECTIONS].reshape(-1), wait))
+    outlined = [] if chosen is None or chosen < 0 else [_shape_of(chosen)]
+    ax.add_collection(sectors)
+    ax.add_collection(PatchCollection(outlined, facecolor="none", edgecolor=style.LINE_COLOURS[1], linewidth=2.2))
+    for direction in Direction:
+        on_dark = direction is Direction.WAIT and wait > 0.35
+        _write_share(ax, direction, orders[direction].sum(), "white" if on_dark else style.TEXT)
+    below: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": style.SMALL_SIZE}
+    rings = " ".join(f"{100 * share:.0f}" for share in INTENSITIES)
+    ax.text(0, -_RIM - 1.2, f"builds a city: {table[:, :, 1].sum():.0%}", color=style.TEXT, **below)
+    ax.text(0, -_RIM - 1.75, f"rings: {rings} % of the troops", color=style.FAINT, **below)
+    return style.titled(ax, "policy")
 
 
 def by_part(probabilities: np.ndarray) -> np.ndarray:
@@ -71,13 +59,6 @@ def by_part(probabilities: np.ndarray) -> np.ndarray:
     if np.shape(probabilities) != (NUM_ACTIONS,):
         raise BadInput(f"expected the probabilities of one state, ({NUM_ACTIONS},), got {np.shape(probabilities)}")
     return np.asarray(probabilities, np.float64).reshape(len(Direction), NUM_INTENSITIES, NUM_BUILDS)
-
-
-def plot_action_compass(probabilities: np.ndarray, ax: Axes | None = None, chosen: int | None = None) -> Axes:
-    """Where the policy would go: probabilities (90,) as a compass; ``chosen`` outlines an action."""
-    ax = style.axes(ax, 4.2, 4.2)
-    Compass(ax).update(probabilities, chosen)
-    return style.titled(ax, "policy")
 
 
 def _shapes() -> list:
@@ -96,7 +77,9 @@ def _shape_of(action: int):
     return Circle((0, 0), _CENTRE) if direction is Direction.WAIT else _sector(direction, ring)
 
 
-def _rim_text(ax: Axes, direction: int):
+def _write_share(ax: Axes, direction: Direction, share: float, colour: str) -> None:
+    """A direction's name and share beside the rim, or waiting's in the middle."""
     angle = np.deg2rad(90 - direction * _SLICE)
     x, y = (_RIM + 0.55) * np.cos(angle), (_RIM + 0.45) * np.sin(angle)
-    return ax.text(x, y, "", ha="center", va="center", fontsize=style.SMALL_SIZE, color=style.TEXT)
+    place = (0, 0) if direction is Direction.WAIT else (x, y)
+    ax.text(*place, f"{direction.name}\n{share:.0%}", ha="center", va="center", fontsize=style.SMALL_SIZE, color=colour)

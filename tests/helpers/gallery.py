@@ -12,10 +12,11 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
+from torch import nn
 
 from territory import viz
 from territory.interpret import Curves
-from territory.profiling import Machine, MacsRecord, ParameterRecord, RooflineRecord
+from territory.profiling import Machine, MacsRecord, NetworkDesign, ParameterRecord, RooflineRecord, build_design
 from territory.world.replay import Frame
 
 FOLDER = Path(__file__).parents[1] / "data" / "gallery"
@@ -51,6 +52,10 @@ class Draw:
         obs = {"map": (255 * planes).astype(np.uint8), "global": (2 * self.share(16) - 1).astype(np.float32)}
         mask = self.rng.random(90) < 0.5
         return Frame(7, obs, mask, owner, terrain, city, tiles * 30.0, tiles, 24, 0.0, attacks)
+
+    def network(self) -> nn.Module:
+        wide = int(self.rng.integers(8, 64))
+        return build_design(NetworkDesign(channels=(wide, 2 * wide, 2 * wide), features=4 * wide))
 
     def policy(self) -> np.ndarray:
         weights = self.share(90) ** 6
@@ -135,18 +140,22 @@ class Draw:
 ROOF = Machine(flops=100.0, bandwidth=10.0)
 PICTURES: dict[str, Callable] = {
     "plot_action_compass": lambda draw: viz.plot_action_compass(draw.policy(), chosen=24),
+    "plot_architecture": lambda draw: viz.plot_architecture(draw.network()),
     "plot_attention": lambda draw: viz.plot_attention(draw.frame(), draw.share(8, 8), title="spatial.2"),
     "plot_board": lambda draw: viz.plot_board(draw.frame()),
     "plot_directions": lambda draw: viz.plot_directions(*draw.directions()),
+    "plot_growth": lambda draw: viz.plot_growth({"random": draw.share() / 4, "steady": 0.5 + draw.share() / 4}),
     "plot_intervals": lambda draw: viz.plot_intervals(draw.groups(), chance=1),
     "plot_learning_curve": lambda draw: viz.plot_learning_curve(draw.learning()),
     "plot_mask": lambda draw: viz.plot_mask(draw.share(90) < 0.5),
+    "plot_memory": lambda draw: viz.plot_memory({name: tuple(99 * draw.share(2)) for name in draw.curves()}, 50),
     "plot_parameter_shares": lambda draw: viz.plot_parameter_shares(draw.parameters()),
     "plot_planes": lambda draw: viz.plot_planes(draw.frame().obs["map"]),
     "plot_relevance": lambda draw: viz.plot_relevance(draw.frame(), draw.relevance()),
     "plot_removal": lambda draw: viz.plot_removal(draw.removal()),
     "plot_rows": lambda draw: viz.plot_rows(draw.rows(), chance=1),
     "plot_roofline": lambda draw: viz.plot_roofline(draw.roofline(), ROOF),
+    "plot_seed_panels": lambda draw: viz.plot_seed_panels(draw.curves(), goal=0.9, label="won"),
     "plot_seeds": lambda draw: viz.plot_seeds(draw.curves(), goal=0.9),
     "plot_shares": lambda draw: viz.plot_shares(draw.tables()),
     "plot_stats": lambda draw: viz.plot_stats(2 * draw.share(16) - 1, before=2 * draw.share(16) - 1),

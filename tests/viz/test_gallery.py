@@ -44,8 +44,9 @@ def test_nothing_that_draws_is_missing_from_the_gallery():
 
 def test_every_plot_can_be_given_its_axes():
     for name in viz.__all__:
-        if name.startswith("plot_"):
-            assert "ax" in inspect.signature(getattr(viz, name)).parameters, name
+        signature = inspect.signature(getattr(viz, name)) if name.startswith("plot_") else None
+        if signature and signature.return_annotation is not viz.Figure:  # several axes are a figure of their own
+            assert "ax" in signature.parameters, name
 
 
 def test_the_notebooks_leave_all_drawing_to_viz(root):

@@ -15,6 +15,7 @@ import torch
 import traitlets
 from ipywidgets import Widget
 from PIL import Image
+from torch import nn
 
 from territory import interpret, models, viz
 from territory.agent.agent import Agent
@@ -292,3 +293,36 @@ def test_closing_lets_go_of_the_game_and_of_every_comm(replay, network):
     explorer.close()
     gc.collect()
     assert held() is None and len(Widget.get_manager_state()["state"]) == before and explorer.game == b""
+
+
+class SmallTransformer(nn.Module):
+    """A network that this package does not know: a transformer over 16 x 16 tiles a token, torch's own layers."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Conv2d(5, 16, 16, stride=16)
+        self.layer = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
+        self.heads = nn.Linear(16 + 16, 91)
+
+    def forward(self, obs_map, obs_global):
+        tokens = self.layer(self.embed(obs_map.float() / 255).flatten(2).transpose(1, 2))
+        out = self.heads(torch.cat([tokens.mean(dim=1), obs_global], dim=1))
+        return out[:, :90], out[:, 90]
+
+
+def test_the_cell_to_cell_attention_of_somebodys_own_network_is_shown_and_ablated(replay):
+    torch.manual_seed(0)
+    network, said = SmallTransformer().eval(), []
+    explorer = AttentionExplorer(replay, network, step=4)
+    explorer.send = lambda content, buffers=None: said.append((content, buffers))
+    (layer,) = explorer.about["networks"][0]["layers"]
+    assert (layer["queries"], layer["keys"], layer["grid"], layer["heads"]) == ("cells", "cells", (4, 4), 2)
+    assert explorer.names == ["SmallTransformer"] and explorer.static_png()
+    ask(explorer, {"id": 1, "ask": "imagine", "step": 4, "ablation": [{f"{layer['name']} 1": "uniform"}]})
+    content, (data,) = said[0]
+    found = arrays(content["index"], data)
+    weights = found[f"0.{layer['name']}"].reshape(2, 16, 16)
+    assert weights[1] == pytest.approx(np.full((16, 16), 1 / 16), abs=1e-6)
+    assert np.abs(found["0.value"][0] - explorer.record.values[4]) > 1e-6
+    ask(explorer, {"id": 2, "ask": "relevance", "network": 0, "method": "occlusion", "step": 4})
+    assert said[1][0]["size"] == (4, 4)
