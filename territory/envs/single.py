@@ -37,6 +37,34 @@ class TerritoryEnv(gymnasium.Env):
             `opponents.as_policy`), or the name or path of a checkpoint.
         **options: any other field of `territory.world.WorldParams`: num_bots, height, width, max_steps, ...
 
+    Planes of ``obs["map"]``, uint8 (5, height, width):
+        0 OWN: 255 on the observer's tiles
+        1 ENEMY: 255 on any other player's tiles
+        2 UNCLAIMED: on land nobody owns: 255 plains, 170 highland, 85 mountain (brighter = cheaper)
+        3 TROOPS: troops per tile of the tile's owner: 255 * log2(1 + density) / 12
+        4 CITIES: 255 the observer's city, 128 another player's
+    Entries of ``obs["global"]``, float32 (16,), each within [-1, 1]:
+        0 TROOPS_OVER_CAP: troops over cap
+        1 LOG_CAP: log10(cap / 100,000) / 1.5
+        2 GROWTH: growth now over the growth at the best fill of the same cap
+        3 LAND_SHARE: land share
+        4 LAND_SHARE_CHANGE: 20 times the change over the last step
+        5 RANK: by tiles: 0 the largest player, 1 the smallest (or dead)
+        6 PLAYERS_ALIVE: over players at the start
+        7 TIME: steps taken over max_steps
+        8 GOLD_OVER_CITY_COST: gold over city cost
+        9 CITIES: over 8
+        10 COMMITTED: troops in attacks over all troops
+        11 LOG_DENSITY: log2(1 + troops at home per tile) / 12
+        12 BORDER_ENEMY_SHARE: enemy tiles among the land tiles that touch ours
+        13 STRONGEST_NEIGHBOUR: log2(its troops / ours) / 4; -1 where there is no neighbour
+        14 WEAKEST_NEIGHBOUR: likewise; 1 where there is no neighbour
+        15 ACTIVE_FRONTS: attacks under way over 8
+    Actions, Discrete(90): direction * 10 + intensity * 2 + build, with
+        direction: N, NE, E, SE, S, SW, W, NW, WAIT
+        intensity: 15%, 30%, 45%, 60%, 75% of the troops
+        build: a city, 0 or 1
+
     ``reset(seed=s)`` plays the map of seed s; without a seed, a random one below 1,000,000.
     ``info["action_mask"]`` (bool (90,)) says which actions have an effect.
     """
