@@ -5,7 +5,6 @@ import importlib
 
 import torch
 
-from territory.agent.device import keep_threads
 from territory.errors import BadInput
 from territory.profiling import format_table
 
@@ -36,12 +35,11 @@ def main() -> None:
     print(f"`what` takes `ratio` times as long as `against`. torch uses {torch.get_num_threads()} threads.")
     for name in arguments.names or DEFAULT:
         benchmark = importlib.import_module(f"benchmarks.{name}")
-        with keep_threads():
-            try:
-                table = format_table(benchmark.run(arguments.small, **options.get(name, {})))
-            except BadInput as error:
-                parser.error(str(error))
-            print(f"\n{name}: {benchmark.__doc__}\n\n{table}", flush=True)
+        try:
+            table = format_table(benchmark.run(arguments.small, **options.get(name, {})))
+        except BadInput as error:
+            parser.error(str(error))
+        print(f"\n{name}: {benchmark.__doc__}\n\n{table}", flush=True)
 
 
 if __name__ == "__main__":

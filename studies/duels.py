@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from territory.agent.device import keep_threads
 from territory.agent.evaluation import wilson
 from territory.envs.opponents import Policy, as_policy, drive, find_policy
 from territory.errors import BadInput
@@ -104,8 +103,7 @@ def play_out(
 def _play_out(contestants, seeds, params, terrain) -> Ending:
     world = World(len(seeds), params, terrain, [each.kind for each in contestants])
     seats = range(1, params.num_players + 1)
-    with keep_threads():
-        world.reset(seeds)
+    world.reset(seeds)
     tiles, conquered = np.zeros_like(world.state.tiles), np.zeros(len(seeds), bool)
     steps, running = np.zeros(len(seeds), np.int64), np.ones(len(seeds), bool)
     while running.any():

@@ -24,7 +24,6 @@ from studies.datafile import DATA
 from studies.direction_policy import direction_log_probs
 from studies.distillation import policies_and_values
 from territory.agent.agent import Agent, load_agent
-from territory.agent.device import keep_threads
 from territory.agent.states import GAMES_AT_ONCE, SampledStates
 from territory.cli.train import stop_on_signals
 from territory.envs.mixture import MixedVectorEnv, make_vector_env
@@ -185,8 +184,7 @@ def watch_states(agent: Agent, seed: int, world: dict[str, Any]) -> Iterator[Sam
     """Some of the attacks of an agent's games, with all that a game is made of, and a few of its waits; no end."""
     chance = np.random.default_rng(seed)
     envs = make_vector_env(num_envs=GAMES_AT_ONCE, **world)
-    with keep_threads():
-        obs, info = envs.reset(seed=seed)
+    obs, info = envs.reset(seed=seed)
     playing = np.arange(envs.num_envs)
     while True:
         masks = info["action_mask"]

@@ -1,8 +1,7 @@
 """A network that plays: `Agent`, the `Checkpoint` file it is kept in, how it decodes its policy, how strong it is.
 
 ``agent`` networks by name and what they choose · ``checkpoint`` the files · ``evaluation`` games on held-out maps ·
-``states`` what was seen in games · ``device`` where the network runs. `Decoding` is defined where it is used, in
-`territory.models.policy`.
+``states`` what was seen in games. `Decoding` is defined where it is used, in `territory.models.policy`.
 
 The names below load on first use.
 """

@@ -8,7 +8,6 @@ import gymnasium
 import numpy as np
 
 from territory.agent.agent import Agent
-from territory.agent.device import keep_threads
 from territory.envs.opponents import Policy, find_opponents, find_policy, is_mixture
 from territory.errors import BadInput
 from territory.stats import wilson
@@ -160,8 +159,7 @@ def evaluate(
 
 def play(envs: Any, policy: Policy, seed: int) -> dict[str, np.ndarray]:
     """The ``final_info`` of one game in each environment, the first after ``reset(seed=seed)``; arrays ``(N,)``."""
-    with keep_threads():
-        obs, info = envs.reset(seed=seed)
+    obs, info = envs.reset(seed=seed)
     running = np.ones(envs.num_envs, dtype=bool)
     results = {name: np.zeros(envs.num_envs) for name in MEASURED}
     while running.any():

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from territory.agent.device import keep_threads
 from territory.envs.opponents import Policy
 from territory.errors import BadInput
 
@@ -63,8 +62,7 @@ def sample_states(policy: Policy, states: int, every: int = 4, seed: int = 0, **
     if min(states, every) < 1 or seed < 0:
         raise BadInput(f"expected at least 1 state, every 1st step and seed 0, got {states}, {every}, {seed}")
     envs = gymnasium.make_vec("Territory-v0", num_envs=min(GAMES_AT_ONCE, states), **world)
-    with keep_threads():
-        obs, info = envs.reset(seed=seed)
+    obs, info = envs.reset(seed=seed)
     kept, playing, step = [], np.arange(envs.num_envs), 0
     while len(kept) * envs.num_envs < states:
         if step % every == 0:

@@ -111,23 +111,12 @@ def _begin(player: str, seed: int, map: str | None, options: dict[str, Any]) -> 
     options = {name: trained.get(name) if name in usual and value is None else value for name, value in options.items()}
     options = {name: value for name, value in options.items() if value is not None}
     world, opponent = make_world(TerritoryEnv, 1, map, options | {"opponents": find_opponents(options["opponents"])})
-    _reset(world, seed)
+    world.reset([seed])
     if player in SCRIPTS:
         world = _with_script(world, player)
-        _reset(world, seed)
+        world.reset([seed])
         return Game(world, opponent), lambda world: SCRIPTED
     return Game(world, opponent), policy and (lambda world: int(policy(*world.observe())[0]))
-
-
-def _reset(world: "World", seed: int) -> None:
-    if not 0 <= seed < 1 << 64:
-        raise BadInput(f"seed must be 0 or more, and less than 2^64; got {seed}")
-    if "torch" not in sys.modules:
-        return world.reset([seed])
-    from territory.agent.device import keep_threads
-
-    with keep_threads():
-        world.reset([seed])
 
 
 def _with_script(world: "World", kind: str) -> "World":

@@ -9,7 +9,6 @@ from torch import nn
 
 from territory import models
 from territory.agent.agent import load_agent
-from territory.agent.device import pick_device
 from territory.envs.mixture import make_vector_env
 from territory.envs.opponents import is_mixture, kinds_of_games
 from territory.errors import BadInput
@@ -17,6 +16,26 @@ from territory.models.map_conv import MapConv2d
 from territory.training.config import TrainConfig
 
 NORM_MODELS = ("attention", "tokens")  # those whose normalisation is a choice
+
+
+def pick_device(name: str) -> torch.device:
+    """The torch device of a name: ``auto`` (CUDA, else Apple's MPS, else the processor), ``cpu``, ``cuda``, ``mps``.
+
+    Raises:
+        BadInput: this machine has no such device.
+    """
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if present[kind]))
+    if name not in present:
+        raise BadInput(f"device must be auto, {', '.join(present)}; got {name!r}")
+    if not present[name]:
+        usable = ", ".join(kind for kind in present if present[kind])
+        raise BadInput(
+            f"device {name} was asked for, but this torch ({torch.__version__}) finds none here. Usable: {usable}. "
+            "A torch built without GPU support is the usual cause."
+        )
+    return torch.device(name)
 
 
 def make_envs(config: TrainConfig, num_envs: int | None = None) -> Any:

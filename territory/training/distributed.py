@@ -19,8 +19,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from territory.agent.device import pick_device
 from territory.errors import BadInput
+from territory.training.build import pick_device
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ import numpy as np
 import torch
 
 from territory.agent.agent import Agent
-from territory.agent.device import keep_threads
 from territory.errors import BadInput
 from territory.training.build import make_watched_env
 from territory.training.ppo import PPO
@@ -167,8 +166,7 @@ class WatchedGame:
     def __init__(self, ppo: PPO, envs: Any = None):
         """``envs``: a vector environment of one game; by default, one like those of the run, on an unseen map."""
         self.envs = make_watched_env(ppo.config) if envs is None else envs
-        with keep_threads():
-            self.obs, info = self.envs.reset(seed=HELD_OUT_SEED + ppo.config.seed)
+        self.obs, info = self.envs.reset(seed=HELD_OUT_SEED + ppo.config.seed)
         self.mask = info["action_mask"]
         self.steps, self.action = 0, None  # of the game that is on, and its last action
         self.results: list[dict[str, float]] = []  # win, land_share, length, ... of each game that is over

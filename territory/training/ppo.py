@@ -18,12 +18,11 @@ import torch
 from torch import Tensor, nn
 
 from territory.agent.agent import Agent
-from territory.agent.device import keep_threads, pick_device
 from territory.errors import BadInput
 from territory.models.policy import act, log_prob_of, masked_log_softmax
 from territory.models.symmetry import VIEWS, View, views_of
 from territory.training import distributed, losses
-from territory.training.build import compile_in_place, make_envs, make_model, memory_layout
+from territory.training.build import compile_in_place, make_envs, make_model, memory_layout, pick_device
 from territory.training.config import TrainConfig
 from territory.training.fast import choose, keep_freed_memory
 from territory.training.rollout import EpisodeWindow, Minibatch, Rollout, Update, finished
@@ -43,9 +42,8 @@ class PPO:
         self.device = pick_device(config.device)
         self.group = distributed.current_group()
         games = self.group.local_slice(config.num_envs)
-        with keep_threads():
-            self.envs = make_envs(config, games.stop - games.start) if envs is None else envs
-            self.obs, info = self.envs.reset(seed=config.seed + games.start)
+        self.envs = make_envs(config, games.stop - games.start) if envs is None else envs
+        self.obs, info = self.envs.reset(seed=config.seed + games.start)
         self.mask = info["action_mask"]
         model = make_model(config) if model is None else model
         self.layout = memory_layout(self.device, model)

@@ -201,7 +201,7 @@ def test_a_map_from_an_image_is_played_on(play, tmp_path):
         ("idle --save game.gif --fps 60", "1 to 50 pictures a second"),
         ("idle --scale 0", "scale must be 1 to 64"),
         ("nowhere.npz", "no replay at nowhere.npz"),
-        ("idle --seed -1", "seed must be 0 or more"),
+        ("idle --seed -1", "a seed must be a whole number from 0"),
         ("nobody", "no agent 'nobody'"),
     ],
 )

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from territory.agent.device import pick_device
 from territory.errors import BadInput
 from territory.training import TrainConfig
+from territory.training.build import pick_device
 
 
 @pytest.mark.parametrize(
