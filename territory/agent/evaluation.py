@@ -11,9 +11,10 @@ from territory.agent.agent import Agent
 from territory.envs.opponents import Policy, find_opponents, find_policy, is_mixture
 from territory.errors import BadInput
 from territory.stats import wilson
-from territory.world.params import HELD_OUT_SEED, WorldParams
+from territory.world.params import HELD_OUT_SEED, WorldParams, whole
 
 BATCH, SIDE = 64, 128  # games of so many tiles a side at once: enough to work in bulk, few enough for a laptop's memory
+MOST_GAMES, LAST_SEED = 1_000_000, 2**64 - 1
 MEASURED = ("win", "rank", "land_share", "idle_share", "length", "return")  # what a finished game reports
 
 
@@ -129,8 +130,7 @@ def evaluate(
     if is_mixture(opponents):
         raise BadInput(f"{opponents!r} is several kinds of games, whose results don't add up: evaluate each by itself")
     rivals = find_opponents(opponents)
-    if games < 1 or seed < 0:
-        raise BadInput(f"games must be at least 1 and seed at least 0, got games={games}, seed={seed}")
+    games, seed = whole("games", games, 1, MOST_GAMES), whole("seed", seed, 0, LAST_SEED - MOST_GAMES)
     trained = policy.config if isinstance(policy, Agent) else {}
     given = {"height": height, "width": width, "max_steps": max_steps}
     sizes = {name: trained.get(name) if value is None else value for name, value in given.items()}

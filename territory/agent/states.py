@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from territory.envs.opponents import Policy
-from territory.errors import BadInput
+from territory.world.params import whole
 
 GAMES_AT_ONCE = 32
 
@@ -59,8 +59,7 @@ def sample_states(policy: Policy, states: int, every: int = 4, seed: int = 0, **
     Every ``every``-th step of each of up to 32 games at once is kept, so that what is kept differs. The maps are
     ``seed``, ``seed + 1``, …; later games follow from them.
     """
-    if min(states, every) < 1 or seed < 0:
-        raise BadInput(f"expected at least 1 state, every 1st step and seed 0, got {states}, {every}, {seed}")
+    states, every = whole("states", states, 1, 2**31), whole("every", every, 1, 2**31)
     envs = gymnasium.make_vec("Territory-v0", num_envs=min(GAMES_AT_ONCE, states), **world)
     obs, info = envs.reset(seed=seed)
     kept, playing, step = [], np.arange(envs.num_envs), 0

@@ -76,10 +76,12 @@ def test_the_idle_share_counts_steps_not_games():
 
 
 def test_no_games_and_negative_seeds_are_refused():
-    with pytest.raises(BadInput, match="games=0"):
+    with pytest.raises(BadInput, match="games must be a whole number from 1"):
         evaluate(IdlePolicy(), games=0)
-    with pytest.raises(BadInput, match="seed=-1"):
+    with pytest.raises(BadInput, match="seed must be a whole number from 0"):
         evaluate(IdlePolicy(), seed=-1)
+    with pytest.raises(BadInput, match="got True"):
+        evaluate(IdlePolicy(), games=True)
 
 
 def test_several_kinds_of_games_are_refused():

@@ -91,7 +91,7 @@ def test_evaluate_exports_an_agent_with_its_results(folder, capsys):
         ("train --resume nothing", "no agent 'nothing'"),
         ("evaluate nobody", "no agent 'nobody'"),
         ("evaluate notes.txt", "not a safetensors file"),
-        ("evaluate random --games 0", "games=0"),
+        ("evaluate random --games 0", "games must be a whole number from 1"),
         ("evaluate random --num-bots 99", "1 to 50"),
         ("evaluate idle --export star.safetensors", "only a network"),
         ("evaluate tokens --export .", "export: expected a file to write, and"),
