@@ -18,11 +18,10 @@ from torch import Tensor, nn
 
 from benchmarks.models import real_boards
 from territory import models
-from territory.agent.device import pick_device
 from territory.models.policy import act
 from territory.profiling import compare_calls, peak_memory
 from territory.training import PPO, TrainConfig
-from territory.training.build import make_envs, make_model
+from territory.training.build import make_envs, make_model, pick_device
 from territory.training.config import FIXED_SIZE_MODEL
 from territory.training.fast import TrainingStep
 
