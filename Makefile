@@ -12,7 +12,7 @@ AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 # Kernels of several notebooks share the cores: OpenMP threads that wait should sleep, not spin (9 times faster when crowded).
 lab test course: export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help setup lab test course site learner bench lint format clean
+.PHONY: help setup lab test course site learner bench widgets lint format clean
 
 help:
 	@echo 'make lab     open the course in JupyterLab'
@@ -21,6 +21,7 @@ help:
 	@echo 'make course  the same into course/, after running every notebook'
 	@echo 'make learner write the course without solutions into learner/, for a class'
 	@echo 'make bench   run the benchmarks, as ratios'
+	@echo 'make widgets bundle the JavaScript of the widgets after a change, and make their pictures'
 	@echo 'make setup   only make $(VENV)        PYTHON=python3.12 picks another Python'
 	@echo 'make lint    check style, layers and types   make format  repair style'
 	@echo 'make clean   remove what was made, $(VENV) included'
@@ -78,6 +79,10 @@ learner: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks
+
+widgets: setup
+	$(BIN)/python tools/bundle.py
+	$(BIN)/python tools/pictures.py docs/pictures
 
 clean:
 	rm -rf $(VENV) course site build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache .hypothesis
