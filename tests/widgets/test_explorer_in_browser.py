@@ -204,7 +204,7 @@ def test_time_layers_colours_and_cells_show_what_was_captured(explorer, records,
         name = stat.name.replace("_", " ").lower()
         explorer.root.get_by_label(f"show where {name} takes part").check()
         explorer.settle()
-        assert f"Where “{name}” looks" in explorer.root.locator(".explorer-says").first.inner_text()
+        assert f"What “{name}” attends to" in explorer.root.locator(".explorer-says").first.inner_text()
     explorer.root.locator("[data-stat=growth]").hover()
     assert explorer.explanation.inner_text().startswith("growth: How fast")
     for _ in "dd":  # JupyterLab's own keys to delete the cell

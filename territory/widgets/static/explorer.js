@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: f8f85ad561019d2f5038056c7b1d822b9e6e4cdc95cceffe31cdef784133c30c */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 8d9cc3decb4fb7475471ee71410a863c48f2cb8a1e65208bdddef95626872bc3 */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";
@@ -420,9 +420,9 @@ function layerSays(state, number, over) {
   if (!over) return `These weights (${layer.queries} → ${layer.keys}) make no grid over the map.`;
   if (!layer.heads) return "How far each cell's gate is open.";
   return {
-    "stats cells": `Where “${stat}” looks: its weights over the cells sum to 1. Choose another statistic beside it.`,
-    "cells stats": `How much each cell looks at “${stat}”, of its weights over the 16 statistics. Choose another beside it.`,
-    "cells cells": state.tile() ? "Where the chosen cell looks." : "Where cells look, on average: click one to see its own."
+    "stats cells": `What “${stat}” attends to: its weights over the cells sum to 1. Choose another statistic beside it.`,
+    "cells stats": `How much each cell attends to “${stat}”, of its weights over the 16 statistics. Choose another beside it.`,
+    "cells cells": state.tile() ? "What the chosen cell attends to." : "What cells attend to, on average: click one to see its own."
   }[`${layer.queries} ${layer.keys}`];
 }
 
@@ -470,7 +470,7 @@ function makeLook(state) {
   const strength = make("input", "", { type: "range", min: 0, max: 1, step: 0.05, "aria-label": "overlay strength" });
   const palettes = Object.keys(state.words.palettes).map((name) => [name, name]);
   const palette = select("palette", palettes, (value) => state.set("palette", value), "colours");
-  const ends = [["game", "of the whole game"], ["moment", "of this moment"]];
+  const ends = [["game", "of the whole game"], ["moment", "of this state"]];
   const scale = select("scale", ends, (value) => state.set("scale", value), "from least to most");
   const owners = make("input", "", { type: "checkbox" });
   strength.addEventListener("input", () => state.set("strength", Number(strength.value)));
@@ -1320,7 +1320,7 @@ async function render({ model, el }) {
     tools.view,
     make("div", "explorer-main", {}, ...boards, answers),
     make("div", "explorer-foot", {}, explanation),
-    panel("layers and heads at this moment", [make("span", "quiet", {}, "click to enlarge; below each: as trained, uniform, zero")], thumbs.view),
+    panel("layers and heads in this state", [make("span", "quiet", {}, "click to enlarge; below each: as trained, uniform, zero")], thumbs.view),
     panel("how it looks, what to keep", [], make("div", "tw-bar", {}, ...look.views, ...keep.views), share.view)
   );
   root.dataset.sides = sides.length;

@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: f8f85ad561019d2f5038056c7b1d822b9e6e4cdc95cceffe31cdef784133c30c */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 8d9cc3decb4fb7475471ee71410a863c48f2cb8a1e65208bdddef95626872bc3 */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";

@@ -49,7 +49,7 @@ export function makeLook(state) {
   const strength = make("input", "", { type: "range", min: 0, max: 1, step: 0.05, "aria-label": "overlay strength" });
   const palettes = Object.keys(state.words.palettes).map((name) => [name, name]);
   const palette = select("palette", palettes, (value) => state.set("palette", value), "colours");
-  const ends = [["game", "of the whole game"], ["moment", "of this moment"]];
+  const ends = [["game", "of the whole game"], ["moment", "of this state"]];
   const scale = select("scale", ends, (value) => state.set("scale", value), "from least to most");
   const owners = make("input", "", { type: "checkbox" });
   strength.addEventListener("input", () => state.set("strength", Number(strength.value)));

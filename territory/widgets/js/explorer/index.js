@@ -114,7 +114,7 @@ export async function render({ model, el }) {
     tools.view,
     make("div", "explorer-main", {}, ...boards, answers),
     make("div", "explorer-foot", {}, explanation),
-    panel("layers and heads at this moment", [make("span", "quiet", {}, "click to enlarge; below each: as trained, uniform, zero")], thumbs.view),
+    panel("layers and heads in this state", [make("span", "quiet", {}, "click to enlarge; below each: as trained, uniform, zero")], thumbs.view),
     panel("how it looks, what to keep", [], make("div", "tw-bar", {}, ...look.views, ...keep.views), share.view),
   );
   root.dataset.sides = sides.length;

@@ -57,8 +57,8 @@ export function layerSays(state, number, over) {
   if (!over) return `These weights (${layer.queries} → ${layer.keys}) make no grid over the map.`;
   if (!layer.heads) return "How far each cell's gate is open.";
   return {
-    "stats cells": `Where “${stat}” looks: its weights over the cells sum to 1. Choose another statistic beside it.`,
-    "cells stats": `How much each cell looks at “${stat}”, of its weights over the 16 statistics. Choose another beside it.`,
-    "cells cells": state.tile() ? "Where the chosen cell looks." : "Where cells look, on average: click one to see its own.",
+    "stats cells": `What “${stat}” attends to: its weights over the cells sum to 1. Choose another statistic beside it.`,
+    "cells stats": `How much each cell attends to “${stat}”, of its weights over the 16 statistics. Choose another beside it.`,
+    "cells cells": state.tile() ? "What the chosen cell attends to." : "What cells attend to, on average: click one to see its own.",
   }[`${layer.queries} ${layer.keys}`];
 }
