@@ -12,7 +12,7 @@ What is not seen: what `softmax` doesn't see, parameters that don't require a gr
 that rests is no fault), and what training mode alone does.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -62,6 +62,8 @@ def find_dead_attention(model: nn.Module, batches: Iterable[Sequence[Any]]) -> l
     Raises:
         BadInput: fewer than two batches (an accident of one input would look like a fault), or nothing to learn.
     """
+    if isinstance(batches, Tensor | Mapping):
+        raise BadInput("expected a list of two batches or more, [(x,), (y,)]; got one batch alone")
     calls = [Call(model, batch) for batch in batches]
     if len(calls) < 2:
         raise BadInput(f"expected two batches or more, got {len(calls)}: on one input alone a resting ReLU looks dead")

@@ -141,6 +141,12 @@ def test_one_batch_is_too_little_to_accuse_anybody():
         find_dead_attention(models.build("attention"), _boards(batches=1))
 
 
+@pytest.mark.parametrize("batch", [torch.randn(4, 8), {"x": torch.randn(4, 8)}])
+def test_one_batch_instead_of_a_list_of_them_is_refused(batch):
+    with pytest.raises(BadInput, match=r"a list of two batches or more.*got one batch alone"):
+        find_dead_attention(nn.Linear(8, 8), batch)
+
+
 def test_the_network_is_as_it_was():
     torch.manual_seed(0)
     model = models.build("attention", norm="batch").train()
