@@ -43,8 +43,8 @@ def run(small: bool) -> list[Figure]:
     device = pick_device("auto")
     games, batch, repeats = (4, 4, 2) if small else (512, 256, 9)
     side = 64 if small else 128
-    rollout = {"num_envs": games, "num_steps": 4 if small else 16, "minibatch_size": 4 if small else 2048}
-    config = TrainConfig(device=device.type, height=side, width=side, **rollout)
+    config = TrainConfig(device="cpu" if device.type == "cpu" else "auto", height=side, width=side, num_envs=games)
+    config = replace(config, num_steps=4 if small else 16, minibatch_size=4 if small else 2048)
     names = [name for name in models.names() if side == 128 or name != FIXED_SIZE_MODEL]
     figures = [Figure("device", name_of(device), f"torch {torch.__version__}, {torch.get_num_threads()} threads")]
     for name in names:
@@ -73,7 +73,7 @@ def _whole(config: TrainConfig, updates: int) -> list[Figure]:
 
 def _acting(config: TrainConfig, steps: int) -> list[Figure]:
     """Playing alone: the network and the world in turns, and overlapped."""
-    device = torch.device(config.device)
+    device = pick_device(config.device)
     network = make_model(config).to(device).eval()
     figures = []
     for said, halves in (("in turns", 1), ("overlapped", 2)):

@@ -65,9 +65,10 @@ def real_boards(number: int) -> tuple[Tensor, Tensor]:
 def _counted(what: str, counts: dict[str, int]) -> list[Ratio]:
     """Exact, so without spread."""
     return [
-        Ratio(f"{name}, {what}", PEER, *[count / counts[PEER]] * 3, f"{count:,} against {counts[PEER]:,}")
+        Ratio(f"{name}, {what}", PEER, times, times, times, f"{count:,} against {counts[PEER]:,}")
         for name, count in counts.items()
         if name != PEER
+        for times in [count / counts[PEER]]
     ]
 
 
@@ -76,9 +77,9 @@ def _timed(networks: dict[str, nn.Module], boards: Any, batch: int, repeats: int
     calls: dict[str, Callable[[], object]] = {}
     for name, network in networks.items():
         calls[f"{name}, forward, batch {batch}"] = partial(_forward, network, inputs[name])
-        for precision, said in (("fp32", ""), ("bf16", " in bf16")):
+        for precision, suffix in (("fp32", ""), ("bf16", " in bf16")):
             copied = make_model(TrainConfig(model=name))
-            calls[f"{name}{said}, training step, batch {batch}"] = TrainingStep(copied, inputs[name], precision)
+            calls[f"{name}{suffix}, training step, batch {batch}"] = TrainingStep(copied, inputs[name], precision)
     records = {record.name: record for record in compare_calls(calls, repeats, warmup=2)}
     work = {name: np.array(flops_per_board(network)) * batch for name, network in networks.items()}
 

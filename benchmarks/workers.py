@@ -30,7 +30,9 @@ def compare(works: Mapping[str, Work], repeats: int, warmup: int = 1) -> list[La
         asked = [stack.enter_context(_process(work)) for work in works.values()]
         times = np.array([[ask() for ask in asked] for _ in range(warmup + repeats)])
     low, median, high = np.quantile(times[warmup:], [0.25, 0.5, 0.75], axis=0)
-    return [LatencyRecord(name, *map(float, row), repeats) for name, *row in zip(works, median, low, high, strict=True)]
+    return [
+        LatencyRecord(name, float(median[i]), float(low[i]), float(high[i]), repeats) for i, name in enumerate(works)
+    ]
 
 
 @contextmanager
