@@ -39,7 +39,7 @@ class GroupNorm(nn.GroupNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         slow = x.dtype == torch.bfloat16 and x.device.type == "cpu" and _channels_last(x)
-        return super().forward(x.float() if slow else x)
+        return super().forward(x.float()).to(x.dtype) if slow else super().forward(x)
 
 
 def _channels_last(x: Tensor) -> bool:
