@@ -3,7 +3,7 @@
 The board is cut into patches of 16 x 16 tiles, each a token; one more token gathers what the two heads read. Nothing
 here is made for the instruments: attention is `torch.nn.functional.scaled_dot_product_attention`.
 
-    python examples/small_vit.py     # its attention, captured and knocked out
+    python examples/small_vit.py     # its attention, captured and ablated
 """
 
 import torch

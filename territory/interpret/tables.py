@@ -139,7 +139,7 @@ def _rows(weights: np.ndarray) -> np.ndarray:
 
 Table = dict[str, dict[str, Interval]]
 Maps = Mapping[str, np.ndarray]  # relevance by method: (T, h, w)
-BLIND = ("own land", "random")  # methods that never look at the network
+INPUT_ONLY = ("own land", "random")  # methods that never look at the network
 
 
 def untrained_like(model: Any, seed: int) -> nn.Module:
@@ -219,7 +219,7 @@ def faithfulness_table(
 
 def sanity_table(model: nn.Module, sample: Sample, methods: Callable[..., Maps] = relevance_maps) -> Table:
     """By method: rank correlation of its maps with those of the network destroyed so far down. 1: it doesn't notice."""
-    trained = {name: maps for name, maps in methods(model, sample.frames).items() if name not in BLIND}
+    trained = {name: maps for name, maps in methods(model, sample.frames).items() if name not in INPUT_ONLY}
     found: Table = {name: {} for name in trained}
     for stage, broken in cascade(model).items():
         others = methods(broken, sample.frames)

@@ -57,15 +57,6 @@ class _Window:
 Windows = tuple[_Window, _Window]  # of rows, of columns
 
 
-def grow(field: int, step: int, kernel: int, stride: int, dilation: int = 1) -> Pair:
-    """Field and step behind one more window: it spans ``kernel`` cells, each ``step`` tiles from the next.
-
-    ``field + (kernel - 1) * dilation * step`` and ``step * stride``.
-    """
-    window = _Window(step, 0, field - 1).through(kernel, stride, 0, dilation)
-    return window.last - window.first + 1, window.step
-
-
 def field_table(model: nn.Module, inputs: Inputs = None) -> list[FieldRecord]:
     """One record per two-dimensional convolution or pooling with windows, in order of execution.
 
