@@ -106,7 +106,7 @@ class _UnderSB3(Games):
     def __init__(self, envs: VecEnv, steps: int):
         self.envs, self.steps = envs, steps
         self.policy = RandomPolicy(seed=0)
-        self.obs = envs.reset()
+        self.obs: Any = envs.reset()
 
     def __call__(self) -> None:
         for _ in range(self.steps):
