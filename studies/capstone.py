@@ -20,6 +20,7 @@ from studies.learning import HYPERPARAMETERS
 from territory import models, profiling
 from territory.agent import Agent, evaluate
 from territory.course.exercises import read_cells
+from territory.envs.opponents import RandomPolicy
 from territory.models.blocks import initialise, make_actor, make_critic, mlp
 from territory.training import PPO, TrainConfig
 from territory.world.params import HELD_OUT_SEED
@@ -95,6 +96,7 @@ def main(seconds: int = 45, seeds: int = 3, out: Path = DATA / "capstone.json") 
         out: The data file.
     """
     torch.set_num_threads(1)
+    evaluate(RandomPolicy(), games=1, **WORLD)  # compiles the game before a clock runs
     for seed in range(seeds):
         for name in NETWORKS:
             if not load(out, network=name, seed=seed, seconds=seconds):
