@@ -8,11 +8,14 @@ import argparse
 import importlib
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from live import write_explorers
 from sphinx.cmd.build import main as sphinx
 
 import territory
+from territory.agent import pretrained
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "docs" / "site"  # what only the site has: its first page, its style
@@ -24,10 +27,12 @@ ROOMS += ("interpret", "verdict", "viz", "widgets")
 def gather(source: Path) -> None:
     """Put everything that becomes a page into one folder, in the repository's layout."""
     shutil.rmtree(source, ignore_errors=True)
-    skip = shutil.ignore_patterns(".*", "site", "__pycache__")
+    skip = shutil.ignore_patterns(".*", "site", "__pycache__", "*.py")
     shutil.copytree(ROOT / "notebooks", source / "notebooks", ignore=skip)
     shutil.copytree(ROOT / "docs", source / "docs", ignore=skip)
-    shutil.copytree(PAGES, source, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+    shutil.copytree(PAGES, source, ignore=shutil.ignore_patterns("__pycache__", "live"), dirs_exist_ok=True)
+    (source / "studies").mkdir()
+    shutil.copy(ROOT / "studies" / "README.md", source / "studies" / "README.md")
     for name in TOP:
         if (ROOT / name).exists():
             shutil.copy(ROOT / name, source / name)
@@ -53,13 +58,19 @@ def _room_page(module) -> str:
     return f"# `{module.__name__}`\n\n```{{eval-rst}}\n{automodule}\n```\n"
 
 
-def make_site(target: Path, run: bool = False) -> int:
+def make_site(target: Path, run: bool = False, explorers: Sequence[str] | None = None) -> int:
     """Build the site into a folder; Sphinx's exit status, which a warning makes 1."""
+    names = pretrained() if explorers is None else tuple(explorers)
+    shutil.rmtree(ROOT / "build" / "explorer", ignore_errors=True)
+    write_explorers(ROOT / "build" / "explorer", names)
     source = ROOT / "build" / "site-source"
     gather(source)
     write_reference(source / "reference")
     options = ["-D", "nb_execution_mode=force"] if run else []
-    return sphinx(["-b", "html", "-W", "--keep-going", "-q", "-j", "2", *options, str(source), str(target)])
+    failed = sphinx(["-b", "html", "-W", "--keep-going", "-q", "-j", "2", *options, str(source), str(target)])
+    shutil.rmtree(target / "explorer", ignore_errors=True)
+    shutil.copytree(ROOT / "build" / "explorer", target / "explorer")
+    return failed
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -67,9 +78,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("target", type=Path, help="the folder of the site, made if missing")
     parser.add_argument("--run", action="store_true", help="run every notebook first, in a copy")
+    parser.add_argument("--explorers", nargs="*", help="which networks get an explorer; by default all pretrained ones")
     options = parser.parse_args(arguments)
     print(f"territory {territory.__version__}: the site goes into {options.target}", flush=True)
-    return make_site(options.target, options.run)
+    return make_site(options.target, options.run, options.explorers)
 
 
 if __name__ == "__main__":

@@ -133,11 +133,18 @@ def _anchor(words: list[str]) -> str:
     return f"term-{nodes.make_id(words[0])}"
 
 
+def skip_foreign(app, what: str, name: str, found, skip: bool, options) -> bool | None:
+    """A page of ours does not repeat what another library says of its own."""
+    module = getattr(found, "__module__", None)
+    return True if isinstance(module, str) and module.split(".")[0] not in ("territory", "builtins") else None
+
+
 def setup(app: Sphinx) -> dict:
     """Sphinx's door."""
     app.add_html_math_renderer("mathml", (inline_math, None), (block_math, None))
     app.add_post_transform(PictureWords)
     app.add_post_transform(TableHeads)
     app.add_post_transform(GlossaryTips)
+    app.connect("autodoc-skip-member", skip_foreign)
     app.connect("env-updated", read_glossary)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,20 @@
+// Before the explorer starts: who answers it. Served over http, a network in this page; in a file, nobody.
+(() => {
+  const read = (id) => document.getElementById(id).textContent;
+  const note = document.getElementById("live-note");
+  if (location.protocol === "file:") {
+    note.textContent = "Opened as a file: this is the recorded game. What-if, ablation and relevance run a network in "
+      + "the page, which browsers allow only where it is served over http.";
+    return;
+  }
+  const start = async () => {
+    const [{ live }, ort] = await Promise.all([import("./live.js"), import("./ort.wasm.bundle.min.mjs")]);
+    const [state, about] = [JSON.parse(read("state")), JSON.parse(read("live"))];
+    return live(ort, { state, about, game: read("game"), base: document.baseURI });
+  };
+  let answerer = null;
+  window.territoryAnswer = async (message, buffers) => {
+    answerer ??= start();
+    return (await answerer)(message, buffers);
+  };
+})();
