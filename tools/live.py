@@ -38,6 +38,23 @@ network runs in this page and answers at once. The first question loads {size:.0
 </header>
 """
 
+INDEX = """<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Explorers</title>
+<style>
+{style}</style>
+</head>
+<body>
+<main class="live-head">
+<nav aria-label="site"><a href="../index.html">Territory</a></nav>
+<h1>Whose attention?</h1>
+<p>Each page shows a game that the network plays, and runs the network for your own questions.</p>
+<ul>{items}</ul>
+</main>
+</body>
+</html>
+"""
+
 
 def write_explorers(folder: Path, names: tuple[str, ...]) -> None:
     """A page for each pretrained network, the networks and the runtime, all in one folder."""
@@ -53,6 +70,10 @@ def write_explorers(folder: Path, names: tuple[str, ...]) -> None:
         others = " ".join(f'<a href="{each}.html">{each}</a>' for each in names if each != name)
         head = HEAD.format(name=name, others=others, size=size)
         (folder / f"{name}.html").write_text(explorer_page(name, about["slots"], head), "utf-8")
+    items = "".join(f'<li><a href="{name}.html">{name}</a></li>' for name in names)
+    (folder / "index.html").write_text(
+        INDEX.format(items=items, style=(PARTS / "page.css").read_text("utf-8")), "utf-8"
+    )
 
 
 def runtime() -> list[Path]:

@@ -1,6 +1,7 @@
 """What people get who have no clone: both distributions are built, and the wheel is used far from the repository."""
 
 import json
+import re
 import subprocess
 import sys
 import sysconfig
@@ -100,6 +101,8 @@ def test_the_package_page_has_what_it_needs(wheel):
         each.partition(",")[0] for each in metadata.get_all("Project-URL")
     }
     assert len(metadata.get_all("Classifier")) > 5 and metadata["Keywords"]
+    links = re.findall(r"\]\(([^)]+)\)", metadata.get_payload())
+    assert len(links) > 10 and [link for link in links if "://" not in link] == []
     assert set(metadata.get_all("Provides-Extra")) == {"lab", "onnx"}
 
 

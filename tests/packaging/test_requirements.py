@@ -1,10 +1,13 @@
 """What is installed, by pip and by conda: the files that say so agree."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
 
 import yaml
+
+import territory
 
 ROOT = Path(__file__).resolve().parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -62,3 +65,17 @@ def test_the_tested_set_pins_everything_that_is_asked_for_and_names_no_address()
 def test_tests_and_website_are_no_extra_of_the_package():
     assert set(PYPROJECT["project"]["optional-dependencies"]) == {"lab", "onnx"}
     assert set(PYPROJECT["dependency-groups"]) >= {"test", "lint", "site", "dev"}
+
+
+def test_whoever_cites_or_clones_finds_the_same_version_and_address():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    assert citation["version"] == territory.__version__
+    assert citation["repository-code"] == PYPROJECT["project"]["urls"]["Repository"]
+    for name in ("README.md", "docs/site/conf.py"):
+        assert PYPROJECT["project"]["urls"]["Repository"] in (ROOT / name).read_text("utf-8")
+
+
+def test_the_workflows_and_the_container_are_readable():
+    for path in (ROOT / ".github" / "workflows").glob("*.yml"):
+        assert "jobs" in yaml.safe_load(path.read_text("utf-8"))
+    json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text("utf-8"))
