@@ -31,7 +31,7 @@ SEED = 1_000_000  # of the game that is shown: a held-out map, as in notebook 05
 
 HEAD = """<header class="live-head">
 <nav aria-label="site"><a href="../index.html">Territory</a> {others}</nav>
-<h1>What does {name} attend to?</h1>
+<p class="live-title">What does {name} attend to?</p>
 <p>A game that {name} plays. Scrub it; then tick <em>what if</em>, move a statistic, paint land or silence a head: the
 network runs in this page and answers at once. The first question loads {size:.0f} MB.</p>
 <p id="live-note"></p>
@@ -111,14 +111,12 @@ def explorer_page(name: str, slots: list[str], head: str) -> str:
     }
     about = json.dumps(_about(game, name, slots)).replace("<", "\\u003c")
     style = f"<style>\n{(PARTS / 'page.css').read_text('utf-8')}</style>\n</head>"
-    before = f'{head}<main id="explorer">'
-    after = f'</main>\n<script type="application/json" id="live">{about}</script>'
-    start = f'<script>\n{(PARTS / "start.js").read_text("utf-8")}</script>\n<script type="module">'
+    start = f'<script type="application/json" id="live">{about}</script>\n'
+    start += f'<script>\n{(PARTS / "start.js").read_text("utf-8")}</script>\n<script type="module">'
     page = explorer.page()
     for place, with_what in (
         ("</head>", style),
-        ('<main id="explorer">', before),
-        ("</main>", after),
+        ("<main>", f"{head}<main>"),
         ('<script type="module">', start),
     ):
         assert page.count(place) == 1, f"the explorer's page changed: {place} stands there {page.count(place)} times"

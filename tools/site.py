@@ -19,7 +19,7 @@ from territory.agent import pretrained
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "docs" / "site"  # what only the site has: its first page, its style
-TOP = ("README.md", "MODELS.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE")
+TOP = ("README.md", "MODELS.md", "CHANGELOG.md", "CONTRIBUTING.md", "CITATION.cff")
 ROOMS = ("errors", "stats", "files", "world", "world.rules", "envs", "models", "agent", "training", "profiling")
 ROOMS += ("interpret", "verdict", "viz", "widgets")
 

@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import os
 import subprocess
 import sys
 import threading
@@ -22,7 +23,9 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
-    """The folder of the built site."""
+    """The folder of the built site: built now, or the one that TERRITORY_SITE names."""
+    if "TERRITORY_SITE" in os.environ:
+        return Path(os.environ["TERRITORY_SITE"])
     folder = tmp_path_factory.mktemp("site")
     command = [sys.executable, str(ROOT / "tools" / "site.py"), str(folder), "--explorers", NETWORK]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
