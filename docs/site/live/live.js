@@ -95,7 +95,7 @@ async function unpack(text, index) {
 
 // Makes the answerer of a page. `state` is the page's own, `game` its packed game, `about` what tools/live.py added.
 export async function live(ort, { state, game, about, base }) {
-  ort.env.wasm.wasmPaths = new URL("./", base).href;
+  ort.env.wasm.wasmPaths = { wasm: new URL("ort-wasm-simd-threaded.wasm", base).href };
   ort.env.wasm.numThreads = 1; // more threads need headers that a static host does not send
   const { at, terrain } = await unpack(game, state.about.index);
   const sessions = await Promise.all(about.networks.map(({ file }) => ort.InferenceSession.create(new URL(file, base).href)));
