@@ -120,7 +120,8 @@ def floats(maps: Tensor, dtype: torch.dtype, divisor: int) -> Tensor:
 
     With the channels of a tile side by side on a processor, where that takes half as long (float32, 5 channels).
     """
-    layout = torch.channels_last if maps.device.type == "cpu" else torch.preserve_format
+    side_by_side = maps.device.type == "cpu" and not _plain
+    layout = torch.channels_last if side_by_side else torch.preserve_format
     as_floats = maps.to(dtype, memory_format=layout)
     return as_floats if maps.dtype != torch.uint8 or divisor == 1 else as_floats.div_(divisor)
 
