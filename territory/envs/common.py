@@ -74,10 +74,13 @@ def checked_seed(seed: Any, most: int = 2**64 - 1) -> int | None:
     return None if seed is None else whole("seed", seed, 0, most)
 
 
-def checked_options(options: Any) -> dict[str, Any]:
-    """What `reset` is given besides a seed."""
+def checked_options(options: Any, known: Sequence[str] = ()) -> dict[str, Any]:
+    """What `reset` is given besides a seed: a dictionary with these names, or None."""
     if options is not None and not isinstance(options, dict):
         raise BadInput(f"options must be a dictionary or None, got {shown(options)}")
+    for name in options or {}:
+        if name not in known:
+            raise BadInput(f"reset takes {' and '.join(known) or 'none'} as options, got {shown(name)}")
     return options or {}
 
 

@@ -61,7 +61,7 @@ class MixedVectorEnv(VectorEnv):
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None):
         """As `TerritoryVectorEnv.reset`: map ``seed + i`` in game i of the whole batch, as a plain batch would."""
         masks, seeds = (
-            self._shares_of("reset_mask", checked_options(options).get("reset_mask")),
+            self._shares_of("reset_mask", checked_options(options, ["reset_mask"]).get("reset_mask")),
             [None] * len(self.parts),
         )
         if isinstance(seed, list | tuple | np.ndarray):

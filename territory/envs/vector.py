@@ -79,7 +79,7 @@ class TerritoryVectorEnv(VectorEnv):
         Returns:
             observations of all games, and ``{"action_mask": bool (N, 90)}``.
         """
-        mask = checked_options(options).get("reset_mask")
+        mask = checked_options(options, ["reset_mask"]).get("reset_mask")
         chosen = self._chosen(mask)
         which = np.flatnonzero(chosen)
         if seed is None and mask is not None and self._masks.size:

@@ -221,6 +221,13 @@ def test_options_that_are_none_are_refused(options):
         batch().reset(options=options)
 
 
+def test_an_option_that_there_is_not_is_refused():
+    for env in (single(), batch()):
+        env.reset(options={})
+        with pytest.raises(BadInput, match=r"reset takes .* as options, got 'foo'"):
+            env.reset(options={"foo": 1})
+
+
 def test_what_is_returned_is_the_callers_own():
     env, envs = single(), batch()
     for each, wait in ((env, WAIT), (envs, [WAIT, WAIT])):
