@@ -1,9 +1,9 @@
-"""The board as a picture: who owns what on which ground, and where attacks press. NumPy only, so environments can
+"""The board as a picture: who owns what on which terrain, and where attacks stand. NumPy only, so environments can
 render too.
 
 Colours are told apart with every kind of colour blindness: a search took them one by one, each as far (CIEDE2000) from
 those before as normal sight, protanopia, deuteranopia and tritanopia all allow, and at least 16 from the agent's blue
-on any ground. `tests/world/test_palette.py` measures that. The agent's land has a white edge besides, everyone else's
+on any terrain. `tests/world/test_palette.py` measures that. The agent's land has a white edge besides, everyone else's
 a dark one, so it is found without colour at all.
 """
 
@@ -67,20 +67,20 @@ def find_fronts(owner: np.ndarray, terrain: np.ndarray, attacks: np.ndarray) -> 
 
     Args:
         owner, terrain: uint8 (H, W).
-        attacks: float64 (P+1, 9+P), troops under way by player and lane, as in `State`.
+        attacks: float64 (P+1, 9+P), troops under way by player and slot, as in `State`.
 
     Returns:
-        uint8 (H, W), 0 where no attack presses.
+        uint8 (H, W), 0 where there is no attack.
     """
     land = terrain > 0
     fronts, strongest = np.zeros_like(owner), np.ones(owner.shape)
     borders = attacks[:, NUM_DIRECTIONS:]
     for direction, behind in enumerate(one_step_back(owner)):
         troops = attacks[:, direction][behind]
-        if direction % 2 == 0:  # a whole border presses across sides, not corners
+        if direction % 2 == 0:  # a border attack crosses sides, not corners
             troops = np.maximum(troops, borders[behind, owner])
-        presses = land & (behind != owner) & (troops >= strongest)
-        fronts[presses], strongest[presses] = behind[presses], troops[presses]
+        attacked = land & (behind != owner) & (troops >= strongest)
+        fronts[attacked], strongest[attacked] = behind[attacked], troops[attacked]
     return fronts
 
 

@@ -37,7 +37,7 @@ class Frame:
     tiles: np.ndarray  # int32 (P+1,)
     action: int  # the agent's
     reward: float  # that led here
-    attacks: np.ndarray  # float64 (P+1, 9+P), troops under way by player and lane
+    attacks: np.ndarray  # float64 (P+1, 9+P), troops under way by player and slot
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ def make(num_envs=5, opponents=TWO_KINDS):
 
 
 def test_every_game_is_the_one_it_would_be_among_its_own_kind():
-    mixed, dice = make(), RandomPolicy()
+    mixed, policy = make(), RandomPolicy()
     alone = [
         TerritoryVectorEnv(num_envs=3, num_bots=2, opponents="bot", **SMALL),
         TerritoryVectorEnv(num_envs=2, num_bots=4, opponents="nation", **SMALL),
@@ -29,7 +29,7 @@ def test_every_game_is_the_one_it_would_be_among_its_own_kind():
     for env, seed in zip(alone, (7, 10), strict=True):
         env.reset(seed=seed)
     for _ in range(30):  # every game ends at least twice
-        actions = dice(obs, info["action_mask"])
+        actions = policy(obs, info["action_mask"])
         obs, rewards, terminated, truncated, info = mixed.step(actions)
         one, other = (env.step(own) for env, own in zip(alone, np.split(actions, [3]), strict=True))
         assert np.array_equal(obs["map"], np.concatenate([one[0]["map"], other[0]["map"]]))

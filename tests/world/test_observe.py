@@ -36,7 +36,9 @@ def test_planes(played):
         byte = np.floor(255 * np.minimum(1, np.log2(1 + density) / 12) + 0.5)
         byte[0] = 0
         assert np.array_equal(planes[n, Plane.TROOPS], byte[owner[n]])
-    assert planes[:, Plane.TROOPS].max() > 0 and (city > 0).any()  # the ancestor's troop planes were always zero
+    assert (
+        planes[:, Plane.TROOPS].max() > 0 and (city > 0).any()
+    )  # the design document's agent: its troop planes were always zero
 
 
 def test_stats(played):
@@ -101,5 +103,5 @@ def test_a_dead_player_ranks_last_and_may_only_wait():
     _, terminated, _ = world.step(everyone(world))
     obs, masks = world.observe()
     assert terminated[0] and not world.state.alive[0, 1]
-    assert obs["global"][0, Stat.RANK] == 1  # the ancestor gave its dead agent rank 0, the best
+    assert obs["global"][0, Stat.RANK] == 1  # the design document's agent got rank 0, the best, when dead
     assert np.flatnonzero(masks[0]).tolist() == [encode(Direction.WAIT)] and masks.shape == (1, NUM_ACTIONS)

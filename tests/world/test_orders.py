@@ -1,4 +1,4 @@
-"""The tests that the ancestor never had: an order changes the world, the observation shows it, acting beats idling."""
+"""The tests that the design document's agent never had: an order changes the world, the observation shows it, acting beats idling."""
 
 import numpy as np
 import pytest

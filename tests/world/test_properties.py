@@ -39,17 +39,17 @@ def setups(draw, **fixed) -> compare.Setup:
     )
 
 
-def wander(world: World, setup: compare.Setup, dice: list, steps: int) -> World:
+def wander(world: World, setup: compare.Setup, draws: list, steps: int) -> World:
     """Random steps from here."""
     for _ in range(steps):
-        world.step(compare.random_actions(world, setup.driven, dice, Counter()))
+        world.step(compare.random_actions(world, setup.driven, draws, Counter()))
     return world
 
 
 def played(setup: compare.Setup, games: int = 1) -> World:
     """The games of a setup after its steps."""
-    world, dice = compare.begin(setup, games)
-    return wander(world, setup, dice, setup.steps)
+    world, draws = compare.begin(setup, games)
+    return wander(world, setup, draws, setup.steps)
 
 
 def outcomes(world: World, batch: World, player: int, others: np.ndarray) -> np.ndarray:
@@ -65,9 +65,9 @@ def outcomes(world: World, batch: World, player: int, others: np.ndarray) -> np.
 @searched
 @given(setups())
 def test_land_is_conserved_and_counted_and_water_is_nobodys(setup):
-    world, dice = compare.begin(setup)
+    world, draws = compare.begin(setup)
     for _ in range(setup.steps):
-        wander(world, setup, dice, 1)
+        wander(world, setup, draws, 1)
         owner, terrain, state = world.map_of("owner")[0], world.map_of("terrain")[0], world.state
         assert not owner[terrain == 0].any()
         assert state.tiles[0].tolist() == np.bincount(owner[terrain > 0], minlength=state.tiles.shape[1]).tolist()
@@ -79,10 +79,10 @@ def test_land_is_conserved_and_counted_and_water_is_nobodys(setup):
 @searched
 @given(setups())
 def test_cities_belong_to_their_tiles_owner_and_rise_away_from_those_that_stood(setup):
-    world, dice = compare.begin(setup)
+    world, draws = compare.begin(setup)
     for _ in range(setup.steps):
         before = world.map_of("city")[0].copy()
-        wander(world, setup, dice, 1)
+        wander(world, setup, draws, 1)
         owner, city = world.map_of("owner")[0], world.map_of("city")[0]
         assert (owner[city > 0] > 0).all() and (city >= before).all()
         assert world.state.cities[0].tolist() == np.bincount(owner[city > 0], minlength=setup.driven.size).tolist()
@@ -93,11 +93,11 @@ def test_cities_belong_to_their_tiles_owner_and_rise_away_from_those_that_stood(
 @searched
 @given(setups(ticks_per_step=1))
 def test_troops_are_never_negative_and_grow_no_faster_than_the_formula_allows(setup):
-    world, dice = compare.begin(setup)
+    world, draws = compare.begin(setup)
     fills = np.linspace(0, 1, 401)
     for _ in range(setup.steps):
         before = world.state_dict()
-        state = wander(world, setup, dice, 1).state
+        state = wander(world, setup, draws, 1).state
         assert (state.troops >= 0).all() and (state.attacks >= 0).all() and (state.gold >= 0).all()
         for player in np.flatnonzero(before["alive"][0]):
             tiles, cities, kind = (before[name][0, player] for name in ("tiles", "cities", "kind"))
@@ -151,12 +151,12 @@ def test_every_players_view_can_be_computed_from_the_state(setup):
 @searched
 @given(setups())
 def test_rewards_add_up_to_the_change_of_land_and_how_the_game_ended(setup):
-    world, dice = compare.begin(setup)
+    world, draws = compare.begin(setup)
     params, first = setup.params, world.state.tiles[0] / world.state.land[0]
     total, ended = np.zeros(params.num_players + 1), np.zeros(params.num_players + 1)
     for step in range(1, setup.steps + 1):
         was_alive = world.state.alive[0].copy()
-        total += world.step(compare.random_actions(world, setup.driven, dice, Counter()))[0][0]
+        total += world.step(compare.random_actions(world, setup.driven, draws, Counter()))[0][0]
         for player in range(1, params.num_players + 1):
             if world.has_won(player)[0]:
                 ended[player] += params.win_reward + params.speed_reward * (1 - step / params.max_steps)
