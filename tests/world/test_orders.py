@@ -1,4 +1,4 @@
-"""The tests that the design document's agent never had: an order changes the world, the observation shows it, acting beats idling."""
+"""What the design document's agent never tested: an order changes the world, it can be seen, acting beats idling."""
 
 import numpy as np
 import pytest
