@@ -77,7 +77,7 @@ def page() -> str:
 def main() -> None:
     """Write both."""
     PAGE.write_text(page(), "utf-8")
-    path = Path(inspect.getsourcefile(single))
+    path = Path(str(single.__file__))
     source = path.read_text("utf-8")
     before, rest = source.split(BEGIN, 1)
     path.write_text(before + docstring_lines() + END + rest.split(END, 1)[1], "utf-8")
