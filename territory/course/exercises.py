@@ -40,6 +40,7 @@ class Exercise:
     answer: int  # the place of the blank answer among the notebook's cells
     call: int  # the place of the cell that calls the check
     solution: str
+    open: bool = False  # one solution of many: what is nearly the same may be right as well
 
 
 def read_cells(path: Path) -> list[Cell]:
@@ -64,7 +65,9 @@ def exercises_of(cells: Sequence[Cell]) -> list[Exercise]:
             solution = next((each for each in cells[place + 1 :] if SOLUTION.search(each.source)), None)
             hidden = SOLUTION.search(solution.source) if solution else None
             code = CODE.search(hidden[0]) if hidden else None
-            found.append(Exercise(name, names, _answer_place(cells, names, place), place, code[1] if code else ""))
+            many = solution is not None and "of many</summary>" in solution.source
+            answer = _answer_place(cells, names, place)
+            found.append(Exercise(name, names, answer, place, code[1] if code else "", many))
     return found
 
 

@@ -184,7 +184,7 @@ def test_every_check_says_right_to_what_is_right_and_one_sentence_to_everything_
 
         run(exercise.solution, names)
         right = [names[name] for name in exercise.names]
-        wrong = [*swapped(right, lambda _: BATTERY), *swapped(right, near_misses)]
+        wrong = [*swapped(right, lambda _: BATTERY), *([] if exercise.open else swapped(right, near_misses))]
         wrong += [[eval(code, names)] for code in NEAR_MISSES.get(exercise.check, [])]
         for answers in wrong:
             assert not said_by(check, *answers).startswith("Right"), f"{exercise.check} accepts {answers!r:.200}"
