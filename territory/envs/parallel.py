@@ -82,7 +82,8 @@ class TerritoryParallelEnv(ParallelEnv):
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None):
         """Start a game on the map of `seed`, or of a random one below 1,000,000; returns observations and infos."""
         seed = checked_seed(seed)
-        checked_options(options, tuple(options) if isinstance(options, dict) else ())  # PettingZoo's own checks pass some
+        # Any names: PettingZoo's own checks pass some.
+        checked_options(options, tuple(options) if isinstance(options, dict) else ())
         if seed is not None:
             self._random, _ = seeding.np_random(seed)
         self.world.reset([int(self._random.integers(HELD_OUT_SEED)) if seed is None else seed])
