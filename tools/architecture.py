@@ -19,6 +19,7 @@ PICTURE = ROOT / "docs" / "pictures" / "architecture.svg"
 ROOMS = {
     "widgets": "game, explorer, budget, monitor",
     "cli": "train, evaluate, play, …",
+    "course": "checks, grading, exercises",
     "viz": "every picture",
     "verdict": "the document's claims, checked",
     "training": "PPO and the run folder",

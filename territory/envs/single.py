@@ -46,7 +46,7 @@ class TerritoryEnv(gymnasium.Env):
     Entries of ``obs["global"]``, float32 (16,), each within [-1, 1]:
         0 TROOPS_OVER_CAP: troops over cap
         1 LOG_CAP: log10(cap / 100,000) / 1.5
-        2 GROWTH: growth now over the growth at the best fill of the same cap
+        2 GROWTH: growth now over the growth at the best troop ratio of the same cap
         3 LAND_SHARE: land share
         4 LAND_SHARE_CHANGE: 20 times the change over the last step
         5 RANK: by tiles: 0 the largest player, 1 the smallest (or dead)

@@ -22,7 +22,7 @@ class Finding:
 
     def __post_init__(self) -> None:
         if self.verdict not in VERDICTS:
-            raise BadInput(f"expected a verdict out of {', '.join(VERDICTS)}; came {self.verdict!r}")
+            raise BadInput(f"expected a verdict out of {', '.join(VERDICTS)}; got {self.verdict!r}")
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def claims_of(theme: str) -> Callable[..., Callable]:
 def claims(theme: str | None = None) -> tuple[Claim, ...]:
     """All claims by theme, or those of one. Raises BadInput for a theme that isn't there."""
     if theme is not None and theme not in THEMES:
-        raise BadInput(f"expected a theme out of {', '.join(THEMES)}; came {theme!r}. Is the name misspelt?")
+        raise BadInput(f"expected a theme out of {', '.join(THEMES)}; got {theme!r}. Is the name misspelt?")
     chosen = (claim for claim in _LEDGER.values() if theme in (None, claim.theme))
     return tuple(sorted(chosen, key=lambda claim: THEMES.index(claim.theme)))
 

@@ -22,7 +22,7 @@ class Stat(IntEnum):
 
     TROOPS_OVER_CAP = 0
     LOG_CAP = 1  # log10(cap / 100,000) / 1.5
-    GROWTH = 2  # growth now over the growth at the best fill of the same cap
+    GROWTH = 2  # growth now over the growth at the best troop ratio of the same cap
     LAND_SHARE = 3
     LAND_SHARE_CHANGE = 4  # 20 times the change over the last step
     RANK = 5  # by tiles: 0 the largest player, 1 the smallest (or dead)

@@ -147,7 +147,7 @@ def _write_stats(game, settings, player, scratch, stats):
     own, land = game.players[player], game.clock.land
     tiles, troops, committed = float(own.tiles), own.troops, _committed(game, player)
     cap = rules.cap(tiles, float(own.cities), rules.CAP_FACTOR[own.kind])
-    fastest = rules.growth(rules.BEST_FILL * cap, cap, 1.0)
+    fastest = rules.growth(rules.BEST_TROOP_RATIO * cap, cap, 1.0)
     alive, fronts = 0, 0
     for p in range(1, game.players.size):
         alive += game.players[p].alive

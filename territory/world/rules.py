@@ -31,7 +31,7 @@ SPEED = np.array([0.0, 16.5, 20.0, 25.0])
 LAND_POWER = 0.6  # twice the land feeds 1.5 times the troops
 CITY_TROOPS = 250_000.0  # what a city adds to the troop cap
 LOSS_AGAINST_BOT = 0.7  # the share of the usual loss where the defender is a bot and the attacker is not
-BEST_FILL = 0.42  # the share of the cap at which troops grow fastest
+BEST_TROOP_RATIO = 0.42  # the share of the cap at which troops grow fastest
 
 
 @register_jitable

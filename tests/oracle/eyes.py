@@ -34,7 +34,7 @@ def stats(game, player: int) -> np.ndarray:
     everything = [
         troops / most,
         log10(most / 100_000) / 1.5,
-        growth(troops, most, 1.0) / growth(rules.BEST_FILL * most, most, 1.0),
+        growth(troops, most, 1.0) / growth(rules.BEST_TROOP_RATIO * most, most, 1.0),
         tiles[player] / land,
         20 * (tiles[player] - game.tiles_before[player]) / land,
         (rank(game, player) - 1) / (len(game.players) - 1),

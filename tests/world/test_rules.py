@@ -99,7 +99,7 @@ def test_troops_grow_fastest_near_the_best_fill():
     cap = 300_000.0
     fills = np.linspace(0.01, 0.99, 99)
     fastest = fills[np.argmax(rules.troop_growth(fills * cap, cap, "human"))]
-    assert fastest == pytest.approx(rules.BEST_FILL, abs=0.011)
+    assert fastest == pytest.approx(rules.BEST_TROOP_RATIO, abs=0.011)
 
 
 @pytest.mark.parametrize(
