@@ -37,10 +37,7 @@ def read_bytes(path: PathLike, most: int, what: str = "file") -> bytes:
         BadInput: it is missing, not a regular file (a FIFO or device would block, or never end), too large, unreadable.
     """
     with open_regular(path, most, what) as file:
-        try:
-            return file.read(os.fstat(file.fileno()).st_size)
-        except OSError as error:
-            raise BadInput(f"{path}: expected a {what}, but it can't be read ({error.strerror or error})") from error
+        return file.read(os.fstat(file.fileno()).st_size)
 
 
 @contextmanager
@@ -60,7 +57,10 @@ def open_regular(path: PathLike, most: int, what: str = "file"):
     with open(descriptor, "rb") as file:
         if found.st_size > most:
             raise BadInput(f"{path}: expected a {what} of at most {most:,} bytes, got {found.st_size:,}")
-        yield file
+        try:
+            yield file
+        except OSError as error:  # such as a disk's, or what only looks like a file (/proc/self/mem)
+            raise BadInput(f"{path}: expected a {what}, but it can't be read ({_reason(error)})") from error
 
 
 def read_arrays(path: PathLike, most: Mapping[str, int], what: str) -> dict[str, np.ndarray]:

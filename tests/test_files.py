@@ -53,6 +53,14 @@ def test_fifos_devices_and_folders_are_neither_read_nor_written(tmp_path):
                 write(path)
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="only Linux has it")
+def test_what_only_looks_like_a_file_is_refused():
+    from territory.agent import checkpoint
+
+    with pytest.raises(BadInput, match=r"can't be read|is empty"):
+        checkpoint.read("/proc/self/mem")
+
+
 @pytest.mark.parametrize("name", ["a\0b", "x" * 5000, "é" * 300])
 def test_a_name_that_can_not_be_one_is_a_short_sentence(tmp_path, name):
     for use in (lambda path: read_bytes(path, 1), check_writable, lambda path: write_atomically(path, b"")):

@@ -115,7 +115,7 @@ def _copy_of(folder: Path) -> Path:
 def _replace(random: Random, path: Path) -> None:
     """Put something else where a file is."""
     data = path.read_bytes() if path.is_file() else b""
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         path.rmdir()
     path.unlink(missing_ok=True)
     kind = int(random.integers(8))

@@ -90,7 +90,8 @@ def array_of(random: Random, array: np.ndarray) -> np.ndarray:
         kinds = (np.float16, np.float32, np.float64, np.int8, np.int32, np.int64, np.uint8, np.uint64, np.bool_)
         with np.errstate(all="ignore"):
             return array.astype(pick(random, kinds))
-    shapes = (array[:0], array[None], array.ravel(), array[..., None], np.repeat(np.atleast_1d(array), 2, 0), array.T)
+    array = np.atleast_1d(array)
+    shapes = (array[:0], array[None], array.ravel(), array[..., None], np.repeat(array, 2, 0), array.T)
     return np.ascontiguousarray(pick(random, shapes))
 
 
