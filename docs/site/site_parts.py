@@ -103,7 +103,8 @@ def _is_prose(text: nodes.Text) -> bool:
     while node is not None:
         kinds.add(type(node))
         node = node.parent
-    inside = kinds & {nodes.title, nodes.reference, nodes.literal, nodes.literal_block, nodes.raw, nodes.caption}
+    inside = kinds & {nodes.title, nodes.reference, nodes.literal, nodes.literal_block, nodes.raw, nodes.math}
+    inside |= kinds & {nodes.math_block, nodes.caption}
     return nodes.paragraph in kinds and not inside and not any(kind.__name__.startswith("desc") for kind in kinds)
 
 
