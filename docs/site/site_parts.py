@@ -36,6 +36,22 @@ class PictureWords(SphinxPostTransform):
                 image["alt"] = image.get("alt") or _words(cell, source)
 
 
+class WholePages(SphinxPostTransform):
+    """A cell that shows a whole HTML page of its own gets a frame for it: its styles are not the site's."""
+
+    default_priority = 900
+
+    def run(self, **kwargs) -> None:
+        """Frame each."""
+        for raw in list(self.document.findall(nodes.raw)):
+            page = raw.astext()
+            if raw.get("format") == "html" and page.lstrip()[:14].lower() == "<!doctype html":
+                frame = (
+                    f'<iframe class="cell-page" title="a page made by the cell above" srcdoc="{escape(page)}"></iframe>'
+                )
+                raw.replace_self(nodes.raw("", frame, format="html"))
+
+
 class TableHeads(SphinxPostTransform):
     """An empty head above a column of names gets a word for those who hear the table."""
 
@@ -144,6 +160,7 @@ def setup(app: Sphinx) -> dict:
     """Sphinx's door."""
     app.add_html_math_renderer("mathml", (inline_math, None), (block_math, None))
     app.add_post_transform(PictureWords)
+    app.add_post_transform(WholePages)
     app.add_post_transform(TableHeads)
     app.add_post_transform(GlossaryTips)
     app.connect("autodoc-skip-member", skip_foreign)
