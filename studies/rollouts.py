@@ -48,6 +48,7 @@ COLUMNS = ("maps", "stats", "masks", "games")
 Snapshot = dict[str, np.ndarray]
 LARGEST = {"maps": 1 << 32, "stats": 1 << 27, "masks": 1 << 27, "games": 1 << 27, "returns": 1 << 27}  # bytes
 MOST_GAMES = 10_000_000
+LARGEST_RETURN = 1e6  # a won game earns about 20
 
 
 class Player(Protocol):
@@ -121,8 +122,8 @@ def _check(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
     games, masks = arrays["games"], arrays["masks"]
     if games.min() < 0 or games.max() >= MOST_GAMES or masks.view(np.uint8).max() > 1 or not masks.any(axis=1).all():
         raise BadInput(f"{path} is damaged: its games or masks are none")
-    if np.isinf(arrays["returns"]).any() or not np.isfinite(arrays["stats"]).all():
-        raise BadInput(f"{path} is damaged: it holds numbers that are not finite")
+    if (np.abs(arrays["returns"]) > LARGEST_RETURN).any() or not np.isfinite(arrays["stats"]).all():
+        raise BadInput(f"{path} is damaged: it holds numbers that no game can have earned or shown")
 
 
 def roll_out(
