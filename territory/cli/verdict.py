@@ -12,7 +12,7 @@ HEADER = f"{'claim':<18} {'verdict':<18} {'claimed':<30} measured"
 def verdict(
     theme: str | None = None, as_json: Annotated[tyro.conf.FlagCreatePairsOff[bool], tyro.conf.arg(name="json")] = False
 ) -> int:
-    """Every claim of the design document, and what measuring it says; about two minutes.
+    """Every claim of the design document, and what measuring it says; some minutes.
 
     Args:
         theme: Only this one: counts, sizes, speed, invariance, behaviour, learning or migration.

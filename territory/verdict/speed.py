@@ -13,7 +13,7 @@ from territory.verdict.evidence import Evidence
 from territory.verdict.ledger import Finding, claims_of
 
 claim = claims_of("speed")
-ROUNDS = 4  # of training updates, after one that isn't counted
+ROUNDS = 3  # of training updates, after one that isn't counted
 
 
 @claim("forward", "Memory Usage", "a forward pass of one observation, old over new (8 ms against 6)", "1.33x")
