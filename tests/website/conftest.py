@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parents[2]
 NETWORK = "tokens"  # whose explorer is built: one is enough to test
@@ -23,13 +24,17 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
-    """The folder of the built site: built now, or the one that TERRITORY_SITE names."""
+    """The folder of the built site: the one that TERRITORY_SITE names, or built once for all workers."""
     if "TERRITORY_SITE" in os.environ:
         return Path(os.environ["TERRITORY_SITE"])
-    folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, str(ROOT / "tools" / "site.py"), str(folder), "--explorers", NETWORK]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    folder = shared / "site"
+    with FileLock(shared / "site.lock"):
+        if not (folder / "searchindex.js").is_file():
+            command = [sys.executable, str(ROOT / "tools" / "site.py"), str(folder), "--explorers", NETWORK]
+            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stdout + done.stderr
     return folder
 
 
