@@ -11,9 +11,11 @@ from territory.errors import BadInput
 from territory.files import write_atomically
 from territory.viz import figure_png
 
-STYLE = """body { font: 16px/1.5 system-ui, sans-serif; max-width: 46em; margin: 2em auto; color: #20262c }
-table { border-collapse: collapse } th, td { padding: .25em .8em; border-bottom: 1px solid #ccd; text-align: right }
-th:first-child, td:first-child { text-align: left } img { max-width: 100% }"""
+# All under one class: in a notebook the page stands inside somebody else's.
+STYLE = """.territory-report { font: 16px/1.5 system-ui, sans-serif; max-width: 46em; margin: 2em auto }
+.territory-report table { border-collapse: collapse }
+.territory-report :is(th, td) { padding: .25em .8em; border-bottom: 1px solid #8889; text-align: right }
+.territory-report :is(th, td):first-child { text-align: left } .territory-report img { max-width: 100% }"""
 
 
 @dataclass
@@ -57,7 +59,7 @@ class Report:
         head_of_page = (
             f"<head><meta charset='utf-8'><title>{html.escape(self.title)}</title><style>{STYLE}</style></head>"
         )
-        return f"<!DOCTYPE html><html lang='en'>{head_of_page}<body>{''.join(parts)}</body></html>"
+        return f"<!DOCTYPE html><html lang='en'>{head_of_page}<body><main class='territory-report'>{''.join(parts)}</main></body></html>"
 
     def save(self, folder: str | Path) -> tuple[Path, Path]:
         """Write report.html and report.md into a folder, which is made."""
