@@ -59,7 +59,8 @@ class Report:
         head_of_page = (
             f"<head><meta charset='utf-8'><title>{html.escape(self.title)}</title><style>{STYLE}</style></head>"
         )
-        return f"<!DOCTYPE html><html lang='en'>{head_of_page}<body><main class='territory-report'>{''.join(parts)}</main></body></html>"
+        main = f"<main class='territory-report'>{''.join(parts)}</main>"
+        return f"<!DOCTYPE html><html lang='en'>{head_of_page}<body>{main}</body></html>"
 
     def save(self, folder: str | Path) -> tuple[Path, Path]:
         """Write report.html and report.md into a folder, which is made."""

@@ -183,21 +183,42 @@ def plot_attention(
 
 
 def plot_relevance(frame: Frame, maps: Mapping[str, np.ndarray], ax: Axes | None = None) -> Axes:
-    """The board, and beside it each map (h, w) laid over it, every one on its own scale, dark least to bright most."""
+    """The board, and beside it each map of relevance (h, w) laid over it, under its name and with its bar.
+
+    A method's numbers have its own unit, so each map has a scale of its own. A map with signs gets two hues that meet
+    at zero, as far in both directions; one without begins at its least.
+    """
     if not maps:
         raise BadInput("expected one map of relevance or more; got none")
     rows = -(-(len(maps) + 1) // COLUMNS)
-    ax = style.bare(style.axes(ax, 10, 2.7 * rows))
-    pictures = {"the board": board_picture(frame, 2)}
-    for name, grid in maps.items():
-        pictures[name] = attention_picture(frame, grid, float(grid.min()), float(grid.max()), scale=2)
-    for place, (name, picture) in enumerate(pictures.items()):
+    ax = style.bare(style.axes(ax, 10, 2.9 * rows))
+    for place, name in enumerate(("the board", *maps)):
         row, column = divmod(place, COLUMNS)
-        inset = ax.inset_axes((column / COLUMNS, 1 - (row + 1) / rows, 0.97 / COLUMNS, 0.88 / rows))
-        inset.imshow(picture, interpolation="nearest")
-        style.bare(inset)
+        inset = ax.inset_axes((column / COLUMNS, 1 - (row + 0.9) / rows, 0.95 / COLUMNS, 0.8 / rows))
         inset.set_title(name, fontsize=style.SMALL_SIZE, color=style.TEXT)
+        if place == 0:
+            inset.imshow(board_picture(frame, 2), interpolation="nearest")
+        else:
+            _lay_over(inset, frame, np.asarray(maps[name]))
+        style.bare(inset)
     return ax
+
+
+def _lay_over(ax: Axes, frame: Frame, grid: np.ndarray) -> None:
+    """One map on its own scale: around zero where it has signs."""
+    low, high = float(grid.min()), float(grid.max())
+    palette = style.SIGNED_MAP if low < 0 else style.ATTENTION_MAP
+    if low < 0:
+        low, high = min(low, -high), max(high, -low)
+    ax.imshow(attention_picture(frame, grid, low, high, scale=2, palette=palette), interpolation="nearest")
+    bar = ax.inset_axes((0, -0.07, 1, 0.04))
+    bar.imshow(style.colour_table(palette)[None] / 255, aspect="auto", extent=(0, 1, 0, 1))
+    ends = (0, 0.5, 1) if palette == style.SIGNED_MAP else (0, 1)
+    bar.set_xticks(ends, [f"{low + (high - low) * end:.2g}" for end in ends])
+    bar.tick_params(labelsize=style.SMALL_SIZE - 1, colors=style.TEXT, length=2, pad=1)
+    for label, side in ((bar.get_xticklabels()[0], "left"), (bar.get_xticklabels()[-1], "right")):
+        label.set_horizontalalignment(side)  # or the ends of neighbouring bars lie on each other
+    bar.set_yticks([])
 
 
 def direction_towards(owner: np.ndarray, row: int, column: int, player: int = 1) -> tuple[Direction, tuple[int, int]]:

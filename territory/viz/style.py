@@ -16,6 +16,7 @@ PAPER = "#ffffff"
 TEXT = "#20262c"
 FAINT = "#7d868e"  # grid, ticks, what is masked
 ATTENTION_MAP = "inferno"  # dark to bright: how strongly a place is attended to
+SIGNED_MAP = "RdBu_r"  # blue below zero, red above, white at zero: told apart by colour-blind readers too
 PALETTES = (ATTENTION_MAP, "viridis", "cividis", "gray")  # to choose from: all keep their order in grey
 SHARE_MAP = "PuBu"  # white to blue: a share of probability
 TITLE_SIZE, LABEL_SIZE, SMALL_SIZE = 11, 9.5, 8.5

@@ -18,7 +18,7 @@ def test_each_map_is_laid_over_the_board_under_its_name():
     assert [inset.get_title() for inset in insets] == ["the board", "one", "two"]
     board, one, two = (inset.images[0].get_array() for inset in insets)
     assert (board == viz.board_picture(FRAME, 2)).all()
-    assert (one == viz.attention_picture(FRAME, np.eye(4), 0, 1, 0.8, scale=2)).all()
+    assert (one == viz.attention_picture(FRAME, np.eye(4), 0, 1, scale=2)).all()
     assert (one != two).any()
 
 
@@ -27,6 +27,16 @@ def test_many_maps_take_more_rows_and_none_is_hidden():
     ax.figure.canvas.draw()
     corners = {(round(x, 2), round(y, 2)) for x, y, *_ in (i.get_window_extent().bounds for i in ax.child_axes)}
     assert len(corners) == 7
+
+
+def test_a_map_with_signs_is_shown_around_zero_and_every_map_has_a_bar():
+    grids = {"signed": np.array([[-1.0, 0.5], [0, 0]]), "plain": np.array([[0.25, 0.5], [1, 2]])}
+    signed, plain = viz.plot_relevance(FRAME, grids).child_axes[1:]
+    assert (
+        signed.images[0].get_array() == viz.attention_picture(FRAME, grids["signed"], -1, 1, 1, 2, palette="RdBu_r")
+    ).all()
+    bars = [inset.child_axes[0] for inset in (signed, plain)]
+    assert [[label.get_text() for label in bar.get_xticklabels()] for bar in bars] == [["-1", "0", "1"], ["0.25", "2"]]
 
 
 def test_no_map_is_refused():
