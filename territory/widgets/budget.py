@@ -85,8 +85,8 @@ class NetworkBudget(Instrument):
     def reached(self) -> bool:
         """Within the budget, and timed: three of four of its steps quicker than three of four of the rival's."""
         faster = bool(self.measured) and self.measured[0].high < self.measured[1].low
-        parameters: Any = self.report["parameters"]
-        return faster and parameters <= self.max_parameters
+        parameters: Any = self.report.get("parameters")  # none where the sizes can't be a network
+        return faster and parameters is not None and parameters <= self.max_parameters
 
     def time(self) -> None:
         """Build the design and time its training step and `attention`'s, taking turns."""

@@ -67,7 +67,7 @@ def test_a_benchmark_prints_finite_positive_ratios(name, root):
 def test_an_unknown_benchmark_is_named_with_those_that_exist(root):
     done = _benchmarks(root, "wrold")
     assert done.returncode == 2
-    assert "wrold" in done.stderr and "world, models, training, peer" in done.stderr
+    assert "wrold" in done.stderr and "world, models, training, gpu, peer" in done.stderr
 
 
 @pytest.mark.skipif(importlib.util.find_spec("generals") is not None, reason="the peer is installed")

@@ -17,11 +17,11 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def shown_by_widgets(notebook):
-    """The pictures that outputs of widgets carry; notebook 00 has kept only the picture of its own."""
+    """The pictures that widgets leave beside their views."""
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     outputs = [output.get("data", {}) for cell in cells for output in cell.outputs]
-    left = [data for data in outputs if WIDGET in data or "GamePlayer" in data.get("text/plain", "")]
-    return [data["image/png"].strip() for data in left]
+    words = {getattr(widgets, name).alt for name in widgets.__all__}
+    return [data["image/png"].strip() for data in outputs if "image/png" in data and data["text/plain"] in words]
 
 
 def is_blank(picture):

@@ -20,4 +20,4 @@ def lend_machine_code(source: Path, target: Path) -> None:
     for kernels in (source / "world" / "__pycache__").glob("kernels-*"):
         for folder in kernels.iterdir():
             name = _CacheLocator.get_suitable_cache_subpath(str(target / "world" / "engine.py"))
-            shutil.copytree(folder, target / "world" / "__pycache__" / kernels.name / name)
+            shutil.copytree(folder, target / "world" / "__pycache__" / kernels.name / name, dirs_exist_ok=True)
