@@ -216,8 +216,9 @@ def _lay_over(ax: Axes, frame: Frame, grid: np.ndarray) -> None:
     ends = (0, 0.5, 1) if palette == style.SIGNED_MAP else (0, 1)
     bar.set_xticks(ends, [f"{low + (high - low) * end:.2g}" for end in ends])
     bar.tick_params(labelsize=style.SMALL_SIZE - 1, colors=style.TEXT, length=2, pad=1)
-    for label, side in ((bar.get_xticklabels()[0], "left"), (bar.get_xticklabels()[-1], "right")):
-        label.set_horizontalalignment(side)  # or the ends of neighbouring bars lie on each other
+    first, *_, last = bar.get_xticklabels()
+    first.set_horizontalalignment("left")  # or the ends of neighbouring bars lie on each other
+    last.set_horizontalalignment("right")
     bar.set_yticks([])
 
 
