@@ -1,10 +1,11 @@
 """What reads files, each with sound files to start from and a use of whatever it accepts."""
 
+import contextlib
 import json
 import os
 import shutil
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -129,11 +130,17 @@ def _replace(random: Random, path: Path) -> None:
         with socket.socket(socket.AF_UNIX) as server:
             server.bind(str(path))
     elif kind == 4 and data[:1] == b"{":
-        lines = data.decode().splitlines()
-        texts = [mutate.json_of(random, json.loads(line)) for line in lines if line[:1] == "{" and line[-1:] == "}"]
+        texts = [mutate.json_of(random, record) for record in _records(data)]
         path.write_bytes("\n".join(texts).encode("utf-8", "surrogatepass"))
     elif kind < 7:
         path.write_bytes(mutate.bytes_of(random, data))
+
+
+def _records(data: bytes) -> Iterator[Any]:
+    """The JSON of each line; an earlier change of the same file may have left lines that hold none."""
+    for line in data.decode("utf-8", "replace").splitlines():
+        with contextlib.suppress(ValueError):
+            yield json.loads(line)
 
 
 def replay(random: Random) -> None:
