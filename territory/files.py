@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tokenize import TokenError  # NumPy reads an array's header as Python's own text
 from typing import Any, ClassVar
 
 import numpy as np
@@ -85,7 +86,7 @@ def read_arrays(path: PathLike, most: Mapping[str, int], what: str) -> dict[str,
             return {name: _array(archive, member, most[name]) for name, member in pairs}
     except (OSError, ValueError, EOFError, SyntaxError, RecursionError, MemoryError) as error:
         raise BadInput(f"{path} is not a {what}, or a damaged one ({_reason(error)})") from error
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, UnicodeError) as error:
+    except (zipfile.BadZipFile, zlib.error, TokenError, NotImplementedError, RuntimeError, UnicodeError) as error:
         raise BadInput(f"{path} is not a {what}, or a damaged one ({_reason(error)})") from error
 
 
