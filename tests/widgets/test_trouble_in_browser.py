@@ -32,11 +32,20 @@ MONITOR = """monitor = widgets.TrainingMonitor(PPO(TrainConfig(**small, total_ti
 monitor.start()
 monitor"""
 BUDGET = "budget = widgets.NetworkBudget()\nbudget"
-BUSY = "import time; time.sleep(5)"
+# Busy until the test says so: a time of its own would be over too early on a slow machine.
+BUSY = """import pathlib, time
+print("busy", flush=True)
+while not pathlib.Path("go on").exists(): time.sleep(0.05)"""
+# Counted until two counts a second apart agree: a thread that was told to stop may still be in its last step.
 COUNT = """import gc, time
-time.sleep(1)
-gc.collect()
-print(len(Widget.get_manager_state()["state"]), threading.active_count())"""
+def count():
+    gc.collect()
+    return len(Widget.get_manager_state()["state"]), threading.active_count()
+last = None
+while (now := count()) != last:
+    last = now
+    time.sleep(1)
+print(*now)"""
 KILL = "import os; os.kill(os.getpid(), 9)"
 BREAK = "forward, network.forward = network.forward, lambda *planes: 1 / 0"
 REPAIR = "network.forward = forward"
@@ -74,15 +83,17 @@ def ask_what_if(lab, value):
     explorer.get_by_label("growth", exact=True).fill(str(value))
 
 
-def test_a_busy_kernel_is_waited_for_in_words_and_its_answer_clears_them(book):
+def test_a_busy_kernel_is_waited_for_in_words_and_its_answer_clears_them(book, tmp_path):
     explorer, game = view(book, "explorer"), view(book, "game")
     book.run_cell(AT[BUSY], wait=False)
+    expect(book.output(AT[BUSY])).to_contain_text("busy")
     ask_what_if(book, -0.5)
     game.get_by_role("button", name="WAIT", exact=True).click(position={"x": 4, "y": 4})
     for each in (explorer, game):
         expect(each).to_have_attribute("data-kernel", "slow")
         expect(each.locator(".tw-waiting")).to_contain_text("waiting for the kernel")
         expect(each.locator(".tw-old").first).to_be_visible()
+    (tmp_path / "go on").touch()
     for each in (explorer, game):
         expect(each).to_have_attribute("data-kernel", "quiet")
         expect(each.locator(".tw-waiting")).to_have_text("")
