@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,15 +47,17 @@ class Report:
         return "\n".join([*lines, f"the largest case took {self.largest / 1e6:,.0f} MB"])
 
 
-def run(cases: int, seed: int, loaders: list[str]) -> Report:
-    """Try so many cases, the loaders taking turns; case i has seed ``seed + i``."""
+def run(cases: int, seed: int, loaders: list[str], tell: Callable[[str], None] | None = None) -> Report:
+    """Try so many cases, the loaders taking turns; case i has seed ``seed + i``. `tell` hears of failures."""
     report, worker = Report(), None
     with tempfile.TemporaryDirectory() as folder:
         for number in range(seed, seed + cases):
-            loader = loaders[number % len(loaders)]
+            loader, told = loaders[number % len(loaders)], len(report.failures)
             worker = worker or _start(Path(folder))
             verdict, text, grown = _try(worker, loader, number)
             report.add(loader, number, verdict, text, grown)
+            if tell and report.failures[told:]:
+                tell(report.failures[told])
             if worker.poll() is not None or verdict == "hang":
                 worker = _end(worker)
         if worker is not None:
