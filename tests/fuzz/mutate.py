@@ -113,7 +113,8 @@ def safetensors_of(random: Random, arrays: dict[str, np.ndarray], content: dict[
     if 0.35 < how < 0.85:
         for _ in range(int(random.integers(1, 4))):
             _change_one(random, arrays)
-    data = save({name: np.ascontiguousarray(a) for name, a in arrays.items()}, {"format": form, "content": text})
+    arrays = {name: np.asarray(a, order="C") for name, a in arrays.items()}  # ascontiguousarray adds an axis to numbers
+    data = save(arrays, {"format": form, "content": text})
     if how > 0.95:
         return _other_header(random, data)
     return bytes_of(random, data) if how > 0.85 else data

@@ -12,4 +12,5 @@ from tests.fuzz.campaign import run
 def test_no_hostile_file_gets_further_than_a_sentence():
     report = run(cases=280, seed=1_000_000, loaders=LOADERS)
     assert not report.failures, "\n".join(report.failures)
-    assert {loader for loader, verdict in report.counts if verdict == "refused"} == set(LOADERS)
+    for verdict in ("refused", "accepted"):  # a file that is refused before it is damaged tests nothing
+        assert {loader for loader, found in report.counts if found == verdict} == set(LOADERS)
