@@ -14,6 +14,8 @@ from territory.errors import BadInput
 if TYPE_CHECKING:
     from territory.course.grade import Grade
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a spreadsheet's formula begins with
+
 
 def grade(
     notebooks: tyro.conf.Positional[list[str]],
@@ -50,15 +52,21 @@ def grade(
             status = 2
             continue
         if csv:
-            table.writerows(astuple(each) for each in grades)
+            table.writerows(map(_safe, map(astuple, grades)))
         else:
             _tell(path, grades)
         sys.stdout.flush()
     return status
 
 
+def _safe(row: Sequence[str]) -> list[str]:
+    """Cells that no spreadsheet takes for a formula, and that every encoding has: names and answers are a learner's."""
+    cells = [cell.encode("utf-8", "backslashreplace").decode() for cell in row]
+    return ["'" + cell if cell.startswith(FORMULA) else cell for cell in cells]
+
+
 def _tell(path: Path, grades: Sequence["Grade"]) -> None:
     right = sum(each.result == "right" for each in grades)
-    print(f"{path}: {right} of {len(grades)} right")
-    for each in grades:
-        print(f"  {each.exercise:18} {each.result:10} {each.sentence}")
+    lines = [f"{path}: {right} of {len(grades)} right"]
+    lines += [f"  {each.exercise:18} {each.result:10} {each.sentence}" for each in grades]
+    print("\n".join(lines).encode("utf-8", "backslashreplace").decode())

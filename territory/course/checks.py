@@ -48,16 +48,18 @@ def check(judge: Callable[..., str]) -> Callable[..., str]:
             return "No answer yet."
         except NotYet as reason:
             return one_line(f"Not yet: {reason}")
-        except (Exception, SystemExit) as error:  # whatever the learner's own code raises
-            told = shown(str(error), quoted=False) or "no message"
+        except KeyboardInterrupt:  # the learner's own wish
+            raise
+        except BaseException as error:  # whatever else the learner's own code raises
+            told = shown(error, quoted=False) or "no message"
             return one_line(f"Not yet: your answer stopped the check with {type(error).__name__} ({told}).")
 
     return answered
 
 
 def one_line(sentence: str) -> str:
-    """White space, line breaks included, as single spaces."""
-    return " ".join(sentence.split())
+    """White space, line breaks included, as single spaces; what can't be printed as a question mark."""
+    return "".join(letter if letter.isprintable() else "?" for letter in " ".join(sentence.split()))
 
 
 def shown(answer: Any, quoted: bool = True) -> str:
@@ -141,6 +143,8 @@ def array(answer: Any, shape: tuple[int, ...] | None = None) -> np.ndarray:
     """Finite numbers as a NumPy array of float64: from NumPy, torch or nested lists, in this shape if one is given."""
     value = _plain(answer, "an array")
     try:
+        if isinstance(value, list | tuple):  # such as a list of tensors, with gradients or without
+            value = [_plain(each, "numbers") if hasattr(each, "detach") else each for each in value]
         found = np.asarray(value)
     except (ValueError, TypeError):
         raise NotYet(f"expected an array, got {shown(answer)}.") from None
@@ -163,9 +167,11 @@ def mask(answer: Any, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def function(answer: Any) -> Callable:
-    """Something that can be called."""
+    """Something that can be called: a function, or a class that makes a module."""
     if answer is None:
         raise NoAnswer
+    if hasattr(answer, "state_dict") and not isinstance(answer, type):
+        raise NotYet(f"expected a class or a function, got a module that is made already, {shown(answer)}.")
     if not callable(answer):
         raise NotYet(f"expected a function, got {shown(answer)}. Give its name, without brackets.")
     return answer
@@ -180,7 +186,8 @@ def _plain(answer: Any, expected: str) -> Any:
     if callable(answer) and not hasattr(answer, "__array__"):
         raise NotYet(f"expected {expected}, got a function. Call it.")
     if hasattr(answer, "detach") and hasattr(answer, "numpy"):
-        answer = answer.detach().cpu().numpy()
+        answer = answer.detach().cpu()
+        answer = (answer.double() if answer.is_floating_point() else answer).numpy()  # NumPy has no bfloat16
     if isinstance(answer, np.generic):
         answer = np.asarray(answer)
     return answer

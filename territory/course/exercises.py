@@ -29,6 +29,7 @@ class Cell:
     id: str
     kind: str  # "code" or "markdown"
     source: str
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,17 +42,25 @@ class Exercise:
     call: int  # the place of the cell that calls the check
     solution: str
     open: bool = False  # one solution of many: what is nearly the same may be right as well
+    graded: bool = True  # False where the call's cell has the tag "by-hand": another machine can't tell
 
 
 def read_cells(path: Path) -> list[Cell]:
     """The cells of a notebook file. Raises BadInput for a file that is none."""
     try:
         cells = json.loads(read_bytes(path, MOST_BYTES, "notebook"))["cells"]
-        return [Cell(str(cell.get("id", "")), cell["cell_type"], "".join(cell["source"])) for cell in cells]
+        return [_cell(cell) for cell in cells]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         if isinstance(error, BadInput):
             raise
         raise BadInput(f"{path}: expected a Jupyter notebook. Was it saved as something else?") from error
+
+
+def _cell(cell: dict) -> Cell:
+    metadata = cell.get("metadata")
+    tags = metadata.get("tags") if isinstance(metadata, dict) else None
+    words = tuple(map(str, tags)) if isinstance(tags, list) else ()
+    return Cell(str(cell.get("id", "")), cell["cell_type"], "".join(cell["source"]), words)
 
 
 def exercises_of(cells: Sequence[Cell]) -> list[Exercise]:
@@ -67,7 +76,8 @@ def exercises_of(cells: Sequence[Cell]) -> list[Exercise]:
             code = CODE.search(hidden[0]) if hidden else None
             many = solution is not None and "of many</summary>" in solution.source
             answer = _answer_place(cells, names, place)
-            found.append(Exercise(name, names, answer, place, code[1] if code else "", many))
+            graded = "by-hand" not in cell.tags
+            found.append(Exercise(name, names, answer, place, code[1] if code else "", many, graded))
     return found
 
 

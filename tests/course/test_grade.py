@@ -3,12 +3,18 @@
 import csv
 import io
 import json
+import os
+import signal
 import sys
+from pathlib import Path
 
 import pytest
 
 from territory.cli import main
-from territory.course.grade import grade
+from territory.course.exercises import Cell, exercises_of, read_cells
+from territory.course.grade import grade, plan_of
+
+NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 
 COURSE = [
     ("a", "code", "from territory import course\nfrom territory.course import checks\n\nsecret = 7"),
@@ -20,6 +26,7 @@ COURSE = [
         "    return 'Not yet: another number.'\n\n\nprint(check_seven(answer))",
     ),
     ("d", "markdown", "<details><summary>Solution</summary>\n\n```python\nanswer = 7\n```\n\n</details>"),
+    ("h", "code", "def twice(x):\n    return x + x"),
     ("e", "code", "def double(x):\n    return None"),
     (
         "f",
@@ -29,12 +36,12 @@ COURSE = [
     ),
     ("g", "markdown", "<details>\n\n```python\ndef double(x):\n    return 2 * x\n```\n\n</details>"),
 ]
-RIGHT = {"b": "answer = seven()", "e": "def double(x):\n    return x + x"}
+RIGHT = {"b": "answer = seven()", "e": "def double(x):\n    return twice(x)"}
 
 
-def write(path, cells, ids=True):
+def write(path, cells, ids=True, tags=()):
     entries = [
-        {"cell_type": kind, "metadata": {}, "source": source.splitlines(keepends=True)}
+        {"cell_type": kind, "metadata": {"tags": list(tags)}, "source": source.splitlines(keepends=True)}
         | ({"id": name} if ids else {})
         | ({"outputs": [{"text": "Right: trust me."}]} if kind == "code" else {})
         for name, kind, source in cells
@@ -88,6 +95,9 @@ def test_an_answer_that_stops_says_how(course):
         "raise SystemExit(0)",
         "x = bytearray(10**12)\nanswer = 1",
         "answer = [[[",
+        "from territory import course\ncourse.number.__code__ = (lambda answer, whole=False: 7).__code__\nanswer = 1",
+        "from territory.course import checks\nchecks.BEGINNINGS = ('',)\nanswer = 1",
+        "class Loud(BaseException):\n    def __str__(self):\n        raise self\n\n\nraise Loud",
     ],
     ids=str.split,
 )
@@ -100,6 +110,43 @@ def test_a_cell_before_the_first_of_ours_changes_nothing(course):
     found = graded(course, {"b": "answer = 1"}, patch)["check_seven"]
     assert found.result == "stopped"
     assert "this submission changes territory.course.number" in found.sentence
+
+
+def test_a_cell_that_is_no_python_takes_nothing_from_the_other_answers(course):
+    found = graded(course, RIGHT | {"b": "answer = [[["})
+    assert found["check_double"].result == "right"  # with a function of ours that only this answer uses
+    assert "SyntaxError" in found["check_seven"].sentence
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
+def test_a_child_that_outlives_its_submission_keeps_nobody_waiting(course):
+    note = course / "child"
+    child = f"""import os, time
+if os.fork() == 0:
+    os.setsid()
+    open({str(note)!r}, "w").write(str(os.getpid()))
+    time.sleep(600)
+    os._exit(0)
+while not os.path.exists({str(note)!r}) or not os.path.getsize({str(note)!r}):
+    time.sleep(0.01)
+answer = 7"""
+    assert graded(course, {"b": child})["check_seven"].result == "right"
+    os.kill(int(note.read_text()), signal.SIGKILL)  # it is there still: ProcessLookupError if we had waited for it
+
+
+def test_what_only_a_reader_can_judge_is_not_run(course):
+    write(course / "00_small.ipynb", COURSE, tags=("by-hand",))
+    assert {each.result for each in graded(course, {"b": "while True:\n    pass"}, seconds=60).values()} == {"by hand"}
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_answers_whose_cells_lost_their_ids_stand_where_the_blanks_stood(path):
+    cells = read_cells(path)
+    exercises = exercises_of(cells)
+    answers = {exercise.answer: exercise.solution for exercise in exercises}
+    solved = [Cell(c.id, c.kind, answers.get(place, c.source)) for place, c in enumerate(cells)]
+    stripped = [Cell("", cell.kind, cell.source) for cell in solved]
+    assert plan_of(cells, exercises, solved) == plan_of(cells, exercises, stripped)
 
 
 def test_an_endless_cell_ends_with_the_time(course):
@@ -117,6 +164,18 @@ def test_the_command_writes_one_row_for_each_exercise_and_goes_on_after_a_file_t
     rows = list(csv.DictReader(io.StringIO(told.out)))
     assert [row["result"] for row in rows] == ["not yet", "right"]
     assert "expected a Jupyter notebook" in told.err
+
+
+def test_no_name_and_no_answer_is_a_formula_or_breaks_a_row(course, capsys, monkeypatch):
+    monkeypatch.chdir(course.parent)
+    odd = "class Odd:\n    def __repr__(self):\n        return '\\ud800\\x00\\n=1+1'\n\n\nanswer = Odd()"
+    name = '=HYPERLINK("x",A1)\n,.ipynb'
+    write(Path(name), [(name, kind, {"b": odd}.get(name, source)) for name, kind, source in COURSE])
+    assert main(["grade", name, "--course", str(course), "--csv"]) == 0
+    rows = list(csv.reader(io.StringIO(capsys.readouterr().out)))
+    assert [len(row) for row in rows] == [5, 5, 5]
+    assert {row[0] for row in rows[1:]} == {"'" + name}
+    assert rows[1][4] == "Not yet: expected a number, got ?? =1+1."
 
 
 def test_the_learners_edition_has_the_exercises_and_no_solutions(course, tmp_path, monkeypatch):
