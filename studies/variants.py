@@ -14,7 +14,7 @@ from territory.models.tokens import STEM, STEM_CHANNELS, STRIDE, WIDTH, MapToken
 from territory.models.tokens import positions as places
 from territory.world.layout import NUM_PLANES, NUM_STATS
 
-SHIPPED = "as shipped"
+SHIPPED = "tokens as it is"
 Change = Callable[[Any], None]  # changes a `Tokens` in place, in ways that it does not declare
 
 
@@ -147,13 +147,13 @@ VARIANTS: dict[str, Change] = {
     "width 128": _width(128),
     "one head": _heads(1),
     "four heads": _heads(4),
-    "cells don't ask": _without("map_to_stats"),
-    "even weights": _even_weights,
-    "no thinking": _without("think"),
+    "statistics attend only": _without("map_to_stats"),
+    "uniform attention": _even_weights,
+    "no feed-forward layer": _without("think"),
     "no positions": _no_positions,
     "mean readout": _mean_readout,
     "no layer norms": _no_layer_norms,
-    "loud start": initialise,
+    "large residual init": initialise,
     "no stem norm": _no_stem_norm,
     "batch norm": _batch_norm,
 }

@@ -53,7 +53,7 @@ def test_only_without_positions_the_place_of_a_cell_does_not_matter():
 
 
 def test_weights_that_are_even_do_not_choose_and_leave_queries_and_keys_dead():
-    model = seeded("even weights")
+    model = seeded("uniform attention")
     with capture(model) as record:
         model(*boards())
     assert all(torch.allclose(weights, weights[..., :1]) for weights in record.values())
@@ -63,7 +63,7 @@ def test_weights_that_are_even_do_not_choose_and_leave_queries_and_keys_dead():
 
 def test_cells_that_do_not_ask_know_nothing_of_the_statistics():
     planes, stats = boards()
-    for name, asks in ((SHIPPED, True), ("cells don't ask", False)):
+    for name, asks in ((SHIPPED, True), ("statistics attend only", False)):
         heard = []
         model = seeded(name)
         model.cross_attention.norm_cells.register_forward_hook(
