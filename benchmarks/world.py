@@ -13,7 +13,8 @@ from benchmarks.timing import Ratio, time_ratio
 from territory.envs import SB3VecEnv, TerritoryEnv, TerritoryVectorEnv
 from territory.envs.opponents import RandomPolicy
 from territory.profiling import LatencyRecord, compare_calls
-from territory.world import World, compiled
+from territory.world import World, threads
+from territory.world.compiled import entry
 
 FEW, MANY = 5, 50  # bots
 
@@ -76,13 +77,14 @@ class _Copies:
         state, (obs, _) = world.state, world.new_observation()
         cells = np.concatenate([state.owner, state.terrain, state.city], axis=1)
         self.cells, self.planes = cells, obs["map"].reshape(world.num_envs, -1)
+        self.runner = threads.Runner()
         self.gigabytes = (self.cells.nbytes + self.planes.nbytes) / 1e9
 
     def __call__(self) -> None:
-        compiled.run(_copy, len(self.cells), compiled.num_threads(), self.cells, self.planes)
+        self.runner.run(_copy, len(self.cells), threads.num_threads(), self.cells, self.planes)
 
 
-@compiled.entry
+@entry
 def _copy(first, end, thread, source, target):
     size = source.shape[1]
     for n in range(first, end):

@@ -10,7 +10,7 @@ import tyro
 
 from territory.envs.opponents import is_mixture, kinds_of_games
 from territory.errors import BadInput
-from territory.world.params import HELD_OUT_SEED, OPPONENTS, WorldParams
+from territory.world.params import HELD_OUT_SEED, OPPONENTS, WorldParams, shown
 
 Norm = Literal["group", "batch"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
@@ -18,6 +18,7 @@ Precision = Literal["fp32", "bf16"]
 FIXED_SIZE_MODEL, FIXED_SIZE = "baseline", (128, 128)  # the only network tied to one map size
 LONGEST_NAME = 1000  # characters
 MOST_SAMPLES = 1 << 20  # of one update: 86 GB of maps of 128x128, more than a rollout has any use for
+MOST_EPOCHS = 100  # of one update: more learn nothing new from the same games, and a million of them never end
 MAX_SEED = 900_000  # leaves room for the seeds of every environment below the held-out range
 
 
@@ -182,10 +183,10 @@ def _check_types(config: TrainConfig) -> None:
         value = getattr(config, name)
         optional = name in ("init", "name") and value is None
         if not optional and (not isinstance(value, str) or "\0" in value or len(value) > LONGEST_NAME):
-            raise BadInput(f"{name} must be a name of at most {LONGEST_NAME} characters, got {str(value)[:200]!r}")
+            raise BadInput(f"{name} must be a name of at most {LONGEST_NAME} characters, got {shown(value)}")
     for name in ("compile", "fast", "keep_memory", "augment", "anneal_lr", "normalize_advantages"):
         if not isinstance(getattr(config, name), bool):
-            raise BadInput(f"{name} must be true or false, got {getattr(config, name)!r}")
+            raise BadInput(f"{name} must be true or false, got {shown(getattr(config, name))}")
 
 
 def _check_whole_numbers(config: TrainConfig) -> None:
@@ -193,16 +194,19 @@ def _check_whole_numbers(config: TrainConfig) -> None:
     for name in positive:
         value = getattr(config, name)
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise BadInput(f"{name} must be a whole number of at least 1, got {value!r}")
+            raise BadInput(f"{name} must be a whole number of at least 1, got {shown(value)}")
     if config.batch_size > MOST_SAMPLES:
         raise BadInput(
-            f"n_envs * num_steps must be at most {MOST_SAMPLES:,} samples in memory at once, got {config.batch_size:,}"
+            f"n_envs * num_steps must be at most {MOST_SAMPLES:,} samples in memory at once, "
+            f"got {shown(config.batch_size)}"
         )
+    if config.update_epochs > MOST_EPOCHS:
+        raise BadInput(f"update_epochs must be at most {MOST_EPOCHS}, got {shown(config.update_epochs)}")
     if type(config.warmup_updates) is not int or config.warmup_updates < 0:
-        raise BadInput(f"warmup_updates must be a whole number of at least 0, got {config.warmup_updates!r}")
+        raise BadInput(f"warmup_updates must be a whole number of at least 0, got {shown(config.warmup_updates)}")
     if type(config.seed) is not int or not 0 <= config.seed < MAX_SEED:
         raise BadInput(
-            f"seed must be a whole number from 0 to {MAX_SEED - 1}, got {config.seed!r}: "
+            f"seed must be a whole number from 0 to {MAX_SEED - 1}, got {shown(config.seed)}: "
             f"maps from seed {HELD_OUT_SEED:,} on are held out for evaluation"
         )
 
@@ -221,13 +225,13 @@ def _check_ranges(config: TrainConfig) -> None:
 def _check_choices(config: TrainConfig) -> None:
     for name, kind in (("norm", Norm), ("device", Device), ("precision", Precision)):
         if getattr(config, name) not in get_args(kind):
-            raise BadInput(f"{name} must be one of {', '.join(get_args(kind))}; got {getattr(config, name)!r}")
+            raise BadInput(f"{name} must be one of {', '.join(get_args(kind))}; got {shown(getattr(config, name))}")
 
 
 def _check(config: TrainConfig, name: str, allowed, expected: str) -> None:
     value = getattr(config, name)
     if not isinstance(value, int | float) or isinstance(value, bool) or not allowed(value):
-        raise BadInput(f"{name} must be {expected}, got {value!r}")
+        raise BadInput(f"{name} must be {expected}, got {shown(value)}")
 
 
 def _nearest_divisor(batch: int, wanted: int) -> int:

@@ -1,12 +1,14 @@
-"""How the game is compiled, kept and run: `kernel`, `entry`, the cache folder, and threads that share a batch.
+"""How the game is compiled and kept: `kernel`, `entry` and the cache folder.
 
 Numba's own cache looks only at the file a function is written in. Our kernels call each other across files, so a
 changed rule would go on being played by the old machine code. Here every state of the sources has a cache folder
-of its own. ``python -m territory.world`` fills it beforehand.
+of its own. ``python -m territory.world`` fills it beforehand. Nor does Numba notice a damaged file, which ends in a
+traceback or runs as machine code: here each file says whether it is whole.
 """
 
 import hashlib
 import os
+import pickle
 import shutil
 import sys
 import tempfile
@@ -14,22 +16,24 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from queue import SimpleQueue
-from threading import Lock, Thread
-from typing import Any, ClassVar
-from weakref import WeakSet
+from typing import Any
 
 import numba
 from numba.core import event
+from numba.core.caching import NullCache
+from numba.core.compiler import CompileResult
+from numba.core.serialize import dumps
 
 from territory.errors import BadInput
+from territory.files import read_bytes, write_atomically
 
 _USER = os.getuid() if hasattr(os, "getuid") else None  # Windows keeps temporary files apart by itself
 _HERE = Path(__file__).parent
 # Python around the kernels: no machine code of theirs.
 _config: Any = numba.config  # pyright: ignore[reportPrivateImportUsage] -- Numba declares no types
 _njit: Any = numba.njit
-_PLAIN = ("__init__.py", "__main__.py", "picture.py", "replay.py", "restore.py", "world.py")
+_PLAIN = ("__init__.py", "__main__.py", "picture.py", "replay.py", "restore.py", "threads.py", "world.py")
+_LARGEST = 1 << 26  # bytes of a kernel's machine code; the largest of ours has half a million
 
 
 # --- where machine code is kept --------------------------------------------------------------------------------------
@@ -119,114 +123,42 @@ def kernel(function: Callable | None = None, *, inline: bool = False) -> Any:
 
 def entry(function: Callable) -> Any:
     """Compile a function that Python calls, on first use, and keep it on disk. While it runs, other threads can."""
-    folder, before = cache_folder(), _config.CACHE_DIR
-    _config.CACHE_DIR = str(folder or "")  # read while decorating, so nobody else's caching changes
-    try:
-        compiled = _njit(cache=folder is not None, nogil=True, no_cfunc_wrapper=True, error_model="numpy")(function)
-    finally:
-        _config.CACHE_DIR = before
+    compiled = _njit(nogil=True, no_cfunc_wrapper=True, error_model="numpy")(function)
+    source, folder = Path(function.__code__.co_filename), cache_folder()
+    if folder is not None and source.is_file():  # what is typed into a shell has none
+        compiled._cache = _KeptCode(folder, function, source.read_bytes())
     _Announcer.entries.add(compiled)
     return compiled
 
 
-# --- threads ---------------------------------------------------------------------------------------------------------
+class _KeptCode(NullCache):
+    """Keeps a function's machine code in `cache_folder`: a file for each signature, and in front its digest.
 
-
-def num_threads() -> int:
-    """How many threads share a batch: as many as Numba would take, so NUMBA_NUM_THREADS says it."""
-    return _Workers.count or _config.NUMBA_NUM_THREADS
-
-
-def set_num_threads(count: int | None) -> None:
-    """Take another number of threads from now on; None for the usual one. It changes how long a step takes, no game."""
-    if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
-        raise BadInput(f"a number of threads is 1 or more, got {count!r}")
-    _Workers.count = count
-
-
-class _Workers:
-    """Threads of our own, since Numba's layers abort when two threads call them (workqueue) or after a fork (OpenMP).
-
-    Each game is played by one thread from end to end, so how many there are changes no bit of it. A forked child
-    starts without any and begins its own.
+    What is cut off, changed by a bit, unreadable or no file at all counts as missing, so it is compiled anew.
     """
 
-    count: int | None = None
-    jobs: SimpleQueue = SimpleQueue()
-    started = 0
-    lock = Lock()
+    def __init__(self, folder: Path, function: Callable, source: bytes):
+        self._folder = folder
+        self._name = f"{Path(function.__code__.co_filename).stem}.{function.__qualname__}"
+        self._key = numba.__version__, sys.version, hashlib.sha256(source).hexdigest()
 
-    @classmethod
-    def start(cls, wanted: int) -> None:
-        """Have at least that many."""
-        with cls.lock:
-            while cls.started < wanted:
-                Thread(target=_work, args=(cls.jobs,), name="territory", daemon=True).start()
-                cls.started += 1
+    def _file(self, sig: Any, codegen: Any) -> Path:
+        key = hashlib.sha256(repr((self._key, sig, codegen.magic_tuple())).encode()).hexdigest()
+        return self._folder / f"{self._name}-{key[:16]}.code"
 
-    @classmethod
-    def forget(cls) -> None:
-        """In a forked child, which has none of its parent's threads, though their locks may be taken."""
-        cls.jobs, cls.started, cls.lock = SimpleQueue(), 0, Lock()
-        for turn in Turn.all:
-            turn.lock = Lock()
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """What Numba compiled earlier, or None."""
+        target_context.refresh()
+        with suppress(BadInput):
+            data = read_bytes(self._file(sig, target_context.codegen()), _LARGEST)
+            if hashlib.sha256(data[32:]).digest() == data[:32]:
+                return CompileResult._rebuild(target_context, *pickle.loads(data[32:]))
+        return None
 
-
-class Turn:
-    """A lock around one world, so that threads which share it take turns; a copy has a lock of its own."""
-
-    all: ClassVar[WeakSet] = WeakSet()
-
-    def __init__(self):
-        self.lock = Lock()
-        self.all.add(self)
-
-    def __enter__(self) -> None:
-        self.lock.acquire()
-
-    def __exit__(self, *error) -> None:
-        self.lock.release()
-
-    def __reduce__(self):
-        return Turn, ()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_Workers.forget)
-
-
-def _work(jobs: SimpleQueue) -> None:
-    while True:
-        function, arguments, answer = jobs.get()
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep what was compiled; where that can't be, say so: the game is played, and compiled again next time."""
+        content = dumps(data._reduce())
         try:
-            _call(function, arguments)
-        except BaseException as error:  # handed to whoever waits for the answer
-            answer.put(error)
-        else:
-            answer.put(None)
-
-
-def _call(function: Callable, arguments: tuple) -> None:
-    try:
-        function(*arguments)
-    except OSError:  # a full disk: the machine code could not be kept, but it is there
-        function(*arguments)
-
-
-def run(function: Callable, games: int, threads: int, *arguments) -> None:
-    """Call ``function(first, end, thread, *arguments)`` for games 0 to `games`, shared by up to `threads` threads."""
-    threads = min(games, threads, num_threads())
-    if threads <= 1:
-        return _call(function, (0, games, 0, *arguments))
-    _Workers.start(threads - 1)
-    cuts = [games * part // threads for part in range(threads + 1)]
-    answer: SimpleQueue = SimpleQueue()
-    for thread in range(1, threads):
-        _Workers.jobs.put((function, (cuts[thread], cuts[thread + 1], thread, *arguments), answer))
-    errors = []
-    try:
-        _call(function, (0, cuts[1], 0, *arguments))
-    finally:
-        errors += [answer.get() for _ in range(1, threads)]
-    for error in filter(None, errors):
-        raise error
+            write_atomically(self._file(sig, data.codegen), hashlib.sha256(content).digest() + content)
+        except BadInput as error:
+            print(f"territory: the compiled game could not be kept: {error}", file=sys.stderr)

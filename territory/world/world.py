@@ -8,13 +8,13 @@ import numpy as np
 from territory.errors import BadInput
 from territory.world import rules
 from territory.world.actions import NUM_ACTIONS, SCRIPTED
-from territory.world.compiled import Turn, num_threads, run
 from territory.world.engine import rebuild_games, start_games, step_games
 from territory.world.layout import NUM_PLANES, NUM_STATS
 from territory.world.observe import observe_games
 from territory.world.params import WorldParams, shown, whole
 from territory.world.restore import check_state
 from territory.world.state import empty_state, new_scratch
+from territory.world.threads import Runner, num_threads
 
 MOST_TILES = 2**28  # of a batch: 16,384 games of 128x128, some gigabytes
 AGENT = 1  # the player that the environments' actions drive
@@ -51,7 +51,7 @@ class World:
             self.terrain = checked_terrain(terrain)
             self._fixed_map = _with_border(self.terrain, self.params)
         self._kinds = _usual_kinds(self.params) if kinds is None else _kinds(kinds, self.params)
-        self._turn = Turn()
+        self._runner = Runner()
         self._everyone = np.arange(num_envs)
         self._scratch = new_scratch(min(num_envs, num_threads()), self.params)
 
@@ -164,8 +164,7 @@ class World:
         return which
 
     def _run(self, kernel, games: int, *arguments) -> None:
-        with self._turn:
-            run(kernel, games, self._scratch.count.size, self.state.game, self.settings, *arguments)
+        self._runner.run(kernel, games, self._scratch.count.size, self.state.game, self.settings, *arguments)
 
 
 def _kinds(names: Sequence[str], params: WorldParams) -> np.ndarray:

@@ -44,8 +44,7 @@ def python(package: Path, code: str, **environment: str) -> subprocess.Completed
     usual = {"PYTHONPATH": str(package / "site"), "TMPDIR": str(package / "tmp"), "HOME": "/dev/null/nobody"}
     kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
     script = package / "script.py"
-    if not script.exists() or script.read_text() != code:
-        script.write_text(code)  # Numba keeps only what stands in a file, and looks when that was written
+    script.write_text(code)  # of what doesn't stand in a file, no machine code is kept
     call = [sys.executable, "-B", str(script)]
     kept |= usual | environment
     return subprocess.run(call, cwd=package, env=kept, capture_output=True, text=True, timeout=300)
@@ -87,16 +86,52 @@ def test_what_was_compiled_beforehand_is_taken_over_from_a_package_that_can_only
     compiled = package / "site" / "territory" / "world" / "__pycache__"
     compiled.unlink()
     (compiled / name).mkdir(parents=True)
-    (compiled / name / "engine.nbi").write_text("machine code")
+    (compiled / name / "engine.code").write_text("machine code")
     shutil.rmtree(package / "tmp")
     found = python(package, WHERE, NUMBA_CACHE_DIR=str(package / "mine")).stdout.strip()
-    assert (Path(found) / "engine.nbi").read_text() == "machine code"
+    assert (Path(found) / "engine.code").read_text() == "machine code"
 
 
 def test_compiling_is_announced_when_it_happens_and_only_then(package):
     for said in ("territory: compiling the game for this machine, once; half a minute …\n", ""):
         done = python(package, COMPILE, NUMBA_CACHE_DIR=str(package / "mine"))
         assert (done.stdout, done.stderr) == ("nothing is compiled before the first game\n[2.]\n", said)
+
+
+def flip_a_bit(file: Path) -> None:
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+
+
+def make_a_folder(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
+def make_a_pipe(file: Path) -> None:
+    file.unlink()
+    os.mkfifo(file)
+
+
+MENDED = {
+    "cut off": lambda file: file.write_bytes(file.read_bytes()[:-100]),
+    "empty": lambda file: file.write_bytes(b""),
+    "one bit": flip_a_bit,
+}
+IN_THE_WAY = {"a folder": make_a_folder} | ({"a pipe": make_a_pipe} if hasattr(os, "mkfifo") else {})
+
+
+@pytest.mark.parametrize("damage", MENDED | IN_THE_WAY)
+def test_damaged_machine_code_is_compiled_anew(package, damage):
+    python(package, COMPILE, NUMBA_CACHE_DIR=str(package / "mine"))
+    (file,) = (package / "mine").rglob("*.code")
+    (MENDED | IN_THE_WAY)[damage](file)
+    once, again = (python(package, COMPILE, NUMBA_CACHE_DIR=str(package / "mine")) for _ in range(2))
+    assert once.stdout.endswith("[2.]\n") and "compiling the game" in once.stderr
+    assert again.stdout.endswith("[2.]\n") and again.returncode == 0
+    assert again.stderr == ("" if damage in MENDED else once.stderr)
+    assert ("could not be kept" in again.stderr) == (damage in IN_THE_WAY)
 
 
 def test_the_folder_changes_with_any_source_that_is_compiled(package):
@@ -111,6 +146,6 @@ def test_the_folder_changes_with_any_source_that_is_compiled(package):
 
 def test_no_file_outside_the_key_of_the_cache_holds_a_kernel():
     world = Path(territory.__file__).parent / "world"
-    for name in ("__init__.py", "__main__.py", "picture.py", "replay.py", "restore.py", "world.py"):
+    for name in ("__init__.py", "__main__.py", "picture.py", "replay.py", "restore.py", "threads.py", "world.py"):
         source = (world / name).read_text()
         assert not any(word in source for word in ("njit", "import kernel", "import entry", "register_jitable")), name

@@ -12,7 +12,7 @@ from oracle import compare, eyes
 
 from territory.world import World, WorldParams, rules
 from territory.world.actions import NUM_ACTIONS
-from territory.world.compiled import set_num_threads
+from territory.world.threads import set_num_threads
 
 WAIT = 80
 searched = settings(deadline=None, derandomize=True, max_examples=100)  # the same examples in every run

@@ -1,0 +1,166 @@
+"""Threads that share a batch of games.
+
+They are our own, since Numba's layers abort when two threads call them (workqueue) or after a fork (OpenMP). Each game
+is played by one thread from end to end, so how many there are changes no bit of it.
+"""
+
+import os
+from collections.abc import Callable
+from queue import SimpleQueue
+from threading import Lock, Thread
+from time import perf_counter
+from typing import Any, ClassVar
+from weakref import WeakSet
+
+import numba
+
+from territory.errors import BadInput
+
+# Seconds of work that a thread takes at once: waking one and handing over a kernel's arrays takes some 15 microseconds.
+PIECE = 40e-6
+
+_config: Any = numba.config  # pyright: ignore[reportPrivateImportUsage] -- Numba declares no types
+
+
+def num_threads() -> int:
+    """How many threads share a batch: as many as Numba would take, so NUMBA_NUM_THREADS says it."""
+    return _Workers.count or _config.NUMBA_NUM_THREADS
+
+
+def set_num_threads(count: int | None) -> None:
+    """Take another number of threads from now on; None for the usual one. It changes how long a step takes, no game."""
+    if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
+        raise BadInput(f"a number of threads is 1 or more, got {count!r}")
+    _Workers.count = count
+
+
+class Runner:
+    """Calls kernels for the games of one world: one kernel at a time, shared by as many threads as are worth waking.
+
+    A copy has a lock of its own.
+    """
+
+    all: ClassVar[WeakSet] = WeakSet()
+
+    def __init__(self):
+        self.lock = Lock()
+        self.seconds: dict[Callable, float] = {}  # that a kernel takes for a game, as measured
+        self.all.add(self)
+
+    def run(self, function: Callable, games: int, threads: int, *arguments) -> None:
+        """Call ``function(first, end, thread, *arguments)`` for games 0 to `games`, in pieces, by up to `threads`."""
+        with self.lock:
+            game = self.seconds.get(function, float("inf"))
+            worth = games * min(1.0, game) // PIECE
+            threads, least = int(min(threads, num_threads(), games, worth)), int(min(games, PIECE // game))
+            begun, played = perf_counter(), games
+            if threads > 1:
+                played = _Job(function, games, threads, max(1, least), arguments).run()
+            else:
+                function(0, games, 0, *arguments)
+            if played:
+                # One slow measurement, on a busy machine or while compiling, should not be believed for long.
+                self.seconds[function] = min((perf_counter() - begun) / played, 1.5 * game)
+
+    def __reduce__(self):
+        return Runner, ()
+
+
+class _Job:
+    """A kernel and the games that it has still to be called for; whichever thread comes takes some."""
+
+    def __init__(self, function: Callable, games: int, threads: int, least: int, arguments: tuple):
+        self.function, self.arguments = function, arguments
+        self.games, self.threads, self.least = games, threads, least
+        self.lock, self.over = Lock(), Lock()
+        self.next, self.helpers, self.error = 0, 0, None
+
+    def run(self) -> int:
+        """Play all games; returns how many of them this thread has played."""
+        _Workers.call(self)
+        try:
+            return self.work(0)
+        finally:
+            self.finish()
+
+    def work(self, thread: int) -> int:
+        """Take games until none is left: fewer at a time towards the end, so that no thread waits long for another."""
+        played = 0
+        while True:
+            with self.lock:
+                first = self.next
+                size = max(self.least, (self.games - first) // (2 * self.threads))
+                self.next = end = min(self.games, first + size)
+            if first == end:
+                return played
+            self.function(first, end, thread, *self.arguments)
+            played += end - first
+
+    def help(self, thread: int) -> None:
+        """`work` in another thread; does nothing where all games are taken."""
+        with self.lock:
+            if self.next == self.games:
+                return
+            self.helpers += 1
+            if self.helpers == 1:
+                self.over.acquire()
+        try:
+            self.work(thread)
+        except BaseException as error:  # raised by whoever waits
+            self.error = error
+        with self.lock:
+            self.helpers -= 1
+            if not self.helpers:
+                self.over.release()
+
+    def finish(self) -> None:
+        """Let nobody take more, wait for those who still play, and forget the arrays."""
+        with self.lock:
+            self.next = self.games
+        try:
+            self.over.acquire()
+        except BaseException:  # Ctrl-C: whoever is told of it must find nobody playing
+            self.over.acquire()
+            raise
+        finally:
+            self.arguments = ()
+        if self.error is not None:
+            raise self.error
+
+
+class _Workers:
+    """The threads, which sleep until there is a job. A forked child starts without any and begins its own."""
+
+    count: int | None = None
+    jobs: SimpleQueue = SimpleQueue()
+    started = 0
+    lock = Lock()
+
+    @classmethod
+    def call(cls, job: _Job) -> None:
+        """Ask threads to help; whoever comes too late finds nothing left."""
+        if cls.started < job.threads - 1:
+            with cls.lock:
+                while cls.started < job.threads - 1:
+                    Thread(target=_serve, args=(cls.jobs,), name="territory", daemon=True).start()
+                    cls.started += 1
+        for thread in range(1, job.threads):
+            cls.jobs.put((job, thread))
+
+    @classmethod
+    def forget(cls) -> None:
+        """In a forked child, which has none of its parent's threads, though their locks may be taken."""
+        cls.jobs, cls.started, cls.lock = SimpleQueue(), 0, Lock()
+        for runner in Runner.all:
+            runner.lock = Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_Workers.forget)
+
+
+def _serve(jobs: SimpleQueue) -> None:
+    while True:
+        job, thread = jobs.get()
+        job.help(thread)
+        del job  # and with it the arrays, until the next one comes
