@@ -147,13 +147,18 @@ def plot_growth(measured: Mapping[str, float], tiles: int = 1000, ax: Axes | Non
     ratios = np.linspace(0, 1, 201)
     growth = np.array([float(rules.troop_growth(ratio * cap, cap, kind="human")) for ratio in ratios])
     ax.plot(ratios, growth, color=style.TEXT, linewidth=1.8)
-    for index, (name, ratio) in enumerate(sorted(measured.items(), key=lambda pair: pair[1])):
-        colour = style.LINE_COLOURS[index % len(style.LINE_COLOURS)]
+    colours = dict(zip(measured, curves.colours_of(measured), strict=False))
+    low = high = 0
+    for name, ratio in sorted(measured.items(), key=lambda pair: pair[1]):
         height = float(np.interp(ratio, ratios, growth))
-        ax.plot([ratio], [height], "o", color=colour, markersize=7)
+        ax.plot([ratio], [height], "o", color=colours[name], markersize=7)
+        if height < 0.2 * growth.max():  # near the axis names stand on top of each other
+            above, low = 7 + 13 * low, low + 1
+        else:  # below the curve and above it in turn
+            above, high = (7 if high % 2 else -14), high + 1
         ax.annotate(
-            f"{name} {ratio:.1%}", (ratio, height), xytext=(8, 7 if index % 2 else -12), textcoords="offset points",
-            fontsize=style.SMALL_SIZE, color=colour,
+            f"{name} {ratio:.1%}", (ratio, height), xytext=(8, above), textcoords="offset points",
+            fontsize=style.SMALL_SIZE, color=colours[name],
         )  # fmt: skip
     ax.set_ylim(0, 1.35 * growth.max())
     ax.set_xlim(-0.01, 1.05)
@@ -193,8 +198,11 @@ def plot_seed_panels(
         if goal is not None:
             ax.axhline(goal, color=style.FAINT, linestyle="--", linewidth=1)
         style.steps(style.tidy(ax, name, "environment steps"), 4)
-    for ax in list(sheet.axes)[len(runs) :]:
-        ax.set_visible(False)
+    for place, ax in enumerate(sheet.axes):
+        ax.set_visible(place < len(runs))
+        ax.tick_params(labelbottom=place + columns >= len(runs))  # nothing stands below it
+        if place + columns < len(runs):
+            ax.set_xlabel("")
     sheet.axes[0].set_ylabel(label, fontsize=style.LABEL_SIZE, color=style.TEXT)
     return sheet
 

@@ -149,7 +149,9 @@ def test_the_thresholds():
 @pytest.mark.parametrize(
     ("low", "high", "verdict"),
     [
-        (1.2, 1.5, "confirmed"),
+        (1.25, 1.45, "confirmed"),
+        (1.2, 1.5, "undecided"),
+        (1.01, 10.0, "undecided"),
         (1.6, 1.9, "off"),
         (1.05, 1.1, "off"),
         (0.9, 1.4, "undecided"),
