@@ -36,7 +36,7 @@ def times(measured: float, claimed: float) -> str:
 def speedup(low: float, high: float, claimed: float) -> str:
     """How many times as fast, as an interval of a noisy measurement: the verdict of ``times`` on every value in it.
 
-    Undecided where they differ. A wide interval that happens to hold the claim confirms nothing: the next run's may not.
+    Undecided where they differ. A wide interval that happens to hold the claim confirms nothing; the next may not.
     """
     inside = [low, high, claimed] if low <= claimed <= high else [low, high]
     verdicts = {times(each, claimed) for each in inside}

@@ -1,6 +1,7 @@
 """The helper behind every check: readers of answers, and the sentence that is said whatever comes."""
 
 from fractions import Fraction
+from itertools import cycle
 
 import numpy as np
 import pytest
@@ -14,7 +15,10 @@ def check_half(answer):
     return "Right: one half." if course.number(answer) == 0.5 else "Not yet: not one half."
 
 
-@pytest.mark.parametrize("half", [0.5, Fraction(1, 2), np.float32(0.5), np.array(0.5), torch.tensor(0.5)])
+@pytest.mark.parametrize(
+    "half",
+    [0.5, Fraction(1, 2), np.float32(0.5), np.array(0.5), torch.tensor(0.5), torch.tensor(0.5, dtype=torch.bfloat16)],
+)
 def test_every_form_of_a_number_is_read(half):
     assert check_half(half).startswith("Right")
 
@@ -57,12 +61,50 @@ def test_a_mask_of_255_is_no_mask():
         course.mask(np.array([[255, 0]], np.uint8), (1, 2))
 
 
-def test_an_answer_that_raises_is_told_not_raised():
+class Speechless(BaseException):
+    def __str__(self):
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ValueError("two\nlines"), "ValueError (two lines)"),
+        (KeyError(), "KeyError (no message)"),
+        (ValueError("\ud800\x00"), "ValueError (??)"),
+        (Speechless(), "Speechless (an object of type Speechless)"),
+    ],
+)
+def test_an_answer_that_raises_is_told_not_raised(error, said):
     @course.check
     def check_call(answer):
         return answer()
 
     def bad():
-        raise ValueError("two\nlines")
+        raise error
 
-    assert check_call(bad) == "Not yet: your answer stopped the check with ValueError (two lines)."
+    assert check_call(bad) == f"Not yet: your answer stopped the check with {said}."
+
+
+def test_who_interrupts_a_check_leaves_it():
+    @course.check
+    def check_call(answer):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        check_call(1)
+
+
+def test_an_array_may_be_a_list_of_tensors_that_want_gradients():
+    parts = [torch.ones(2, requires_grad=True), torch.zeros(2)]
+    assert course.array(parts, (2, 2)).tolist() == [[1, 1], [0, 0]]
+
+
+def test_a_module_is_no_function_that_makes_one():
+    with pytest.raises(course.NotYet, match="made already"):
+        course.function(torch.nn.Linear(1, 1))
+    assert course.function(torch.nn.Linear) is torch.nn.Linear
+
+
+def test_letters_without_an_end_are_read_for_a_while():
+    assert course.letters(cycle("ac"), "abc") == {"a", "c"}
