@@ -1,0 +1,205 @@
+"""Wrong answers that a learner is likely to give, and right ones that look otherwise than ours: by check, as code.
+
+The code runs over a notebook's own names; an expression is the first thing that the check is given.
+"""
+
+FORWARD = """class Redesign(Redesign):
+    def forward(self, planes, stats):
+        m, s = self.map_branch(planes / 255), self.global_branch(stats)
+        c = self.cross_attention(m[:, None], s[:, None])[:, 0]
+        f = {fused}
+        return {result}"""
+CROSS = """class MyCross(MyCross):
+    def forward(self, queries, context):
+        q, k, v = self.q(queries), self.k(context), self.v(context)
+        return {result}"""
+GAE = """def my_gae(rewards, values, next_values, terminated, truncated, gamma, lam):
+    advantages, later = torch.zeros_like(rewards), 0.0
+    for t in reversed(range(len(rewards))):
+        delta = rewards[t] + gamma * next_values[t] * {next} - values[t]
+        later = delta + gamma * lam * {flows} * later
+        advantages[t] = later
+    return {result}"""
+ENDS = "terminated[t] | truncated[t]"
+LOSS = """def my_loss(log_prob, old_log_prob, advantages, values, returns, entropy):
+    clip, vf_coef, ent_coef = 0.2, 0.5, 0.003
+    ratio = (log_prob - old_log_prob).exp()
+    normal = {normal}
+    policy_loss = torch.max(-ratio * normal, -ratio.clamp(1 - clip, 1 + clip) * normal).mean()
+    return policy_loss + vf_coef * {value} {sign} ent_coef * entropy.mean()"""
+UPDATE = """def my_update(model, optimizer, rollout, shuffled, loss, epochs=4):
+    model.train()
+    for _ in range({epochs}):
+        for index in shuffled():
+            batch = rollout.rows(index)
+            log_prob, values, entropy = evaluated(model, batch)
+            {zero}
+            loss(log_prob, batch.log_probs, batch.advantages, values, batch.returns, entropy).backward()
+            {clip}
+            optimizer.step()"""
+NORMAL = "(advantages - advantages.mean()) / (advantages.std(unbiased=False) + 1e-8)"
+ZERO, CLIP = "optimizer.zero_grad(set_to_none=False)", "torch.nn.utils.clip_grad_norm_([*model.parameters()], 0.5)"
+FUSED = "torch.relu(self.fusion(torch.cat(({parts}), dim=1)))"
+BOTH = "(self.actor(f), self.critic(f)[:, 0])"
+FRONT = """def has_front(planes, direction):
+    own, foreign = planes[Plane.OWN] > 0, {foreign}
+    return {result}"""
+LAND = "(planes[Plane.ENEMY] > 0) | (planes[Plane.UNCLAIMED] > 0)"
+
+# Wrong answers, each with words of the hint that it must get.
+NEAR_MISSES = {
+    "check_codec": {"56": "is SW 60%", "48": "Directions count", "index, order = 57, ('SE', 45, True)": "34 is not"},
+    "check_front": {
+        FRONT.format(foreign="planes[Plane.ENEMY] > 0", result="bool((shifted(own, direction) & foreign).any())"): "N",
+        FRONT.format(foreign=LAND, result="bool((shifted(foreign, direction) & own).any())"): "you say",
+        FRONT.format(foreign=LAND, result="int((shifted(own, direction) & foreign).sum())"): "True or False",
+    },
+    "check_push": {
+        "{}": "a number for plains and one for mountain",
+        "{'plains': 234}": "a number for plains and one for mountain",
+        "{'plains': float('nan'), 'mountain': float('nan')}": "finite",
+        "{'plains': 3_750 / 80, 'mountain': 3_750 / 120}": "times what the game gives",
+    },
+    "check_stride": {"linear(64 * 49, 512) - 512": "bias", "linear(flat, 512)": "many", "linear(64 * 7, 512)": "few"},
+    "check_floor": {
+        "conv_1 / macs_in_all['baseline']": "the share which is left",
+        "macs_in_all['baseline'] / macs_in_all['attention']": "conv 1 alone",
+    },
+    "check_break_even": {"float('nan')": "finite", "430": "less", "520": "more", "-460": "less"},
+    "check_branch": {
+        "lambda: nn.Sequential(nn.Conv2d(5, 16, 8, 8), nn.Flatten(), nn.Linear(16 * 256, 250))": "256 features",
+        "nn.Linear(2, 3)": "made already",
+    },
+    "check_gate": {"(-2.0, -3.0, 8.0)": "border", "(1.0, -1.0, 0.0)": "enemy land", "(-1.0, 1.0, 0.0)": "own land"},
+    "check_pool": {"'abc'": "(b)", "{'a'}": "(c)", "'a, b'": "(b)", "'a, d'": "out of a, b, c"},
+    "check_louder": {"0.76": "low", "97": "between 0 and 1", "3 * 0.76": "between 0 and 1"},
+    "check_cross": {
+        CROSS.format(result="self.out(torch.softmax(q @ k.transpose(1, 2), 2) @ v)"): "divide the scores",
+        CROSS.format(result="self.out(torch.softmax(q @ k.transpose(1, 2) / q.shape[2], 2) @ v)"): "not by the size",
+        CROSS.format(result="self.out(torch.softmax(q @ k.transpose(1, 2) / q.shape[2] ** 0.5, 1) @ v)"): "axis",
+        CROSS.format(result="torch.softmax(q @ k.transpose(1, 2) / q.shape[2] ** 0.5, 2) @ v"): "last linear layer",
+        CROSS.format(result="self.out(v.mean(1, keepdim=True).expand_as(q))"): "off by",
+        "MyCross(6, 5, 8)": "made already",
+    },
+    "check_forward": {
+        FORWARD.format(fused=FUSED.format(parts="s, m, c"), result=BOTH): "order",
+        FORWARD.format(fused="self.fusion(torch.cat((m, s, c), dim=1))", result=BOTH): "ReLU",
+        FORWARD.format(fused=FUSED.format(parts="m, s, c"), result="(self.actor(f), self.critic(f))"): "(1, 1)",
+        FORWARD.format(fused=FUSED.format(parts="m, s, c"), result="(self.actor(f), -self.critic(f)[:, 0])"): "value",
+        FORWARD.format(fused=FUSED.format(parts="m, s, c"), result="self.actor(f)"): "logits and a value",
+    },
+    "check_rest": {"343_003 - 256": "256 too few", "517_982": "too many"},
+    "check_dead": {"256 * 128 + 128 * 128": "bias", "82_432": "many", "256 * 128 + 128": "few"},
+    "check_fold": {
+        "fold, answer = None, lambda fusion, linear: torch.nn.Sequential(fusion)": "nothing around it",
+        "answer = lambda fusion, linear: fusion": "nn.Linear(384, 256)",
+    },
+    "check_mixing": {
+        "lambda cells: np.tile(targets['where the enemy is'], 64)": "no more of the place",
+        "lambda cells: cells[:, :128] * 0": "no more of the place",
+        "lambda cells: cells.reshape(-1, 128, 16).mean(1)": "shape",
+    },
+    "check_test": {
+        "lambda play: True": "deaf",
+        "lambda play: (play(encode(Direction.N, 2))['map'] != play(WAIT)['map']).any()": "only_north",
+        "lambda play: not (play(encode(Direction.N, 2))['map'] != play(WAIT)['map']).any()": "sound",
+    },
+    "check_gamma": {"-0.9931": "between 0 and 1", "99.3": "between 0 and 1", "0.99": "little", "0.995": "much"},
+    "check_advantage": {"0": "first delta alone", "1": "high", "-0.5": "low"},
+    "check_gae": {
+        GAE.format(next="~terminated[t]", flows="~terminated[t]", result="advantages"): "cut off",
+        GAE.format(next="1", flows=f"~({ENDS})", result="advantages"): "terminate",
+        GAE.format(next=f"~({ENDS})", flows=f"~({ENDS})", result="advantages"): "cut off",
+        GAE.format(next="1", flows="1", result="advantages + values"): "go on",
+        GAE.format(next="1", flows="1", result="advantages.T"): "shape",
+    },
+    "check_clip": {"'abcd'": "(b)", "['b', 'c']": "(a)", "{'a'}": "(d)"},
+    "check_loss": {
+        LOSS.format(normal=NORMAL, value="(values - returns).square().mean()", sign="-"): "three terms",
+        LOSS.format(normal=NORMAL, value="0.5 * (values - returns).square().mean()", sign="+"): "three terms",
+        LOSS.format(normal="advantages", value="0.5 * (values - returns).square().mean()", sign="-"): "three terms",
+        LOSS.format(normal=NORMAL, value="0.5 * (values - returns).square().sum()", sign="-"): "three terms",
+        LOSS.format(normal=NORMAL, value="0.5 * (values - returns).square().mean()", sign="-")
+            .replace("    ratio = ", "    log_prob = log_prob.detach()\n    ratio = "): "no gradient",
+    },
+    "check_update": {
+        UPDATE.format(epochs="epochs", zero=ZERO, clip="pass"): "0.5",
+        UPDATE.format(epochs="epochs", zero="pass", clip=CLIP): "zero",
+        UPDATE.format(epochs="1", zero=ZERO, clip=CLIP): "off by",
+    },
+    "check_votes": {"np.log(8)": "100%", "0.01 * np.log(80)": "91%", "0": "11%"},
+    "check_lift": {"1 / 1.5": "Turn the fraction", "0.6 / 0.45": "Which gates", "0.9 / 0.3": "Which gates"},
+    "check_interior": {
+        "lambda planes: (planes[:, Plane.OWN] > 0) * np.uint8(255)": "True and False only",
+        "lambda planes: planes[:, Plane.OWN] > 0": "border and interior",
+        "lambda planes: ~interpret.border_mask(planes)": "not own land",
+        "lambda planes: interpret.border_mask(planes) & False": "neither border nor interior",
+        "lambda planes: ((planes[:, Plane.OWN] > 0) & ~interpret.border_mask(planes))[0]": "shape",
+    },
+    "check_misplace": {
+        "lambda gates: gates[:, :, :, [1, 0, 2, 3]]": "are where they were",
+        "lambda gates: 1 - gates": "exactly its own gates",
+        "lambda gates: gates.flip(0)": "exactly its own gates",
+    },
+    "check_map": {"lambda planes: planes": "shape", "lambda planes: np.ones(planes[:, 0].shape)": "random order"},
+    "check_policy": {
+        "lambda model, maps, stats, masks: masked_log_softmax(torch.stack([model(view.of_maps(maps), stats)"
+        "[0][:, view.of_actions()] for view in VIEWS]).mean(0), masks).exp()": "attacks",
+        "lambda model, maps, stats, masks: masks / masks.sum(1, keepdim=True)": "another network",
+    },
+    "check_over": {"250": "of the target", "1.5": "over", "750_000": "over", "-60": "over"},
+    "check_share": {
+        "lambda network: float('nan')": "finite",
+        "lambda network: 0.95": "you say",
+        "lambda network: 95.0": "between 0 and 1",
+        "lambda network: 1 / len([*network.parameters()])": "you say",
+    },
+    "check_conclusion": {
+        "'It has 1234567 parameters, 7.25 of tokens and 99 steps, and ' + 'so on ' * 20": "stands nowhere",
+        "'It is 277,147 and small'": "words",
+    },
+}  # fmt: skip
+
+# Right answers that look otherwise than the solution.
+RIGHT_TOO = {
+    "check_codec": ["index, order = np.int64(57), ['se', np.float32(45), np.bool_(False)]"],
+    "check_front": [FRONT.format(foreign=LAND, result="(shifted(own, direction) & foreign).any()")],
+    "check_push": ["{'plains': np.float32(234.4), 'mountain': Fraction(625, 4)}"],
+    "check_break_even": ["np.float32(460)"],
+    "check_branch": [
+        "(lambda branch: lambda: branch)(nn.Sequential(nn.Conv2d(5, 32, 16, 16), nn.ReLU(), nn.Conv2d(32, 64, 4, 4), "
+        "nn.Flatten(), nn.Linear(256, 256)))"
+    ],
+    "check_gate": ["np.array([-8.0, -12.0, 30.0], np.float32)", "torch.tensor([-8, -12, 30])", "[-8, -12, 30]"],
+    "check_cross": [CROSS.format(result="self.out(torch.nn.functional.scaled_dot_product_attention(q, k, v))")],
+    "check_forward": [
+        FORWARD.format(fused=FUSED.format(parts="m, s, c"), result="[self.actor(f), self.critic(f).flatten()]")
+        .replace("planes / 255", "planes.float() * (1 / 255)")
+    ],
+    "check_fold": [
+        "def answer(fusion, linear):\n"
+        "    with torch.no_grad():\n"
+        "        fusion.weight[:, 256:384] += fusion.weight[:, 384:] @ linear.weight\n"
+        "        fusion.bias += fusion.weight[:, 384:] @ linear.bias\n"
+        "    folded = nn.Linear(384, 256).double()\n"
+        "    folded.weight.data, folded.bias.data = fusion.weight[:, :384].double(), fusion.bias.double()\n"
+        "    return folded"
+    ],
+    "check_test": [
+        "lambda play: np.all([(play(10 * way)['map'] != play(WAIT)['map']).any() for way in range(8)])",
+    ],
+    "check_gae": [
+        GAE.format(next="(1 - terminated[t].float())", flows=f"(1 - ({ENDS}).float())", result=each)
+        for each in ("advantages.numpy()", "[*advantages]", "advantages.tolist()", "advantages.double()")
+    ],
+    "check_loss": [LOSS.format(normal=NORMAL, value="torch.nn.functional.mse_loss(values, returns) / 2", sign="-")],
+    "check_update": [UPDATE.format(epochs="epochs", zero=ZERO, clip=CLIP)],
+    "check_interior": [
+        "lambda planes: torch.from_numpy((planes[:, Plane.OWN] > 0) & ~interpret.border_mask(planes))",
+        "lambda planes: ((planes[:, Plane.OWN] > 0) * 1.0 - interpret.border_mask(planes)).tolist()",
+    ],
+    "check_misplace": ["lambda gates: np.roll(gates.numpy(), 1, axis=3)", "lambda gates: gates.rot90(2, (2, 3))"],
+    "check_map": ["lambda planes: torch.from_numpy(planes[:, Plane.OWN] > 0)"],
+    "check_share": ["lambda network: np.float64(max(sum(p.numel() for p in m.parameters(recurse=False)) "
+                    "for m in network.modules()) / sum(p.numel() for p in network.parameters()))"],
+}  # fmt: skip
