@@ -97,11 +97,20 @@ def needed(cells: Sequence[Cell], goal: int, more: str = "") -> list[int]:
     return chosen[::-1]
 
 
-def names_bound(source: str) -> set[str]:
-    """Names that a cell's own level binds or changes by assignment: ``a = 1``, ``def a``, ``a[0] = 1``, ``a.b = 1``."""
+def parsed(source: str) -> ast.Module | None:
+    """A cell's syntax; None for what is no Python, or is nested too deeply to be looked at."""
     try:
         tree = ast.parse(source)
-    except SyntaxError:
+        ast.unparse(tree)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    return tree
+
+
+def names_bound(source: str) -> set[str]:
+    """Names that a cell's own level binds or changes by assignment: ``a = 1``, ``def a``, ``a[0] = 1``, ``a.b = 1``."""
+    tree = parsed(source)
+    if tree is None:
         return set()
     found: set[str] = set()
     for node in _own_level(tree):
@@ -140,13 +149,12 @@ def _own_level(tree: ast.AST) -> Iterable[ast.AST]:
 
 def _names_used(source: str) -> set[str]:
     """Names that a cell takes from cells before it: those it uses before it has bound them itself."""
-    try:
-        statements = ast.parse(source).body
-    except SyntaxError:
+    tree = parsed(source)
+    if tree is None:
         return set()
     used: set[str] = set()
     bound = set(dir(builtins))
-    for statement in statements:
+    for statement in tree.body:
         used |= _free(statement) - bound - _targets(statement)
         bound |= {node.id for node in _own_level(statement) if isinstance(node, ast.Name) and _stores(node)}
         bound |= _targets(statement) | _named(statement)
@@ -157,7 +165,7 @@ def _free(statement: ast.stmt) -> set[str]:
     """The global names that a statement reads, also from inside its functions and comprehensions."""
     try:
         tables = [symtable.symtable(ast.unparse(statement), "cell", "exec")]
-    except SyntaxError:  # an await outside a function, as notebooks allow it
+    except (SyntaxError, RecursionError):  # an await outside a function, as notebooks allow it, or nested too deeply
         return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
     found = {symbol.get_name() for symbol in tables[0].get_symbols() if symbol.is_referenced()}
     while tables:
@@ -178,11 +186,8 @@ def _targets(statement: ast.stmt) -> set[str]:
 
 def _imported(source: str) -> set[str]:
     """The names that a cell imports."""
-    try:
-        statements = ast.parse(source).body
-    except SyntaxError:
-        return set()
-    imports = [each for each in statements if isinstance(each, ast.Import | ast.ImportFrom)]
+    tree = parsed(source)
+    imports = [each for each in tree.body if isinstance(each, ast.Import | ast.ImportFrom)] if tree else []
     return set().union(*map(_named, imports))
 
 

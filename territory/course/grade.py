@@ -7,7 +7,6 @@ It runs in a process of its own (``territory.course.worker``) with a limit of ti
 use a container as well.
 """
 
-import ast
 import contextlib
 import json
 import os
@@ -21,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from territory.course.exercises import Cell, Exercise, exercises_of, names_bound, needed, read_cells
+from territory.course.exercises import Cell, Exercise, exercises_of, names_bound, needed, parsed, read_cells
 from territory.course.worker import without_magic
 from territory.errors import BadInput
 
@@ -127,10 +126,7 @@ def _their_cells(cells: Sequence[Cell], answers: set[int], theirs: Sequence[Cell
 def _readable(source: str) -> str:
     """A cell's Python, or nothing if it is none."""
     lines = without_magic(source)
-    with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
-        ast.parse(lines)
-        return lines
-    return ""
+    return lines if parsed(lines) else ""
 
 
 def _run(steps: list[dict[str, Any]], seconds: float, gigabytes: float) -> tuple[dict[str, str], str]:

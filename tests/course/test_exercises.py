@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from territory.course.exercises import Cell, exercises_of, names_bound, needed, read_cells, without_solutions
+from territory.course.exercises import Cell, exercises_of, names_bound, needed, parsed, read_cells, without_solutions
 from territory.errors import BadInput
 
 CELLS = [
@@ -62,3 +62,12 @@ def test_a_notebook_is_read_also_without_ids(tmp_path):
         json.dumps({"cells": [{"cell_type": "code", "source": ["a = 1\n", "b"]}]})
     )
     assert read_cells(path) == [Cell("", "code", "a = 1\nb")]
+
+
+@pytest.mark.parametrize(
+    "source", ["answer = [[[", "a = '\ud800'", "a\0b", "(" * 5000, "x = " + "-" * 5000 + "1", "1+" * 9000 + "1"]
+)
+def test_a_cell_that_can_not_be_looked_at_binds_nothing(source):
+    assert parsed(source) is None
+    assert names_bound(source) == set()
+    assert needed([Cell("", "code", "a = 1"), Cell("", "code", source)], 1, source) == []
