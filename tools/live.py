@@ -14,7 +14,7 @@ from pathlib import Path
 import bundle
 
 import territory
-from territory.agent import find_checkpoint
+from territory.agent import find_checkpoint, pretrained
 from territory.interpret.onnx import export_onnx
 from territory.widgets import AttentionExplorer
 from territory.world import Replay, WorldParams
@@ -56,9 +56,10 @@ INDEX = """<!doctype html>
 """
 
 
-def write_explorers(folder: Path, names: tuple[str, ...]) -> None:
+def write_explorers(folder: Path) -> None:
     """A page for each pretrained network, the networks and the runtime, all in one folder."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True)
+    names = pretrained()
     for file in runtime():
         shutil.copy(file, folder / file.name)
     shutil.copy(PARTS / "live.js", folder / "live.js")

@@ -8,14 +8,12 @@ import argparse
 import importlib
 import shutil
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from live import write_explorers
 from sphinx.cmd.build import main as sphinx
 
 import territory
-from territory.agent import pretrained
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "docs" / "site"  # what only the site has: its first page, its style
@@ -60,18 +58,23 @@ def _room_page(module) -> str:
     return f"# `{module.__name__}`\n\n```{{eval-rst}}\n{automodule}\n```\n"
 
 
-def make_site(target: Path, run: bool = False, explorers: Sequence[str] | None = None) -> int:
-    """Build the site into a folder; Sphinx's exit status, which a warning makes 1."""
-    names = pretrained() if explorers is None else tuple(explorers)
-    shutil.rmtree(ROOT / "build" / "explorer", ignore_errors=True)
-    write_explorers(ROOT / "build" / "explorer", names)
-    source = ROOT / "build" / "site-source"
+def make_site(target: Path, run: bool = False) -> int:
+    """Build the site into a folder, in the place of an earlier one; Sphinx's exit status, which a warning makes 1."""
+    if target.is_dir() and any(target.iterdir()) and not (target / "searchindex.js").is_file():
+        raise SystemExit(f"expected a new folder or an earlier site to write into; {target} holds something else")
+    work = ROOT / "build" / "site"
+    shutil.rmtree(work, ignore_errors=True)
+    source, built = work / "source", work / "html"
+    write_explorers(work / "explorer")
     gather(source)
     write_reference(source / "reference")
     options = ["-D", "nb_execution_mode=force"] if run else []
-    failed = sphinx(["-b", "html", "-W", "--keep-going", "-q", "-j", "2", *options, str(source), str(target)])
-    shutil.rmtree(target / "explorer", ignore_errors=True)
-    shutil.copytree(ROOT / "build" / "explorer", target / "explorer")
+    # Sphinx's and MyST's own notes stay in build/, beside what they made.
+    options += ["-d", str(work / "doctrees")]
+    failed = sphinx(["-b", "html", "-W", "--keep-going", "-q", "-j", "2", *options, str(source), str(built)])
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(built, target)
+    shutil.copytree(work / "explorer", target / "explorer")
     return failed
 
 
@@ -80,10 +83,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("target", type=Path, help="the folder of the site, made if missing")
     parser.add_argument("--run", action="store_true", help="run every notebook first, in a copy")
-    parser.add_argument("--explorers", nargs="*", help="which networks get an explorer; by default all pretrained ones")
     options = parser.parse_args(arguments)
     print(f"territory {territory.__version__}: the site goes into {options.target}", flush=True)
-    return make_site(options.target, options.run, options.explorers)
+    return make_site(options.target, options.run)
 
 
 if __name__ == "__main__":

@@ -46,6 +46,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "Territory"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
+html_js_files = [("frames.js", {"defer": "defer"})]
 html_copy_source = False
 html_show_sourcelink = False
 html_baseurl = "https://territory-course.github.io/territory/"

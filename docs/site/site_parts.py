@@ -1,12 +1,18 @@
 """What no library does for the website: formulas as MathML, words for every picture, the glossary under the pointer."""
 
+import json
 import re
+from functools import cache
 from html import escape
+from pathlib import Path
 
 from docutils import nodes
 from latex2mathml.converter import convert as to_mathml
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
+
+from territory.widgets import AttentionExplorer
+from territory.widgets.base import WIDGET_VIEW
 
 _SHORT = 160  # characters of a cell's last line that a picture's description quotes
 
@@ -34,6 +40,56 @@ class PictureWords(SphinxPostTransform):
             source = next(cell.findall(nodes.literal_block), None)
             for image in cell.findall(nodes.image):
                 image["alt"] = image.get("alt") or _words(cell, source)
+
+
+class Instruments(SphinxPostTransform):
+    """A widget of a notebook is the picture that it left, and below it where it can be used.
+
+    An explorer whose cell names a pretrained network (metadata ``explorer``) is live here: a frame with the page of
+    that network, which loads nothing until the reader opens it.
+    """
+
+    default_priority = 890  # before the pictures that still have no words get some
+
+    def run(self, **kwargs) -> None:
+        """Mend the cells that show a widget."""
+        for cell in self.document.findall(_is_code_cell):
+            outputs = _committed_cell(self.env.doc2path(self.env.docname), cell["cell_index"]).get("outputs", [])
+            alts = [words for each in outputs if (words := each.get("metadata", {}).get("image/png", {}).get("alt"))]
+            if any(WIDGET_VIEW in each.get("data", {}) for each in outputs):
+                (alt,) = alts
+                self._mend(cell, alt)
+
+    def _mend(self, cell: nodes.Element, alt: str) -> None:
+        (shown,) = [each for each in cell.children if each.get("nb_element") == "cell_code_output"]
+        (image,) = shown.findall(nodes.image)
+        image["alt"] = alt
+        image["classes"].append("still")
+        shown.children = []  # but the picture: a style for Lab, and words for those who have the kernel
+        shown += [image, nodes.raw("", self._below(cell, alt == AttentionExplorer.alt), format="html")]
+
+    def _below(self, cell: nodes.Element, explorer: bool) -> str:
+        folder = self.app.builder.get_relative_uri(self.env.docname, "explorer/index")
+        network = cell["cell_metadata"].get("explorer")
+        if network:
+            page = escape(folder.replace("index", network))
+            frame = f'<iframe loading="lazy" title="the explorer of {escape(network)}, live" src="{page}"></iframe>'
+            return f'<details class="live"><summary>Make it live in this page</summary>{frame}</details>'
+        said = "A picture of this instrument as it was: run the notebook to use it."
+        if explorer:
+            said = "A picture: this network was trained when the notebook ran. "
+            said += f'<a href="{escape(folder)}">The explorers of the pretrained networks</a> are live.'
+        return f'<p class="still-note">{said}</p>'
+
+
+@cache
+def _committed(notebook: str) -> list[dict]:
+    return json.loads(Path(notebook).read_text("utf-8"))["cells"]
+
+
+def _committed_cell(page: str, index: int) -> dict:
+    """A cell of the notebook that a page is made of, as it is in the file."""
+    return _committed(page)[index]
 
 
 class WholePages(SphinxPostTransform):
@@ -71,7 +127,7 @@ def _is_code_cell(node: nodes.Node) -> bool:
 
 
 def _words(cell: nodes.Element, source: nodes.literal_block | None) -> str:
-    given = cell.get("metadata", {}).get("alt")
+    given = cell["cell_metadata"].get("alt")
     if given:
         return given
     section = cell
@@ -159,6 +215,7 @@ def skip_foreign(app, what: str, name: str, found, skip: bool, options) -> bool 
 def setup(app: Sphinx) -> dict:
     """Sphinx's door."""
     app.add_html_math_renderer("mathml", (inline_math, None), (block_math, None))
+    app.add_post_transform(Instruments)
     app.add_post_transform(PictureWords)
     app.add_post_transform(WholePages)
     app.add_post_transform(TableHeads)

@@ -1,25 +1,15 @@
 """The website, built once and served, for the tests that read it."""
 
-import functools
-import http.server
 import os
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from helpers.website import served
 
 ROOT = Path(__file__).resolve().parents[2]
-NETWORK = "tokens"  # whose explorer is built: one is enough to test
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    """Serves a folder, and says nothing."""
-
-    def log_message(self, *_):
-        pass
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +22,7 @@ def site(tmp_path_factory):
     folder = shared / "site"
     with FileLock(shared / "site.lock"):
         if not (folder / "searchindex.js").is_file():
-            command = [sys.executable, str(ROOT / "tools" / "site.py"), str(folder), "--explorers", NETWORK]
+            command = [sys.executable, str(ROOT / "tools" / "site.py"), str(folder)]
             done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stdout + done.stderr
     return folder
@@ -41,8 +31,5 @@ def site(tmp_path_factory):
 @pytest.fixture(scope="session")
 def address(site):
     """Where the site is served on this machine."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    server.server_close()
+    with served(site) as address:
+        yield address

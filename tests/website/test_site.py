@@ -1,20 +1,39 @@
 """The website: whole, linked, readable by everybody, and fetching nothing from elsewhere."""
 
+import json
 from pathlib import Path
-from urllib.parse import unquote, urldefrag, urlparse
+from urllib.parse import urlparse
 
 import axe_playwright_python
 import pytest
-from bs4 import BeautifulSoup
+from helpers.website import crawl, pages_of
+
+from territory.widgets.base import WIDGET_VIEW
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf-8")
+# A notebook's code has thousands of coloured words, of some ten kinds; axe takes half a minute for the thousands.
+# Of each kind the first stays: same classes, same block around it, same colours in either theme.
+ONE_OF_A_KIND = """() => {
+    const kinds = new Set();
+    for (const word of document.querySelectorAll("pre span")) {
+        const kind = [];
+        for (let each = word; each && !each.matches(".cell, section"); each = each.parentElement)
+            kind.push(each.tagName, each.className, each.getAttribute("style"));
+        const known = kinds.size;
+        if (kinds.add(kind.join()).size === known) word.replaceWith(...word.childNodes);
+    }
+}"""
+# The site's pages keep their theme in an attribute, the explorers follow the system. The colour behind the page.
+TURN = """theme => {
+    const root = document.documentElement;
+    if (root.dataset.theme) root.dataset.theme = theme;
+    return getComputedStyle(document.body).backgroundColor;
+}"""
 
 
 @pytest.fixture(scope="module")
 def pages(site):
-    """Each page by its place in the site, parsed; the theme's own templates are none."""
-    found = [path for path in site.rglob("*.html") if "_static" not in path.parts]
-    return {path.relative_to(site).as_posix(): BeautifulSoup(path.read_text("utf-8"), "html.parser") for path in found}
+    return pages_of(site)
 
 
 def notebooks_of(pages):
@@ -29,19 +48,7 @@ def test_every_notebook_every_guide_and_the_reference_have_a_page(pages, root):
 
 
 def test_every_link_and_anchor_leads_somewhere(pages, site):
-    broken, count = [], 0
-    ids = {name: {each["id"] for each in page.select("[id]")} for name, page in pages.items()}
-    for name, page in pages.items():
-        for link in page.select("a[href], link[href], img[src], script[src], iframe[src]"):
-            address = link.get("href") or link.get("src")
-            if urlparse(address).scheme:
-                continue
-            count += 1
-            path, anchor = urldefrag(address)
-            target = (site / name).parent.joinpath(unquote(path.partition("?")[0])).resolve() if path else site / name
-            place = target.relative_to(site.resolve()).as_posix() if path else name
-            if not target.is_file() or (anchor and place in ids and unquote(anchor) not in ids[place]):
-                broken.append(f"{name}: {address}")
+    count, broken = crawl(pages, site)
     assert broken == []
     assert count > 1000
 
@@ -63,10 +70,24 @@ def test_a_notebook_has_neighbours_folded_solutions_formulas_and_copy_buttons(pa
     first, *middle, last = sorted(chapters)
     assert all(chapters[name].select("a.left-prev") and chapters[name].select("a.right-next") for name in middle)
     assert chapters[first].select("a.right-next") and chapters[last].select("a.left-prev")
-    solutions = [each for page in chapters.values() for each in page.select("details")]
+    solutions = [each for page in chapters.values() for each in page.select("details:not(.live)")]
     assert len(solutions) > 10 and not any(each.has_attr("open") for each in solutions)
     assert any(page.select("math mfrac") for page in chapters.values())
     assert all("copybutton" in str(page.select("script[src]")) for page in chapters.values())
+
+
+def test_every_instrument_of_a_notebook_is_live_or_says_that_it_is_a_picture(pages, root):
+    for name, page in notebooks_of(pages).items():
+        cells = json.loads((root / name).with_suffix(".ipynb").read_text("utf-8"))["cells"]
+        live = {f"../explorer/{cell['metadata']['explorer']}.html" for cell in cells if "explorer" in cell["metadata"]}
+        outputs = [each for cell in cells for each in cell.get("outputs", [])]
+        widgets = sum(WIDGET_VIEW in each.get("data", {}) for each in outputs)
+        frames = page.select("details.live iframe[loading=lazy]")
+        assert {frame["src"] for frame in frames} == live
+        assert len(frames) + len(page.select(".still-note")) == widgets == len(page.select("img.still")), name
+        assert "(run this cell to use it)" not in page.text
+    own = pages["notebooks/07_your_network.html"]  # whose network is the learner's
+    assert own.select_one(".still-note a")["href"] == "../explorer/index.html"
 
 
 def test_a_word_of_the_glossary_carries_its_definition(pages):
@@ -75,18 +96,25 @@ def test_a_word_of_the_glossary_carries_its_definition(pages):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_no_violation_on_any_page(pages, address, page, theme):
-    page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+def test_axe_finds_no_violation_on_any_page_light_or_dark(pages, address, page):
+    page.emulate_media(reduced_motion="reduce")
     found, away = [], []
     page.on("request", lambda request: away.append(request.url) if not request.url.startswith(address) else None)
     for name in pages:
         page.goto(address + name)
         page.add_style_tag(content="* { transition: none !important; }")  # a colour on its way is nobody's colour
+        page.evaluate(ONE_OF_A_KIND)
         page.evaluate(AXE)
-        violations = page.evaluate("async () => (await axe.run(document, {resultTypes: ['violations']})).violations")
-        for each in violations:
-            found.append(f"{name}: {each['id']}: {[node['target'] for node in each['nodes'][:3]]}")
+        grounds = set()
+        for theme in ("light", "dark"):
+            page.emulate_media(color_scheme=theme)
+            grounds.add(page.evaluate(TURN, theme))
+            violations = page.evaluate(
+                "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
+            )
+            for each in violations:
+                found.append(f"{name}, {theme}: {each['id']}: {[node['target'] for node in each['nodes'][:3]]}")
+        assert len(grounds) == 2, f"{name} looked the same in both themes"
     assert found == []
     assert [each for each in away if not each.startswith(("data:", "blob:"))] == []
 

@@ -1,5 +1,19 @@
-// Before the explorer starts: who answers it. Served over http, a network in this page; in a file, nobody.
+// Before the explorer starts: how the page looks, and who answers it. Served over http, a network in this page; in a
+// file, nobody.
 (() => {
+  // The site's theme, where the reader has chosen one: the site's pages keep it here, and change it under a frame.
+  const look = () => {
+    const chosen = localStorage.getItem("mode");
+    document.documentElement.style.colorScheme = ["light", "dark"].includes(chosen) ? chosen : "light dark";
+  };
+  look();
+  addEventListener("storage", look);
+  if (parent !== window) {
+    document.documentElement.dataset.framed = "";
+    const tell = () => parent.postMessage({ height: document.body.offsetHeight }, "*");
+    new ResizeObserver(tell).observe(document.body);
+  }
+
   const read = (id) => document.getElementById(id).textContent;
   const note = document.getElementById("live-note");
   if (location.protocol === "file:") {
