@@ -6,12 +6,24 @@ from pathlib import Path
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 
 
-def test_the_example_runs():
-    (example,) = re.findall(r"(?:^    .*\n|^\n)+", README[README.index("    import gymnasium, territory") :], re.M)[:1]
+def run_the_code_below(heading):
+    """Run the first block of code of a section; the names that it leaves."""
+    section = README[README.index(f"## {heading}\n") :]
+    (example,) = re.findall(r"(?:^    .*\n|^\n)+", section[section.index("    import") :], re.M)[:1]
     names = {}
     exec("\n".join(line[4:] for line in example.splitlines()), names)
+    return names
+
+
+def test_the_example_runs():
+    names = run_the_code_below("The world, the agent, the instruments")
     assert names["record"]["spatial.1"].shape == (12, 32, 32)
     assert names["obs"]["map"].shape == (12, 5, 128, 128) and names["rewards"].shape == (12,)
+
+
+def test_the_sample_exercise_shows_what_its_solution_says():
+    weight = run_the_code_below("One exercise, as a sample")["record"]["cross.map_to_stats"]
+    assert weight.numel() == 1 and weight.item() == 1
 
 
 def test_the_files_it_links_are_there():

@@ -30,29 +30,12 @@ WORKING = ("occlusion", "own land")  # relevance that needs no gradients
 SEED = 1_000_000  # of the game that is shown: a held-out map, as in notebook 05
 
 HEAD = """<header class="live-head">
-<nav aria-label="site"><a href="../index.html">Territory</a> {others}</nav>
+<nav aria-label="site"><a href="../index.html">Territory</a> <a href="index.html">Explorer</a> {others}</nav>
 <p class="live-title">What does {name} attend to?</p>
 <p>A game that {name} plays. Scrub it; then tick <em>what if</em>, move a statistic, paint land or silence a head: the
 network runs in this page and answers at once. The first question loads {size:.0f} MB.</p>
 <p id="live-note"></p>
 </header>
-"""
-
-INDEX = """<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Explorers</title>
-<style>
-{style}</style>
-</head>
-<body>
-<main class="live-head">
-<nav aria-label="site"><a href="../index.html">Territory</a></nav>
-<h1>Whose attention?</h1>
-<p>Each page shows a game that the network plays, and runs the network for your own questions.</p>
-<ul>{items}</ul>
-</main>
-</body>
-</html>
 """
 
 
@@ -71,10 +54,6 @@ def write_explorers(folder: Path) -> None:
         others = " ".join(f'<a href="{each}.html">{each}</a>' for each in names if each != name)
         head = HEAD.format(name=name, others=others, size=size)
         (folder / f"{name}.html").write_text(explorer_page(name, about["slots"], head), "utf-8")
-    items = "".join(f'<li><a href="{name}.html">{name}</a></li>' for name in names)
-    (folder / "index.html").write_text(
-        INDEX.format(items=items, style=(PARTS / "page.css").read_text("utf-8")), "utf-8"
-    )
 
 
 def runtime() -> list[Path]:

@@ -17,7 +17,7 @@ import territory
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "docs" / "site"  # what only the site has: its first page, its style
-TOP = ("README.md", "MODELS.md", "CHANGELOG.md", "CONTRIBUTING.md", "CITATION.cff")
+TOP = ("README.md", "MODELS.md", "CHANGELOG.md", "CONTRIBUTING.md", "CITATION.cff", "pyproject.toml")
 ROOMS = ("errors", "stats", "files", "world", "world.rules", "envs", "models", "agent", "training", "profiling")
 ROOMS += ("interpret", "verdict", "viz", "widgets")
 
@@ -32,8 +32,7 @@ def gather(source: Path) -> None:
     (source / "studies").mkdir()
     shutil.copy(ROOT / "studies" / "README.md", source / "studies" / "README.md")
     for name in TOP:
-        if (ROOT / name).exists():
-            shutil.copy(ROOT / name, source / name)
+        shutil.copy(ROOT / name, source / name)
 
 
 def write_reference(folder: Path) -> None:
@@ -74,7 +73,7 @@ def make_site(target: Path, run: bool = False) -> int:
     failed = sphinx(["-b", "html", "-W", "--keep-going", "-q", "-j", "2", *options, str(source), str(built)])
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(built, target)
-    shutil.copytree(work / "explorer", target / "explorer")
+    shutil.copytree(work / "explorer", target / "explorer", dirs_exist_ok=True)
     return failed
 
 

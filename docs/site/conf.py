@@ -1,11 +1,16 @@
 """How the website is made; `make site` runs it (tools/site.py puts the pages together first)."""
 
 import sys
+import tomllib
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
 
 import territory
+
+# Where the project lives: pyproject.toml knows it, and tools/site.py lays it beside this file.
+ADDRESSES = tomllib.loads((HERE / "pyproject.toml").read_text("utf-8"))["project"]["urls"]
 
 project = "Territory"
 author = "The Territory authors"
@@ -45,19 +50,20 @@ napoleon_numpy_docstring = False
 html_theme = "pydata_sphinx_theme"
 html_title = "Territory"
 html_static_path = ["static"]
+html_favicon = "static/icon.svg"
 html_css_files = ["site.css"]
 html_js_files = [("frames.js", {"defer": "defer"})]
 html_copy_source = False
 html_show_sourcelink = False
-html_baseurl = "https://territory-course.github.io/territory/"
-html_sidebars = {"**": ["sidebar-nav-bs"], "index": []}
+html_baseurl = ADDRESSES["Homepage"]
+html_context = {"default_mode": "auto"}
+html_sidebars = {"**": ["sidebar-nav-bs"], "index": [], "explorer/index": []}
 html_theme_options = {
+    "logo": {"text": "Territory", "image_light": "static/icon.svg", "image_dark": "static/icon.svg", "alt_text": ""},
     "show_nav_level": 2,
     "navigation_with_keys": False,
     "header_links_before_dropdown": 6,
-    "icon_links": [
-        {"name": "Repository", "url": "https://github.com/territory-course/territory", "icon": "fa-brands fa-github"}
-    ],
+    "icon_links": [{"name": "Repository", "url": ADDRESSES["Repository"], "icon": "fa-brands fa-github"}],
     "footer_start": ["copyright"],
     "footer_end": [],
     "secondary_sidebar_items": ["page-toc"],

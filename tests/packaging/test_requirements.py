@@ -1,7 +1,9 @@
 """What is installed, by pip and by conda: the files that say so agree."""
 
+import importlib.util
 import json
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -31,6 +33,13 @@ def wanted(*extras):
     project = PYPROJECT["project"]
     asked = project["dependencies"] + [each for extra in extras for each in project["optional-dependencies"][extra]]
     return dict(map(parts, asked))
+
+
+def tracked_files():
+    """What a clone holds; in a copy without git, what lies at the top."""
+    done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    names = done.stdout.split("\0")[:-1] or [path.name for path in ROOT.iterdir() if path.is_file()]
+    return [ROOT / name for name in names if (ROOT / name).is_file()]
 
 
 def test_conda_and_pip_ask_for_the_same():
@@ -71,11 +80,25 @@ def test_whoever_cites_or_clones_finds_the_same_version_and_address():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
     assert citation["version"] == territory.__version__
     assert citation["repository-code"] == PYPROJECT["project"]["urls"]["Repository"]
-    for name in ("README.md", "docs/site/conf.py"):
-        assert PYPROJECT["project"]["urls"]["Repository"] in (ROOT / name).read_text("utf-8")
+    address = PYPROJECT["project"]["urls"]["Repository"]
+    assert f"git clone {address} " in (ROOT / "README.md").read_text("utf-8")
+    # A fork changes these three (CONTRIBUTING.md says how), and no other file repeats it.
+    owner = address.removeprefix("https://github.com/")
+    texts = [path for path in tracked_files() if owner in path.read_text("utf-8", errors="ignore")]
+    assert {path.name for path in texts} == {"README.md", "CITATION.cff", "pyproject.toml"}
 
 
 def test_the_workflows_and_the_container_are_readable():
     for path in (ROOT / ".github" / "workflows").glob("*.yml"):
         assert "jobs" in yaml.safe_load(path.read_text("utf-8"))
     json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text("utf-8"))
+
+
+def test_every_module_that_a_file_for_machines_runs_exists():
+    files = [ROOT / "postBuild", ROOT / "Makefile", *(ROOT / ".github" / "workflows").glob("*.yml")]
+    asked = {name for file in files for name in re.findall(r"python -m ([\w.]+)", file.read_text("utf-8"))}
+    assert "territory.world" in asked
+    for name in asked:
+        found = importlib.util.find_spec(name)
+        assert found, name
+        assert not found.submodule_search_locations or importlib.util.find_spec(f"{name}.__main__"), name
