@@ -4,13 +4,12 @@ import sys
 import tomllib
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+sys.path.insert(0, str(Path(__file__).parent))
 
 import territory
 
 # Where the project lives: pyproject.toml knows it, and tools/site.py lays it beside this file.
-ADDRESSES = tomllib.loads((HERE / "pyproject.toml").read_text("utf-8"))["project"]["urls"]
+ADDRESSES = tomllib.loads(Path(__file__).with_name("pyproject.toml").read_text("utf-8"))["project"]["urls"]
 
 project = "Territory"
 author = "The Territory authors"
