@@ -11,11 +11,11 @@ from helpers.website import crawl, pages_of
 from territory.widgets.base import WIDGET_VIEW
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf-8")
-# A notebook's code has thousands of coloured words, of some ten kinds; axe takes half a minute for the thousands.
-# Of each kind the first stays: same classes, same block around it, same colours in either theme.
+# A page of code or of signatures has thousands of coloured words, of some ten kinds; axe takes half a minute for the
+# thousands. Of each kind the first stays: same classes, same block around it, same colours in either theme.
 ONE_OF_A_KIND = """() => {
     const kinds = new Set();
-    for (const word of document.querySelectorAll("pre span")) {
+    for (const word of document.querySelectorAll("pre span, dt.sig > :is(span, em)")) {
         const kind = [];
         for (let each = word; each && !each.matches(".cell, section"); each = each.parentElement)
             kind.push(each.tagName, each.className, each.getAttribute("style"));
