@@ -16,7 +16,7 @@ import numba
 
 from territory.errors import BadInput
 
-# Seconds of work that a thread takes at once: waking one and handing over a kernel's arrays takes some 15 microseconds.
+# Seconds of work that a thread takes at once: waking one and handing it a kernel's arrays takes some ten microseconds.
 PIECE = 40e-6
 
 _config: Any = numba.config  # pyright: ignore[reportPrivateImportUsage] -- Numba declares no types
@@ -35,32 +35,44 @@ def set_num_threads(count: int | None) -> None:
 
 
 class Runner:
-    """Calls kernels for the games of one world: one kernel at a time, shared by as many threads as are worth waking.
+    """Calls kernels for the games of one world: one kernel at a time, alone or shared by several threads.
 
-    A copy has a lock of its own.
+    Which of the two is quicker depends on the kernel, the machine and whatever else runs there, so both are measured.
+    A copy begins anew, with a lock of its own.
     """
 
     all: ClassVar[WeakSet] = WeakSet()
 
     def __init__(self):
         self.lock = Lock()
-        self.seconds: dict[Callable, float] = {}  # that a kernel takes for a game, as measured
+        self.seconds: dict[tuple[Callable, int], list[float]] = {}  # for a game, alone and shared; 0 is not measured
         self.all.add(self)
 
     def run(self, function: Callable, games: int, threads: int, *arguments) -> None:
         """Call ``function(first, end, thread, *arguments)`` for games 0 to `games`, in pieces, by up to `threads`."""
+        threads = min(threads, num_threads(), games)
+        key = function, games.bit_length()
         with self.lock:
-            game = self.seconds.get(function, float("inf"))
-            worth = games * min(1.0, game) // PIECE
-            threads, least = int(min(threads, num_threads(), games, worth)), int(min(games, PIECE // game))
-            begun, played = perf_counter(), games
-            if threads > 1:
-                played = _Job(function, games, threads, max(1, least), arguments).run()
+            if threads < 2 or key not in self.seconds:  # the first call may compile
+                function(0, games, 0, *arguments)
+                self.seconds.setdefault(key, [0.0, 0.0])
+                return
+            seconds = self.seconds[key]
+            shared = self.pays(games, *seconds)
+            begun = perf_counter()
+            if shared:
+                threads = min(threads, max(2, int(games * seconds[0] / PIECE)))
+                _Job(function, games, threads, max(1, int(PIECE / seconds[0])), arguments).run()
             else:
                 function(0, games, 0, *arguments)
-            if played:
-                # One slow measurement, on a busy machine or while compiling, should not be believed for long.
-                self.seconds[function] = min((perf_counter() - begun) / played, 1.5 * game)
+            took = (perf_counter() - begun) / games
+            before = seconds[shared] or took
+            seconds[shared] = before + (min(took, 2 * before) - before) / 4  # one slow call says little
+            seconds[not shared] *= 0.99  # forgotten slowly, so that it is tried again
+
+    def pays(self, games: int, alone: float, shared: float) -> bool:
+        """Whether to share: there is enough to do, and it was quicker lately."""
+        return games * alone > 2 * PIECE and shared <= alone
 
     def __reduce__(self):
         return Runner, ()
@@ -75,26 +87,24 @@ class _Job:
         self.lock, self.over = Lock(), Lock()
         self.next, self.helpers, self.error = 0, 0, None
 
-    def run(self) -> int:
-        """Play all games; returns how many of them this thread has played."""
+    def run(self) -> None:
+        """Play all games."""
         _Workers.call(self)
         try:
-            return self.work(0)
+            self.work(0)
         finally:
             self.finish()
 
-    def work(self, thread: int) -> int:
+    def work(self, thread: int) -> None:
         """Take games until none is left: fewer at a time towards the end, so that no thread waits long for another."""
-        played = 0
         while True:
             with self.lock:
                 first = self.next
                 size = max(self.least, (self.games - first) // (2 * self.threads))
                 self.next = end = min(self.games, first + size)
             if first == end:
-                return played
+                return
             self.function(first, end, thread, *self.arguments)
-            played += end - first
 
     def help(self, thread: int) -> None:
         """`work` in another thread; does nothing where all games are taken."""
