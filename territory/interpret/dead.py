@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 
 from territory.errors import BadInput
@@ -70,8 +71,8 @@ def find_dead_attention(model: nn.Module, batches: Iterable[Sequence[Any]]) -> l
     pieces = list(_pieces(model))
     if not pieces:
         raise BadInput("the network has no parameter that asks for a gradient: is it frozen, or without weights?")
-    with untouched(model, weights=True), eagerly():
-        model.eval()
+    with untouched(model), eagerly(), sdpa_kernel(SDPBackend.MATH):  # fused kernels round what is zero
+        calls[0].training(False)
         softmaxes = _Softmaxes(model)
         with _precision(calls, torch.float64):
             as_given = _largest_gradients(calls, pieces, softmaxes)

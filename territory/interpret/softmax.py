@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakIdKeyDictionary
 
-from territory.models.guests import Owners, tensors_of
+from territory.models.guests import Owners, is_transformed, slow_path, tensors_of
 
 _SOFTMAXES = ("softmax", "softmin", "gumbel_softmax", "masked_softmax", "safe_softmax")
 _PRODUCTS = ("matmul", "rmatmul", "bmm", "mm", "einsum", "baddbmm", "addbmm", "tensordot")
@@ -86,10 +86,8 @@ class SoftmaxWatch(TorchFunctionMode):
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        fastpath = torch.backends.mha.get_fastpath_enabled()
         with ExitStack() as stack:
-            stack.callback(torch.backends.mha.set_fastpath_enabled, fastpath)
-            torch.backends.mha.set_fastpath_enabled(False)
+            stack.enter_context(slow_path())
             stack.enter_context(self.owners.watching())
             watches = _running.__dict__.setdefault("watches", [])
             watches.append(self)
@@ -115,7 +113,7 @@ class SoftmaxWatch(TorchFunctionMode):
         if not isinstance(result, Tensor | tuple | list):
             return result
         dim = self._dim_of_weights(name, args, kwargs, result)
-        if not isinstance(result, Tensor) or dim is None or _is_wrapped(result) or result.layout != torch.strided:
+        if not isinstance(result, Tensor) or dim is None or is_transformed(result) or result.layout != torch.strided:
             self._follow(name, args, kwargs, result)
             return result
         return self._shown(result, dim)
@@ -237,7 +235,7 @@ class SoftmaxWatch(TorchFunctionMode):
 def _show(weights: Tensor, attention: bool) -> tuple[Tensor | None, list[tuple[SoftmaxWatch, Call]]]:
     """Show weights to every watch whose network is at work: what takes their place, and their calls."""
     changed, calls = None, []
-    if _is_wrapped(weights):
+    if is_transformed(weights):
         return None, []
     for watch in list(_running.watches):
         if watch.owners.at_work is not None:
@@ -245,12 +243,6 @@ def _show(weights: Tensor, attention: bool) -> tuple[Tensor | None, list[tuple[S
             changed = changed if new is None else new
             calls.append((watch, call))
     return changed, calls
-
-
-def _is_wrapped(tensor: Any) -> bool:
-    """Whether a transform of functions (vmap, grad) is under way: torch has no public way to ask."""
-    functorch: Any = torch._C._functorch  # pyright: ignore[reportAttributeAccessIssue] -- not declared
-    return functorch.is_functorch_wrapped_tensor(tensor)
 
 
 def _name(func: Callable) -> str:

@@ -5,7 +5,7 @@ hook of ours and none takes another way because it is watched.
 """
 
 import copy
-import dataclasses
+import copyreg
 import inspect
 import os
 import random
@@ -13,9 +13,10 @@ import sys
 import threading
 import warnings
 from bisect import bisect_right
-from collections import OrderedDict, defaultdict, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, MappingView
 from contextlib import ExitStack, contextmanager
+from types import GeneratorType
 from typing import Any
 
 import numpy as np
@@ -30,11 +31,10 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from territory.errors import BadInput
 
-Inputs = Tensor | Mapping[str, Any] | Sequence[Any] | None
+Inputs = Any  # arguments by position (list, tuple), by keyword (mapping), or one alone: see `Call`
 Left = Callable[[str, nn.Module, tuple, dict, Any], None]  # path, module, its arguments, its output
 _PLAIN = (str, bytes, int, float, complex, type, type(None), nn.Module, torch.device, torch.dtype)
-_OPEN = (list, dict, set, deque, tuple, OrderedDict, defaultdict)  # containers that a network may change in place
-_TORCHS = frozenset(nn.Module().__dict__) - {"_parameters", "_buffers", "_modules", "training"}  # hooks
+_OPEN = (list, dict, set, deque)  # containers that a network may change in place, or their subclasses
 
 
 def tensors_of(value: Any, seen: set[int] | None = None) -> Iterator[Tensor]:
@@ -51,18 +51,35 @@ def tensors_of(value: Any, seen: set[int] | None = None) -> Iterator[Tensor]:
 def _members(value: Any) -> list[Any]:
     if isinstance(value, Mapping):
         return list(value.values())
-    if isinstance(value, tuple | list | set | frozenset | deque):
+    if isinstance(value, tuple | list | set | frozenset | deque | MappingView):
         return list(value)
-    if dataclasses.is_dataclass(value):
-        return [getattr(value, field.name, None) for field in dataclasses.fields(value)]
-    return [] if callable(value) else list(getattr(value, "__dict__", {}).values())
+    if callable(value):
+        return []
+    slots = copyreg._slotnames(type(value))  # pyright: ignore[reportAttributeAccessIssue] -- the standard library's own
+    return [*getattr(value, "__dict__", {}).values(), *(getattr(value, name, None) for name in slots)]
+
+
+def shape_of(tensor: Tensor) -> tuple[int, ...]:
+    """A nested tensor's is that of its padded form."""
+    return tuple(dense(tensor).shape if tensor.is_nested else tensor.shape)
 
 
 def paths_of(model: nn.Module) -> dict[nn.Module, str]:
-    """Each module's path, a shared one's first; what `torch.compile` wraps bears the name it had before."""
+    """Each module's path, a shared one's first; what `torch.compile` wraps bears the name it had before.
+
+    No two have the same: a child called "a.b" beside b of a becomes "a.b'".
+    """
     paths: dict[nn.Module, str] = {}
-    for path, module in model.named_modules():
-        paths[module] = ".".join(part for part in path.split(".") if part != "_orig_mod")
+    taken: set[str] = set()
+    for full, module in model.named_modules():
+        path = ".".join(part for part in full.split(".") if part != "_orig_mod")
+        if path in taken:
+            path = full
+        while path in taken:
+            path += "'"
+        paths[module] = path
+        if type(module).__name__ != "OptimizedModule":  # what it wraps comes next
+            taken.add(path)
     return paths
 
 
@@ -99,23 +116,37 @@ def device_of(model: nn.Module) -> torch.device:
 class Call:
     """A network with inputs of its own: copies, so that what it does to them in place is not done to the caller's.
 
-    A mapping whose keys are all arguments of ``forward`` is handed over by keyword, any other as it is.
+    A list or tuple holds the positional arguments, and a mapping those by keyword if ``forward`` takes such; anything
+    else, and so a mapping inside a tuple or a named tuple, is one argument.
     """
 
     def __init__(self, model: nn.Module, inputs: Inputs):
         check_model(model)
         self.model = model
-        listed = (inputs,) if isinstance(inputs, Tensor | Mapping) else tuple(inputs or ())
-        _check_inputs(listed, device_of(model))
-        listed = tuple(_own(value) for value in listed)
-        by_name = len(listed) == 1 and isinstance(listed[0], Mapping) and _are_arguments(model, listed[0])
-        self.args: tuple[Any, ...] = () if by_name else listed
-        self.kwargs: dict[str, Any] = dict(listed[0]) if by_name else {}
+        self.args: tuple[Any, ...] = ()
+        self.kwargs: dict[str, Any] = {}
+        if isinstance(inputs, Mapping) and _binds(model, **inputs):
+            self.kwargs = {name: _own(value) for name, value in inputs.items()}
+        elif isinstance(inputs, list | tuple) and not (hasattr(inputs, "_fields") and _binds(model, inputs)):
+            self.args = tuple(map(_own, inputs))
+        else:
+            self.args = (_own(inputs),)
+        own = next((tensor.device for tensor in (*model.parameters(), *model.buffers())), None)
+        given = [tensor.device for tensor in self.tensors]
+        if own is not None and given and own not in given:
+            raise BadInput(f"inputs: expected tensors on {own} like the model; got {given[0]}.")
+        self.device = own or next(iter(given), torch.device("cpu"))
 
     def __call__(self) -> Any:
         """The network's output; whatever goes wrong becomes a BadInput that names the shapes and the layer."""
         with self.explained("cannot take inputs of shapes"):
-            return self.model(*self.args, **self.kwargs)
+            output = self.model(*self.args, **self.kwargs)
+            return list(output) if isinstance(output, GeneratorType) else output
+
+    def training(self, mode: bool) -> None:
+        """Put the network into training or evaluation mode."""
+        with self.explained("can't change between training and evaluation mode, for inputs of shapes"):
+            self.model.train(mode)
 
     @property
     def tensors(self) -> list[Tensor]:
@@ -128,7 +159,7 @@ class Call:
         except BadInput:
             raise
         except Exception as error:
-            shapes = ", ".join(str(tuple(tensor.shape)) for tensor in self.tensors)
+            shapes = ", ".join(str(shape_of(tensor)) for tensor in self.tensors)
             reason = str(error).strip().split("\n")[0] or type(error).__name__
             raise BadInput(
                 f"{type(self.model).__name__} {what} {shapes}{_where(self.model, error)}: {reason.rstrip('.')}. "
@@ -158,6 +189,12 @@ class Call:
         return True
 
 
+def is_transformed(tensor: Tensor) -> bool:
+    """Whether a transform of functions (vmap, grad) is under way: torch has no public way to ask."""
+    functorch: Any = torch._C._functorch  # pyright: ignore[reportAttributeAccessIssue] -- not declared
+    return functorch.is_functorch_wrapped_tensor(tensor)
+
+
 def dense(tensor: Tensor) -> Tensor:
     """A sparse or nested tensor written out, as part of the graph."""
     if tensor.is_nested:
@@ -165,33 +202,33 @@ def dense(tensor: Tensor) -> Tensor:
     return tensor if tensor.layout == torch.strided else tensor.to_dense()
 
 
-def _check_inputs(listed: tuple[Any, ...], device: torch.device) -> None:
-    if not listed:
-        raise BadInput("inputs: expected a tensor, a mapping or a tuple of them; got nothing.")
-    for value in listed:
-        tensors = list(tensors_of(value))
-        if not tensors and not isinstance(value, bool | int | float | str | None):
-            raise BadInput(f"inputs: expected tensors; got {type(value).__name__}. Use torch.from_numpy.")
-        elsewhere = [tensor.device for tensor in tensors if tensor.device != device]
-        if elsewhere:
-            raise BadInput(f"inputs: expected tensors on {device} like the model; got {elsewhere[0]}.")
-
-
 def _own(value: Any) -> Any:
     """A copy of inputs, tensors as leaves of their own."""
+    if isinstance(value, np.ndarray):
+        raise BadInput("inputs: expected tensors; got a NumPy array. Use torch.from_numpy.")
     if isinstance(value, Tensor):
         return value.detach().clone().requires_grad_(value.requires_grad)
-    if type(value) in _OPEN:
+    if isinstance(value, (*_OPEN, tuple)):
         return _rebuilt(value, _own)
-    return value if isinstance(value, _PLAIN) else copy.copy(value)
+    if isinstance(value, _PLAIN) or callable(value):
+        return value
+    fresh = copy.copy(value)
+    for name, each in vars(fresh).items() if hasattr(fresh, "__dict__") else ():
+        object.__setattr__(fresh, name, _own(each))
+    return fresh
 
 
-def _are_arguments(model: nn.Module, named: Mapping[str, Any]) -> bool:
+def _binds(model: nn.Module, *args: Any, **named: Any) -> bool:
+    """Whether ``forward`` says that it takes these; where it says ``(*args, **kwargs)``, that of what it wraps."""
     try:
-        names = inspect.signature(model.forward).parameters
-    except (TypeError, ValueError):  # scripted
+        signature = inspect.signature(model.forward)
+        if all(each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD) for each in signature.parameters.values()):
+            inner = getattr(model, "module", getattr(model, "_orig_mod", None))
+            return isinstance(inner, nn.Module) and _binds(inner, *args, **named)
+        signature.bind(*args, **named)
+    except (TypeError, ValueError):
         return False
-    return bool(named) and all(name in names for name in named)
+    return True
 
 
 def _where(model: nn.Module, error: Exception) -> str:
@@ -294,38 +331,52 @@ def eagerly() -> Iterator[None]:
 
 
 @contextmanager
-def untouched(model: nn.Module, weights: bool = False) -> Iterator[None]:
+def slow_path() -> Iterator[None]:
+    """torch's own attention layers in steps that can be watched, instead of in one fused kernel or nested tensors."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
+
+
+def is_made_of_others(types: Any) -> bool:
+    """Whether one of the classes that came to a dispatch mode is a tensor that unfolds into operators on others."""
+    return any(kind.__torch_dispatch__ is not Tensor.__torch_dispatch__ for kind in types)
+
+
+@contextmanager
+def untouched(model: nn.Module) -> Iterator[None]:
     """Whatever runs inside the block, afterwards the network and the random numbers are as they were.
 
-    Inside, buffers and kept tensors are copies, and so are ``weights`` if they are going to change; ``.grad`` is empty.
-    Put back: modes, buffers, attributes (also what a forward pass keeps, and lists and dicts it changes), ``.grad``,
-    weights. Not seen: state inside objects of other classes.
+    Inside, weights, buffers and kept tensors are copies, and ``.grad`` is empty. Put back: modes, weights, buffers,
+    hooks, attributes (also what a forward pass keeps, and lists, dicts, arrays and random generators it changes),
+    ``.grad``, ``requires_grad``. Not seen: state inside objects of other classes.
     """
     copies: dict[int, Any] = {}
     before = [(module, dict(module.__dict__)) for module in model.modules()]
-    parameters = [(parameter, parameter.data, parameter.grad) for parameter in model.parameters()]
+    parameters = [(each, each.data, each.grad, each.requires_grad) for each in model.parameters()]
     with _random_state_kept(), torch.inference_mode(False):
-        scripted = [(m, m.training) for m in model.modules() if isinstance(m, torch.jit.ScriptModule)]
+        scripts = (module for module in model.modules() if isinstance(module, torch.jit.ScriptModule))
+        scripted = [(module, module.training) for module in scripts if hasattr(module, "training")]
         values = [(buffer, buffer.clone()) for module, _ in scripted for buffer in module.buffers()]
         try:
             for module, attributes in before:
                 if not isinstance(module, torch.jit.ScriptModule):
-                    module.__dict__.update(
-                        {name: _copied(value, copies) for name, value in attributes.items() if name not in _TORCHS}
-                    )
-            for parameter, data, _ in parameters:
-                parameter.grad = None
-                if weights:
-                    parameter.data = data.clone()
+                    module.__dict__.update({name: _copied(value, copies) for name, value in attributes.items()})
+            for parameter, data, *_ in parameters:
+                parameter.grad, parameter.data = None, data.clone()
             yield
         finally:
             for module, attributes in before:
                 module.__dict__.clear()
                 module.__dict__.update(attributes)
-            for parameter, data, gradient in parameters:
-                if weights:
-                    parameter.data = data
+            for parameter, data, gradient, learns in parameters:
+                parameter.data = data
                 parameter.grad = gradient
+                if parameter.requires_grad != learns:
+                    parameter.requires_grad_(learns)
             for module, training in scripted:
                 module.training = training
             for buffer, value in values:
@@ -333,13 +384,18 @@ def untouched(model: nn.Module, weights: bool = False) -> Iterator[None]:
 
 
 def _copied(value: Any, copies: dict[int, Any]) -> Any:
-    """Containers and leaf tensors as copies, the same thing the same copy; parameters, modules and all else as is."""
-    if type(value) in _OPEN and id(value) not in copies:
+    """Containers, leaf tensors, arrays and generators as copies, the same thing the same copy; all else as it is."""
+    if id(value) in copies:
+        return copies[id(value)]
+    if isinstance(value, (*_OPEN, tuple)):
         copies[id(value)] = value  # until it is there: a container may hold itself
         copies[id(value)] = _rebuilt(value, lambda each: _copied(each, copies))
-    is_leaf = isinstance(value, Tensor) and value.is_leaf and not isinstance(value, nn.Parameter)
-    if is_leaf and id(value) not in copies:
+    elif isinstance(value, Tensor) and value.is_leaf and not isinstance(value, nn.Parameter):
         copies[id(value)] = _clone(value)
+    elif isinstance(value, torch.Generator):
+        copies[id(value)] = value.clone_state()
+    elif isinstance(value, np.ndarray | np.random.Generator | random.Random):
+        copies[id(value)] = copy.deepcopy(value)
     return copies.get(id(value), value)
 
 
@@ -350,11 +406,17 @@ def _clone(tensor: Tensor) -> Tensor:
 
 
 def _rebuilt(container: Any, each: Callable[[Any], Any]) -> Any:
+    """A copy of the same class; tuples of other classes that aren't named ones as they are."""
+    if isinstance(container, tuple):
+        named = getattr(type(container), "_make", tuple if type(container) is tuple else None)
+        return container if named is None else named(map(each, container))
+    fresh = copy.copy(container)
     if isinstance(container, dict):
-        fresh = copy.copy(container)
         fresh.update({key: each(value) for key, value in container.items()})
-        return fresh
-    return type(container)(each(value) for value in container)
+    else:
+        fresh.clear()
+        (fresh.update if isinstance(fresh, set) else fresh.extend)(map(each, container))
+    return fresh
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from territory.errors import BadInput
-from territory.models.guests import Call, Inputs, dense, device_of, tensors_of, untouched
+from territory.models.guests import Call, Inputs, dense, tensors_of, untouched
 from territory.profiling.inputs import prepare
 
 MODES = ("forward", "train")
@@ -66,8 +66,8 @@ def compare_latency(
         calls = {}
         for name, model in models.items():
             call = prepare(model, inputs)
-            stack.enter_context(untouched(model, weights=mode == "train"))
-            calls[name] = _waiting(make_call(call, mode)[0], device_of(model))
+            stack.enter_context(untouched(model))
+            calls[name] = _waiting(make_call(call, mode)[0], call.device)
         stack.enter_context(torch.set_grad_enabled(mode == "train"))
         return compare_calls(calls, repeats, warmup, clock)
 
@@ -90,7 +90,8 @@ def compare_calls(
 
 def make_call(call: Call, mode: str) -> tuple[Callable[[], object], Callable[[], list[Tensor]]]:
     """One pass as a call, and what lists the optimiser's state; the model is put into the mode at once, not timed."""
-    model = call.model.train(mode == "train")
+    model = call.model
+    call.training(mode == "train")
     if mode == "forward":
         return call, list
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]

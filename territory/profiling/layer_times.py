@@ -12,7 +12,7 @@ from torch import nn
 
 from territory.errors import BadInput
 from territory.models.cross_attention import AttentionWeights
-from territory.models.guests import Call, Inputs, Owners, device_of, untouched
+from territory.models.guests import Call, Inputs, Owners, untouched
 from territory.profiling.inputs import Names, prepare
 from territory.profiling.latency import MODES, Clock, loss_of
 
@@ -68,14 +68,14 @@ def time_table(
         expected = f"a mode out of {', '.join(MODES)}, repeats >= 1 and warmup >= 0"
         raise BadInput(f"expected {expected}; got {mode!r}, {repeats}, {warmup}.")
     call = prepare(model, inputs)
-    if device_of(model).type == "meta":
+    if call.device.type == "meta":
         raise BadInput("the model is on meta, where nothing is computed: there is no time to measure.")
-    watch = _Stopwatch(waiting_clock(clock, device_of(model)))
+    watch = _Stopwatch(waiting_clock(clock, call.device))
     train = mode == "train"
     if train and not any(parameter.requires_grad for parameter in model.parameters()):
         raise BadInput(f"{type(model).__name__} has no parameter to train. Is all of it frozen?")
     with untouched(model), torch.set_grad_enabled(train):
-        model.train(train)
+        call.training(train)
         runs = [_run(call, watch, train) for _ in range(warmup + repeats)][warmup:]
     return _records(model, runs)
 

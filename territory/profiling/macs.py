@@ -19,7 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from territory.errors import BadInput
 from territory.models.cross_attention import AttentionWeights
-from territory.models.guests import Owners, tensors_of, untouched
+from territory.models.guests import Owners, is_made_of_others, shape_of, slow_path, tensors_of, untouched
 from territory.profiling.inputs import Inputs, Names, prepare
 from territory.profiling.operators import FORMULAS, macs_of
 
@@ -50,8 +50,8 @@ class _Counter(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> Any:
         kwargs = kwargs or {}
-        if any(kind is not torch.Tensor for kind in types):
-            return NotImplemented  # a tensor made of others: its own operators come next
+        if is_made_of_others(types):
+            return NotImplemented  # its own operators come next
         if getattr(func, "_overloadpacket", None) not in FORMULAS and hasattr(func, "decompose"):
             with self:  # what is made of other operators (under torch.no_grad it comes in one piece)
                 out = func.decompose(*args, **kwargs)
@@ -90,12 +90,12 @@ def count_macs(model: nn.Module, inputs: Inputs = None) -> tuple[dict[str | None
     call, shapes = prepare(model, inputs), {}
 
     def left(path: str, _module: nn.Module, _args: tuple, _kwargs: dict, out: Any) -> None:
-        shapes[path] = next((tuple(tensor.shape) for tensor in tensors_of(out)), ())
+        shapes[path] = next((shape_of(tensor) for tensor in tensors_of(out)), ())
 
     owners = Owners(model, transparent=lambda module: isinstance(module, AttentionWeights), left=left)
     counter = _Counter(owners)
     with untouched(model), torch.enable_grad(), owners.watching(), _nothing_fused(model), counter:
-        model.eval()
+        call.training(False)
         outputs = call()
         counter.backward = True
         call.gradients(outputs)
@@ -116,10 +116,8 @@ class _PlainAttention(TorchFunctionMode):
 @contextmanager
 def _nothing_fused(model: nn.Module) -> Iterator[None]:
     """torch's fused kernels for its own attention and LSTM hide their products: take the plain ones."""
-    before = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
     with ExitStack() as stack:
-        stack.callback(torch.backends.mha.set_fastpath_enabled, before)
+        stack.enter_context(slow_path())
         stack.enter_context(sdpa_kernel(SDPBackend.MATH))
         stack.enter_context(_PlainAttention())  # also where the network chooses a kernel itself
         if any(isinstance(module, nn.RNNBase) for module in model.modules()):

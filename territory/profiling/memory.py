@@ -1,5 +1,6 @@
 """Where a network's memory goes while it trains, and how much a pass takes at its worst moment; in bytes."""
 
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
@@ -11,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakIdKeyDictionary
 
 from territory.errors import BadInput
-from territory.models.guests import Inputs, Owners, device_of, eagerly, tensors_of, untouched
+from territory.models.guests import Inputs, Owners, eagerly, tensors_of, untouched
 from territory.profiling.inputs import ITSELF, OTHER, prepare
 from territory.profiling.latency import MODES, make_call
 
@@ -65,7 +66,8 @@ def pieces_of(tensor: Tensor) -> Iterator[Tensor]:
     elif tensor.layout in (torch.sparse_csc, torch.sparse_bsc):
         inner = [tensor.ccol_indices(), tensor.row_indices(), tensor.values()]
     else:
-        yield tensor
+        if not tensor._is_zerotensor():  # zeros that are nowhere (forward-mode derivatives)
+            yield tensor
         return
     for each in inner:
         yield from pieces_of(each)
@@ -148,7 +150,7 @@ def _kept_for_backward(model: nn.Module, inputs: Inputs) -> dict[str, int]:
         made = _Made()
         own = [*model.parameters(), *model.buffers()]
         kept = _Kept(own, made, lambda: names.get(owners.at_work, owners.at_work or itself))
-        model.train()
+        call.training(True)
         with owners.watching(), made, saved_tensors_hooks(kept.add, lambda tensor: tensor):
             call()
     return kept.bytes
@@ -162,17 +164,27 @@ class _Alive(TorchDispatchMode):
     def __init__(self, known: list[Tensor]):
         super().__init__()
         self.known = {_address(piece) for tensor in known for piece in pieces_of(tensor)}
-        self.alive = WeakIdKeyDictionary()  # a storage that nobody holds any more leaves by itself
-        self.most = 0
+        self.sizes = WeakIdKeyDictionary()  # bytes by storage, in a list of one; what nobody holds any more is gone
+        self.now = self.most = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> Any:
         out = func(*args, **(kwargs or {}))
         for piece in (piece for tensor in tensors_of(out) for piece in pieces_of(tensor)):
             if _address(piece) not in self.known:
-                storage = piece.untyped_storage()
-                self.alive[storage] = storage.nbytes()
-        self.most = max(self.most, sum(self.alive.values()))
+                self._note(piece.untyped_storage())
+        self.most = max(self.most, self.now)
         return out
+
+    def _note(self, storage: torch.UntypedStorage) -> None:
+        size = self.sizes.get(storage)
+        if size is None:
+            self.sizes[storage] = size = [0]
+            weakref.finalize(storage, self._freed, size).atexit = False
+        self.now += storage.nbytes() - size[0]
+        size[0] = storage.nbytes()
+
+    def _freed(self, size: list[int]) -> None:
+        self.now -= size[0]
 
 
 def peak_memory(model: nn.Module, inputs: Inputs = None, mode: str = "train") -> PeakRecord:
@@ -184,13 +196,13 @@ def peak_memory(model: nn.Module, inputs: Inputs = None, mode: str = "train") ->
     top. Raises BadInput for another mode, another kind of device, or a model with nothing to train.
     """
     call = prepare(model, inputs)
-    device = device_of(model)
+    device = call.device
     if mode not in MODES:
         raise BadInput(f"expected a mode out of {', '.join(MODES)}; got {mode!r}.")
     if device.type not in ("cpu", "cuda"):
         raise BadInput(f"peak_memory knows the CPU and CUDA; the model is on {device}.")
     train = mode == "train"
-    with untouched(model, weights=train), torch.set_grad_enabled(train), eagerly():
+    with untouched(model), torch.set_grad_enabled(train), eagerly():
         step, state = make_call(call, mode)
         step()
         for parameter in model.parameters():

@@ -5,17 +5,20 @@ number. Convolution and pooling make windows grow (Araujo, Norris & Sim 2019), a
 that holds both. Windows are followed from operator to operator, through branches and shortcuts.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakIdKeyDictionary
 
 from territory.errors import BadInput
-from territory.models.guests import Inputs, Owners, tensors_of, untouched
+from territory.models.guests import Inputs, Owners, is_made_of_others, slow_path, tensors_of, untouched
 from territory.models.map_conv import plain_convolutions
 from territory.profiling.inputs import Names, prepare
 
@@ -50,25 +53,39 @@ class _Window:
         last = self.last + ((kernel - 1) * dilation - padding) * self.step
         return _Window(self.step * stride, first, last)
 
+    def from_cell(self, start: int, stride: int = 1) -> "_Window":
+        """That of every so many cells, beginning with one of them (before the first, where cells were added)."""
+        return _Window(self.step * stride, self.first + start * self.step, self.last + start * self.step)
+
     def with_other(self, other: "_Window") -> "_Window":
         return _Window(self.step, min(self.first, other.first), max(self.last, other.last))
 
 
-Windows = tuple[_Window, _Window]  # of rows, of columns
+Windows = dict[int, _Window]  # of two axes, counted from the last (-1); rows first
+WHOLE = {-2: _Window(), -1: _Window()}  # every tile its own cell
 
 
 def field_table(model: nn.Module, inputs: Inputs = None) -> list[FieldRecord]:
     """One record per two-dimensional convolution or pooling with windows, in order of execution.
 
     What acts on all cells at once (a norm over the grid, attention, a mean, a linear layer) isn't looked at: behind it
-    everything may depend on everything. Raises BadInput for a window over a grid whose cells no longer lie in rows and
-    columns of the map (reshaped, resized), or over two grids of different steps.
+    everything may depend on everything, and a convolution over the one cell that is left isn't listed. Raises BadInput
+    for a window over a grid whose cells no longer lie in rows and columns of the map (reshaped, resized), or over two
+    grids of different steps.
     """
     call = prepare(model, inputs)
     owners = Owners(model)
     watch = _Fields(owners, Names(model), call.tensors)
-    with untouched(model), torch.no_grad(), plain_convolutions(), owners.watching(), watch:
-        model.eval()
+    with (
+        untouched(model),
+        torch.no_grad(),
+        plain_convolutions(),
+        slow_path(),
+        owners.watching(),
+        watch,
+        _Linear(watch.known),
+    ):
+        call.training(False)
         call()
     return watch.records
 
@@ -83,13 +100,14 @@ class _Fields(TorchDispatchMode):
         self.owners, self.names, self.records = owners, names, []
         self.known = WeakIdKeyDictionary()  # tensor -> windows; None: its cells don't lie in rows and columns
         for tensor in inputs:
-            self.known[tensor] = (_Window(), _Window()) if tensor.ndim > 2 else None
+            self.known[tensor] = WHOLE if tensor.ndim > 2 else None
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> Any:
         kwargs = kwargs or {}
-        if any(kind is not Tensor for kind in types):
+        if is_made_of_others(types):
             return NotImplemented
-        sizes = _SIZES.get(func._overloadpacket) if hasattr(func, "_overloadpacket") else None
+        packet = getattr(func, "_overloadpacket", None)
+        sizes, moved = _SIZES.get(packet), _MOVED.get(packet)
         if sizes is None and hasattr(func, "decompose"):
             with self:
                 out = func.decompose(*args, **kwargs)
@@ -99,6 +117,8 @@ class _Fields(TorchDispatchMode):
         written = list(tensors_of(out))
         if sizes is not None and args[0].ndim >= 3:
             self._record(sizes(*args, **kwargs), args[0], written)
+        elif moved is not None and self.known.get(args[0]) and not args[0].is_nested:
+            self.known[out] = moved(self.known[args[0]], *args, **kwargs)
         else:
             self._pass_on([tensor for tensor in tensors_of([args, kwargs]) if tensor in self.known], written)
         return out
@@ -107,42 +127,93 @@ class _Fields(TorchDispatchMode):
         if sizes is None:  # of another number of dimensions, or transposed
             self._forget(written)
             return
-        windows = self.known.get(x, (_Window(), _Window()))  # a tensor that the network made itself
-        if windows is None:
+        windows = self.known.get(x, WHOLE)  # a tensor that the network made itself
+        if windows is None and x.shape[-2:].numel() == 1:
+            self._forget(written)
+            return
+        if windows is None or list(windows) != [-2, -1]:
             raise BadInput(
                 f"layer {self.owners.current() or '(the network itself)'} reads a grid whose cells don't lie in rows "
                 "and columns of the input: it was reshaped, resized, or joined from grids of different steps."
             )
-        behind = tuple(window.through(*each) for window, each in zip(windows, zip(*sizes, strict=True), strict=True))
+        rows, columns = (windows[axis].through(*(size[axis] for size in sizes)) for axis in windows)
         for tensor in written:
-            self.known[tensor] = behind
+            self.known[tensor] = {-2: rows, -1: columns}
         kernel, stride, _, _ = sizes
-        field = tuple(window.last - window.first + 1 for window in behind)
-        step, grid = tuple(window.step for window in behind), (written[0].shape[-2], written[0].shape[-1])
+        field = (rows.last - rows.first + 1, columns.last - columns.first + 1)
+        step, grid = (rows.step, columns.step), (written[0].shape[-2], written[0].shape[-1])
         self.records.append(FieldRecord(*self.names[self.owners.current()], kernel, stride, grid, step, field))
 
     def _pass_on(self, read: list[Tensor], written: list[Tensor]) -> None:
-        if not read:
-            return
-        grids = [tensor for tensor in read if tensor.ndim > 2 and tensor.shape[-1] * tensor.shape[-2] > 1]
-        found = [self.known[tensor] for tensor in grids or read]
-        windows = found[0]
-        for other in found[1:]:
-            windows = _joined(windows, other)
+        read = [tensor for tensor in read if not tensor.is_nested]
+        grids = [tensor for tensor in read if tensor.ndim > 2 and math.prod(self._cells(tensor)) > 1]
+        if not grids:
+            return self._forget(written if read else [])
+        windows = self.known[grids[0]]
+        for other in grids[1:]:
+            windows = _joined(windows, self.known[other])
         for tensor in written:
-            same = bool(grids) and tensor.ndim > 2 and tensor.shape[-2:] == grids[0].shape[-2:]
+            fits = windows and not tensor.is_nested and tensor.ndim > 2
+            same = fits and [tensor.shape[axis] for axis in windows] == self._cells(grids[0])
             self.known[tensor] = windows if same else None
+
+    def _cells(self, grid: Tensor) -> list[int]:
+        """How many rows and columns; of what is none, its last two axes."""
+        return [grid.shape[axis] for axis in self.known[grid] or WHOLE]
 
     def _forget(self, written: list[Tensor]) -> None:
         for tensor in written:
             self.known[tensor] = None
 
 
+class _Linear(TorchFunctionMode):
+    """A linear layer over the channels of each cell, where they come last: its operators take the grid apart."""
+
+    def __init__(self, known: MutableMapping[Tensor, Windows | None]):
+        super().__init__()
+        self.known = known
+
+    def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        windows = self.known.get(args[0]) if func is F.linear and args else None
+        if windows and -1 not in windows:
+            self.known[out] = windows
+        return out
+
+
 def _joined(one: Windows | None, other: Windows | None) -> Windows | None:
-    if one is None or other is None or any(a.step != b.step for a, b in zip(one, other, strict=True)):
+    if one is None or other is None or list(one) != list(other):
         return None
-    rows, columns = (a.with_other(b) for a, b in zip(one, other, strict=True))
-    return rows, columns
+    same = all(one[axis].step == other[axis].step for axis in one)
+    return {axis: one[axis].with_other(other[axis]) for axis in one} if same else None
+
+
+def _padded(windows: Windows, _x: Tensor, sizes: Sequence[int], *_: Any) -> Windows:
+    """``sizes``: before and behind, last axis first."""
+    before = {-1 - place: size for place, size in enumerate(sizes[::2])}
+    return {axis: window.from_cell(-before.get(axis, 0)) for axis, window in windows.items()}
+
+
+def _sliced(
+    windows: Windows, x: Tensor, dim: int = 0, start: int | None = None, _end: int | None = None, step: int = 1
+) -> Windows:
+    axis = dim if dim < 0 else dim - x.ndim
+    if axis not in windows:
+        return windows
+    first = start or 0
+    first = max(0, first + x.shape[axis]) if first < 0 else first
+    return {**windows, axis: windows[axis].from_cell(first, step)}
+
+
+def _permuted(windows: Windows, x: Tensor, dims: Sequence[int]) -> Windows:
+    places = [dim % x.ndim - x.ndim for dim in dims]
+    return {places.index(axis) - x.ndim: window for axis, window in windows.items()}
+
+
+def _transposed(windows: Windows, x: Tensor, one: int, other: int) -> Windows:
+    dims = list(range(x.ndim))
+    dims[one], dims[other] = dims[other], dims[one]
+    return _permuted(windows, x, dims)
 
 
 def _pair(size: Any) -> Pair:
@@ -169,4 +240,10 @@ _SIZES: dict[Any, Callable[..., tuple[Pair, Pair, Pair, Pair] | None]] = {
     aten.max_pool2d_with_indices: _pooled,
     aten.max_pool2d: _pooled,
     aten.avg_pool2d: _averaged,
+}
+_MOVED: dict[Any, Callable[..., Windows]] = {
+    **dict.fromkeys((aten.constant_pad_nd, aten.reflection_pad2d, aten.replication_pad2d), _padded),
+    aten.slice: _sliced,
+    aten.permute: _permuted,
+    aten.transpose: _transposed,
 }

@@ -108,6 +108,6 @@ def _bytes_by_layer(model: nn.Module, inputs: Inputs) -> dict[tuple[str, str], i
 
     call = prepare(model, inputs)
     with untouched(model), torch.no_grad(), Owners(model, left=add).watching():
-        model.eval()
+        call.training(False)
         call()
     return moved

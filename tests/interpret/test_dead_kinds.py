@@ -176,7 +176,7 @@ FAULTS = {
     "a mask that leaves one key": (
         lambda: Attends(mask=only_the_first()),
         TOKENS,
-        [("Attends", CONSTANT, 0), ("q", CANCELS, 72), ("k", CANCELS, 64)],
+        [("Attends", CONSTANT, 0), ("q", NO_GRADIENT, 72), ("k", NO_GRADIENT, 64)],
     ),
     "queries of zero": (zero_queries, TOKENS, [("0", CONSTANT, 0), ("0.k", NO_GRADIENT, 64)]),
     "a part behind detach": (Detaches, TOKENS, [("before", NO_GRADIENT, 72)]),

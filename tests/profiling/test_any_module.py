@@ -1,9 +1,15 @@
 """Whatever torch module a learner brings, and however it takes its inputs: every profiler has something to say."""
 
+from collections import Counter
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from benchmarks.zoo import Calls
 from territory import profiling
 from territory.errors import BadInput
 
@@ -66,3 +72,96 @@ def test_what_it_asserts_about_its_inputs_is_told_with_their_shapes():
 def test_a_layer_that_has_no_size_yet_is_named():
     with pytest.raises(BadInput, match="lazy layers"):
         profiling.parameter_table(nn.Sequential(nn.Flatten(), nn.LazyLinear(3)))
+
+
+class Batch(NamedTuple):
+    x: torch.Tensor
+    scale: float
+
+
+@dataclass
+class Example:
+    x: torch.Tensor
+
+
+def packed():
+    return nn.utils.rnn.pack_padded_sequence(torch.rand(2, 5, 4), [5, 3], batch_first=True)
+
+
+def generating(layer, x):
+    yield layer(x)
+    yield layer(x)
+
+
+def reads(forward, **children):
+    return Calls(forward, fc=nn.Linear(8, 8), **children)
+
+
+CALLS = {
+    "by keyword alone": (reads(lambda s, *, x: s.fc(x)), {"x": torch.rand(2, 8)}, 128),
+    "a mapping in a tuple": (reads(lambda s, obs: s.fc(obs["x"])), ({"x": torch.rand(2, 8)},), 128),
+    "a packed sequence": (reads(lambda s, x: s.rnn(x), rnn=nn.GRU(4, 6)), packed(), 8 * 3 * 6 * 10),
+    "a named tuple": (reads(lambda s, batch: s.fc(batch.x) * batch.scale), Batch(torch.rand(2, 8), 2.0), 128),
+    "a dataclass": (reads(lambda s, example: s.fc(example.x.add_(1))), Example(torch.rand(2, 8)), 128),
+    "texts": (reads(lambda s, texts: s.fc(torch.ones(len(texts), 8))), (["a", "b"],), 128),
+    "nothing": (reads(lambda s: s.fc(torch.ones(8))), (), 64),
+    "a generator out": (reads(lambda s, x: generating(s.fc, x)), torch.rand(2, 8), 2 * 128),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_it_is_called_as_its_forward_has_it(name):
+    model, inputs, macs = CALLS[name]
+    given = inputs.x.clone() if isinstance(inputs, Example) else None
+    model.forward = model._forward.__get__(model) if hasattr(model, "_forward") else model.forward
+    assert sum(record.macs for record in profiling.macs_table(model, inputs)) == macs
+    assert profiling.peak_memory(model, inputs).peak > 0
+    assert given is None or torch.equal(inputs.x, given)
+
+
+def spoils(s, x):
+    """A forward pass that changes all that it can reach."""
+    with torch.no_grad():
+        s.fc.weight.mul_(0.9)
+    s.fc.bias.requires_grad_(False)
+    s.fc.register_forward_hook(lambda *_: None)
+    s.seen.update(["x"])
+    s.mean += 1
+    return s.fc(x) * torch.rand((), generator=s.own) * s.numbers.random()
+
+
+def test_what_a_forward_pass_changes_is_put_back():
+    model = Calls(spoils, fc=nn.Linear(8, 8), seen=Counter(), mean=np.zeros(3))
+    model.own, model.numbers = torch.Generator().manual_seed(0), np.random.default_rng(0)
+    weight, random, numbers = model.fc.weight.clone(), model.own.get_state(), model.numbers.bit_generator.state
+    for profile in (*PROFILERS.values(), profiling.layer_table, profiling.field_table):
+        profile(model, torch.rand(2, 8))
+        assert torch.equal(model.fc.weight, weight) and model.fc.bias.requires_grad and not model.fc._forward_hooks
+        assert not model.seen and not model.mean.any()
+        assert torch.equal(model.own.get_state(), random) and model.numbers.bit_generator.state == numbers
+
+
+def test_a_network_whose_mode_cannot_be_changed_says_so():
+    class Fixed(nn.Linear):
+        def train(self, mode=True):
+            raise NotImplementedError("only as it is")
+
+    for profile in PROFILERS.values():
+        with pytest.raises(BadInput, match=r"can't change between training and evaluation mode.*only as it is"):
+            profile(nn.Sequential(Fixed(8, 8)), torch.rand(2, 8))
+
+
+def test_no_two_modules_have_one_name():
+    model = nn.Sequential()
+    model.add_module("a", nn.Sequential())
+    model.a.add_module("b", nn.Linear(8, 8))
+    model._modules["a.b"] = nn.Linear(8, 8)
+    model.add_module("_orig_mod", nn.Linear(8, 8))
+    records = profiling.layer_table(model, torch.rand(2, 8), repeats=1)
+    assert [record.parameters for record in records if record.parameters] == [72, 72, 72]
+    assert len({(record.part, record.layer) for record in records}) == len(records)
+
+
+def test_a_network_without_weights_is_where_its_inputs_are():
+    product = Calls(lambda s, x: x @ x.mT)
+    assert [record.macs for record in profiling.macs_table(product, torch.rand(2, 8, device="meta"))] == [32]

@@ -209,8 +209,10 @@ def test_wrong_inputs_are_named_and_the_model_is_released():
         profiling.macs_table(model, torch.zeros(2, 5))
     with pytest.raises(BadInput, match=r"shapes \(1, 5, 128, 128\), \(1, 16\)"):
         profiling.macs_table(model)  # a game observation is not for this model
-    with pytest.raises(BadInput, match="expected tensors; got list"):
+    with pytest.raises(BadInput, match=r"in its layer 0 \(Linear\).*must be Tensor, not list"):
         profiling.macs_table(model, [[1.0, 2.0, 3.0]])
+    with pytest.raises(BadInput, match=r"expected tensors; got a NumPy array. Use torch.from_numpy"):
+        profiling.macs_table(model, [torch.zeros(2, 3).numpy()])
     with pytest.raises(BadInput, match="expected tensors on cpu like the model; got meta"):
         profiling.macs_table(model, torch.zeros(2, 3, device="meta"))
     assert not model[0]._forward_hooks and model.training

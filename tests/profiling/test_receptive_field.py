@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from benchmarks.zoo import Calls
 from territory import models, profiling
 from territory.errors import BadInput
 
@@ -86,3 +87,35 @@ def test_a_grid_that_was_taken_apart_is_refused_by_the_name_of_its_reader():
 
     with pytest.raises(BadInput, match="layer second reads a grid whose cells don't lie in rows and columns"):
         profiling.field_table(Folded(), torch.zeros(1, 1, 12, 12))
+
+
+def turned(first, between, last):
+    return Calls(lambda s, x: s.last(s.between(s.first(x).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)), **locals())
+
+
+def conv(*sizes):
+    return nn.Conv2d(1, 1, *sizes)
+
+
+@pytest.mark.parametrize(
+    "branch",
+    [
+        nn.Sequential(nn.ZeroPad2d((1, 2, 3, 4)), conv(3, 2), nn.ReflectionPad2d(1), conv(3)),
+        nn.Sequential(nn.Conv2d(1, 1, 4, padding="same", padding_mode="replicate"), conv(3, 2)),
+        Calls(lambda s, x: s.last(s.first(x) + x[:, :, 2:, -62:]), first=conv(3), last=conv(3)),
+        Calls(lambda s, x: s.last(s.first(x)[..., ::2, 1::3]), first=conv(3), last=conv(3)),
+        turned(conv(4, 4), nn.Linear(1, 1), conv(2, 2)),
+    ],
+    ids=["padded", "padded to the same size", "cropped on one side", "every second cell", "channels last"],
+)
+def test_windows_are_followed_through_padding_cropping_and_turned_axes(branch):
+    for parameter in branch.parameters():
+        nn.init.ones_(parameter)
+    assert profiling.field_table(branch, torch.zeros(1, 1, 64, 64))[-1].field == span(branch, (64, 64), (3, 3))
+
+
+def test_squeeze_and_excitation_weighs_channels_and_moves_no_window():
+    squeezed = Calls(lambda s, x: x * s.weigh(x.mean((2, 3), keepdim=True)).sigmoid(), weigh=conv(1))
+    branch = nn.Sequential(conv(3, 2), squeezed, conv(3))
+    records = profiling.field_table(branch, torch.zeros(1, 1, 12, 12))
+    assert [(record.part, record.field) for record in records] == [("0", (3, 3)), ("2", (7, 7))]
