@@ -15,6 +15,7 @@ from territory.course.checks import (
     number,
     numbers,
     shown,
+    slip,
     text,
     yes_or_no,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "number",
     "numbers",
     "shown",
+    "slip",
     "text",
     "yes_or_no",
 ]

@@ -108,3 +108,10 @@ def test_a_module_is_no_function_that_makes_one():
 
 def test_letters_without_an_end_are_read_for_a_while():
     assert course.letters(cycle("ac"), "abc") == {"a", "c"}
+
+
+def test_the_slip_that_gives_an_answer_gives_its_hint():
+    slips = {"the sign": torch.tensor([-1.0, -2.0], requires_grad=True), "the mean": 1.5}
+    assert course.slip([-1, -2], slips) == "the sign"
+    assert course.slip(np.float32(1.5), slips) == "the mean"
+    assert course.slip([1.5, 1.5], slips) == course.slip([-1, -2.1], slips) == ""
