@@ -93,15 +93,29 @@ def generating(layer, x):
     yield layer(x)
 
 
+class ByKeyword(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(8, 8)
+
+    def forward(self, *, x, **options):
+        return self.fc(x) * options["scale"]
+
+
+class OfBatches(ByKeyword):
+    def forward(self, batch):
+        return super().forward(x=batch.x, scale=batch.scale)
+
+
 def reads(forward, **children):
     return Calls(forward, fc=nn.Linear(8, 8), **children)
 
 
 CALLS = {
-    "by keyword alone": (reads(lambda s, *, x: s.fc(x)), {"x": torch.rand(2, 8)}, 128),
+    "by keyword alone": (ByKeyword(), {"x": torch.rand(2, 8), "scale": 2.0}, 128),
     "a mapping in a tuple": (reads(lambda s, obs: s.fc(obs["x"])), ({"x": torch.rand(2, 8)},), 128),
-    "a packed sequence": (reads(lambda s, x: s.rnn(x), rnn=nn.GRU(4, 6)), packed(), 8 * 3 * 6 * 10),
-    "a named tuple": (reads(lambda s, batch: s.fc(batch.x) * batch.scale), Batch(torch.rand(2, 8), 2.0), 128),
+    "a packed sequence": (nn.GRU(4, 6), packed(), 8 * 3 * 6 * 10),
+    "a named tuple": (OfBatches(), Batch(torch.rand(2, 8), 2.0), 128),
     "a dataclass": (reads(lambda s, example: s.fc(example.x.add_(1))), Example(torch.rand(2, 8)), 128),
     "texts": (reads(lambda s, texts: s.fc(torch.ones(len(texts), 8))), (["a", "b"],), 128),
     "nothing": (reads(lambda s: s.fc(torch.ones(8))), (), 64),
@@ -113,7 +127,6 @@ CALLS = {
 def test_it_is_called_as_its_forward_has_it(name):
     model, inputs, macs = CALLS[name]
     given = inputs.x.clone() if isinstance(inputs, Example) else None
-    model.forward = model._forward.__get__(model) if hasattr(model, "_forward") else model.forward
     assert sum(record.macs for record in profiling.macs_table(model, inputs)) == macs
     assert profiling.peak_memory(model, inputs).peak > 0
     assert given is None or torch.equal(inputs.x, given)
@@ -155,7 +168,7 @@ def test_no_two_modules_have_one_name():
     model = nn.Sequential()
     model.add_module("a", nn.Sequential())
     model.a.add_module("b", nn.Linear(8, 8))
-    model._modules["a.b"] = nn.Linear(8, 8)
+    setattr(model, "a.b", nn.Linear(8, 8))
     model.add_module("_orig_mod", nn.Linear(8, 8))
     records = profiling.layer_table(model, torch.rand(2, 8), repeats=1)
     assert [record.parameters for record in records if record.parameters] == [72, 72, 72]
