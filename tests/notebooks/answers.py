@@ -37,6 +37,18 @@ UPDATE = """def my_update(model, optimizer, rollout, shuffled, loss, epochs=4):
             loss(log_prob, batch.log_probs, batch.advantages, values, batch.returns, entropy).backward()
             {clip}
             optimizer.step()"""
+REPAIR = """class AsksRivals(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.attend = nn.MultiheadAttention(8, 2, batch_first=True, bias={bias})
+        self.q, self.k, self.v = nn.Linear(8, 8), nn.Linear(8, 8, bias=False), nn.Linear(8, 8)
+
+    def forward(self, own, rivals):
+        return {result}
+
+answer = AsksRivals"""
+TORCHS = "self.attend(own[:, None], rivals{some}, rivals{some})[0]"
+OWN = "(torch.softmax(self.q(own)[:, None] @ self.k(rivals).transpose(1, 2), -1) @ self.v(rivals))[:, 0]"
 NORMAL = "(advantages - advantages.mean()) / (advantages.std(unbiased=False) + 1e-8)"
 HALF = "0.5 * (values - returns).square().mean()"
 ZERO, CLIP = "optimizer.zero_grad(set_to_none=False)", "torch.nn.utils.clip_grad_norm_([*model.parameters()], 0.5)"
@@ -94,6 +106,13 @@ NEAR_MISSES = {
     "check_fold": {
         "fold, answer = None, lambda fusion, linear: torch.nn.Sequential(fusion)": "nothing around it",
         "answer = lambda fusion, linear: fusion": "nn.Linear(384, 256)",
+    },
+    "check_repair": {
+        REPAIR.format(bias=True, result=TORCHS.format(some="") + "[:, 0]"): "attend",
+        REPAIR.format(bias=False, result=TORCHS.format(some="")): "(16, 8)",
+        REPAIR.format(bias=False, result=TORCHS.format(some="[:, :2]") + "[:, 0]"): "make no difference",
+        REPAIR.format(bias=False, result="self.v(rivals).mean(1)"): "attention is gone",
+        "answer = AsksRivals()": "made already",
     },
     "check_mixing": {
         "lambda cells: np.tile(targets['where the enemy is'], 64)": "no more of the place",
@@ -186,6 +205,22 @@ RIGHT_TOO = {
         "    folded = nn.Linear(384, 256).double()\n"
         "    folded.weight.data, folded.bias.data = fusion.weight[:, :384].double(), fusion.bias.double()\n"
         "    return folded"
+    ],
+    "check_repair": [
+        "class AsksRivals(nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.attend = nn.MultiheadAttention(8, 2, batch_first=True, bias=False)\n"
+        "    def forward(self, own, rivals):\n"
+        "        return self.attend(own[:, None], rivals, rivals)[0][:, 0]\n"
+        "answer = AsksRivals",
+        "class AsksRivals(nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.q, self.k, self.v = nn.Linear(8, 8), nn.Linear(8, 8, bias=False), nn.Linear(8, 8)\n"
+        "    def forward(self, own, rivals):\n"
+        f"        return {OWN}\n"
+        "answer = AsksRivals",
     ],
     "check_test": [
         "lambda play: np.all([(play(10 * way)['map'] != play(WAIT)['map']).any() for way in range(8)])",
