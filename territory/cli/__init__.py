@@ -45,6 +45,11 @@ def main(args: Sequence[str] | None = None) -> int:
         print(f"territory {__version__}")
         return 0
     streams.open_closed()
+    with streams.expendable("stderr"):
+        return _run(args)
+
+
+def _run(args: list[str]) -> int:
     try:
         _refuse_moved(args)
         status = tyro.extras.subcommand_cli_from_dict(

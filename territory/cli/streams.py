@@ -2,6 +2,9 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 
 def open_closed() -> None:
@@ -19,6 +22,45 @@ def silence(*streams: int) -> None:
         os.dup2(nowhere, stream)
     if nowhere not in streams:
         os.close(nowhere)
+
+
+@contextmanager
+def expendable(*names: str) -> Iterator[None]:
+    """Let work go on where its words can't be written: what "stdout" or "stderr" refuses is dropped from then on."""
+    before = {name: getattr(sys, name) for name in names}
+    for name, stream in before.items():
+        setattr(sys, name, _Expendable(stream))
+    try:
+        yield
+    finally:
+        for name, stream in before.items():
+            getattr(sys, name).flush()
+            setattr(sys, name, stream)
+
+
+class _Expendable:
+    """A stream that turns into nowhere once the system refuses a write (a full disk, a pipe whose reader left)."""
+
+    def __init__(self, stream: Any):
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write it, or drop it."""
+        self._try(self._stream.write, text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Likewise."""
+        self._try(self._stream.flush)
+
+    def _try(self, call: Any, *arguments: str) -> None:
+        try:
+            call(*arguments)
+        except OSError:
+            silence(self._stream.fileno())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def has_colours() -> bool:

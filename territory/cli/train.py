@@ -10,7 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 from territory.agent.agent import find_checkpoint
-from territory.cli.streams import silence
+from territory.cli.streams import expendable, silence
 from territory.envs.opponents import is_mixture
 from territory.training import distributed
 from territory.training import run as runs
@@ -45,7 +45,15 @@ class StopRequest:
 
 
 def train(config: TrainConfig, resume: str | None) -> int:
-    """Start a run, or go on with one, and follow it to the end; returns the exit status."""
+    """Start a run, or go on with one, and follow it to the end; returns the exit status.
+
+    What it says is not what it is for: a full disk behind its output doesn't end it.
+    """
+    with expendable("stdout"):
+        return _train(config, resume)
+
+
+def _train(config: TrainConfig, resume: str | None) -> int:
     with distributed.init_process_group(config.device):
         run = runs.start(config) if resume is None else runs.resume(find_checkpoint(resume), config)
         _announce(run)

@@ -97,16 +97,23 @@ class _Announcer(event.Listener):
     told = False
 
     def on_start(self, event) -> None:
-        if event.data["dispatcher"] in self.entries and not self.told and sys.stderr:
+        if event.data["dispatcher"] in self.entries and not self.told:
             self.told = True
             kept = "once" if cache_folder() else "anew in every process: there is no folder to keep it in"
-            print(f"territory: compiling the game for this machine, {kept}; half a minute …", file=sys.stderr)
+            _say(f"compiling the game for this machine, {kept}; half a minute …")
 
     def on_end(self, event) -> None:
         pass
 
 
 event.register("numba:compile", _Announcer())
+
+
+def _say(text: str) -> None:
+    """Tell whoever waits; the game is played although there is nowhere to say it (closed, or a full disk)."""
+    if sys.stderr:
+        with suppress(OSError, ValueError):
+            print(f"territory: {text}", file=sys.stderr)
 
 
 def kernel(function: Callable | None = None, *, inline: bool = False) -> Any:
@@ -161,4 +168,4 @@ class _KeptCode(NullCache):
         try:
             write_atomically(self._file(sig, data.codegen), hashlib.sha256(content).digest() + content)
         except BadInput as error:
-            print(f"territory: the compiled game could not be kept: {error}", file=sys.stderr)
+            _say(f"the compiled game could not be kept: {error}")

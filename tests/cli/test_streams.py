@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="shells, signals and 
 
 def territory(*arguments: str, redirected: str = "") -> subprocess.CompletedProcess[str]:
     """Run a command in a shell, with its streams redirected."""
-    command = f'exec "$@" {redirected}'
+    command = f'"$@" {redirected}'
     words = ["sh", "-c", command, "sh", sys.executable, "-m", "territory", *arguments]
     return subprocess.run(words, capture_output=True, text=True, check=False)
 
@@ -30,6 +30,25 @@ def territory(*arguments: str, redirected: str = "") -> subprocess.CompletedProc
 def test_a_full_disk_behind_the_output_is_a_sentence():
     done = territory(*GAME, redirected="> /dev/full")
     assert done.returncode == 1 and done.stderr.splitlines()[-1] == "territory: No space left on device"
+
+
+FINISHED = [*RUN[:-1], "48"]  # three updates
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full device")
+@pytest.mark.parametrize("redirected", ["2> /dev/full", "> /dev/full", "> /dev/full 2>&1", ">&- 2>&-", "| true"])
+def test_training_goes_on_where_its_words_cant_be_written(tmp_path, redirected):
+    done = territory(*FINISHED, "--runs-dir", str(tmp_path), redirected=redirected)
+    assert done.returncode == 0 and "Traceback" not in done.stderr
+    assert len((tmp_path / "mine" / "log.jsonl").read_bytes().splitlines()) == 3
+    assert checkpoint.read(tmp_path / "mine").progress["update"] == 3
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full device")
+def test_errors_that_cant_be_written_leave_the_answer_and_the_exit_status():
+    done = territory("evaluate", "idle", "--games", "1", *GAME[2:], redirected="2> /dev/full")
+    assert done.returncode == 0 and "land" in done.stdout
+    assert territory("evaluate", "nobody-of-that-name", redirected="2> /dev/full").returncode == 2
 
 
 def test_closed_streams_do_no_harm():
