@@ -9,8 +9,8 @@ favourite. The mean over eight views cancels favourites, and what is left can be
 import torch
 from torch import Tensor
 
-from territory.models.policy import join_actions, split_actions
-from territory.training.losses import kl_divergence
+from studies.fitting import kl_divergence
+from territory.models.policy import split_actions
 from territory.world.actions import FIRST_WAIT
 
 NEVER = -1e9  # as a log-probability, and still a number
@@ -61,3 +61,8 @@ def direction_kl(wanted: Tensor, log_probs: Tensor) -> Tensor:
         return log_probs.new_zeros(())
     one, other = (each[able, :FIRST_WAIT].log_softmax(1) for each in (wanted, log_probs))
     return kl_divergence(one, other).mean()
+
+
+def join_actions(attacks: Tensor, waits: Tensor) -> Tensor:
+    """The inverse of `split_actions`: ``(..., 8, 10)`` and ``(..., 10)`` to ``(..., 90)``."""
+    return torch.cat([attacks.flatten(-2), waits], dim=-1)

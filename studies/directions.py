@@ -21,14 +21,13 @@ from studies.command import run
 from studies.datafile import DATA, kept
 from studies.direction_policy import direction_log_probs, expected_advantage, with_directions
 from studies.distillation import policies_and_values
-from studies.fitting import fit
+from studies.fitting import fit, kl_divergence
 from studies.rollouts import Out, Rollouts, directions, known, worth
 from territory.agent import Agent, load_agent, save_agent
 from territory.errors import BadInput
 from territory.files import check_writable
 from territory.models.policy import masked_log_softmax
 from territory.models.symmetry import View, views_of
-from territory.training.losses import kl_divergence
 
 VALUE_WEIGHT = 0.05
 MAX_GRAD_NORM = 1.0

@@ -24,7 +24,8 @@ from torch import Tensor, nn
 from studies.command import run
 from studies.datafile import DATA, kept
 from studies.direction_policy import direction_kl, sharpened
-from studies.fitting import MINIBATCH, fit
+from studies.fitting import MINIBATCH, fit, kl_divergence
+from studies.games import config_of
 from territory.agent import evaluate
 from territory.agent.agent import Agent, load_agent, save_agent
 from territory.agent.states import GAMES_AT_ONCE, SampledStates, sample_states
@@ -34,8 +35,7 @@ from territory.files import check_writable
 from territory.models.policy import greedy, policy_and_value
 from territory.profiling import format_table
 from territory.training.build import make_model
-from territory.training.config import Norm, TrainConfig, config_of
-from territory.training.losses import kl_divergence
+from territory.training.config import Norm, TrainConfig
 from territory.training.ppo import iterate
 from territory.verdict.migration import Carried, carry_over
 

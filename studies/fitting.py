@@ -1,4 +1,4 @@
-"""A network corrected by gradient steps on kept samples, for distillation and direction fine-tuning."""
+"""A network corrected by gradient steps on kept samples, and how far its policy is from another."""
 
 from collections.abc import Callable, Iterator
 
@@ -37,3 +37,9 @@ def fit(
             optimizer.step()
             schedule.step()
         yield epoch
+
+
+def kl_divergence(wanted: Tensor, log_probs: Tensor) -> Tensor:
+    """KL(wanted ‖ policy) ``(B,)`` in nats, from the log-probabilities ``(B, A)`` of both."""
+    surprise = (wanted - log_probs).masked_fill(wanted == -torch.inf, 0.0)  # infinity less infinity where masked
+    return (wanted.exp() * surprise).sum(dim=-1)

@@ -14,12 +14,13 @@ import tyro
 
 from studies.command import run
 from studies.datafile import DATA, kept
+from studies.games import config_of
 from territory.agent import Agent, evaluate, load_agent
 from territory.agent.evaluation import EvaluationResult
 from territory.envs.opponents import Policy
 from territory.errors import BadInput
 from territory.profiling import format_table
-from territory.training.config import TrainConfig, config_of
+from territory.training.config import TrainConfig
 from territory.world.actions import FIRST_WAIT, NUM_BUILDS, NUM_ORDERS, one_step_back
 from territory.world.layout import Plane, Stat
 

@@ -18,13 +18,13 @@ from torch import Tensor, nn
 from studies.command import run
 from studies.datafile import DATA, add, by_network, load
 from studies.distillation import imitate, policies_and_values, sampling_policy
+from studies.fitting import kl_divergence
 from studies.learning import NETWORKS, spread
 from territory.agent import load_agent
 from territory.agent.states import SampledStates, sample_states
 from territory.profiling import format_table
 from territory.training import TrainConfig
 from territory.training.build import make_model
-from territory.training.losses import kl_divergence
 
 TEACHER = "tokens"
 EVERY = 8  # steps of a game from one state to the next: neighbours are nearly the same

@@ -16,6 +16,7 @@ import tyro
 
 from studies.command import run
 from studies.datafile import DATA, kept
+from studies.games import config_of, mean_over_games
 from studies.rollouts import AT_ONCE, as_states, rollout_returns, snapshots_of, watch_states
 from territory.agent import Agent, load_agent
 from territory.agent.states import SampledStates
@@ -23,9 +24,7 @@ from territory.envs.mixture import make_vector_env
 from territory.interpret import features_of, probe
 from territory.interpret.probe import FEWEST_GAMES
 from territory.profiling import format_table
-from territory.stats import mean_over_games
 from territory.training import TrainConfig
-from territory.training.config import config_of
 from territory.world.actions import FIRST_WAIT, INTENSITIES, Action, Direction, decode, encode
 
 LONG = 6  # steps of the longer wait: an agent that waits for one step attacks in the next

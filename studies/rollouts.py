@@ -23,6 +23,7 @@ from studies.command import run
 from studies.datafile import DATA
 from studies.direction_policy import direction_log_probs
 from studies.distillation import policies_and_values
+from studies.games import config_of, mean_over_games
 from territory.agent.agent import Agent, load_agent
 from territory.agent.states import GAMES_AT_ONCE, SampledStates
 from territory.cli.train import stop_on_signals
@@ -31,8 +32,6 @@ from territory.envs.opponents import is_mixture, kinds_of_games
 from territory.envs.vector import TerritoryVectorEnv
 from territory.errors import BadInput
 from territory.files import check_writable, read_arrays, write_atomically
-from territory.stats import mean_over_games
-from territory.training.config import config_of
 from territory.world.actions import FIRST_WAIT, NUM_ACTIONS, NUM_DIRECTIONS, NUM_ORDERS
 from territory.world.layout import NUM_PLANES, NUM_STATS
 

@@ -27,24 +27,9 @@ _NAMES = {
     "load_study": "territory.data",
     "save_agent": "territory.agent",
 }
-__all__ = [
-    "BadInput",
-    "agent",
-    "data",
-    "envs",
-    "evaluate",
-    "interpret",
-    "load_agent",
-    "load_study",
-    "models",
-    "profiling",
-    "save_agent",
-    "training",
-    "verdict",
-    "viz",
-    "widgets",
-    "world",
-]
+__all__ = ["BadInput", "evaluate", "load_agent", "load_study", "save_agent"]
+__all__ += ["agent", "data", "envs", "interpret", "models", "profiling", "training", "verdict"]
+__all__ += ["viz", "widgets", "world"]
 
 gymnasium.register(
     id="Territory-v0",

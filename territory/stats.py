@@ -107,15 +107,16 @@ def seed_interval(values: np.ndarray, level: float = 0.95, seed: int = 0) -> tup
     return percentile_bootstrap(means, len(values), level, RESAMPLES, seed)
 
 
-def mean_over_games(values: np.ndarray, games: np.ndarray) -> tuple[float, float]:
-    """The mean of values ``(K,)`` from games ``(K,)``, and its 95 % interval to either side.
+def means_by_game(values: np.ndarray, games: np.ndarray) -> np.ndarray:
+    """The mean of each game's values, from values ``(T,)`` and the games they are from ``(T,)``, in the games' order.
 
-    Values of one game are alike, so a game counts as one (the variance of a mean over clusters).
+    A value that is nan is left out; a game without any has nan.
     """
+    known = ~np.isnan(values)
     numbers, game = np.unique(games, return_inverse=True)
-    apart = np.bincount(game, values - values.mean())  # of each game, summed
-    spread = np.sqrt((apart**2).sum() * len(numbers) / max(1, len(numbers) - 1))
-    return float(values.mean()), float(1.96 * spread / len(values))
+    counts = np.bincount(game[known], minlength=len(numbers))
+    sums = np.bincount(game[known], values[known], minlength=len(numbers))
+    return np.divide(sums, counts, out=np.full(len(numbers), np.nan), where=counts > 0)
 
 
 def _checked(level: float) -> float:

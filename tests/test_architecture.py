@@ -143,7 +143,7 @@ def test_a_notebook_is_committed_as_one_clean_run_left_it(path):
 def test_a_notebook_has_short_cells_a_question_and_exercises(path):
     code, text = _cells(path, "code"), ["".join(cell["source"]) for cell in _cells(path, "markdown")]
     for cell in code:
-        assert len("".join(cell["source"]).splitlines()) <= 30  # a whole class, or a whole check
+        assert len("".join(cell["source"]).splitlines()) <= 25  # a whole class, or a whole check
         ast.parse("\n".join(line for line in cell["source"] if not line.lstrip().startswith("%")))
     assert text[0].startswith("# ") and "?" in text[0]
     assert any("<details>" in each for each in text), "an exercise has a hidden solution"

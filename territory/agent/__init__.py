@@ -29,19 +29,11 @@ _HOMES = {
     "sample_states": "territory.agent.states",
     "save_agent": "territory.agent.agent",
 }
-__all__ = [
-    "Agent",
-    "Checkpoint",
-    "Decoding",
-    "EvaluationResult",
-    "SampledStates",
-    "evaluate",
-    "find_checkpoint",
-    "load_agent",
-    "pretrained",
-    "sample_states",
-    "save_agent",
-]
+__all__ = ["Agent", "find_checkpoint", "load_agent", "pretrained", "save_agent"]
+__all__ += ["Checkpoint"]
+__all__ += ["EvaluationResult", "evaluate"]
+__all__ += ["SampledStates", "sample_states"]
+__all__ += ["Decoding"]
 
 
 def __getattr__(name: str):

@@ -9,9 +9,9 @@ import numpy as np
 
 from territory.agent.agent import Agent
 from territory.envs.opponents import Policy, find_opponents, find_policy, is_mixture
-from territory.errors import BadInput
+from territory.errors import BadInput, whole
 from territory.stats import wilson
-from territory.world.params import HELD_OUT_SEED, WorldParams, whole
+from territory.world.params import HELD_OUT_SEED, WorldParams
 
 BATCH, SIDE = 64, 128  # games of so many tiles a side at once: enough to work in bulk, few enough for a laptop's memory
 MOST_GAMES, LAST_SEED = 1_000_000, 2**64 - 1

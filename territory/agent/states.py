@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from territory.envs.opponents import Policy
-from territory.world.params import whole
+from territory.errors import whole
 
 GAMES_AT_ONCE = 32
 

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import tyro
 
-from territory.errors import BadInput
+from territory.cli.commands import Flag
+from territory.errors import BadInput, one_of
 from territory.world.params import HELD_OUT_SEED
 
-Flag = tyro.conf.FlagCreatePairsOff[bool]  # --json without a --no-json
 Table = dict[str, dict[str, Any]]
 RENAMED = {"vacated": "unclaimed", "flooded": "water", "elsewhere": "other_game"}
 
@@ -60,8 +60,7 @@ def _tables(
 
     if baseline in RENAMED:
         raise BadInput(f"the baseline {baseline!r} is now called {RENAMED[baseline]!r}: --baseline {RENAMED[baseline]}")
-    if baseline not in REMOVAL_BASELINES:
-        raise BadInput(f"expected a baseline out of {', '.join(REMOVAL_BASELINES)}; got {baseline!r}")
+    removed = REMOVAL_BASELINES[one_of("baseline", baseline, REMOVAL_BASELINES)]
     num_bots, opponents, seed = world
     size = {name: player.config[name] for name in ("height", "width", "max_steps") if name in player.config}
     params, model = WorldParams(num_bots=num_bots, opponents=opponents, **size), player.model
@@ -69,7 +68,6 @@ def _tables(
     for name, region in REGIONS.items():
         yield f"lift on {name} (1: chance)", tables.lift_table(model, sample, region)
     yield "entropy as a share of its maximum", tables.spread_table(model, sample)
-    removed = REMOVAL_BASELINES[baseline]
     maps = relevance_maps(model, sample.frames, removed)
     told = f"removed tiles: {baseline}; areas less those of a random order, higher is truer"
     yield (
@@ -103,11 +101,10 @@ def _won(player: Any, sample: Any, games: int, num_bots: int, opponents: str, se
 
 def text_table(table: Table) -> str:
     """Rows and columns of intervals as aligned text."""
+    from territory.profiling.tables import aligned
+
     if not table:
         return "(none: the network has no attention over the map)"
     columns = list(next(iter(table.values())))
     rows = [["", *columns], *([name, *map(str, row.values())] for name, row in table.items())]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+    return aligned(rows, [False] * len(rows[0]))

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import tyro
 
-from territory.errors import BadInput
+from territory.errors import BadInput, whole
 from territory.files import check_writable
 from territory.world.params import HELD_OUT_SEED
 
 if TYPE_CHECKING:
-    from territory.cli.game import Game
+    from territory.cli.terminal import Game
     from territory.world.replay import Replay
     from territory.world.world import World
 
@@ -54,9 +54,8 @@ def play(
         scale: Pixels per tile in films.
     """
     _check(player, fps, save, scale)
-    from territory.cli.game import ending
-    from territory.cli.screen import board_text
     from territory.cli.streams import has_colours
+    from territory.cli.terminal import board_text, ending
 
     if Path(player).suffix == REPLAY:
         world, replay = _watch_replay(player, fps)
@@ -80,8 +79,7 @@ def _check(player: str, fps: float, save: Path | None, scale: int) -> None:
     """Say what can't be done before a game is played for nothing."""
     if not 0 < fps <= 1000:
         raise BadInput(f"fps must be above 0 and at most 1000, got {fps}")
-    if not 1 <= scale <= 64:
-        raise BadInput(f"scale must be 1 to 64 pixels per tile, got {scale}")
+    whole("scale", scale, 1, 64)
     if save and save.suffix not in (REPLAY, *FILMS):
         raise BadInput(f"a game is saved as {', '.join((REPLAY, *FILMS))}, got {save}")
     if save:
@@ -99,7 +97,7 @@ def _check(player: str, fps: float, save: Path | None, scale: int) -> None:
 
 def _begin(player: str, seed: int, map: str | None, options: dict[str, Any]) -> tuple["Game", Callable | None]:
     """A game, and who decides in it: None is the keyboard."""
-    from territory.cli.game import Game
+    from territory.cli.terminal import Game
     from territory.envs import TerritoryEnv
     from territory.envs.common import make_world
     from territory.envs.opponents import find_opponents, find_policy
@@ -129,8 +127,7 @@ def _with_script(world: "World", kind: str) -> "World":
 
 
 def _run(game: "Game", decide: Callable | None, fps: float) -> None:
-    from territory.cli.game import play_by_hand, watch
-    from territory.cli.screen import Screen
+    from territory.cli.terminal import Screen, play_by_hand, watch
 
     with Screen() as screen:
         if decide is None:
@@ -140,8 +137,7 @@ def _run(game: "Game", decide: Callable | None, fps: float) -> None:
 
 
 def _watch_replay(path: str, fps: float) -> tuple["World", "Replay"]:
-    from territory.cli.game import watch_replay
-    from territory.cli.screen import Screen
+    from territory.cli.terminal import Screen, watch_replay
     from territory.world.replay import Replay
 
     replay = Replay.load(path)

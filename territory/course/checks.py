@@ -16,7 +16,7 @@ class) in a sentence that says what came instead.
 
 import functools
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from itertools import islice
 from numbers import Real
@@ -129,6 +129,15 @@ def text(answer: Any) -> str:
     if not isinstance(value, str):
         raise NotYet(f"expected a text in quotes, got {shown(answer)}.")
     return one_line(value).casefold()
+
+
+def word(answer: Any, known: Sequence[str]) -> str:
+    """One of the known words, in any case."""
+    said = text(answer)
+    if said not in known:
+        listed = " or ".join(f'"{each}"' for each in known)
+        raise NotYet(f"expected {listed}, got {shown(answer)}.")
+    return said
 
 
 def yes_or_no(answer: Any) -> bool:

@@ -28,19 +28,13 @@ _HOMES = {
     "map_from_image": "maps",
     "save_map": "maps",
 }
-__all__ = [
-    "IdlePolicy",
-    "MixedVectorEnv",
-    "RandomPolicy",
-    "SB3VecEnv",
-    "SteadyPolicy",
-    "TerritoryEnv",
-    "TerritoryParallelEnv",
-    "TerritoryVectorEnv",
-    "make_vector_env",
-    "map_from_image",
-    "save_map",
-]
+__all__ = ["map_from_image", "save_map"]
+__all__ += ["MixedVectorEnv", "make_vector_env"]
+__all__ += ["IdlePolicy", "RandomPolicy", "SteadyPolicy"]
+__all__ += ["TerritoryParallelEnv"]
+__all__ += ["SB3VecEnv"]
+__all__ += ["TerritoryEnv"]
+__all__ += ["TerritoryVectorEnv"]
 
 
 def __getattr__(name: str):

@@ -8,11 +8,11 @@ import numpy as np
 from gymnasium import spaces
 
 from territory.envs.maps import as_terrain
-from territory.envs.opponents import Policy, as_policy, drive, find_opponents
-from territory.errors import BadInput
+from territory.envs.opponents import Policy, as_policy, chosen_by, drive, find_opponents
+from territory.errors import BadInput, shown, whole
 from territory.world.actions import NUM_ACTIONS, NUM_BUILDS, Direction, encode
 from territory.world.layout import NUM_PLANES, NUM_STATS
-from territory.world.params import WorldParams, shown, whole
+from territory.world.params import WorldParams
 from territory.world.world import AGENT, World
 
 
@@ -62,13 +62,6 @@ def world_params(owner: type, terrain: np.ndarray | None, options: dict) -> Worl
     return WorldParams(**options)
 
 
-def checked_render(render_mode: Any, render_scale: Any, modes: Sequence[str]) -> tuple[str | None, int]:
-    """How to draw: one of the modes, or None, and the pixels per side of a tile."""
-    if render_mode is not None and not (isinstance(render_mode, str) and render_mode in modes):
-        raise BadInput(f"render_mode must be None or one of {list(modes)}, got {shown(render_mode)}")
-    return render_mode, whole("render_scale", render_scale, 1, 64)
-
-
 def checked_seed(seed: Any, most: int = 2**64 - 1) -> int | None:
     """A seed as Python's integer, or None."""
     return None if seed is None else whole("seed", seed, 0, most)
@@ -94,16 +87,9 @@ def checked_action(action: Any, whose: str = "") -> int:
 
 def checked_actions(actions: Any, num_envs: int) -> np.ndarray:
     """One action for each game, int64 (N,), in an array of its own."""
-    try:
-        given = np.asarray(actions)
-    except (ValueError, TypeError) as error:  # lists of different lengths
-        raise BadInput(f"actions must be {num_envs} integers, got {shown(actions)}") from error
-    lists_a_bool = isinstance(actions, list | tuple) and any(isinstance(each, bool | np.bool_) for each in actions)
-    if given.shape != (num_envs,) or given.dtype.kind not in "iu" or lists_a_bool:
-        raise BadInput(f"actions must be integers of shape ({num_envs},), got {given.dtype} of shape {given.shape}")
-    if given.min() < 0 or given.max() >= NUM_ACTIONS:
-        raise BadInput(f"an action is an integer 0 to {NUM_ACTIONS - 1}, got {given.min()} to {given.max()}")
-    return given.astype(np.int64)
+    if isinstance(actions, list | tuple) and any(isinstance(each, bool | np.bool_) for each in actions):
+        raise BadInput(f"actions must be integers, got truth values: {shown(actions)}")
+    return chosen_by("actions", actions, num_envs).astype(np.int64)
 
 
 def make_world(owner: type, num_envs: int, map: Any, options: dict) -> tuple[World, Policy | None]:

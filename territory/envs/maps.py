@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from territory.errors import BadInput
+from territory.errors import BadInput, shown, whole
 from territory.files import read_bytes, write_whole
-from territory.world.params import MOST_TILES, SIDE_STEP, shown, whole
+from territory.world.params import MOST_TILES, SIDE_STEP
 from territory.world.picture import TERRAIN_COLOURS
 from territory.world.rules import HIGHLAND, MOUNTAIN, PLAINS, WATER
 from territory.world.world import checked_terrain

@@ -10,8 +10,7 @@ from gymnasium.vector.utils import batch_space
 from territory.envs.common import BatchOfActions, checked_actions, checked_options
 from territory.envs.opponents import find_opponents, is_mixture, kinds_of_games
 from territory.envs.vector import FinalObservations, TerritoryVectorEnv
-from territory.errors import BadInput
-from territory.world.params import shown, whole
+from territory.errors import BadInput, shown, whole
 
 
 def make_vector_env(
@@ -60,10 +59,8 @@ class MixedVectorEnv(VectorEnv):
 
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None):
         """As `TerritoryVectorEnv.reset`: map ``seed + i`` in game i of the whole batch, as a plain batch would."""
-        masks, seeds = (
-            self._shares_of("reset_mask", checked_options(options, ["reset_mask"]).get("reset_mask")),
-            [None] * len(self.parts),
-        )
+        masks = self._shares_of("reset_mask", checked_options(options, ["reset_mask"]).get("reset_mask"))
+        seeds = [None] * len(self.parts)
         if isinstance(seed, list | tuple | np.ndarray):
             seeds = self._shares_of("seed", seed)
         elif seed is not None:

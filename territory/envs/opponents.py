@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from territory.errors import BadInput
+from territory.errors import BadInput, shown
 from territory.world.actions import NUM_ACTIONS, Direction, encode
 from territory.world.params import MAX_BOTS, OPPONENTS
 
@@ -162,17 +162,18 @@ def _drive(world, policy, players, orders, playing) -> None:
     obs = {name: np.concatenate([obs[name] for obs, _ in seen])[awake.ravel()] for name in seen[0][0]}
     masks = np.concatenate([masks for _, masks in seen])[awake.ravel()]
     chosen = orders[:, players].T
-    chosen[awake] = _checked(policy(obs, masks), len(masks))
+    chosen[awake] = chosen_by("a policy's actions", policy(obs, masks), len(masks))
     orders[:, players] = chosen.T
 
 
-def _checked(actions: Any, wanted: int) -> np.ndarray:
-    actions = np.asarray(actions)
-    if actions.shape != (wanted,) or actions.dtype.kind not in "iu":
-        raise BadInput(
-            f"a policy returns one integer action for each of {wanted} observations; "
-            f"got {actions.dtype} of shape {actions.shape}"
-        )
-    if actions.min() < 0 or actions.max() >= NUM_ACTIONS:
-        raise BadInput(f"a policy's action is 0 to {NUM_ACTIONS - 1}, got {actions.min()} to {actions.max()}")
-    return actions
+def chosen_by(whose: str, actions: Any, wanted: int) -> np.ndarray:
+    """Actions as integers of shape (wanted,); BadInput for anything else, which says ``whose`` they are."""
+    try:
+        given = np.asarray(actions)
+    except (ValueError, TypeError) as error:  # lists of different lengths
+        raise BadInput(f"{whose} must be {wanted} integers, got {shown(actions)}") from error
+    if given.shape != (wanted,) or given.dtype.kind not in "iu":
+        raise BadInput(f"{whose} must be integers of shape ({wanted},), got {given.dtype} of shape {given.shape}")
+    if given.min() < 0 or given.max() >= NUM_ACTIONS:
+        raise BadInput(f"{whose} must be 0 to {NUM_ACTIONS - 1}, got {given.min()} to {given.max()}")
+    return given

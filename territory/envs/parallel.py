@@ -11,24 +11,21 @@ from territory.envs.common import (
     Actions,
     checked_action,
     checked_options,
-    checked_render,
     checked_seed,
     observation_space,
     world_params,
 )
 from territory.envs.maps import as_terrain
-from territory.envs.window import Window
-from territory.errors import BadInput
+from territory.envs.window import ShownGame
+from territory.errors import BadInput, shown, whole
 from territory.world.actions import NUM_ACTIONS, SCRIPTED
-from territory.world.params import HELD_OUT_SEED, MAX_BOTS, shown, whole
-from territory.world.picture import render_world
-from territory.world.replay import Replay
+from territory.world.params import HELD_OUT_SEED, MAX_BOTS
 from territory.world.world import World
 
 FORBIDDEN = {"num_bots", "opponents"}  # of `WorldParams`: here everybody is an agent
 
 
-class TerritoryParallelEnv(ParallelEnv):
+class TerritoryParallelEnv(ShownGame, ParallelEnv):
     """Everyone against everyone; whoever owns 80 % of the land or is the last one wins.
 
     Agents are "player_1" to "player_P", each with the point of view, the actions and the reward of `TerritoryEnv`'s
@@ -52,14 +49,13 @@ class TerritoryParallelEnv(ParallelEnv):
     def __init__(
         self, num_players: int = 6, render_mode: str | None = None, map: Any = None, render_scale: int = 4, **options
     ):
-        self.render_mode, self._scale = checked_render(render_mode, render_scale, self.metadata["render_modes"])
+        self._prepare_drawing(render_mode, render_scale)
         if FORBIDDEN & set(options):
             raise BadInput(f"here every player is an agent: give num_players, not {' or '.join(sorted(FORBIDDEN))}")
         num_players = whole("num_players", num_players, 2, MAX_BOTS + 1)
         terrain = None if map is None else as_terrain(map, options.get("height"), options.get("width"))
         self.params = world_params(type(self), terrain, options | {"num_bots": num_players - 1})
         self.world = World(1, self.params, terrain, ["human"] * num_players)
-        self._window = Window("Territory", self.metadata["render_fps"]) if render_mode == "human" else None
         self._seats = {f"player_{seat}": seat for seat in range(1, num_players + 1)}
         self.possible_agents, self.agents = list(self._seats), []
         mask = spaces.Box(0, 1, (NUM_ACTIONS,), np.int8)
@@ -69,7 +65,6 @@ class TerritoryParallelEnv(ParallelEnv):
         }
         self.action_spaces = {name: Actions() for name in self._seats}
         self._random, _ = seeding.np_random()
-        self._played: list[np.ndarray] = []  # what each step was ordered
 
     def observation_space(self, agent: str) -> spaces.Dict:
         """Of one agent."""
@@ -139,23 +134,3 @@ class TerritoryParallelEnv(ParallelEnv):
             own = {part: value[0] for part, value in obs.items()}
             seen[name] = {"observation": own, "action_mask": masks[0].astype(np.int8)}
         return seen
-
-    def render(self) -> np.ndarray | None:
-        """The map as uint8 (height * render_scale, width * render_scale, 3), where ``render_mode="rgb_array"``."""
-        if self.render_mode == "rgb_array":
-            return render_world(self.world, scale=self._scale)
-        self._show()
-        return None
-
-    def _show(self) -> None:
-        if self._window:
-            self._window.show(render_world(self.world, scale=self._scale))
-
-    def close(self) -> None:
-        """Close the window, if there is one."""
-        if self._window:
-            self._window.close()
-
-    def replay(self) -> Replay:
-        """The game so far, to keep: `Replay.save` writes it, `territory play` shows it."""
-        return Replay.of(self.world, self._played)

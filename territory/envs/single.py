@@ -10,22 +10,19 @@ from territory.envs.common import (
     Episodes,
     checked_action,
     checked_options,
-    checked_render,
     checked_seed,
     everyones_orders,
     make_world,
     observation_space,
 )
-from territory.envs.window import Window
+from territory.envs.window import ShownGame
 from territory.errors import BadInput
 from territory.world.actions import NUM_ACTIONS
 from territory.world.params import HELD_OUT_SEED
-from territory.world.picture import render_world
-from territory.world.replay import Replay
 from territory.world.world import AGENT
 
 
-class TerritoryEnv(gymnasium.Env):
+class TerritoryEnv(ShownGame, gymnasium.Env):
     """Conquer 80 % of the land, or outlive everyone.
 
     Args:
@@ -72,15 +69,13 @@ class TerritoryEnv(gymnasium.Env):
     metadata = {"render_modes": ["rgb_array", "human"], "render_fps": 10}  # noqa: RUF012 (gymnasium's own convention)
 
     def __init__(self, render_mode: str | None = None, map: Any = None, render_scale: int = 4, **options):
-        self.render_mode, self._scale = checked_render(render_mode, render_scale, self.metadata["render_modes"])
+        self._prepare_drawing(render_mode, render_scale)
         self.world, self._opponent = make_world(type(self), 1, map, options)
-        self._window = Window("Territory", self.metadata["render_fps"]) if render_mode == "human" else None
         self.params = self.world.params
         self.observation_space = observation_space(self.params)
         self.action_space = Actions()
         self._episodes = Episodes(1)
         self._mask = np.zeros(NUM_ACTIONS, np.bool_)
-        self._played: list[Any] = []  # what each step was ordered
         self._running = False
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
@@ -119,23 +114,3 @@ class TerritoryEnv(gymnasium.Env):
     def action_masks(self) -> np.ndarray:
         """bool (90,): which actions have an effect now."""
         return self._mask.copy()
-
-    def render(self) -> np.ndarray | None:
-        """The map as uint8 (height * render_scale, width * render_scale, 3), where ``render_mode="rgb_array"``."""
-        if self.render_mode == "rgb_array":
-            return render_world(self.world, scale=self._scale)
-        self._show()
-        return None
-
-    def _show(self) -> None:
-        if self._window:
-            self._window.show(render_world(self.world, scale=self._scale))
-
-    def close(self) -> None:
-        """Close the window, if there is one."""
-        if self._window:
-            self._window.close()
-
-    def replay(self) -> Replay:
-        """The game so far, to keep: `Replay.save` writes it, `territory play` shows it."""
-        return Replay.of(self.world, self._played)

@@ -13,16 +13,17 @@ from territory.envs.common import (
     Episodes,
     checked_actions,
     checked_options,
-    checked_render,
     checked_seed,
     everyones_orders,
     make_world,
     observation_space,
 )
-from territory.errors import BadInput
+from territory.envs.window import checked_render
+from territory.errors import BadInput, shown
 from territory.world import rng
-from territory.world.params import HELD_OUT_SEED, shown
+from territory.world.params import HELD_OUT_SEED
 from territory.world.picture import render_world
+from territory.world.state import check_arrays
 from territory.world.world import AGENT
 
 
@@ -199,16 +200,7 @@ class TerritoryVectorEnv(VectorEnv):
 
     def load_state_dict(self, arrays: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Continue from a `state_dict`; returns the observations and info that the saved step returned."""
-        wanted = self.state_dict()
-        if set(arrays) != set(wanted):
-            differing = sorted(set(arrays) ^ set(wanted))
-            raise BadInput(f"saved state of another environment: {', '.join(differing)} missing or unknown")
-        for name, own in wanted.items():
-            if arrays[name].shape != own.shape or arrays[name].dtype != own.dtype:
-                got = f"{arrays[name].dtype} {arrays[name].shape}"
-                raise BadInput(
-                    f"saved state of another environment: {name} should be {own.dtype} {own.shape}, got {got}"
-                )
+        check_arrays(self.state_dict(), arrays, "environment")
         self.world.load_state_dict({name[6:]: value for name, value in arrays.items() if name.startswith("world.")})
         for name, total in vars(self._episodes).items():
             total[:] = arrays[f"episodes.{name}"]

@@ -1,11 +1,54 @@
-"""A window on the desktop: what `render_mode="human"` shows."""
+"""How an environment of one game shows it: as a picture, in a window on the desktop, as a replay."""
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from territory.errors import BadInput
+from territory.errors import BadInput, shown, whole
+from territory.world.picture import render_world
+from territory.world.replay import Replay
+from territory.world.world import World
+
+
+def checked_render(render_mode: Any, render_scale: Any, modes: Sequence[str]) -> tuple[str | None, int]:
+    """How to draw: one of the modes, or None, and the pixels per side of a tile."""
+    if render_mode is not None and not (isinstance(render_mode, str) and render_mode in modes):
+        raise BadInput(f"render_mode must be None or one of {list(modes)}, got {shown(render_mode)}")
+    return render_mode, whole("render_scale", render_scale, 1, 64)
+
+
+class ShownGame:
+    """What every environment of one game has: `render`, `close` and `replay`. Its ``world`` holds the game."""
+
+    metadata: dict[str, Any]
+    world: World
+
+    def _prepare_drawing(self, render_mode: Any, render_scale: Any) -> None:
+        self.render_mode, self._scale = checked_render(render_mode, render_scale, self.metadata["render_modes"])
+        self._window = Window("Territory", self.metadata["render_fps"]) if render_mode == "human" else None
+        self._played: list[np.ndarray] = []  # what each step was ordered
+
+    def render(self) -> np.ndarray | None:
+        """The map as uint8 (height * render_scale, width * render_scale, 3), where ``render_mode="rgb_array"``."""
+        if self.render_mode == "rgb_array":
+            return render_world(self.world, scale=self._scale)
+        self._show()
+        return None
+
+    def _show(self) -> None:
+        if self._window:
+            self._window.show(render_world(self.world, scale=self._scale))
+
+    def close(self) -> None:
+        """Close the window, if there is one."""
+        if self._window:
+            self._window.close()
+
+    def replay(self) -> Replay:
+        """The game so far, to keep: `Replay.save` writes it, `territory play` shows it."""
+        return Replay.of(self.world, self._played)
 
 
 class Window:

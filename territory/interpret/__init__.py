@@ -1,10 +1,18 @@
 """Instruments for attention: capture it, measure it, change it."""
 
-from territory.interpret.ablation import ablations, cell_mean, uniform, uniform_head, zero_head
-from territory.interpret.capture import Record, attention_modules, capture, intervene
+from territory.interpret.capture import (
+    Record,
+    ablations,
+    attention_modules,
+    capture,
+    cell_mean,
+    intervene,
+    uniform,
+    uniform_head,
+    zero_head,
+)
 from territory.interpret.dead import DeadFinding, OneKeyMap, find_dead_attention, one_key_map
 from territory.interpret.equivariance import Equivariance, equivariance, likeliest_direction
-from territory.interpret.layers import MEAN, Layer, attention_maps, layers_of, overlay, spread, stat_shares
 from territory.interpret.measures import (
     border_lift,
     border_mask,
@@ -14,6 +22,18 @@ from territory.interpret.measures import (
     total_variation,
 )
 from territory.interpret.probe import ProbeResult, centre_of, features_of, probe
+from territory.interpret.records import (
+    MEAN,
+    Layer,
+    ReplayRecord,
+    attention_maps,
+    capture_frames,
+    capture_replay,
+    layers_of,
+    overlay,
+    spread,
+    stat_shares,
+)
 from territory.interpret.relevance import (
     Curves,
     attention_relevance,
@@ -26,7 +46,6 @@ from territory.interpret.relevance import (
     removal_curves,
     to_cells,
 )
-from territory.interpret.replays import ReplayRecord, capture_frames, capture_replay
 from territory.interpret.states import (
     REGIONS,
     REMOVAL_BASELINES,
@@ -56,79 +75,22 @@ from territory.interpret.tables import (
 )
 from territory.stats import Interval, bootstrap_interval
 
-__all__ = [
-    "MEAN",
-    "REGIONS",
-    "REMOVAL_BASELINES",
-    "Curves",
-    "DeadFinding",
-    "Equivariance",
-    "Interval",
-    "Layer",
-    "OneKeyMap",
-    "ProbeResult",
-    "Record",
-    "ReplayRecord",
-    "Sample",
-    "Sensitivity",
-    "ablation_table",
-    "ablations",
-    "attention_maps",
-    "attention_modules",
-    "attention_moved",
-    "attention_relevance",
-    "bootstrap_interval",
-    "border_lift",
-    "border_mask",
-    "capture",
-    "capture_frames",
-    "capture_replay",
-    "cascade",
-    "cell_mean",
-    "centre_of",
-    "density_by_player",
-    "entropy",
-    "equivariance",
-    "faithfulness_table",
-    "features_of",
-    "find_dead_attention",
-    "grad_cam",
-    "imagine",
-    "integrated_gradients",
-    "intervene",
-    "layers_of",
-    "lift",
-    "lift_table",
-    "likeliest_direction",
-    "log_loss",
-    "occlusion",
-    "one_key_map",
-    "other_game",
-    "overlay",
-    "policy_on",
-    "probe",
-    "rank_correlation",
-    "relevance_maps",
-    "removal_curves",
-    "sanity_table",
-    "sensitivity",
-    "sensitivity_table",
-    "shuffled",
-    "spread",
-    "spread_table",
-    "stat_shares",
-    "to_cells",
-    "to_tiles",
-    "total_variation",
-    "unclaimed",
-    "uniform",
-    "uniform_head",
-    "untrained_like",
-    "water",
-    "with_stat",
-    "without",
-    "zero_head",
-]
+__all__ = ["Record", "ablations", "attention_modules", "capture", "cell_mean", "intervene", "uniform", "uniform_head"]
+__all__ += ["zero_head"]
+__all__ += ["DeadFinding", "OneKeyMap", "find_dead_attention", "one_key_map"]
+__all__ += ["Equivariance", "equivariance", "likeliest_direction"]
+__all__ += ["border_lift", "border_mask", "entropy", "lift", "to_tiles", "total_variation"]
+__all__ += ["ProbeResult", "centre_of", "features_of", "probe"]
+__all__ += ["MEAN", "Layer", "ReplayRecord", "attention_maps", "capture_frames", "capture_replay", "layers_of"]
+__all__ += ["overlay", "spread", "stat_shares"]
+__all__ += ["Curves", "attention_relevance", "grad_cam", "integrated_gradients", "log_loss", "occlusion", "policy_on"]
+__all__ += ["relevance_maps", "removal_curves", "to_cells"]
+__all__ += ["REGIONS", "REMOVAL_BASELINES", "Sample", "density_by_player", "imagine", "other_game", "unclaimed"]
+__all__ += ["water", "without"]
+__all__ += ["Sensitivity", "ablation_table", "attention_moved", "cascade", "faithfulness_table", "lift_table"]
+__all__ += ["rank_correlation", "sanity_table", "sensitivity", "sensitivity_table", "shuffled", "spread_table"]
+__all__ += ["untrained_like", "with_stat"]
+__all__ += ["Interval", "bootstrap_interval"]
 
 _RENAMED = {
     "BACKGROUNDS": "REMOVAL_BASELINES",

@@ -26,7 +26,8 @@ from territory.errors import BadInput
 from territory.interpret.softmax import Call as SoftmaxCall
 from territory.interpret.softmax import SoftmaxWatch, is_inside
 from territory.models.cross_attention import CrossAttention
-from territory.models.guests import Call, eagerly, paths_of, tensors_of, untouched
+from territory.models.guests import Call, paths_of, tensors_of
+from territory.models.modes import eagerly, untouched
 
 ONE_KEY, CONSTANT = "one key", "constant weights"
 NO_GRADIENT, CANCELS = "no gradient", "gradient cancels out"

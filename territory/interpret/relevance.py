@@ -24,9 +24,8 @@ from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
 from territory.errors import BadInput
-from territory.interpret.layers import attention_maps
 from territory.interpret.measures import numbers_of, total_variation
-from territory.interpret.replays import BATCH, capture_frames, to_tensors
+from territory.interpret.records import BATCH, attention_maps, capture_frames, to_tensors
 from territory.interpret.states import Baseline, own_land, planes_of, unclaimed, without
 from territory.models.blocks import ConvBlock
 from territory.models.guests import check_model, device_of
@@ -153,11 +152,11 @@ class Curves:
 
     def deletion(self) -> np.ndarray:
         """(T,): how far on average while cells go: higher is truer."""
-        return _area(self.shares, self.deleted)
+        return np.trapezoid(self.deleted, self.shares, axis=-1)
 
     def insertion(self) -> np.ndarray:
         """(T,): how much nearer on average than without any cell while cells come back: higher is truer."""
-        return _area(self.shares, self.inserted[:, :1] - self.inserted)
+        return np.trapezoid(self.inserted[:, :1] - self.inserted, self.shares, axis=-1)
 
 
 def removal_curves(
@@ -204,7 +203,3 @@ def policy_on(
     with inference(model):
         parts = zip(*(tensor.split(BATCH) for tensor in (maps, known, masks)), strict=True)
         return np.concatenate([masked_softmax(model(m, s)[0], mask).cpu().numpy() for m, s, mask in parts])
-
-
-def _area(shares: np.ndarray, heights: np.ndarray) -> np.ndarray:
-    return np.trapezoid(heights, shares, axis=-1)

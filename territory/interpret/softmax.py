@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakIdKeyDictionary
 
-from territory.models.guests import Owners, is_transformed, slow_path, tensors_of
+from territory.models.guests import Owners, is_transformed, tensors_of
+from territory.models.modes import slow_path
 
 _SOFTMAXES = ("softmax", "softmin", "gumbel_softmax", "masked_softmax", "safe_softmax")
 _PRODUCTS = ("matmul", "rmatmul", "bmm", "mm", "einsum", "baddbmm", "addbmm", "tensordot")

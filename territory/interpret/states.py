@@ -18,7 +18,7 @@ import numpy as np
 
 from territory.errors import BadInput
 from territory.interpret.measures import as_mask, beside, border_mask, to_tiles
-from territory.stats import Interval, bootstrap_interval
+from territory.stats import Interval, bootstrap_interval, means_by_game
 from territory.world.actions import INTENSITIES, NUM_ACTIONS, NUM_BUILDS, Direction, encode, one_step_back
 from territory.world.layout import CITY_ENEMY, CITY_OWN, NUM_STATS, UNCLAIMED_BRIGHTNESS, Plane
 from territory.world.picture import find_fronts
@@ -47,7 +47,7 @@ class Sample:
 
     def by_game(self, values: np.ndarray) -> np.ndarray:
         """The mean of each game's values (T,), those that are nan left out; nan where none is left."""
-        return np.array([_known_mean(values[self.games == game]) for game in range(self.games.max() + 1)])
+        return means_by_game(values, self.games)
 
     def mean(self, values: np.ndarray) -> Interval:
         """The mean of values (T,) over games with its 95 % interval; all nan unless two games have a value."""
@@ -60,11 +60,6 @@ class Sample:
 def _spread(frames: list[Frame], count: int) -> list[Frame]:
     indices = (np.arange(count) + 0.5) * len(frames) / count
     return [frames[index] for index in np.unique(indices.astype(int))]
-
-
-def _known_mean(values: np.ndarray) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else float("nan")
 
 
 def imagine(

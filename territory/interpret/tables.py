@@ -17,12 +17,10 @@ from torch import nn
 
 from territory import models
 from territory.errors import BadInput
-from territory.interpret.ablation import ablations
-from territory.interpret.capture import intervene
-from territory.interpret.layers import attention_maps, spread
+from territory.interpret.capture import ablations, intervene
 from territory.interpret.measures import lift, total_variation
+from territory.interpret.records import ReplayRecord, attention_maps, capture_frames, spread
 from territory.interpret.relevance import Score, log_loss, policy_on, relevance_maps, removal_curves
-from territory.interpret.replays import ReplayRecord, capture_frames
 from territory.interpret.states import REGIONS, Baseline, Region, Sample, other_game, unclaimed
 from territory.models.guests import check_model
 from territory.stats import Interval
@@ -121,12 +119,8 @@ def attention_moved(before: ReplayRecord, after: ReplayRecord) -> dict[str, np.n
 
     A gate's grid counts as one query's weights, scaled to sum to 1.
     """
-    return {name: _share_moved(weights, after.attention[name]) for name, weights in before.attention.items()}
-
-
-def _share_moved(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    rows = [_rows(weights) for weights in (before, after)]
-    return total_variation(*rows).mean(axis=1)
+    pairs = {name: (_rows(weights), _rows(after.attention[name])) for name, weights in before.attention.items()}
+    return {name: total_variation(*rows).mean(axis=1) for name, rows in pairs.items()}
 
 
 def _rows(weights: np.ndarray) -> np.ndarray:

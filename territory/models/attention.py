@@ -7,13 +7,13 @@ key, so its softmax is 1 whatever the input (notebook 03).
 import torch
 from torch import Tensor, nn
 
-from territory.errors import BadInput
 from territory.models.blocks import (
     FULL,
     FUSED_FEATURES,
     STATS_FEATURES,
     ConvBlock,
     check_observation,
+    check_sides,
     initialise,
     make_actor,
     make_critic,
@@ -77,12 +77,7 @@ class Attention(nn.Module):
 
     def forward(self, obs_map: Tensor, obs_global: Tensor) -> tuple[Tensor, Tensor]:
         check_observation(obs_map, obs_global)
-        height, width = obs_map.shape[2:]
-        if height % STRIDE or width % STRIDE or not height or not width:
-            raise BadInput(
-                f"attention: expected map sides that are multiples of {STRIDE}; got {height}x{width}. "
-                f"Each cell of its last convolution stands for {STRIDE}x{STRIDE} tiles."
-            )
+        check_sides("attention", obs_map, STRIDE, "cell of its last convolution")
         map_features = self.map_branch(open_door(obs_map))  # (B, 256)
         stats_features = self.global_branch(obs_global)  # (B, 128)
         cross = self.cross_attention(map_features[:, None], stats_features[:, None])[:, 0]  # Tq = Tk = 1: (B, 128)

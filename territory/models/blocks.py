@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from territory.errors import BadInput
+from territory.errors import BadInput, one_of
 from territory.models.map_conv import MapConv2d
 from territory.world.actions import NUM_ACTIONS
 from territory.world.layout import NUM_PLANES, NUM_STATS
@@ -25,9 +25,7 @@ def make_norm(kind: str, channels: int) -> nn.Module:
     ``"batch"`` measures each channel over the whole batch, so an example's output depends on its companions while
     training; ``"group"`` measures each example alone. Raises BadInput for any other kind.
     """
-    if kind not in NORMS:
-        raise BadInput(f"expected a norm out of {', '.join(NORMS)}; got {kind!r}. Is the name misspelt?")
-    return nn.BatchNorm2d(channels) if kind == "batch" else GroupNorm(GROUPS, channels)
+    return nn.BatchNorm2d(channels) if one_of("norm", kind, NORMS) == "batch" else GroupNorm(GROUPS, channels)
 
 
 class GroupNorm(nn.GroupNorm):
@@ -151,4 +149,14 @@ def check_observation(obs_map: Tensor, obs_global: Tensor) -> None:
         raise BadInput(
             f"global: expected ({batch}, {NUM_STATS}) beside a map of batch {batch}; got {tuple(obs_global.shape)}. "
             "Do the two come from the same observation?"
+        )
+
+
+def check_sides(model: str, obs_map: Tensor, side: int, part: str) -> None:
+    """Raises BadInput unless the map's sides are multiples of ``side``: tiles that each ``part`` of the model sees."""
+    height, width = obs_map.shape[2:]
+    if height % side or width % side or not height or not width:
+        raise BadInput(
+            f"{model}: expected map sides that are multiples of {side}; got {height}x{width}. "
+            f"Each {part} stands for {side}x{side} tiles."
         )

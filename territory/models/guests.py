@@ -1,17 +1,14 @@
-"""Any torch module as a guest: call it, know which of its modules is at work, and leave it as it was found.
+"""Any torch module as a guest: call it, and know which of its modules is at work.
 
-What every instrument shares. Nothing here changes the network: hooks are torch's global ones, so no module carries a
-hook of ours and none takes another way because it is watched.
+What every instrument shares; `modes` leaves the guest as it was found. Nothing here changes the network: hooks are
+torch's global ones, so no module carries a hook of ours and none takes another way because it is watched.
 """
 
 import copy
 import copyreg
 import inspect
 import os
-import random
-import sys
 import threading
-import warnings
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, MappingView
@@ -30,11 +27,11 @@ from torch.nn.modules.module import (
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from territory.errors import BadInput
+from territory.models.modes import OPEN, eagerly, rebuilt
 
 Inputs = Any  # arguments by position (list, tuple), by keyword (mapping), or one alone: see `Call`
 Left = Callable[[str, nn.Module, tuple, dict, Any], None]  # path, module, its arguments, its output
 _PLAIN = (str, bytes, int, float, complex, type, type(None), nn.Module, torch.device, torch.dtype)
-_OPEN = (list, dict, set, deque)  # containers that a network may change in place, or their subclasses
 
 
 def tensors_of(value: Any, seen: set[int] | None = None) -> Iterator[Tensor]:
@@ -208,8 +205,8 @@ def _own(value: Any) -> Any:
         raise BadInput("inputs: expected tensors; got a NumPy array. Use torch.from_numpy.")
     if isinstance(value, Tensor):
         return value.detach().clone().requires_grad_(value.requires_grad)
-    if isinstance(value, (*_OPEN, tuple)):
-        return _rebuilt(value, _own)
+    if isinstance(value, (*OPEN, tuple)):
+        return rebuilt(value, _own)
     if isinstance(value, _PLAIN) or callable(value):
         return value
     fresh = copy.copy(value)
@@ -319,113 +316,6 @@ class Owners:
             self._switched()
 
 
-@contextmanager
-def eagerly() -> Iterator[None]:
-    """Networks under `torch.compile` run as they are written inside the block: compiled code calls no hooks."""
-    if "torch._dynamo" not in sys.modules:  # nobody has compiled anything, and the import takes seconds
-        yield
-        return
-    with torch.compiler.set_stance("force_eager"), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Using `torch.compile\\(module\\)` when there are global hooks")
-        yield
-
-
-@contextmanager
-def slow_path() -> Iterator[None]:
-    """torch's own attention layers in steps that can be watched, instead of in one fused kernel or nested tensors."""
-    before = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(before)
-
-
 def is_made_of_others(types: Any) -> bool:
     """Whether one of the classes that came to a dispatch mode is a tensor that unfolds into operators on others."""
     return any(kind.__torch_dispatch__ is not Tensor.__torch_dispatch__ for kind in types)
-
-
-@contextmanager
-def untouched(model: nn.Module) -> Iterator[None]:
-    """Whatever runs inside the block, afterwards the network and the random numbers are as they were.
-
-    Inside, weights, buffers and kept tensors are copies, and ``.grad`` is empty. Put back: modes, weights, buffers,
-    hooks, attributes (also what a forward pass keeps, and lists, dicts, arrays and random generators it changes),
-    ``.grad``, ``requires_grad``. Not seen: state inside objects of other classes.
-    """
-    copies: dict[int, Any] = {}
-    before = [(module, dict(module.__dict__)) for module in model.modules()]
-    parameters = [(each, each.data, each.grad, each.requires_grad) for each in model.parameters()]
-    with _random_state_kept(), torch.inference_mode(False):
-        scripts = (module for module in model.modules() if isinstance(module, torch.jit.ScriptModule))
-        scripted = [(module, module.training) for module in scripts if hasattr(module, "training")]
-        values = [(buffer, buffer.clone()) for module, _ in scripted for buffer in module.buffers()]
-        try:
-            for module, attributes in before:
-                if not isinstance(module, torch.jit.ScriptModule):
-                    module.__dict__.update({name: _copied(value, copies) for name, value in attributes.items()})
-            for parameter, data, *_ in parameters:
-                parameter.grad, parameter.data = None, data.clone()
-            yield
-        finally:
-            for module, attributes in before:
-                module.__dict__.clear()
-                module.__dict__.update(attributes)
-            for parameter, data, gradient, learns in parameters:
-                parameter.data = data
-                parameter.grad = gradient
-                if parameter.requires_grad != learns:
-                    parameter.requires_grad_(learns)
-            for module, training in scripted:
-                module.training = training
-            for buffer, value in values:
-                buffer.detach().copy_(value)
-
-
-def _copied(value: Any, copies: dict[int, Any]) -> Any:
-    """Containers, leaf tensors, arrays and generators as copies, the same thing the same copy; all else as it is."""
-    if id(value) in copies:
-        return copies[id(value)]
-    if isinstance(value, (*_OPEN, tuple)):
-        copies[id(value)] = value  # until it is there: a container may hold itself
-        copies[id(value)] = _rebuilt(value, lambda each: _copied(each, copies))
-    elif isinstance(value, Tensor) and value.is_leaf and not isinstance(value, nn.Parameter):
-        copies[id(value)] = _clone(value)
-    elif isinstance(value, torch.Generator):
-        copies[id(value)] = value.clone_state()
-    elif isinstance(value, np.ndarray | np.random.Generator | random.Random):
-        copies[id(value)] = copy.deepcopy(value)
-    return copies.get(id(value), value)
-
-
-def _clone(tensor: Tensor) -> Tensor:
-    """A leaf of the same class (a Buffer stays one)."""
-    fresh = tensor.detach().clone()
-    return fresh.requires_grad_(True) if tensor.requires_grad else fresh
-
-
-def _rebuilt(container: Any, each: Callable[[Any], Any]) -> Any:
-    """A copy of the same class; tuples of other classes that aren't named ones as they are."""
-    if isinstance(container, tuple):
-        named = getattr(type(container), "_make", tuple if type(container) is tuple else None)
-        return container if named is None else named(map(each, container))
-    fresh = copy.copy(container)
-    if isinstance(container, dict):
-        fresh.update({key: each(value) for key, value in container.items()})
-    else:
-        fresh.clear()
-        (fresh.update if isinstance(fresh, set) else fresh.extend)(map(each, container))
-    return fresh
-
-
-@contextmanager
-def _random_state_kept() -> Iterator[None]:
-    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 (whatever a network may use)
-    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
-    with torch.random.fork_rng(devices=devices):
-        try:
-            yield
-        finally:
-            random.setstate(python)
-            np.random.set_state(numpy)  # noqa: NPY002

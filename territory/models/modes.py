@@ -1,32 +1,24 @@
-"""A model put into evaluation mode for a while, and back into exactly the modes it had."""
+"""A network left as it was found: its modes, weights, buffers and attributes, and the random numbers beside it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+import copy
+import random
+import sys
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+OPEN = (list, dict, set, deque)  # containers that a network may change in place, or their subclasses
 
 
 @contextmanager
-def evaluation_mode(model: nn.Module, gradients: bool | None = None) -> Iterator[None]:
-    """Every module in evaluation mode inside the block; each has its own mode again after it, whatever happens.
-
-    ``gradients``: whether they are recorded inside; by default as outside.
-    """
-    recorded = nullcontext() if gradients is None else torch.set_grad_enabled(gradients)
-    with _evaluating(model), recorded:
-        yield
-
-
-@contextmanager
-def inference(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode, and torch's inference mode: the quickest way to run a network that learns nothing here."""
-    with _evaluating(model), torch.inference_mode():
-        yield
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """Every module in evaluation mode inside the block; each has its own mode again after it, whatever happens."""
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
@@ -34,3 +26,117 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
     finally:
         for module, mode in modes.items():
             module.training = mode
+
+
+@contextmanager
+def inference(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode, and torch's inference mode: the quickest way to run a network that learns nothing here."""
+    with evaluation_mode(model), torch.inference_mode():
+        yield
+
+
+@contextmanager
+def untouched(model: nn.Module) -> Iterator[None]:
+    """Whatever runs inside the block, afterwards the network and the random numbers are as they were.
+
+    Inside, weights, buffers and kept tensors are copies, and ``.grad`` is empty. Put back: modes, weights, buffers,
+    hooks, attributes (also what a forward pass keeps, and lists, dicts, arrays and random generators it changes),
+    ``.grad``, ``requires_grad``. Not seen: state inside objects of other classes.
+    """
+    copies: dict[int, Any] = {}
+    before = [(module, dict(module.__dict__)) for module in model.modules()]
+    parameters = [(each, each.data, each.grad, each.requires_grad) for each in model.parameters()]
+    with _random_state_kept(), torch.inference_mode(False):
+        scripts = (module for module in model.modules() if isinstance(module, torch.jit.ScriptModule))
+        scripted = [(module, module.training) for module in scripts if hasattr(module, "training")]
+        values = [(buffer, buffer.clone()) for module, _ in scripted for buffer in module.buffers()]
+        try:
+            for module, attributes in before:
+                if not isinstance(module, torch.jit.ScriptModule):
+                    module.__dict__.update({name: _copied(value, copies) for name, value in attributes.items()})
+            for parameter, data, *_ in parameters:
+                parameter.grad, parameter.data = None, data.clone()
+            yield
+        finally:
+            for module, attributes in before:
+                module.__dict__.clear()
+                module.__dict__.update(attributes)
+            for parameter, data, gradient, learns in parameters:
+                parameter.data = data
+                parameter.grad = gradient
+                if parameter.requires_grad != learns:
+                    parameter.requires_grad_(learns)
+            for module, training in scripted:
+                module.training = training
+            for buffer, value in values:
+                buffer.detach().copy_(value)
+
+
+def _copied(value: Any, copies: dict[int, Any]) -> Any:
+    """Containers, leaf tensors, arrays and generators as copies, the same thing the same copy; all else as it is."""
+    if id(value) in copies:
+        return copies[id(value)]
+    if isinstance(value, (*OPEN, tuple)):
+        copies[id(value)] = value  # until it is there: a container may hold itself
+        copies[id(value)] = rebuilt(value, lambda each: _copied(each, copies))
+    elif isinstance(value, Tensor) and value.is_leaf and not isinstance(value, nn.Parameter):
+        copies[id(value)] = _clone(value)
+    elif isinstance(value, torch.Generator):
+        copies[id(value)] = value.clone_state()
+    elif isinstance(value, np.ndarray | np.random.Generator | random.Random):
+        copies[id(value)] = copy.deepcopy(value)
+    return copies.get(id(value), value)
+
+
+def _clone(tensor: Tensor) -> Tensor:
+    """A leaf of the same class (a Buffer stays one)."""
+    fresh = tensor.detach().clone()
+    return fresh.requires_grad_(True) if tensor.requires_grad else fresh
+
+
+def rebuilt(container: Any, each: Callable[[Any], Any]) -> Any:
+    """A copy of the same class; tuples of other classes that aren't named ones as they are."""
+    if isinstance(container, tuple):
+        named = getattr(type(container), "_make", tuple if type(container) is tuple else None)
+        return container if named is None else named(map(each, container))
+    fresh = copy.copy(container)
+    if isinstance(container, dict):
+        fresh.update({key: each(value) for key, value in container.items()})
+    else:
+        fresh.clear()
+        (fresh.update if isinstance(fresh, set) else fresh.extend)(map(each, container))
+    return fresh
+
+
+@contextmanager
+def _random_state_kept() -> Iterator[None]:
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 (whatever a network may use)
+    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
+    with torch.random.fork_rng(devices=devices):
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)  # noqa: NPY002
+
+
+@contextmanager
+def eagerly() -> Iterator[None]:
+    """Networks under `torch.compile` run as they are written inside the block: compiled code calls no hooks."""
+    if "torch._dynamo" not in sys.modules:  # nobody has compiled anything, and the import takes seconds
+        yield
+        return
+    with torch.compiler.set_stance("force_eager"), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Using `torch.compile\\(module\\)` when there are global hooks")
+        yield
+
+
+@contextmanager
+def slow_path() -> Iterator[None]:
+    """torch's own attention layers in steps that can be watched, instead of in one fused kernel or nested tensors."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)

@@ -69,11 +69,6 @@ def split_actions(values: Tensor) -> tuple[Tensor, Tensor]:
     return values[..., :FIRST_WAIT].unflatten(-1, (NUM_DIRECTIONS, NUM_ORDERS)), values[..., FIRST_WAIT:]
 
 
-def join_actions(attacks: Tensor, waits: Tensor) -> Tensor:
-    """The inverse of `split_actions`: ``(..., 8, 10)`` and ``(..., 10)`` to ``(..., 90)``."""
-    return torch.cat([attacks.flatten(-2), waits], dim=-1)
-
-
 def policy_and_value(
     model: nn.Module, maps: Tensor, global_stats: Tensor, masks: Tensor, views: int = 1
 ) -> tuple[Tensor, Tensor]:

@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from territory.errors import BadInput
 from territory.models.blocks import (
     FUSED_FEATURES,
     ConvBlock,
     check_observation,
+    check_sides,
     initialise,
     make_actor,
     make_critic,
@@ -112,12 +112,7 @@ class Tokens(nn.Module):
 
     def forward(self, obs_map: Tensor, obs_global: Tensor) -> tuple[Tensor, Tensor]:
         check_observation(obs_map, obs_global)
-        height, width = obs_map.shape[2:]
-        if height % STRIDE or width % STRIDE or not height or not width:
-            raise BadInput(
-                f"tokens: expected map sides that are multiples of {STRIDE}; got {height}x{width}. "
-                f"Each token stands for {STRIDE}x{STRIDE} tiles."
-            )
+        check_sides("tokens", obs_map, STRIDE, "token")
         cells = self.map_branch(obs_map)  # (B, 64, 64)
         stats = self.cross_attention(cells, self.global_branch(obs_global))  # (B, 16, 64)
         fused = torch.relu(self.fusion(stats.flatten(1)))  # (B, 256)

@@ -6,43 +6,27 @@ Each function takes any ``torch.nn.Module`` and gives plain frozen records; ``fo
 
 from territory.profiling.design import NetworkDesign, build_design, draft
 from territory.profiling.inputs import example_inputs
-from territory.profiling.latency import LatencyRecord, compare_calls, compare_latency, latency
-from territory.profiling.layer_times import TimeRecord, time_table
 from territory.profiling.macs import MacsRecord, macs_table
 from territory.profiling.memory import MemoryRecord, PeakRecord, memory_table, peak_memory
-from territory.profiling.parameters import ParameterRecord, PartRecord, parameter_table, part_table
 from territory.profiling.receptive_field import FieldRecord, field_table
 from territory.profiling.roofline import Machine, RooflineRecord, measure_machine, roofline
-from territory.profiling.tables import LayerRecord, format_table, layer_table
+from territory.profiling.tables import (
+    LayerRecord,
+    ParameterRecord,
+    PartRecord,
+    format_table,
+    layer_table,
+    parameter_table,
+    part_table,
+)
+from territory.profiling.times import LatencyRecord, TimeRecord, compare_calls, compare_latency, latency, time_table
 
-__all__ = [
-    "FieldRecord",
-    "LatencyRecord",
-    "LayerRecord",
-    "Machine",
-    "MacsRecord",
-    "MemoryRecord",
-    "NetworkDesign",
-    "ParameterRecord",
-    "PartRecord",
-    "PeakRecord",
-    "RooflineRecord",
-    "TimeRecord",
-    "build_design",
-    "compare_calls",
-    "compare_latency",
-    "draft",
-    "example_inputs",
-    "field_table",
-    "format_table",
-    "latency",
-    "layer_table",
-    "macs_table",
-    "measure_machine",
-    "memory_table",
-    "parameter_table",
-    "part_table",
-    "peak_memory",
-    "roofline",
-    "time_table",
-]
+__all__ = ["NetworkDesign", "build_design", "draft"]
+__all__ += ["example_inputs"]
+__all__ += ["MacsRecord", "macs_table"]
+__all__ += ["MemoryRecord", "PeakRecord", "memory_table", "peak_memory"]
+__all__ += ["FieldRecord", "field_table"]
+__all__ += ["Machine", "RooflineRecord", "measure_machine", "roofline"]
+__all__ += ["LayerRecord", "ParameterRecord", "PartRecord", "format_table", "layer_table", "parameter_table"]
+__all__ += ["part_table"]
+__all__ += ["LatencyRecord", "TimeRecord", "compare_calls", "compare_latency", "latency", "time_table"]

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from territory.errors import BadInput
+from territory.errors import BadInput, one_of
 from territory.models.blocks import (
     FULL,
     FUSED_FEATURES,
@@ -44,9 +44,8 @@ class NetworkDesign:
     features: int = 512  # of the map branch
 
     def __post_init__(self) -> None:
-        for value, known in ((self.pooling, POOLINGS), (self.reading, READINGS)):
-            if value not in known:
-                raise BadInput(f"expected one of {', '.join(known)}; got {value!r}.")
+        one_of("pooling", self.pooling, POOLINGS)
+        one_of("reading", self.reading, READINGS)
         if min(*self.channels, *self.kernels, *self.strides, self.features) < 1:
             raise BadInput(f"expected channels, kernels, strides and features of at least 1; got {self}.")
         for number, (kernel, stride) in enumerate(zip(self.kernels, self.strides, strict=True), 1):

@@ -11,10 +11,11 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakIdKeyDictionary
 
-from territory.errors import BadInput
-from territory.models.guests import Inputs, Owners, eagerly, tensors_of, untouched
+from territory.errors import BadInput, one_of
+from territory.models.guests import Inputs, Owners, tensors_of
+from territory.models.modes import eagerly, untouched
 from territory.profiling.inputs import ITSELF, OTHER, prepare
-from territory.profiling.latency import MODES, make_call
+from territory.profiling.times import MODES, make_call
 
 
 @dataclass(frozen=True)
@@ -197,11 +198,9 @@ def peak_memory(model: nn.Module, inputs: Inputs = None, mode: str = "train") ->
     """
     call = prepare(model, inputs)
     device = call.device
-    if mode not in MODES:
-        raise BadInput(f"expected a mode out of {', '.join(MODES)}; got {mode!r}.")
+    train = one_of("mode", mode, MODES) == "train"
     if device.type not in ("cpu", "cuda"):
         raise BadInput(f"peak_memory knows the CPU and CUDA; the model is on {device}.")
-    train = mode == "train"
     with untouched(model), torch.set_grad_enabled(train), eagerly():
         step, state = make_call(call, mode)
         step()

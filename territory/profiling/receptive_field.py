@@ -18,8 +18,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakIdKeyDictionary
 
 from territory.errors import BadInput
-from territory.models.guests import Inputs, Owners, is_made_of_others, slow_path, tensors_of, untouched
+from territory.models.guests import Inputs, Owners, is_made_of_others, tensors_of
 from territory.models.map_conv import plain_convolutions
+from territory.models.modes import slow_path, untouched
 from territory.profiling.inputs import Names, prepare
 
 aten = torch.ops.aten

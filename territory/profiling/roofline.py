@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from territory.errors import BadInput
-from territory.models.guests import Inputs, Owners, device_of, tensors_of, untouched
+from territory.errors import whole
+from territory.models.guests import Inputs, Owners, device_of, tensors_of
+from territory.models.modes import untouched
 from territory.profiling.inputs import Names, prepare
-from territory.profiling.latency import Clock
-from territory.profiling.layer_times import time_table, waiting_clock
 from territory.profiling.macs import macs_table
 from territory.profiling.memory import bytes_of
+from territory.profiling.times import Clock, time_table, waiting_clock
 
 GEMM = 1024  # rows and columns of the two matrices that are multiplied
 COPY = 2**26  # bytes that are copied: more than the caches of most machines hold
@@ -47,8 +47,7 @@ class RooflineRecord:
 
 def measure_machine(device: str | torch.device = "cpu", repeats: int = 7, clock: Clock = time.perf_counter) -> Machine:
     """The best of ``repeats`` large float32 matrix products and copies, with torch's present number of threads."""
-    if repeats < 1:
-        raise BadInput(f"expected repeats of at least 1; got {repeats}.")
+    repeats = whole("repeats", repeats, 1)
     device = torch.device(device)
     a, b, product = (torch.ones(GEMM, GEMM, device=device) for _ in range(3))
     source, target = (torch.ones(COPY // 4, device=device) for _ in range(2))
@@ -84,16 +83,12 @@ def roofline(
     flops = {(r.part, r.layer): r.flops for r in macs_table(model, inputs)}
     times = {(r.part, r.layer): r.forward for r in time_table(model, inputs, "forward", repeats, clock=clock)}
     moved = _bytes_by_layer(model, inputs)
-    return [
-        _record(key, count, moved[key], times[key], machine)
-        for key, count in flops.items()
-        if count and times.get(key) and moved.get(key)
-    ]
-
-
-def _record(key: tuple[str, str], flops: int, moved: int, seconds: float, machine: Machine) -> RooflineRecord:
-    intensity = flops / moved
-    return RooflineRecord(*key, flops, moved, intensity, seconds, flops / seconds, machine.roof(intensity))
+    records = []
+    for key, count in flops.items():
+        if count and (seconds := times.get(key)) and (size := moved.get(key)):
+            at_most = machine.roof(count / size)
+            records.append(RooflineRecord(*key, count, size, count / size, seconds, count / seconds, at_most))
+    return records
 
 
 def _bytes_by_layer(model: nn.Module, inputs: Inputs) -> dict[tuple[str, str], int]:

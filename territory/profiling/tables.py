@@ -1,4 +1,4 @@
-"""Parameters, MACs and time of each layer side by side; and records as a table of plain text."""
+"""Where a network's parameters sit; beside them each layer's MACs and time; and records as a table of plain text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -6,10 +6,10 @@ from typing import Any
 
 from torch import nn
 
-from territory.models.guests import Inputs
-from territory.profiling.layer_times import time_table
+from territory.models.guests import Inputs, check_model, paths_of
+from territory.profiling.inputs import Names
 from territory.profiling.macs import macs_table
-from territory.profiling.parameters import parameter_table
+from territory.profiling.times import time_table
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,9 @@ def format_table(records: Sequence[Any], total: bool = False) -> str:
     values = [[getattr(record, name) for name in names] for record in records]
     if total:
         values.append(_sums(names, values))
-    rows = [names] + [[_text(name, value) for name, value in zip(names, row, strict=True)] for row in values]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(names))]
-    numeric = [isinstance(value, int | float) for value in values[0]]
-    rows.insert(1, ["-" * width for width in widths])
-    return "\n".join(_line(row, widths, numeric) for row in rows)
+    rows = [[_text(name, value) for name, value in zip(names, row, strict=True)] for row in values]
+    rule = ["-" * max(len(row[place]) for row in [names, *rows]) for place in range(len(names))]
+    return aligned([names, rule, *rows], [isinstance(value, int | float) for value in values[0]])
 
 
 def _sums(names: list[str], values: list[list[Any]]) -> list[Any]:
@@ -90,9 +88,53 @@ def _text(name: str, value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _line(cells: list[str], widths: list[int], numeric: list[bool]) -> str:
-    padded = [
-        cell.rjust(width) if right else cell.ljust(width)
-        for cell, width, right in zip(cells, widths, numeric, strict=True)
+def aligned(rows: Sequence[Sequence[str]], to_the_right: Sequence[bool]) -> str:
+    """Cells of text in columns as wide as they need, each aligned to the left or ``to_the_right``."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    formats = [f"{{:{'>' if right else '<'}{width}}}" for width, right in zip(widths, to_the_right, strict=True)]
+    return "\n".join("  ".join(formats).format(*row).rstrip() for row in rows)
+
+
+@dataclass(frozen=True)
+class ParameterRecord:
+    """One layer: any module that holds parameters of its own."""
+
+    part: str  # the model's attribute that it sits in
+    layer: str  # its path inside the part
+    shape: tuple[int, ...]  # of its largest parameter, as a rule the weight: (out, in, ...)
+    parameters: int  # weight, bias and all else it holds itself
+    share: float  # of the model's parameters, 0 to 1
+
+
+@dataclass(frozen=True)
+class PartRecord:
+    """All layers of one part together."""
+
+    part: str
+    parameters: int
+    share: float  # of the model's parameters, 0 to 1
+
+
+def parameter_table(model: nn.Module) -> list[ParameterRecord]:
+    """One record per layer, in the model's own order; a parameter that two layers share is counted at the first."""
+    check_model(model)
+    names, seen, own = Names(model), set(), {}
+    for module, path in paths_of(model).items():
+        held = [p for p in module.parameters(recurse=False) if id(p) not in seen]
+        seen.update(id(parameter) for parameter in held)
+        if held:
+            own[path] = (max(held, key=nn.Parameter.numel), sum(p.numel() for p in held))
+    total = sum(count for _, count in own.values()) or 1
+    return [
+        ParameterRecord(*names[path], tuple(largest.shape), count, count / total)
+        for path, (largest, count) in own.items()
     ]
-    return "  ".join(padded).rstrip()
+
+
+def part_table(model: nn.Module) -> list[PartRecord]:
+    """One record per part, in the model's own order."""
+    counts: dict[str, int] = {}
+    for record in parameter_table(model):
+        counts[record.part] = counts.get(record.part, 0) + record.parameters
+    total = sum(counts.values()) or 1
+    return [PartRecord(part, count, count / total) for part, count in counts.items()]

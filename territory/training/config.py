@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal, get_args
 import tyro
 
 from territory.envs.opponents import is_mixture, kinds_of_games
-from territory.errors import BadInput
-from territory.world.params import HELD_OUT_SEED, OPPONENTS, WorldParams, shown
+from territory.errors import BadInput, one_of, shown, whole
+from territory.world.params import HELD_OUT_SEED, OPPONENTS, WorldParams
 
 Norm = Literal["group", "batch"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
@@ -105,7 +105,8 @@ class TrainConfig:
         _check_types(self)
         _check_whole_numbers(self)
         _check_ranges(self)
-        _check_choices(self)
+        for name, kind in (("norm", Norm), ("device", Device), ("precision", Precision)):
+            one_of(name, getattr(self, name), get_args(kind))
         if self.name is not None and (not self.name or set(self.name) & set("/\\\0") or self.name in (".", "..")):
             raise BadInput(f"name is the name of one folder inside runs-dir, without slashes; got {self.name!r}")
         if self.model == FIXED_SIZE_MODEL and (self.height, self.width) != FIXED_SIZE:
@@ -120,7 +121,8 @@ class TrainConfig:
                 "augment turns boards from the second pass of an update on: it needs update_epochs of 2 or more"
             )
         if self.batch_size % self.minibatch_size:
-            divisor = _nearest_divisor(self.batch_size, self.minibatch_size)
+            divisors = (number for number in range(1, self.batch_size + 1) if self.batch_size % number == 0)
+            divisor = min(divisors, key=lambda number: abs(number - self.minibatch_size))
             raise BadInput(
                 f"minibatch_size {self.minibatch_size} must divide n_envs * num_steps = {self.num_envs} * "
                 f"{self.num_steps} = {self.batch_size}: a minibatch_size of {divisor} does"
@@ -158,17 +160,6 @@ class TrainConfig:
         return cls(**values)
 
 
-def config_of(agent: Any, **changes: Any) -> TrainConfig:
-    """How an agent was trained, with ``changes``: whom it met then may be gone, and none of its files is opened.
-
-    Raises:
-        BadInput: its file doesn't say so, and there is no telling what it plays.
-    """
-    if not agent.config:
-        raise BadInput("the agent's file doesn't say how it was trained, so there is no telling what it plays")
-    return TrainConfig.from_dict(agent.config | changes)
-
-
 def _kinds_of_games(config: TrainConfig) -> list[dict[str, Any]]:
     """Number and name of the opponents in each kind of game; a script stands for agents, as far as the map goes."""
     mixed = is_mixture(config.opponents)
@@ -191,10 +182,8 @@ def _check_types(config: TrainConfig) -> None:
 
 def _check_whole_numbers(config: TrainConfig) -> None:
     positive = ("total_timesteps", "num_envs", "num_steps", "update_epochs", "minibatch_size", "checkpoint_every")
-    for name in positive:
-        value = getattr(config, name)
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise BadInput(f"{name} must be a whole number of at least 1, got {shown(value)}")
+    for name, least in (*((name, 1) for name in positive), ("warmup_updates", 0)):
+        object.__setattr__(config, name, whole(name, getattr(config, name), least))  # NumPy's numbers are no JSON
     if config.batch_size > MOST_SAMPLES:
         raise BadInput(
             f"n_envs * num_steps must be at most {MOST_SAMPLES:,} samples in memory at once, "
@@ -202,8 +191,6 @@ def _check_whole_numbers(config: TrainConfig) -> None:
         )
     if config.update_epochs > MOST_EPOCHS:
         raise BadInput(f"update_epochs must be at most {MOST_EPOCHS}, got {shown(config.update_epochs)}")
-    if type(config.warmup_updates) is not int or config.warmup_updates < 0:
-        raise BadInput(f"warmup_updates must be a whole number of at least 0, got {shown(config.warmup_updates)}")
     if type(config.seed) is not int or not 0 <= config.seed < MAX_SEED:
         raise BadInput(
             f"seed must be a whole number from 0 to {MAX_SEED - 1}, got {shown(config.seed)}: "
@@ -222,18 +209,7 @@ def _check_ranges(config: TrainConfig) -> None:
         _check(config, "target_kl", lambda value: 0 < value < float("inf"), "none or a number above 0")
 
 
-def _check_choices(config: TrainConfig) -> None:
-    for name, kind in (("norm", Norm), ("device", Device), ("precision", Precision)):
-        if getattr(config, name) not in get_args(kind):
-            raise BadInput(f"{name} must be one of {', '.join(get_args(kind))}; got {shown(getattr(config, name))}")
-
-
 def _check(config: TrainConfig, name: str, allowed, expected: str) -> None:
     value = getattr(config, name)
     if not isinstance(value, int | float) or isinstance(value, bool) or not allowed(value):
         raise BadInput(f"{name} must be {expected}, got {shown(value)}")
-
-
-def _nearest_divisor(batch: int, wanted: int) -> int:
-    divisors = [number for number in range(1, batch + 1) if batch % number == 0]
-    return min(divisors, key=lambda number: abs(number - wanted))

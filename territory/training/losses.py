@@ -42,12 +42,6 @@ def entropy(log_probs: Tensor) -> Tensor:
     return -(log_probs.exp() * log_probs.masked_fill(log_probs == -torch.inf, 0.0)).sum(dim=-1)
 
 
-def kl_divergence(wanted: Tensor, log_probs: Tensor) -> Tensor:
-    """KL(wanted ‖ policy) ``(B,)`` in nats, from the log-probabilities ``(B, A)`` of both."""
-    surprise = (wanted - log_probs).masked_fill(wanted == -torch.inf, 0.0)  # infinity less infinity where masked
-    return (wanted.exp() * surprise).sum(dim=-1)
-
-
 def normalized(advantages: Tensor, among: Tensor) -> Tensor:
     """Advantages ``(B,)``, scaled so that those of the whole minibatch have mean 0 and standard deviation 1.
 

@@ -11,6 +11,7 @@ from territory.agent.checkpoint import Checkpoint
 from territory.errors import BadInput
 from territory.training.ppo import PPO
 from territory.training.rollout import EPISODE_FIELDS, WINDOW, Update
+from territory.world.state import check_arrays
 
 VARYING = ("model.", "optimizer.", "episodes.", "generator")  # whose arrays are judged by rules of their own
 
@@ -85,13 +86,8 @@ def last_update(content: Checkpoint) -> Update | None:
 
 def _check_arrays(fresh: dict[str, np.ndarray], found: dict[str, np.ndarray]) -> None:
     """Names, shapes and types are those of a fresh state; no number that is none."""
-    wanted = {name: array for name, array in fresh.items() if not name.startswith(VARYING)}
-    others = {name for name in found if not name.startswith(VARYING)}
-    for name in sorted(set(wanted) | others):
-        own, given = wanted.get(name), found.get(name)
-        if own is None or given is None or own.shape != given.shape or own.dtype != given.dtype:
-            says = ["nothing" if each is None else f"{each.dtype} {each.shape}" for each in (own, given)]
-            raise BadInput(f"saved state of another environment: {name} should be {says[0]}, got {says[1]}")
+    wanted, given = ({n: a for n, a in each.items() if not n.startswith(VARYING)} for each in (fresh, found))
+    check_arrays(wanted, given, "environment")
     for name, array in found.items():
         if array.dtype == np.bool_ and (array.view(np.uint8) > 1).any():
             raise BadInput(f"the checkpoint is damaged: {name} holds truth values that are neither true nor false")

@@ -21,6 +21,7 @@ from territory.interpret import (
     total_variation,
 )
 from territory.interpret.measures import beside
+from territory.stats import means_by_game
 from territory.verdict import rules
 from territory.verdict.evidence import Evidence, untrained
 from territory.verdict.ledger import Finding, claims_of
@@ -47,19 +48,17 @@ def gates_of(model: nn.Module, games: SampledStates) -> dict[str, np.ndarray]:
 
 def lifts(gates: dict[str, np.ndarray], games: SampledStates, mask: np.ndarray) -> dict[str, Interval]:
     """By gate (S, h, w): mean attention on the mask bool (S, H, W) over elsewhere, 95 % interval over games."""
-    return {name: bootstrap_interval(_by_game(lift(seen, mask), games)) for name, seen in gates.items()}
-
-
-def _by_game(values: np.ndarray, games: SampledStates) -> np.ndarray:
-    known = ~np.isnan(values)
-    return np.array([values[known & (games.games == game)].mean() for game in np.unique(games.games[known])])
+    return {name: bootstrap_interval(means_by_game(lift(seen, mask), games.games)) for name, seen in gates.items()}
 
 
 def untrained_lifts(
     games: SampledStates, mask: np.ndarray, gates: list[dict[str, np.ndarray]]
 ) -> dict[str, np.ndarray]:
     """By gate: the mean lift of each untrained network, (networks,)."""
-    found = [{name: _by_game(lift(seen, mask), games).mean() for name, seen in each.items()} for each in gates]
+    found = [
+        {name: np.nanmean(means_by_game(lift(seen, mask), games.games)) for name, seen in each.items()}
+        for each in gates
+    ]
     return {name: np.array([each[name] for each in found]) for name in found[0]}
 
 

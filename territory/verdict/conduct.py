@@ -13,6 +13,7 @@ import torch
 from territory.agent.states import SampledStates
 from territory.interpret import Interval, bootstrap_interval
 from territory.models.policy import masked_log_softmax
+from territory.stats import means_by_game
 from territory.verdict import rules
 from territory.verdict.evidence import Evidence
 from territory.verdict.ledger import Finding, claims_of
@@ -58,7 +59,7 @@ def policy_of(evidence: Evidence, states: SampledStates, changed: dict[Stat, flo
 
 def over_games(values: np.ndarray, states: SampledStates) -> Interval:
     """Mean of values (S,) with its 95 % interval over games."""
-    return bootstrap_interval(np.array([values[states.games == game].mean() for game in np.unique(states.games)]))
+    return bootstrap_interval(means_by_game(values, states.games))
 
 
 def counterfactual(evidence: Evidence, measure: Measure, then: dict[Stat, float], less: dict[Stat, float]) -> Interval:
@@ -72,14 +73,9 @@ def observed(evidence: Evidence, measure: Measure, where: np.ndarray) -> Interva
     """How much the measure is higher in the states bool (S,) than in the others of the same game."""
     states = evidence.played
     values = measure(policy_of(evidence, states), states)
-    both = [game for game in np.unique(states.games) if 0 < where[states.games == game].mean() < 1]
-    if len(both) < 2:
-        return None
-    return bootstrap_interval(np.array([_difference(values, where, states.games == game) for game in both]))
-
-
-def _difference(values: np.ndarray, where: np.ndarray, game: np.ndarray) -> float:
-    return float(values[game & where].mean() - values[game & ~where].mean())
+    inside, outside = (means_by_game(np.where(here, values, np.nan), states.games) for here in (where, ~where))
+    differences = inside - outside  # nan for a game that has only one of the two
+    return bootstrap_interval(differences) if np.isfinite(differences).sum() > 1 else None
 
 
 def _judged(told: dict[str, Interval | None], what: str, sign: float = 1.0) -> Finding:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from textwrap import shorten
 
-from territory.errors import BadInput
+from territory.errors import BadInput, one_of
 from territory.verdict.evidence import Evidence
 
 THEMES = ("counts", "sizes", "speed", "invariance", "behaviour", "learning", "migration")
@@ -21,8 +21,7 @@ class Finding:
     note: str = ""  # why, where the figure doesn't say it
 
     def __post_init__(self) -> None:
-        if self.verdict not in VERDICTS:
-            raise BadInput(f"expected a verdict out of {', '.join(VERDICTS)}; got {self.verdict!r}")
+        one_of("verdict", self.verdict, VERDICTS)
 
 
 @dataclass(frozen=True)
@@ -63,8 +62,8 @@ def claims_of(theme: str) -> Callable[..., Callable]:
 
 def claims(theme: str | None = None) -> tuple[Claim, ...]:
     """All claims by theme, or those of one. Raises BadInput for a theme that isn't there."""
-    if theme is not None and theme not in THEMES:
-        raise BadInput(f"expected a theme out of {', '.join(THEMES)}; got {theme!r}. Is the name misspelt?")
+    if theme is not None:
+        one_of("theme", theme, THEMES)
     chosen = (claim for claim in _LEDGER.values() if theme in (None, claim.theme))
     return tuple(sorted(chosen, key=lambda claim: THEMES.index(claim.theme)))
 

@@ -65,7 +65,7 @@ def _add_legend(ax: Axes, frame: Frame) -> None:
         Patch(color=colours[player], label=f"{player_name(player)}  {frame.tiles[player] / land:.0%}")
         for player in sorted(alive, key=lambda player: -frame.tiles[player])[:12]
     ]
-    ax.legend(handles=patches, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=style.SMALL_SIZE)
+    style.legend(ax, handles=patches, loc="upper left", bbox_to_anchor=(1.01, 1))
 
 
 def player_name(player: int) -> str:

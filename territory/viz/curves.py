@@ -1,18 +1,19 @@
 """Numbers over time, numbers beside each other with their uncertainty, and the sixteen statistics."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.pyplot import figure as new_figure
 
 from territory.errors import BadInput
 from territory.interpret import Curves
 from territory.stats import interquartile_mean, seed_interval
 from territory.viz import style
+from territory.world import rules
 from territory.world.layout import Stat
-
-NETWORKS = ("baseline", "attention", "attention, batch norm", "tokens")  # whose curves keep their colours
 
 
 def plot_value(values: np.ndarray, ax: Axes | None = None, step: int | None = None) -> Axes:
@@ -38,7 +39,7 @@ def plot_learning_curve(
         colour = style.LINE_COLOURS[index % len(style.LINE_COLOURS)]
         values = [_field(record, name) for record in records]
         ax.plot(steps, values, color=colour, linewidth=1.8, label=name.replace("_", " "))
-    ax.legend(frameon=False, fontsize=style.SMALL_SIZE)
+    style.legend(ax)
     return style.steps(style.tidy(ax, "learning", "environment steps"))
 
 
@@ -51,23 +52,51 @@ def plot_seeds(
     have the same steps. NaN where there is no value yet. ``goal`` draws a dashed line.
     """
     ax = style.axes(ax)
-    for colour, (name, seeds) in zip(colours_of(curves), curves.items(), strict=False):
+    for colour, (name, seeds) in zip(style.colours_of(curves), curves.items(), strict=False):
         steps, values = np.moveaxis(np.array(seeds, float), 2, 0)  # (seeds, points) each
         ax.plot(steps.T, values.T, color=colour, linewidth=0.8, alpha=0.35)
         ax.plot(steps[0], interquartile_mean(values), color=colour, linewidth=2.2, label=name)
         if len(values) > 1:
             ax.fill_between(steps[0], *seed_interval(values), color=colour, alpha=0.15, linewidth=0)
-    if goal is not None:
-        ax.axhline(goal, color=style.FAINT, linestyle="--", linewidth=1)
-    ax.legend(frameon=False, fontsize=style.SMALL_SIZE)
+    style.reference(ax, goal)
+    style.legend(ax)
     return style.steps(style.tidy(ax, "learning", "environment steps"))
 
 
-def colours_of(names: Iterable[str]) -> list[str]:
-    """One for each name; a network's is the same in every picture."""
-    own: dict[str, str] = dict(zip(NETWORKS, style.LINE_COLOURS, strict=False))
-    free = (colour for colour in style.LINE_COLOURS if colour not in {own.get(name) for name in names})
-    return [own[name] if name in own else next(free) for name in names]
+def plot_seed_panels(
+    runs: Mapping[str, Sequence[Sequence[tuple[float, float]]]], goal: float | None = None, label: str = ""
+) -> Figure:
+    """A panel for each name: its seeds thin, their interquartile mean thick, the other names' means in grey.
+
+    A curve is pairs of step and value; the curves of one name have the same steps.
+    """
+    if not runs:
+        raise BadInput("expected curves by name; got none")
+    columns = min(4, len(runs))
+    rows = -(-len(runs) // columns)
+    sheet = new_figure(figsize=(2.9 * columns, 2.1 * rows + 0.4), facecolor=style.PAPER, layout="constrained")
+    panels = sheet.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat
+    means = {name: _mean_curve(seeds) for name, seeds in runs.items()}
+    for ax, colour, (name, seeds) in zip(panels, style.colours_of(runs), runs.items(), strict=False):
+        for other in means:
+            ax.plot(*means[other], color=style.FAINT, linewidth=1, alpha=0.45)
+        for seed in seeds:
+            ax.plot(*np.array(seed, float).T, color=colour, linewidth=0.9, alpha=0.55)
+        ax.plot(*means[name], color=colour, linewidth=2.4)
+        style.reference(ax, goal)
+        style.steps(style.tidy(ax, name, "environment steps"), 4)
+    for place, ax in enumerate(sheet.axes):
+        ax.set_visible(place < len(runs))
+        ax.tick_params(labelbottom=place + columns >= len(runs))  # nothing stands below it
+        if place + columns < len(runs):
+            ax.set_xlabel("")
+    sheet.axes[0].set_ylabel(label, fontsize=style.LABEL_SIZE, color=style.TEXT)
+    return sheet
+
+
+def _mean_curve(seeds: Sequence[Sequence[tuple[float, float]]]) -> tuple[np.ndarray, np.ndarray]:
+    steps, values = np.moveaxis(np.array(seeds, float), 2, 0)
+    return steps[0], interquartile_mean(values)
 
 
 def _field(record: Any, name: str) -> float:
@@ -84,8 +113,7 @@ def plot_intervals(
     ax = style.axes(ax)
     for place, mean, errors, look in _series(rows, apart=0.14):
         ax.errorbar(place, mean, errors, capsize=3, **look)
-    if chance is not None:
-        ax.axhline(chance, color=style.FAINT, linestyle="--", linewidth=1)
+    style.reference(ax, chance)
     ax.set_xticks(range(len(rows)), list(rows))
     ax.set_xlim(-0.5, len(rows) - 0.5)
     return style.legend_above(style.tidy(ax))
@@ -100,8 +128,7 @@ def plot_rows(
     ax = style.axes(ax, 6.5, 1.1 + 0.28 * len(rows))
     for place, mean, errors, look in _series(rows, apart=0.2):
         ax.errorbar(mean, place, xerr=errors, markersize=4.5, capsize=2, **look)
-    if chance is not None:
-        ax.axvline(chance, color=style.FAINT, linestyle="--", linewidth=1)
+    style.reference(ax, chance, vertical=True)
     ax.set_yticks(range(len(rows)), list(rows))
     ax.set_ylim(len(rows) - 0.5, -0.5)
     style.legend_above(style.tidy(ax))
@@ -134,7 +161,7 @@ def plot_directions(advantages: np.ndarray, choices: Mapping[str, np.ndarray], a
     order = np.argsort(-np.nanstd(advantages, axis=1))
     place = np.arange(len(order))
     ax.plot(place, advantages[order], "o", color=style.FAINT, markersize=3.5, alpha=0.5, linewidth=0)
-    ax.axhline(0, color=style.FAINT, linestyle="--", linewidth=1)
+    style.reference(ax, 0)
     for index, (name, chosen) in enumerate(choices.items()):
         taken = np.take_along_axis(advantages, np.asarray(chosen)[:, None], axis=1)[order, 0]
         look = {"color": style.LINE_COLOURS[index], "marker": "o^sDv"[index], "markersize": 6}
@@ -142,6 +169,31 @@ def plot_directions(advantages: np.ndarray, choices: Mapping[str, np.ndarray], a
     style.legend_above(style.tidy(ax, "", "attacks", "better than the mean direction by (return)"))
     ax.set_xticks([])
     return ax
+
+
+def plot_growth(measured: Mapping[str, float], tiles: int = 1000, ax: Axes | None = None) -> Axes:
+    """Troop growth per tick over the troop ratio, with a line where each player was measured (its median ratio)."""
+    ax = style.axes(ax, 6.6, 3.2)
+    cap = float(rules.troop_cap(tiles=tiles, cities=0, kind="human"))
+    ratios = np.linspace(0, 1, 201)
+    growth = np.array([float(rules.troop_growth(ratio * cap, cap, kind="human")) for ratio in ratios])
+    ax.plot(ratios, growth, color=style.TEXT, linewidth=1.8)
+    colours = dict(zip(measured, style.colours_of(measured), strict=False))
+    low = high = 0
+    for name, ratio in sorted(measured.items(), key=lambda pair: pair[1]):
+        height = float(np.interp(ratio, ratios, growth))
+        ax.plot([ratio], [height], "o", color=colours[name], markersize=7)
+        if height < 0.2 * growth.max():  # near the axis names stand on top of each other
+            above, low = 7 + 13 * low, low + 1
+        else:  # below the curve and above it in turn
+            above, high = (7 if high % 2 else -14), high + 1
+        ax.annotate(
+            f"{name} {ratio:.1%}", (ratio, height), xytext=(8, above), textcoords="offset points",
+            fontsize=style.SMALL_SIZE, color=colours[name],
+        )  # fmt: skip
+    ax.set_ylim(0, 1.35 * growth.max())
+    ax.set_xlim(-0.01, 1.05)
+    return style.tidy(ax, f"growth on {tiles:,} tiles", "troop ratio: troops over cap", "troops per tick")
 
 
 def plot_removal(curves: Mapping[str, Curves], ax: Axes | None = None) -> Axes:
@@ -155,9 +207,7 @@ def plot_removal(curves: Mapping[str, Curves], ax: Axes | None = None) -> Axes:
         ax.plot(100 * curve.shares, curve.deleted.mean(axis=0), linewidth=1.8, label=name, **look)
     ax.set_xlim(0, 100)
     ax.set_ylim(bottom=0)
-    ax.legend(
-        frameon=False, fontsize=style.SMALL_SIZE, loc="upper left", bbox_to_anchor=(1.01, 1)
-    )  # curves are everywhere
+    style.legend(ax, loc="upper left", bbox_to_anchor=(1.01, 1))  # curves are everywhere
     return style.tidy(ax, "share of the policy that moves", "% of the cells removed, most relevant first")
 
 

@@ -72,7 +72,7 @@ def playing_figure(
         mask: bool (90,).
         before: the statistics (16,) a step ago, marked on the bars.
     """
-    figure = Figure(figsize=(10.5, 8), dpi=100, facecolor=style.PAPER, layout="constrained")
+    figure = style.sheet(10.5, 8)
     halves: Any = figure.subfigures(2, 1, height_ratios=(5.7, 2.3))
     top, bottom = halves
     left, right = top.subfigures(1, 2, width_ratios=(5.4, 5.1))
@@ -107,8 +107,7 @@ class View:
 
 def seen_figure(views: Sequence[View]) -> Figure:
     """A figure of a moment as one or more networks see it; not registered with pyplot, so it shows where asked to."""
-    size = (12, 4.6) if len(views) == 1 else (12, 4.6 * len(views))
-    figure = Figure(figsize=size, dpi=100, facecolor=style.PAPER, layout="constrained")
+    figure = style.sheet(12, 4.6 * len(views))
     rows = figure.subfigures(len(views), 1, squeeze=False)[:, 0]
     for row, view in zip(rows, views, strict=True):
         if len(views) > 1:
@@ -130,7 +129,7 @@ def _draw(figure, view: View) -> None:
     plot_value(view.values, value, view.step)
     if view.value != view.values[view.step]:
         value.plot([view.step], [view.value], "D", color=style.LINE_COLOURS[3], markersize=6, label="imagined")
-        value.legend(frameon=False, fontsize=style.SMALL_SIZE)
+        style.legend(value)
 
 
 def training_figure(records: Sequence[Any], board: np.ndarray, title: str = "", caption: str = "") -> Figure:
@@ -143,7 +142,7 @@ def training_figure(records: Sequence[Any], board: np.ndarray, title: str = "", 
     """
     if np.ndim(board) != 3:
         raise BadInput(f"expected a picture (height, width, 3) of the game, got shape {np.shape(board)}")
-    figure = Figure(figsize=(10.5, 4.8), dpi=100, facecolor=style.PAPER, layout="constrained")
+    figure = style.sheet(10.5, 4.8)
     figure.suptitle(title, fontsize=style.TITLE_SIZE, color=style.TEXT, x=0.01, ha="left", fontweight="bold")
     halves: Any = figure.subfigures(1, 2, width_ratios=(3.2, 2))
     left, right = halves

@@ -4,10 +4,14 @@ Figures have their own light paper, so they read the same on a light and on a da
 keep their order in grey and with every common kind of colour blindness.
 """
 
+from collections.abc import Iterable
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from territory.world.picture import AGENT_COLOUR, INK
@@ -24,6 +28,7 @@ TITLE_SIZE, LABEL_SIZE, SMALL_SIZE = 11, 9.5, 8.5
 # For curves and bars, in this order: blue, vermilion, green, purple, ink.
 _LINES = (AGENT_COLOUR, (213, 94, 0), (0, 158, 115), (204, 121, 167), INK)  # dark enough for thin lines on white
 LINE_COLOURS = tuple("#{:02x}{:02x}{:02x}".format(*colour) for colour in _LINES)
+NETWORKS = ("baseline", "attention", "attention, batch norm", "tokens")  # whose curves keep their colours
 
 
 def axes(ax: Axes | None, width: float = 6.0, height: float = 3.4) -> Axes:
@@ -33,6 +38,11 @@ def axes(ax: Axes | None, width: float = 6.0, height: float = 3.4) -> Axes:
         ax = figure.add_subplot()
     ax.set_facecolor(PAPER)
     return ax
+
+
+def sheet(width: float, height: float) -> Figure:
+    """A figure of so many inches, not registered with pyplot: a notebook shows it only where asked to."""
+    return Figure(figsize=(width, height), dpi=100, facecolor=PAPER, layout="constrained")
 
 
 def tidy(ax: Axes, title: str = "", x: str = "", y: str = "") -> Axes:
@@ -54,12 +64,21 @@ def steps(ax: Axes, most: int = 8) -> Axes:
     return ax
 
 
+def legend(ax: Axes, **place: Any) -> None:
+    """The legend without a frame, where matplotlib finds room or where ``place`` says."""
+    ax.legend(frameon=False, fontsize=SMALL_SIZE, **place)
+
+
+def reference(ax: Axes, value: float | None, vertical: bool = False) -> None:
+    """A dashed line where a goal or chance is; None: no line."""
+    if value is not None:
+        (ax.axvline if vertical else ax.axhline)(value, color=FAINT, linestyle="--", linewidth=1)
+
+
 def legend_above(ax: Axes) -> Axes:
     """The legend in one line above the axes, where it lies on no number."""
     columns = len(ax.get_legend_handles_labels()[1])
-    ax.legend(
-        loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.2, ncols=columns, frameon=False, fontsize=SMALL_SIZE
-    )
+    legend(ax, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.2, ncols=columns)
     return ax
 
 
@@ -80,3 +99,10 @@ def titled(ax: Axes, title: str) -> Axes:
 def colour_table(name: str) -> np.ndarray:
     """uint8 (256, 3): a colour map as red green blue."""
     return (colormaps[name](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
+
+
+def colours_of(names: Iterable[str]) -> list[str]:
+    """One for each name; a network's is the same in every picture."""
+    own: dict[str, str] = dict(zip(NETWORKS, LINE_COLOURS, strict=False))
+    free = (colour for colour in LINE_COLOURS if colour not in {own.get(name) for name in names})
+    return [own[name] if name in own else next(free) for name in names]

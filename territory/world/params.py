@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from territory.errors import BadInput
+from territory.errors import BadInput, one_of, real, shown, whole
 from territory.world.actions import NUM_DIRECTIONS, OFFSETS
 
 HELD_OUT_SEED = 1_000_000  # maps drawn while training have seeds below this; those of evaluation begin here
@@ -47,8 +47,7 @@ class WorldParams:
             object.__setattr__(self, name, real(name, getattr(self, name), low, high))
         for name in ("height", "width"):
             object.__setattr__(self, name, _side(name, getattr(self, name)))
-        if not isinstance(self.opponents, str) or self.opponents not in OPPONENTS:
-            raise BadInput(f"opponents must be one of {', '.join(OPPONENTS)}; got {self.opponents!r}")
+        one_of("opponents", self.opponents, OPPONENTS)
         if self.mountain_share + self.highland_share > 1:
             raise BadInput(
                 "mountain_share and highland_share are shares of the land, together at most 1; "
@@ -137,29 +136,3 @@ def _side(name: str, value: Any) -> int:
     if side % SIDE_STEP:
         raise BadInput(f"{said}, got {side}")
     return side
-
-
-def whole(name: str, value: Any, low: int, high: int) -> int:
-    """A whole number from `low` to `high`, Python's or NumPy's, as Python's; BadInput for anything else."""
-    if isinstance(value, int | np.integer) and not isinstance(value, bool) and low <= value <= high:
-        return int(value)
-    raise BadInput(f"{name} must be a whole number from {low} to {high}, got {shown(value)}")
-
-
-def real(name: str, value: Any, low: float, high: float) -> float:
-    """A finite number from `low` to `high`, Python's or NumPy's, as Python's; BadInput for anything else."""
-    if (
-        isinstance(value, int | float | np.integer | np.floating)
-        and not isinstance(value, bool)
-        and low <= value <= high
-    ):
-        return float(value)
-    raise BadInput(f"{name} must be a number from {low:g} to {high:g}, got {shown(value)}")
-
-
-def shown(value: Any) -> str:
-    """A value for an error message: however large it is, a short one."""
-    if isinstance(value, int) and abs(value) >= 10**30:
-        return f"a whole number of {value.bit_length()} bits"  # Python refuses to write out thousands of digits
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numba.extending import register_jitable
 
-from territory.errors import BadInput
+from territory.errors import BadInput, one_of
 
 KINDS = ("human", "bot", "nation")
 HUMAN, BOT, NATION = range(3)
@@ -151,6 +151,4 @@ def _kind(kind: str) -> int:
 
 
 def _index(what: str, name: str, names: tuple[str, ...]) -> int:
-    if name not in names:
-        raise BadInput(f"{what} must be one of {', '.join(names)}; got {name!r}")
-    return names.index(name)
+    return names.index(one_of(what, name, names))

@@ -5,15 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from territory.errors import BadInput
+from territory.errors import BadInput, shown, whole
 from territory.world import rules
 from territory.world.actions import NUM_ACTIONS, SCRIPTED
 from territory.world.engine import rebuild_games, start_games, step_games
 from territory.world.layout import NUM_PLANES, NUM_STATS
 from territory.world.observe import observe_games
-from territory.world.params import WorldParams, shown, whole
-from territory.world.restore import check_state
-from territory.world.state import empty_state, new_scratch
+from territory.world.params import WorldParams
+from territory.world.state import check_arrays, check_state, empty_state, new_scratch
 from territory.world.threads import Runner, num_threads
 
 MOST_TILES = 2**28  # of a batch: 16,384 games of 128x128, some gigabytes
@@ -140,13 +139,10 @@ class World:
 
     def load_state_dict(self, arrays: dict[str, np.ndarray]) -> None:
         """Continue from a `state_dict`, exactly. Refuses one that no game can reach, before anything is changed."""
-        for name, own in self.state.saved().items():
-            given = arrays.get(name)
-            if given is None or given.shape != own.shape or given.dtype != own.dtype:
-                came = "nothing" if given is None else f"{given.dtype} {given.shape}"
-                raise BadInput(f"saved state of another world: {name} should be {own.dtype} {own.shape}, got {came}")
+        saved = self.state.saved()
+        check_arrays(saved, {name: arrays[name] for name in saved.keys() & arrays.keys()}, "world")
         check_state(arrays, self.params)
-        for name, own in self.state.saved().items():
+        for name, own in saved.items():
             own[...] = arrays[name]
         self.rebuild()
 

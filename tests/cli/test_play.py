@@ -17,8 +17,7 @@ import pytest
 from PIL import Image
 
 from territory.cli import main
-from territory.cli.game import HELP
-from territory.cli.screen import CLOSE, OPEN
+from territory.cli.terminal import CLOSE, HELP, OPEN
 from territory.envs import save_map
 from territory.world import Replay
 from territory.world.actions import Direction, encode
@@ -154,7 +153,7 @@ def test_an_exception_restores_the_terminal(play, monkeypatch):
     def fail(*_):
         raise RuntimeError("the board fell off the table")
 
-    monkeypatch.setattr("territory.cli.screen.board_text", fail)
+    monkeypatch.setattr("territory.cli.terminal.board_text", fail)
     with pytest.raises(RuntimeError, match="fell off"):
         play("idle", *SMALL)  # looks itself whether the terminal is as it was
 
@@ -199,7 +198,7 @@ def test_a_map_from_an_image_is_played_on(play, tmp_path):
         ("idle --map nowhere.png", "no map at nowhere.png"),
         ("idle --save game.avi", "saved as .npz, .gif, .mp4"),
         ("idle --save game.gif --fps 60", "1 to 50 pictures a second"),
-        ("idle --scale 0", "scale must be 1 to 64"),
+        ("idle --scale 0", "scale must be a whole number from 1 to 64"),
         ("nowhere.npz", "no replay at nowhere.npz"),
         ("idle --seed -1", "a seed must be a whole number from 0"),
         ("nobody", "no agent 'nobody'"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers.builders import board, uniform
 
-from territory.cli.screen import END, Screen, board_text, half_blocks, keys_of, nearest_of_256
+from territory.cli.terminal import END, Screen, board_text, half_blocks, keys_of, nearest_of_256
 from territory.world.picture import AGENT_COLOUR, TERRAIN_COLOURS, WHITE, player_colours
 
 

@@ -115,3 +115,13 @@ def test_the_slip_that_gives_an_answer_gives_its_hint():
     assert course.slip([-1, -2], slips) == "the sign"
     assert course.slip(np.float32(1.5), slips) == "the mean"
     assert course.slip([1.5, 1.5], slips) == course.slip([-1, -2.1], slips) == ""
+
+
+@pytest.mark.parametrize("answer", ["higher", " Higher", np.array("HIGHER")])
+def test_one_of_some_words_is_read_in_any_case(answer):
+    assert course.word(answer, ("higher", "lower")) == "higher"
+
+
+def test_another_word_is_told_which_there_are():
+    with pytest.raises(course.NotYet, match=r'expected "higher" or "lower", got .sideways.'):
+        course.word("sideways", ("higher", "lower"))

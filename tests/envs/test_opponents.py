@@ -211,7 +211,7 @@ def test_opponents_that_cannot_play_are_explained(opponents, said):
 def test_a_policy_with_a_wrong_answer_is_told(answer):
     env = gymnasium.make("Territory-v0", opponents=answer, **SMALL)
     env.reset(seed=0)
-    with pytest.raises(territory.BadInput, match="one integer action for each of 2 observations"):
+    with pytest.raises(territory.BadInput, match="a policy's actions must be integers of shape"):
         env.step(WAIT)
 
 

@@ -8,7 +8,7 @@ from torch import nn
 from territory import load_agent, models
 from territory.errors import BadInput
 from territory.interpret import attention_modules, capture, capture_replay
-from territory.interpret.replays import to_tensors
+from territory.interpret.records import to_tensors
 from territory.models import cross_attention
 from territory.models.cross_attention import CrossAttention
 from territory.world import WorldParams

@@ -88,10 +88,10 @@ def test_any_shape_of_output_can_be_trained():
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"mode": "backward"}, "a mode out of forward, train; got 'backward'"),
-        ({"repeats": 0}, "repeats >= 1 and warmup >= 0; got 1, 0, 5"),
-        ({"warmup": -1}, "got 1, 30, -1"),
-        ({"models": {}}, "got 0, 30, 5"),
+        ({"mode": "backward"}, "mode must be one of forward, train; got 'backward'"),
+        ({"repeats": 0}, "repeats must be a whole number of at least 1, got 0"),
+        ({"warmup": -1}, "warmup must be a whole number of at least 0, got -1"),
+        ({"models": {}}, "expected at least one model; got none"),
         ({"inputs": torch.zeros(1, 7)}, r"cannot take inputs of shapes \(1, 7\)"),
     ],
 )

@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from territory import models, profiling
 from territory.errors import BadInput
 from territory.models.cross_attention import CrossAttention
-from territory.profiling.latency import loss_of
+from territory.profiling.times import loss_of
 
 build = cache(models.build)
 

@@ -48,7 +48,7 @@ def test_the_model_is_left_as_it_was():
 
 
 def test_what_cannot_be_measured_is_refused():
-    with pytest.raises(BadInput, match="a mode out of forward, train; got 'backward'"):
+    with pytest.raises(BadInput, match="mode must be one of forward, train; got 'backward'"):
         profiling.peak_memory(nn.Linear(2, 1), torch.zeros(1, 2), "backward")
     with pytest.raises(BadInput, match="no parameter to train"):
         profiling.peak_memory(nn.Linear(2, 1).requires_grad_(False), torch.zeros(1, 2))

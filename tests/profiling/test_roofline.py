@@ -52,5 +52,5 @@ def test_the_machine_is_measured_by_its_best_run():
 
 
 def test_no_repeats_are_refused():
-    with pytest.raises(BadInput, match="at least 1; got 0"):
+    with pytest.raises(BadInput, match="of at least 1, got 0"):
         profiling.measure_machine(repeats=0)

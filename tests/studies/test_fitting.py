@@ -3,7 +3,8 @@
 import torch
 from torch import nn
 
-from studies.fitting import MINIBATCH, fit
+from studies.fitting import MINIBATCH, fit, kl_divergence
+from territory.models.policy import masked_log_softmax
 
 
 def line(seed=0):
@@ -38,3 +39,13 @@ def test_a_line_is_learned_and_the_same_seed_learns_the_same():
     torch.testing.assert_close(one.weight, torch.tensor([[3.0]]), atol=0.05, rtol=0)
     torch.testing.assert_close(one.bias, torch.tensor([1.0]), atol=0.05, rtol=0)
     assert torch.equal(one.weight, other.weight)
+
+
+def test_the_divergence_agrees_with_torchs_own_and_is_zero_for_alike_policies_whatever_is_masked():
+    mask = torch.rand(6, 90) < 0.5
+    mask[:, 0] = True
+    wanted, other = (masked_log_softmax(torch.randn(6, 90), mask) for _ in range(2))
+    torch.testing.assert_close(kl_divergence(wanted, wanted), torch.zeros(6))
+    for row in range(6):
+        one, two = (torch.distributions.Categorical(logits=each[row, mask[row]]) for each in (wanted, other))
+        torch.testing.assert_close(kl_divergence(wanted, other)[row], torch.distributions.kl_divergence(one, two))

@@ -7,10 +7,10 @@ from helpers.builders import random_moments
 
 from studies import command
 from studies.datafile import load
+from studies.games import config_of
 from studies.habits import Watched, habits, main, steps_taken, study, unclaimed_ahead
 from territory import models
 from territory.agent import Agent, Decoding
-from territory.training.config import config_of
 from territory.world.actions import Direction, decode
 from territory.world.layout import Plane, Stat
 

@@ -7,10 +7,10 @@ from helpers.builders import random_moments
 
 from studies import command, orders, rollouts
 from studies.datafile import load
+from studies.games import config_of
 from territory import models
 from territory.agent import Agent, Decoding
 from territory.agent.states import SampledStates
-from territory.training.config import config_of
 from territory.world.actions import FIRST_WAIT, decode
 
 WORLD = {"height": 32, "width": 32, "num_bots": 2, "max_steps": 30}

@@ -10,12 +10,12 @@ import torch
 from studies.direction_policy import direction_log_probs, with_directions
 from studies.directions import drift, fine_tune
 from studies.distillation import policies_and_values
+from studies.fitting import kl_divergence
 from studies.rollouts import AT_ONCE, Rollouts, directions, known, roll_out, rollout_returns, worth
 from territory import models
 from territory.agent import Agent, Decoding
 from territory.errors import BadInput
 from territory.models.policy import masked_log_softmax
-from territory.training.losses import kl_divergence
 from territory.world.actions import FIRST_WAIT
 
 WORLD = {"height": 64, "width": 64, "num_bots": 4, "max_steps": 60}

@@ -8,11 +8,11 @@ import pytest
 from helpers import kills
 
 import territory
+from studies.games import config_of
 from territory.agent import checkpoint as files
 from territory.agent import load_agent, save_agent
 from territory.errors import BadInput
 from territory.training import run
-from territory.training.config import config_of
 
 
 @pytest.fixture(scope="module")

@@ -195,7 +195,7 @@ def test_what_the_agent_does_is_told_by_counterfactuals_and_by_its_games():
 
 def test_a_verdict_is_one_of_six():
     assert len(VERDICTS) == 6
-    with pytest.raises(BadInput, match="expected a verdict out of exact"):
+    with pytest.raises(BadInput, match="verdict must be one of exact"):
         Finding("maybe", "3")
 
 
@@ -217,4 +217,4 @@ def test_the_command_gives_json(capsys):
 
 def test_a_theme_that_is_not_there_is_told(capsys):
     assert main(["verdict", "--theme", "weather"]) == 2
-    assert "expected a theme out of counts, sizes" in capsys.readouterr().err
+    assert "theme must be one of counts, sizes" in capsys.readouterr().err

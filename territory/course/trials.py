@@ -1,0 +1,42 @@
+"""What checks of the notebooks try an answer on: a network that somebody made, boards, and views of them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from territory.course.checks import NotYet, array, function, shown
+from territory.models.symmetry import View
+from territory.training import PPO
+from territory.world.layout import NUM_PLANES, NUM_STATS
+
+
+def made(answer: Any) -> nn.Module:
+    """The network that a learner's class or function makes, always with the same weights, in evaluation mode."""
+    torch.manual_seed(0)
+    network = function(answer)()
+    if not isinstance(network, nn.Module):
+        raise NotYet(f"expected a torch module, got {shown(network)}.")
+    return network.eval()
+
+
+def random_boards(count: int, side: int = 64) -> tuple[Tensor, Tensor]:
+    """Maps uint8 (count, 5, side, side) and statistics (count, 16) of no game, the same each time."""
+    torch.manual_seed(1)
+    maps = torch.randint(0, 256, (count, NUM_PLANES, side, side), dtype=torch.uint8)
+    return maps, torch.randn(count, NUM_STATS)
+
+
+def shuffler(trainer: PPO) -> Callable[[], tuple[Tensor, ...]]:
+    """A function that gives minibatches' indices: a new order each time, the ones that the trainer would take next."""
+    generator = torch.Generator().set_state(trainer.generator.get_state())
+    return lambda: torch.randperm(len(trainer.rollout), generator=generator).split(trainer.config.minibatch_size)
+
+
+def turned(policy: Callable, model: nn.Module, view: View, maps: Tensor, stats: Tensor, masks: Tensor) -> np.ndarray:
+    """What a policy answers about boards seen another way, brought back to the boards as they lie: (B, 90)."""
+    home = view.of_actions()
+    answer = policy(model, view.of_maps(maps), stats, masks[:, home.argsort()])
+    return array(answer, tuple(masks.shape))[:, home]

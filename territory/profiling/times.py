@@ -1,0 +1,265 @@
+"""How long a network takes, as a whole and by layer: warmed up, synchronised, on real runs.
+
+Quote ratios, not milliseconds.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from territory.errors import BadInput, one_of, whole
+from territory.models.cross_attention import AttentionWeights
+from territory.models.guests import Call, Inputs, Owners, dense, tensors_of
+from territory.models.modes import untouched
+from territory.profiling.inputs import Names, prepare
+
+MODES = ("forward", "train")
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True)
+class LatencyRecord:
+    """Wall-clock times of one call, in seconds, over ``repeats`` calls."""
+
+    name: str
+    median: float
+    low: float  # first quartile
+    high: float  # third quartile: half of all calls took between low and high
+    repeats: int
+
+
+def latency(
+    model: nn.Module,
+    inputs: Inputs = None,
+    mode: str = "forward",
+    repeats: int = 30,
+    warmup: int = 5,
+    clock: Clock = time.perf_counter,
+) -> LatencyRecord:
+    """Times one model; see :func:`compare_latency`, which is the better choice for two."""
+    name = getattr(model, "name", type(model).__name__)
+    return compare_latency({name: model}, inputs, mode, repeats, warmup, clock)[0]
+
+
+def compare_latency(
+    models: Mapping[str, nn.Module],
+    inputs: Inputs = None,
+    mode: str = "forward",
+    repeats: int = 30,
+    warmup: int = 5,
+    clock: Clock = time.perf_counter,
+) -> list[LatencyRecord]:
+    """Times several models on the same inputs, taking turns, so that a busy moment of the machine hits them all.
+
+    ``"forward"`` is one call in evaluation mode without gradients; ``"train"`` is forward, backward and an Adam step,
+    which is taken back afterwards. The first ``warmup`` rounds are not counted: they pay for caches and kernel choice.
+    Raises BadInput for another mode, no models, fewer than 1 repeat or a negative warm-up.
+    """
+    one_of("mode", mode, MODES)
+    repeats, warmup = whole("repeats", repeats, 1), whole("warmup", warmup, 0)
+    if not models:
+        raise BadInput("expected at least one model; got none.")
+    with ExitStack() as stack:
+        calls = {}
+        for name, model in models.items():
+            call = prepare(model, inputs)
+            clock = waiting_clock(clock, call.device)
+            stack.enter_context(untouched(model))
+            calls[name] = make_call(call, mode)[0]
+        stack.enter_context(torch.set_grad_enabled(mode == "train"))
+        return compare_calls(calls, repeats, warmup, clock)
+
+
+def compare_calls(
+    calls: Mapping[str, Callable[[], object]], repeats: int = 30, warmup: int = 5, clock: Clock = time.perf_counter
+) -> list[LatencyRecord]:
+    """Times anything that can be called, taking turns; a call must not return before its work is done."""
+    times = np.empty((warmup + repeats, len(calls)))
+    for row in times:
+        for column, call in enumerate(calls.values()):
+            start = clock()
+            call()
+            row[column] = clock() - start
+    low, median, high = np.quantile(times[warmup:], [0.25, 0.5, 0.75], axis=0)
+    return [
+        LatencyRecord(name, float(median[i]), float(low[i]), float(high[i]), repeats) for i, name in enumerate(calls)
+    ]
+
+
+def make_call(call: Call, mode: str) -> tuple[Callable[[], object], Callable[[], list[Tensor]]]:
+    """One pass as a call, and what lists the optimiser's state; the model is put into the mode at once, not timed."""
+    model = call.model
+    call.training(mode == "train")
+    if mode == "forward":
+        return call, list
+    optimisers = list(_optimisers(model, trained_parameters(model)))
+
+    def train() -> None:
+        for optimiser in optimisers:
+            optimiser.zero_grad()
+        loss = loss_of(call())
+        with call.explained("has no training step on inputs of shapes"):
+            loss.backward()
+            for optimiser in optimisers:
+                optimiser.step()
+
+    return train, lambda: [*tensors_of([list(optimiser.state.values()) for optimiser in optimisers])]
+
+
+def trained_parameters(model: nn.Module) -> list[nn.Parameter]:
+    """Those that ask for a gradient; BadInput where there are none."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if not trained:
+        raise BadInput(f"{type(model).__name__} has no parameter to train. Is all of it frozen?")
+    return trained
+
+
+def _optimisers(model: nn.Module, trained: list[nn.Parameter]) -> Iterator[torch.optim.Optimizer]:
+    """Adam, and its sparse kind for lookups that ask for sparse gradients."""
+    lookups = [m for m in model.modules() if isinstance(m, nn.Embedding | nn.EmbeddingBag) and m.sparse]
+    sparse = {id(parameter) for lookup in lookups for parameter in lookup.parameters(recurse=False)}
+    for optimiser, wanted in ((torch.optim.Adam, False), (torch.optim.SparseAdam, True)):
+        chosen = [parameter for parameter in trained if (id(parameter) in sparse) is wanted]
+        if chosen:
+            yield optimiser(chosen, lr=1e-6)
+
+
+def loss_of(outputs: Any) -> Tensor:
+    """The sum of all outputs that have a gradient: the work of a backward pass doesn't depend on the loss's value."""
+    parts = [dense(tensor) for tensor in tensors_of(outputs) if tensor.requires_grad]
+    if not parts:
+        raise BadInput("no output of the network depends on a parameter that is trained. Is its forward under no_grad?")
+    reals = (torch.view_as_real(part) if part.is_complex() else part for part in parts)
+    return cast(Tensor, sum(part.sum() for part in reals))
+
+
+def waiting_clock(clock: Clock, device: torch.device) -> Clock:
+    """On an accelerator, which works on after Python has moved on, a clock that lets it finish first."""
+    if device.type == "meta":
+        raise BadInput("the model is on meta, where nothing is computed: there is no time to measure.")
+    if device.type == "cpu":
+        return clock
+
+    def wait_and_read() -> float:
+        torch.accelerator.synchronize(device)
+        return clock()
+
+    return wait_and_read
+
+
+@dataclass(frozen=True)
+class TimeRecord:
+    """One module's own time per call, in seconds, without the modules inside it; medians."""
+
+    part: str
+    layer: str
+    forward: float
+    backward: float  # 0 when only the forward pass was timed
+    share: float  # of the model's time, forward and backward together, 0 to 1
+
+
+class _Stopwatch:
+    """One clock for all modules: at any moment the time goes to one of them."""
+
+    def __init__(self, clock: Clock):
+        self.clock = clock
+        self.times: dict[str, float] = {}
+        self.owner, self.since = "", clock()
+
+    def switch(self, owner: str) -> None:
+        """What has passed belongs to the owner so far; from now on to this one."""
+        now = self.clock()
+        self.times[self.owner] = self.times.get(self.owner, 0.0) + now - self.since
+        self.owner, self.since = owner, now
+
+    def take(self, last: str = "") -> dict[str, float]:
+        """Seconds by module since the last take."""
+        self.switch(last)
+        taken, self.times = self.times, {}
+        return taken
+
+
+def time_table(
+    model: nn.Module,
+    inputs: Inputs = None,
+    mode: str = "forward",
+    repeats: int = 10,
+    warmup: int = 3,
+    clock: Clock = time.perf_counter,
+) -> list[TimeRecord]:
+    """One record per module that ran, in order of execution; ``model`` is what the network does between its modules.
+
+    ``"forward"`` is in evaluation mode without gradients, ``"train"`` forward and backward; the optimiser's step
+    is part of no layer (`compare_latency` has it). Going backward, a module has the time of the steps that its
+    forward pass made necessary. An accelerator is waited for at every boundary, so the sum is more than
+    `latency` says. Raises BadInput for another mode, fewer than 1 repeat or a negative warm-up.
+    """
+    train = one_of("mode", mode, MODES) == "train"
+    repeats, warmup = whole("repeats", repeats, 1), whole("warmup", warmup, 0)
+    call = prepare(model, inputs)
+    watch = _Stopwatch(waiting_clock(clock, call.device))
+    if train:
+        trained_parameters(model)
+    with untouched(model), torch.set_grad_enabled(train):
+        call.training(train)
+        runs = [_run(call, watch, train) for _ in range(warmup + repeats)][warmup:]
+    return _records(model, runs)
+
+
+def _run(call: Call, watch: _Stopwatch, train: bool) -> tuple[dict[str, float], dict[str, float]]:
+    """Seconds by path, forward and backward. Going back, a node of the graph is the module's that made it."""
+    owners = Owners(call.model, _is_transparent, switched=lambda: watch.switch(owners.current() or ""))
+    with owners.watching():
+        watch.take()
+        outputs = call()
+        forward = watch.take()
+        if not train:
+            return forward, {}
+        loss = loss_of(outputs)
+        for node in _nodes(loss.grad_fn):
+            if not hasattr(node, "variable"):  # accumulating a gradient is part of the step that made it
+                node.register_prehook(partial(_hand_on, watch, owners.owner_of(node) or ""))
+        watch.take()
+        with call.explained("has no backward pass on inputs of shapes"):
+            loss.backward()
+        return forward, watch.take()
+
+
+def _hand_on(watch: _Stopwatch, owner: str, _gradients: object) -> None:
+    watch.switch(owner)
+
+
+def _nodes(root: Any) -> Iterator[Any]:
+    """Every node of a graph."""
+    seen, waiting = {root}, [root]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        fresh = {before for before, _ in node.next_functions if before is not None} - seen
+        seen |= fresh
+        waiting += fresh
+
+
+def _is_transparent(module: nn.Module) -> bool:
+    """Whose time goes to the module around it: a Sequential does nothing itself; attention weights are a step of it."""
+    if isinstance(module, torch.jit.ScriptModule):
+        return False
+    return isinstance(module, nn.Identity | AttentionWeights) or type(module).forward is nn.Sequential.forward
+
+
+def _records(model: nn.Module, runs: list[tuple[dict[str, float], dict[str, float]]]) -> list[TimeRecord]:
+    names = Names(model)
+    paths = list(dict.fromkeys(path for forward, backward in runs for path in (*forward, *backward)))
+    medians = [[float(np.median([one[way].get(path, 0.0) for one in runs])) for way in (0, 1)] for path in paths]
+    total = sum(map(sum, medians)) or 1.0
+    return [
+        TimeRecord(*names[path], forward, backward, (forward + backward) / total)
+        for path, (forward, backward) in zip(paths, medians, strict=True)
+    ]
