@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from territory.course.checks import NotYet, array, function, shown
 from territory.models.symmetry import View
-from territory.training import PPO
+from territory.training import PPO, losses
 from territory.world.layout import NUM_PLANES, NUM_STATS
 
 
@@ -33,6 +33,21 @@ def shuffler(trainer: PPO) -> Callable[[], tuple[Tensor, ...]]:
     """A function that gives minibatches' indices: a new order each time, the ones that the trainer would take next."""
     generator = torch.Generator().set_state(trainer.generator.get_state())
     return lambda: torch.randperm(len(trainer.rollout), generator=generator).split(trainer.config.minibatch_size)
+
+
+def loss_slips(
+    wanted: Tensor, ratio: Tensor, advantages: Tensor, values: Tensor, returns: Tensor, entropy: Tensor
+) -> dict[str, Tensor]:
+    """What becomes of PPO's loss by the usual slips, by the hint for each; ``wanted``: the right one. For `slip`."""
+    sample = (advantages - advantages.mean()) / advantages.std()
+    used = (losses.normalized(advantages, among=advantages), advantages, sample)
+    normal, raw, sampled = (losses.policy_loss(ratio, each, 0.2) for each in used)
+    return {
+        "the entropy is a bonus: take it away from the loss": wanted + 2 * 0.003 * entropy.mean(),
+        "the value loss is half the mean squared error": wanted + 0.5 * losses.value_loss(values, returns),
+        "the advantages are not normalised": wanted - normal + raw,
+        "the deviation is that of a sample, not of a population": wanted - normal + sampled,
+    }
 
 
 def turned(policy: Callable, model: nn.Module, view: View, maps: Tensor, stats: Tensor, masks: Tensor) -> np.ndarray:
