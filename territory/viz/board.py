@@ -2,6 +2,8 @@
 
 import io
 import math
+import struct
+import zlib
 from collections.abc import Mapping
 from functools import cache
 
@@ -11,7 +13,6 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from PIL import Image
 
 from territory.errors import BadInput
 from territory.interpret import to_tiles
@@ -250,10 +251,20 @@ def direction_towards(owner: np.ndarray, row: int, column: int, player: int = 1)
 
 
 def to_png(picture: np.ndarray) -> bytes:
-    """uint8 (H, W, 3) as PNG. The fastest compression: frames are flat colours and shrink well anyway."""
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, format="png", compress_level=1)
-    return file.getvalue()
+    """uint8 (H, W, 3) as PNG, as quickly as may be: a live board is one of twenty frames a second.
+
+    Pillow tries every filter on every row, which takes ten times as long. Boards are flat colours, most rows as the row
+    above, so the difference to that (filter 2) is mostly zeros.
+    """
+    height, width, _ = picture.shape
+    rows = np.full((height, 1 + 3 * width), 2, np.uint8)
+    rows[:, 1:] = picture.reshape(height, -1)
+    rows[1:, 1:] -= rows[:-1, 1:].copy()
+    about = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits, red green blue
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in ((b"IHDR", about), (b"IDAT", zlib.compress(rows, 1)), (b"IEND", b""))
+    )
 
 
 def figure_png(figure: Figure) -> bytes:

@@ -39,14 +39,18 @@ def player_colours() -> np.ndarray:
 
 
 def _pixel_colours() -> np.ndarray:
-    """uint8 (4 * 256 * 4, 3): the colour of a pixel by what it is, its owner and its terrain."""
+    """uint32 (4 * 256 * 4,): a pixel by what it is, its owner and its terrain, its bytes red, green, blue and nothing.
+
+    Looked up as one number it is found many times faster than as three.
+    """
     flat = player_colours()[:, None] * np.array(TERRAIN_SHADE)[:, None]
     flat[0] = TERRAIN_COLOURS
     flat[:, 0] = TERRAIN_COLOURS[0]  # water is nobody's
     table = np.stack([flat, 0.86 * flat + 0.14 * np.array(WHITE), 0.86 * flat, 0.55 * flat])
     table[_EDGE, 1] = 0.2 * flat[1] + 0.8 * np.array(WHITE)
     table[_EDGE, :, 0], table[_EDGE, 0] = flat[:, 0], flat[0]
-    return table.round().astype(np.uint8).reshape(-1, 3)
+    colours = table.round().astype(np.uint8).reshape(-1, 3)
+    return np.pad(colours, ((0, 0), (0, 1))).view(np.uint32).reshape(-1)
 
 
 _PIXELS = _pixel_colours()
@@ -118,9 +122,10 @@ def render_board(
     if not (isinstance(scale, int | np.integer) and scale >= 1):
         raise BadInput(f"scale is a whole number of pixels per tile, at least 1; got {scale!r}")
     owner, terrain = enlarge(owner, scale), enlarge(terrain, scale)
-    ground = _relief(terrain) if scale >= FEW_PIXELS else _FLAT
-    part = np.where(find_edges(owner, (scale + 5) // 6), _EDGE, ground)
-    picture = _PIXELS[(part * NUM_OWNERS + owner) * len(TERRAIN_COLOURS) + terrain]
+    ground = _relief(terrain) if scale >= FEW_PIXELS else np.uint16(_FLAT)
+    part = np.where(find_edges(owner, (scale + 5) // 6), np.uint16(_EDGE), ground)
+    pixels = _PIXELS[(part * NUM_OWNERS + owner) * len(TERRAIN_COLOURS) + terrain]
+    picture = pixels.view(np.uint8).reshape(*owner.shape, 4)[..., :3].copy()
     if fronts is not None:
         _draw_fronts(picture, enlarge(np.asarray(fronts), scale))
     if city is not None:
@@ -136,8 +141,8 @@ def enlarge(cells: np.ndarray, scale: int) -> np.ndarray:
 def _relief(terrain: np.ndarray) -> np.ndarray:
     """Light from the north-west: steps up are lit, steps down in shadow."""
     height = np.pad(terrain.astype(np.int8), ((1, 0), (1, 0)), mode="edge")
-    rise = np.sign(2 * height[1:, 1:] - height[:-1, 1:] - height[1:, :-1])
-    return np.array([_FLAT, _LIT, _SHADED])[rise]  # -1 is the last
+    rise = 2 * height[1:, 1:] - height[:-1, 1:] - height[1:, :-1]
+    return (rise > 0) * np.uint16(_LIT) + (rise < 0) * np.uint16(_SHADED)
 
 
 def _draw_fronts(picture: np.ndarray, fronts: np.ndarray) -> None:
