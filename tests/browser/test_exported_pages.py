@@ -52,6 +52,7 @@ def test_the_exported_page_shows_what_the_widget_showed(name, root, page, tmp_pa
     page.goto((tmp_path / "page.html").as_uri(), wait_until="domcontentloaded")
     image = page.locator(f"img[src='data:image/png;base64,{picture}']")
     image.scroll_into_view_if_needed()
+    image.evaluate("image => image.decode()")
     assert image.bounding_box()["width"] > 500
     assert not is_blank(Image.open(io.BytesIO(image.screenshot())))
     assert page.locator(f"script[type='{WIDGET}']").count() == 0

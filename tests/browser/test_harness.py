@@ -2,6 +2,7 @@
 
 import nbformat
 import pytest
+from helpers.lab_browser import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -39,4 +40,5 @@ def test_a_failing_cell_and_an_outside_address_are_noticed(lab, tmp_path):
     lab.open("tiny.ipynb")
     with pytest.raises(AssertionError, match="ZeroDivisionError"):
         lab.run_all()
+    eventually(lab.page, lambda: lab.outside)
     assert lab.outside == ["https://example.org/a.png"]

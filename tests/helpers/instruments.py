@@ -83,7 +83,7 @@ def measure(folder: Path, agent: str, threads: int, questions: int, frames: int)
         page.locator(".territory-explorer").wait_for()
         took = page.evaluate(WHAT_IF, questions)
         shown = page.evaluate(FRAMES, frames)
-        passes = [float(lab.output(cell).inner_text().split()[-1]) for cell in (2, 3)]
+        passes = [float(lab.printed(cell).split()[-1]) for cell in (2, 3)]
         assert lab.errors == [] and lab.outside == []
     return {"what_if": np.array(took), "frames": np.array(shown), "forward": 1000 * float(np.mean(passes))}
 

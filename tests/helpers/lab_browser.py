@@ -15,9 +15,10 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from urllib.request import Request, urlopen
 
@@ -71,6 +72,20 @@ def lab_server(folder: Path, home: Path | None = None) -> Iterator[str]:
             server.wait(30)
 
 
+def eventually(page: Page, look: Callable[[], Any]) -> Any:
+    """Look again and again until something true is seen; what was seen."""
+    deadline = time.monotonic() + PATIENCE
+    while not (seen := look()):
+        assert time.monotonic() < deadline, f"not seen within {PATIENCE:g} s: {look.__qualname__}"
+        page.wait_for_timeout(100)
+    return seen
+
+
+def beyond_this_machine(url: str) -> bool:
+    """Whether an address is another machine's."""
+    return urlsplit(url).hostname not in (None, "", "127.0.0.1", "localhost")
+
+
 def shut_down_kernels(address: str) -> None:
     """End every kernel of the server at that address, as the next test would find them running."""
     parts = urlsplit(address)
@@ -89,6 +104,7 @@ def _command(folder: Path, token: str) -> list[str]:
         "ServerApp.root_dir": str(folder),
         "IdentityProvider.token": token,
         "LabApp.expose_app_in_browser": "True",
+        "JupyterNotebookApp.expose_app_in_browser": "True",
         "LabApp.news_url": "None",
         "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
     }
@@ -145,7 +161,7 @@ class Lab:
         self._address = address
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", self._listen)
-        page.route(lambda url: urlsplit(url).hostname not in (None, "", "127.0.0.1", "localhost"), self._refuse)
+        page.route(beyond_this_machine, self._refuse)
 
     def _listen(self, message) -> None:
         if message.type == "error":
@@ -203,8 +219,18 @@ class Lab:
         """Run every cell; fails with the traceback of a cell that failed."""
         self.page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
         self.wait_idle()
-        failed = self.page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr'] .ansi-red-fg")
-        assert failed.count() == 0, "a cell failed:\n" + "\n".join(failed.all_inner_texts())
+        outputs = [output for cell in self.cells() for output in cell.get("outputs", [])]
+        failed = ["\n".join(output["traceback"]) for output in outputs if output["output_type"] == "error"]
+        assert not failed, "a cell failed:\n" + "\n".join(failed)
+
+    def cells(self) -> list[dict]:
+        """The cells as the notebook has them: what is drawn of them may come a moment later."""
+        return self.page.evaluate("() => window.jupyterapp.shell.currentWidget.content.model.toJSON().cells")
+
+    def printed(self, number: int) -> str:
+        """What a cell has printed."""
+        outputs = self.cells()[number]["outputs"]
+        return "".join("".join(output["text"]) for output in outputs if output["output_type"] == "stream")
 
     def cell(self, number: int) -> Locator:
         """A cell by its place in the notebook, markdown cells counted, from 0."""
@@ -223,9 +249,9 @@ class Lab:
 
     def wait_for_change(self, part: Locator, before: bytes) -> bytes:
         """Wait until `part` no longer looks as `before` (a PNG screenshot); gives the new picture."""
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            if (now := part.screenshot()) != before:
-                return now
-            self.page.wait_for_timeout(100)
-        raise AssertionError(f"the picture did not change within {PATIENCE:g} s")
+
+        def changed():
+            now = part.screenshot()
+            return now if now != before else None
+
+        return eventually(self.page, changed)

@@ -131,7 +131,7 @@ def test_a_reader_moves_a_statistic_and_the_answer_comes(live):
     live.get_by_label("what if (W)", exact=True).check()
     slider = live.get_by_label("land share", exact=True).first
     slider.fill("0.9")
-    live.wait_for_selector("[data-took]", timeout=60_000)
+    live.wait_for_selector("[data-took]")
     assert live.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 

@@ -6,6 +6,7 @@ import sys
 
 import nbformat
 import pytest
+from helpers.lab_browser import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -90,7 +91,7 @@ class Monitor:
         """State, step and records as the kernel has them."""
         self.run_cell(1)
         self.lab.wait_idle()
-        return json.loads(self.lab.output(1).inner_text())
+        return json.loads(self.lab.printed(1))
 
     def step(self):
         return int(self.root.get_by_role("progressbar").get_attribute("aria-valuenow"))
@@ -108,6 +109,12 @@ class Monitor:
         self.page.wait_for_function(
             "before => document.querySelector('.territory-monitor canvas').toDataURL() != before", arg=board
         )
+
+    def rests(self):
+        """Whether the game stands still for a while: it may still have been in its last step."""
+        before = self.board()
+        self.page.wait_for_timeout(700)
+        return self.board() == before
 
     def button(self, name):
         return self.root.get_by_role("button", name=name)
@@ -145,10 +152,9 @@ def test_training_is_watched_paused_taken_up_again_and_stopped(monitor, tmp_path
     _, step, records = monitor.ask_kernel()
     paused = len(records)
     assert monitor.step() == step == 64 * paused
-    board, line = monitor.board(), monitor.root.locator(".monitor-line").inner_text()
-    monitor.page.wait_for_timeout(700)
+    line = monitor.root.locator(".monitor-line").inner_text()
+    eventually(monitor.page, monitor.rests)
     assert monitor.ask_kernel()[1] == step and monitor.step() == step
-    assert monitor.board() == board
     assert line.startswith(f"paused · {step:,} of {UPDATES * 64:,} steps · ")
 
     # what is drawn and written is what was recorded
@@ -174,6 +180,7 @@ def test_training_is_watched_paused_taken_up_again_and_stopped(monitor, tmp_path
     monitor.wait_for_step(step + 3 * 64)
     monitor.button("stop").click()
     monitor.lab.output(2).get_by_text("'stopped'").wait_for()
+    monitor.in_state("stopped")
     state, step, records = monitor.ask_kernel()
     assert state == "stopped" and monitor.step() == step
     assert monitor.button("stop").is_disabled() and monitor.button("go on").is_enabled()
