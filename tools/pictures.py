@@ -54,6 +54,12 @@ render({model, el: document.getElementById("widget")});
 """
 
 
+# Nothing is on its way to Python, and no picture that is seen has the size that an empty canvas has.
+_DRAWN = """() => document.querySelector(".tw").dataset.kernel === "quiet" &&
+  ![...document.querySelectorAll("canvas")].filter(each => each.checkVisibility())
+    .some(each => each.width === 300 && each.height === 150)"""
+
+
 class WidgetPage:
     """A widget in a page of a browser, its questions answered by Python in this process."""
 
@@ -66,10 +72,12 @@ class WidgetPage:
         self.root = page.locator(".tw")
         self.root.wait_for()
 
-    def settle(self, milliseconds: int = 300) -> None:
-        """Let the page draw, and see what Python has changed meanwhile."""
-        self.page.wait_for_timeout(milliseconds)
-        self.update()
+    def settle(self) -> None:
+        """Wait until nothing is asked any more and all is drawn, what Python has changed meanwhile too."""
+        for _ in range(2):
+            self.page.wait_for_function(_DRAWN)
+            self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            self.update()
 
     def update(self) -> None:
         """Send the page what has changed in Python."""

@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 8d9cc3decb4fb7475471ee71410a863c48f2cb8a1e65208bdddef95626872bc3 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 669e205e7f6846baab469f6aa9882585dd46c7fb8761f679672735b979eec377 */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";

@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 8d9cc3decb4fb7475471ee71410a863c48f2cb8a1e65208bdddef95626872bc3 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 669e205e7f6846baab469f6aa9882585dd46c7fb8761f679672735b979eec377 */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";
@@ -821,7 +821,7 @@ function makeCells(shares) {
 function makeLabels() {
   return [...NAMES, "wait"].map((name, direction) => {
     const angle = (direction - 2) * Math.PI / 4;
-    const [x, y] = direction === WAIT ? [0, 0] : [(RIM + 0.65) * Math.cos(angle), (RIM + 0.5) * Math.sin(angle)];
+    const [x, y] = direction === WAIT ? [0, 0] : [(RIM + 0.7) * Math.cos(angle), (RIM + 0.65) * Math.sin(angle) - 0.2];
     const [share, was] = [draw("tspan", { x, dy: "1.1em" }), draw("tspan", { x, dy: "1.1em", class: "was" })];
     return { share, was, text: draw("text", { x, y: y - 0.1 }, draw("tspan", { x }, name), share, was) };
   });
@@ -832,13 +832,13 @@ function makeScale() {
     box.style.opacity = Math.sqrt(share);
     return make("span", "explorer-swatch", {}, make("span", "", {}, box), percent(share));
   };
-  return make("p", "explorer-shares", { "aria-hidden": "true" }, ...SHOWN.map(swatch));
+  return make("p", "explorer-shares quiet", { "aria-hidden": "true" }, ...SHOWN.map(swatch));
 }
 function makeCompass(shares) {
   const [cells, labels] = [makeCells(shares), makeLabels()];
   const svg = draw(
     "svg",
-    { viewBox: "-4.5 -4.1 9 8.5", class: "explorer-compass", role: "img" },
+    { viewBox: "-4.6 -4.5 9.2 9.2", class: "explorer-compass", role: "img" },
     ...cells.map(({ path }) => path),
     ...labels.map(({ text }) => text)
   );
@@ -861,7 +861,8 @@ function makeCompass(shares) {
     build.textContent = `builds a city: ${percent(builds(policy))}${before ? ` (was ${percent(builds(before))})` : ""}`;
     svg.setAttribute("aria-label", "policy: " + labels.map(({ share }, d) => `${NAMES[d] || "wait"} ${share.textContent}`).join(", "));
   };
-  return { view: make("div", "explorer-policy tw-answer", {}, svg, makeScale(), build, rings), show };
+  const words = make("div", "explorer-legend", {}, build, makeScale(), rings);
+  return { view: make("div", "explorer-answers", {}, make("div", "explorer-policy tw-answer", {}, svg, words)), show };
 }
 
 // territory/widgets/js/explorer/curve.js
@@ -957,7 +958,6 @@ function makeSide(state, number, hands) {
     make("span", "tw-old", {}, "old")
   );
   const left = make("div", "explorer-left", {}, title, board.view, scale.view, says);
-  const right = make("div", "explorer-answers", {}, make("div", "explorer-pair", {}, compass.view, curve.view));
   let painter = null;
   const load = () => {
     painter = makePainter(state.words.colours, state.game);
@@ -974,7 +974,7 @@ function makeSide(state, number, hands) {
     compass.show(look.policy, imagined ? before.policy : null, state.game.at("action", state.recorded.step)[0]);
     curve.show(state.recorded.step, imagined ? look.value : null);
   };
-  return { left, right, load, show };
+  return { left, policy: compass.view, value: curve.view, load, show };
 }
 
 // territory/widgets/js/explorer/state.js
@@ -1086,7 +1086,7 @@ function makeStats(words, hands) {
   const rows = words.stats.map((stat, i) => makeRow(stat, i, columns, group, hands));
   const view = make("div", "explorer-stats", { role: "group", "aria-label": "statistics" }, head, ...rows.map(({ row }) => row));
   if (columns.length) {
-    for (const [name, width] of [["--wide", "5.6em"], ["--narrow", "3.5em"]]) view.style.setProperty(name, `repeat(${columns.length}, ${width})`);
+    for (const [name, width] of [["--wide", "clamp(5.6em, 13cqw, 9em)"], ["--narrow", "4em"]]) view.style.setProperty(name, `repeat(${columns.length}, ${width})`);
   }
   const show = (state) => {
     const [now, before, tile] = [state.now(), state.recorded, state.tile()];
@@ -1305,14 +1305,11 @@ async function render({ model, el }) {
     for (const side of sides) side.load();
     begin();
   };
-  const answers = make(
-    "div",
-    "explorer-right",
-    {},
-    ...sides.length > 1 ? [] : [sides[0].right],
-    panel("statistics", [make("span", "tw-old", {}, "old")], stats.view)
-  );
-  const boards = sides.map(({ left, right }) => make("section", "explorer-side", { "aria-label": "network" }, left, ...sides.length > 1 ? [right] : []));
+  const given = panel("statistics", [make("span", "tw-old", {}, "old")], stats.view);
+  given.classList.add("explorer-given");
+  const answers = make("div", "explorer-right", {}, ...sides.length > 1 ? [] : [sides[0].policy], given);
+  const below = ({ policy, value }) => sides.length > 1 ? make("div", "explorer-pair", {}, policy, value) : value;
+  const boards = sides.map((side) => make("section", "explorer-side", { "aria-label": "network" }, side.left, below(side)));
   root.append(
     connection.banner,
     make("div", "explorer-top", {}, time.standing, make("p", "tw-hint", {}, FIRST)),

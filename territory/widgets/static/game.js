@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 8d9cc3decb4fb7475471ee71410a863c48f2cb8a1e65208bdddef95626872bc3 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 669e205e7f6846baab469f6aa9882585dd46c7fb8761f679672735b979eec377 */
 
 // territory/widgets/js/dom.js
 function fill(node, attributes, children) {
@@ -224,11 +224,12 @@ function makeBoard(model, explain) {
   const canvas = make("canvas", "territory-board", { role: "img", "aria-label": "the board" });
   const arrow = make("canvas", "territory-arrow", { "aria-hidden": "true" });
   const view = make("div", "territory-map", { "data-control": "board" }, canvas, arrow);
-  let drawn = 0;
+  let [asked, drawn] = [0, 0];
   const draw = async () => {
-    const turn = ++drawn;
+    const turn = ++asked;
     const picture = await createImageBitmap(new Blob([model.get("board")], { type: "image/png" }));
-    if (turn !== drawn) return;
+    if (turn < drawn) return;
+    drawn = turn;
     for (const each of [canvas, arrow]) {
       if (each.width !== picture.width || each.height !== picture.height) {
         [each.width, each.height] = [picture.width, picture.height];

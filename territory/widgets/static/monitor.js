@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 8d9cc3decb4fb7475471ee71410a863c48f2cb8a1e65208bdddef95626872bc3 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 669e205e7f6846baab469f6aa9882585dd46c7fb8761f679672735b979eec377 */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";
@@ -250,12 +250,13 @@ function makeGame(model, ask) {
     results,
     make("div", "tw-bar", {}, make("label", "", {}, watch, "play on"), speed.view)
   );
-  let turn = 0;
+  let [asked, drawn] = [0, 0];
   const drawBoard = async () => {
-    const mine = ++turn;
+    const turn = ++asked;
     if (!model.get("board").byteLength) return;
     const picture = await createImageBitmap(new Blob([model.get("board")], { type: "image/png" }));
-    if (mine !== turn) return;
+    if (turn < drawn) return;
+    drawn = turn;
     if (canvas.width !== picture.width || canvas.height !== picture.height) [canvas.width, canvas.height] = [picture.width, picture.height];
     canvas.getContext("2d").drawImage(picture, 0, 0);
   };
@@ -265,7 +266,7 @@ function makeGame(model, ask) {
     if (!game.number) return;
     title.replaceChildren(make("b", "", {}, `game ${game.number}`), " of the agent as it is now");
     scene.textContent = game.line;
-    results.replaceChildren(...game.results.map((each) => make("span", each.won ? "won" : "", { title: each.line }, each.won ? "✓" : "×")));
+    results.replaceChildren(game.results.length ? "games before: " : "", ...game.results.map((each) => make("span", each.won ? "won" : "", { title: each.line }, each.won ? "✓" : "×")));
     results.setAttribute("aria-label", `games before: ${game.results.filter((each) => each.won).length} of ${game.results.length} won`);
   };
   const drawControls = () => {

@@ -41,7 +41,7 @@ function makeCells(shares) {
 function makeLabels() {
   return [...NAMES, "wait"].map((name, direction) => {
     const angle = ((direction - 2) * Math.PI) / 4;
-    const [x, y] = direction === WAIT ? [0, 0] : [(RIM + 0.65) * Math.cos(angle), (RIM + 0.5) * Math.sin(angle)];
+    const [x, y] = direction === WAIT ? [0, 0] : [(RIM + 0.7) * Math.cos(angle), (RIM + 0.65) * Math.sin(angle) - 0.2];
     const [share, was] = [draw("tspan", { x, dy: "1.1em" }), draw("tspan", { x, dy: "1.1em", class: "was" })];
     return { share, was, text: draw("text", { x, y: y - 0.1 }, draw("tspan", { x }, name), share, was) };
   });
@@ -53,13 +53,13 @@ function makeScale() {
     box.style.opacity = Math.sqrt(share);
     return make("span", "explorer-swatch", {}, make("span", "", {}, box), percent(share));
   };
-  return make("p", "explorer-shares", { "aria-hidden": "true" }, ...SHOWN.map(swatch));
+  return make("p", "explorer-shares quiet", { "aria-hidden": "true" }, ...SHOWN.map(swatch));
 }
 
 // Sectors: direction by intensity, the weakest order inside; building or not is summed over and said below.
 export function makeCompass(shares) {
   const [cells, labels] = [makeCells(shares), makeLabels()];
-  const svg = draw("svg", { viewBox: "-4.5 -4.1 9 8.5", class: "explorer-compass", role: "img" },
+  const svg = draw("svg", { viewBox: "-4.6 -4.5 9.2 9.2", class: "explorer-compass", role: "img" },
     ...cells.map(({ path }) => path), ...labels.map(({ text }) => text));
   const build = make("p", "explorer-build");
   const rings = make("p", "quiet", {}, `rings from the middle: ${shares.join(", ")} of the troops`);
@@ -81,5 +81,6 @@ export function makeCompass(shares) {
     build.textContent = `builds a city: ${percent(builds(policy))}${before ? ` (was ${percent(builds(before))})` : ""}`;
     svg.setAttribute("aria-label", "policy: " + labels.map(({ share }, d) => `${NAMES[d] || "wait"} ${share.textContent}`).join(", "));
   };
-  return { view: make("div", "explorer-policy tw-answer", {}, svg, makeScale(), build, rings), show };
+  const words = make("div", "explorer-legend", {}, build, makeScale(), rings);
+  return { view: make("div", "explorer-answers", {}, make("div", "explorer-policy tw-answer", {}, svg, words)), show };
 }

@@ -104,9 +104,11 @@ export async function render({ model, el }) {
     begin();
   };
 
-  const answers = make("div", "explorer-right", {}, ...(sides.length > 1 ? [] : [sides[0].right]),
-    panel("statistics", [make("span", "tw-old", {}, "old")], stats.view));
-  const boards = sides.map(({ left, right }) => make("section", "explorer-side", { "aria-label": "network" }, left, ...(sides.length > 1 ? [right] : [])));
+  const given = panel("statistics", [make("span", "tw-old", {}, "old")], stats.view);
+  given.classList.add("explorer-given");
+  const answers = make("div", "explorer-right", {}, ...(sides.length > 1 ? [] : [sides[0].policy]), given);
+  const below = ({ policy, value }) => (sides.length > 1 ? make("div", "explorer-pair", {}, policy, value) : value);
+  const boards = sides.map((side) => make("section", "explorer-side", { "aria-label": "network" }, side.left, below(side)));
   root.append(
     connection.banner,
     make("div", "explorer-top", {}, time.standing, make("p", "tw-hint", {}, FIRST)),

@@ -55,7 +55,6 @@ export function makeSide(state, number, hands) {
   const title = make("div", "tw-bar explorer-title", {}, make("b", "explorer-name", { "data-network": name }, name), ...choice.views,
     make("span", "tw-old", {}, "old"));
   const left = make("div", "explorer-left", {}, title, board.view, scale.view, says);
-  const right = make("div", "explorer-answers", {}, make("div", "explorer-pair", {}, compass.view, curve.view));
   let painter = null;
   const load = () => {
     painter = makePainter(state.words.colours, state.game);
@@ -72,5 +71,5 @@ export function makeSide(state, number, hands) {
     compass.show(look.policy, imagined ? before.policy : null, state.game.at("action", state.recorded.step)[0]);
     curve.show(state.recorded.step, imagined ? look.value : null);
   };
-  return { left, right, load, show };
+  return { left, policy: compass.view, value: curve.view, load, show };
 }

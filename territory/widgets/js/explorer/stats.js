@@ -42,7 +42,7 @@ export function makeStats(words, hands) {
   const rows = words.stats.map((stat, i) => makeRow(stat, i, columns, group, hands));
   const view = make("div", "explorer-stats", { role: "group", "aria-label": "statistics" }, head, ...rows.map(({ row }) => row));
   if (columns.length) {
-    for (const [name, width] of [["--wide", "5.6em"], ["--narrow", "3.5em"]]) view.style.setProperty(name, `repeat(${columns.length}, ${width})`);
+    for (const [name, width] of [["--wide", "clamp(5.6em, 13cqw, 9em)"], ["--narrow", "4em"]]) view.style.setProperty(name, `repeat(${columns.length}, ${width})`);
   }
 
   const show = (state) => {

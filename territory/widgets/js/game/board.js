@@ -8,11 +8,12 @@ export function makeBoard(model, explain) {
   const canvas = make("canvas", "territory-board", { role: "img", "aria-label": "the board" });
   const arrow = make("canvas", "territory-arrow", { "aria-hidden": "true" });
   const view = make("div", "territory-map", { "data-control": "board" }, canvas, arrow);
-  let drawn = 0;
+  let [asked, drawn] = [0, 0];
   const draw = async () => {
-    const turn = ++drawn;
+    const turn = ++asked;
     const picture = await createImageBitmap(new Blob([model.get("board")], { type: "image/png" }));
-    if (turn !== drawn) return; // a later picture was quicker
+    if (turn < drawn) return; // a later picture was quicker
+    drawn = turn;
     for (const each of [canvas, arrow]) {
       if (each.width !== picture.width || each.height !== picture.height) {
         [each.width, each.height] = [picture.width, picture.height];

@@ -11,12 +11,13 @@ export function makeGame(model, ask) {
   const speed = select("game speed", speeds, (value) => ask("speed", Number(value)), "at");
   const view = make("section", "tw-panel monitor-game", { "aria-label": "its game" }, title, canvas, scene, results,
     make("div", "tw-bar", {}, make("label", "", {}, watch, "play on"), speed.view));
-  let turn = 0;
+  let [asked, drawn] = [0, 0];
   const drawBoard = async () => {
-    const mine = ++turn;
+    const turn = ++asked;
     if (!model.get("board").byteLength) return;
     const picture = await createImageBitmap(new Blob([model.get("board")], { type: "image/png" }));
-    if (mine !== turn) return; // a later picture was quicker
+    if (turn < drawn) return; // a later picture was quicker
+    drawn = turn;
     if (canvas.width !== picture.width || canvas.height !== picture.height) [canvas.width, canvas.height] = [picture.width, picture.height];
     canvas.getContext("2d").drawImage(picture, 0, 0);
   };
@@ -26,7 +27,7 @@ export function makeGame(model, ask) {
     if (!game.number) return;
     title.replaceChildren(make("b", "", {}, `game ${game.number}`), " of the agent as it is now");
     scene.textContent = game.line;
-    results.replaceChildren(...game.results.map((each) => make("span", each.won ? "won" : "", { title: each.line }, each.won ? "✓" : "×")));
+    results.replaceChildren(game.results.length ? "games before: " : "", ...game.results.map((each) => make("span", each.won ? "won" : "", { title: each.line }, each.won ? "✓" : "×")));
     results.setAttribute("aria-label", `games before: ${game.results.filter((each) => each.won).length} of ${game.results.length} won`);
   };
   const drawControls = () => {
