@@ -79,6 +79,11 @@ def _run(
     maps, stats, masks = to_tensors(frames, device)
     with capture(model, chosen) as record:
         logits, values = model(maps, stats)
+    if logits.shape != masks.shape or values.shape != masks.shape[:1]:
+        raise BadInput(
+            f"expected logits {tuple(masks.shape)} and values {tuple(masks.shape[:1])} from the network, "
+            f"got {tuple(logits.shape)} and {tuple(values.shape)}"
+        )
     attention = {name: _by_frame(weights, len(frames)).float().cpu().numpy() for name, weights in record.items()}
     return masked_softmax(logits, masks).cpu().numpy(), values.float().cpu().numpy(), attention
 

@@ -254,4 +254,6 @@ def _update(line: bytes, number: int) -> Update:
     if not isinstance(record, dict) or set(record) != names:
         raise BadInput(f"line {number} of the log is damaged: it is no record of an update")
     values: dict[str, Any] = {name: math.nan if value is None else value for name, value in record.items()}
+    if unfit := [name for name, value in values.items() if type(value) not in (int, float)]:
+        raise BadInput(f"line {number} of the log is damaged: expected numbers, {', '.join(unfit)} is none")
     return Update(**values)

@@ -6,6 +6,7 @@ import json
 import traceback
 import uuid
 import weakref
+from abc import ABC, ABCMeta, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def bundle(name: str) -> str:
     return (_BUNDLES / name).read_text("utf-8")
 
 
-class LeavesPicture:
+class LeavesPicture(ABC):
     """Mixed into a widget: its output also carries ``image/png``, its view as it was.
 
     A live notebook shows the widget; a notebook without its kernel, and an exported page, the picture. The widget says
@@ -66,15 +67,19 @@ class LeavesPicture:
         metadata = {"image/png": {"alt": self.alt}}
         publish_display_data(data, metadata, transient={"display_id": self._display_id}, update=update)
 
+    @abstractmethod
     def static_png(self) -> bytes:
         """The view as it is now, a PNG."""
-        raise NotImplementedError
 
     def _picture(self) -> dict[str, str]:
         return {"image/png": base64.b64encode(self.static_png()).decode("ascii")}
 
 
-class Instrument(LeavesPicture, anywidget.AnyWidget):
+class _Abstract(ABCMeta, type(anywidget.AnyWidget)):
+    """Widgets have a metaclass of their own; with this one they may have abstract methods too."""
+
+
+class Instrument(LeavesPicture, anywidget.AnyWidget, metaclass=_Abstract):
     """A widget whose front end asks with numbered messages, and gets an answer to each, whatever happens.
 
     A message is ``{"id": 7, "ask": "order", ...}``, with traits to set before it under ``"set"``. The answer is
@@ -88,9 +93,9 @@ class Instrument(LeavesPicture, anywidget.AnyWidget):
         self.on_msg(self._hear)
         _close_earlier_ones(self)
 
+    @abstractmethod
     def answer(self, message: dict[str, Any], buffers: list[memoryview]) -> Answer:
         """What the browser asks for; the one place that its questions come in."""
-        raise NotImplementedError
 
     def close(self) -> None:
         """End the view and let go of the memory behind it. A closed widget cannot be shown again."""

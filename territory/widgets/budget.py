@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import traitlets
 
 from territory import models, viz
@@ -21,6 +22,7 @@ from territory.profiling.design import POOLINGS, READINGS, SIDE
 from territory.widgets.base import Answer, Instrument, bundle
 
 RIVAL = "attention"
+MOST_BUILT = 200_000_000  # parameters; a draft costs nothing, a network that is timed takes memory
 BATCH = 12  # boards per training step that is timed
 _START = NetworkDesign()
 # What each control offers, for conv 1, 2 and 3.
@@ -56,9 +58,10 @@ class NetworkBudget(Instrument):
     words = traitlets.Dict().tag(sync=True)  # what never changes: the budget and what each control offers
 
     def __init__(self, max_parameters: int = 500_000):
-        if max_parameters < 1:
-            raise BadInput(f"expected a budget of at least 1, got {max_parameters}")
+        if not isinstance(max_parameters, int | np.integer) or max_parameters < 1:
+            raise BadInput(f"expected a budget of at least 1 parameter, a whole number; got {max_parameters!r}")
         super().__init__()
+        self._possible = _START  # the last design that could be a network: it stays drawn
         self.max_parameters = max_parameters
         self.measured: list[LatencyRecord] = []  # of the design as it stands, then of the rival; empty until timed
         self._rival_macs = sum(record.macs for record in macs_table(models.build(RIVAL)))
@@ -89,17 +92,28 @@ class NetworkBudget(Instrument):
         return faster and parameters is not None and parameters <= self.max_parameters
 
     def time(self) -> None:
-        """Build the design and time its training step and `attention`'s, taking turns."""
+        """Build the design and time its training step and `attention`'s, taking turns.
+
+        Raises BadInput for a design that is impossible, or too large to be built here.
+        """
+        parameters: Any = self.report.get("parameters")
+        if parameters is not None and parameters > MOST_BUILT:
+            raise BadInput(
+                f"expected at most {MOST_BUILT:,} parameters to build and time, got {parameters:,}. "
+                "Gradients and Adam's moments take 16 bytes for each"
+            )
         networks = {"this": build_design(self.design), RIVAL: models.build(RIVAL, norm="group")}
         self.measured = compare_latency(networks, example_inputs(BATCH), "train", repeats=9, warmup=2)
         self._report()
 
     def static_png(self) -> bytes:
         """The view as PNG bytes: what exported pages show."""
-        design = self.design
-        network, inputs = draft(design)
+        network, inputs = draft(self._possible)
         tables = {"parameters": parameter_table(network), "MACs": macs_table(network, inputs)}
-        title = f"{self.report['parameters']:,} parameters, {self.report['macs']:,} MACs"
+        title = f"{sum(row.parameters for row in tables['parameters']):,} parameters, "
+        title += f"{sum(row.macs for row in tables['MACs']):,} MACs"
+        if self.report["problem"]:
+            title = f"Not possible as it is set now. The last that was: {title}"
         return viz.figure_png(viz.shares_figure(tables, title))
 
     def answer(self, message: dict[str, Any], _buffers: list[memoryview]) -> Answer:
@@ -123,6 +137,7 @@ class NetworkBudget(Instrument):
         except BadInput as impossible:
             self.report = {"problem": str(impossible)}
             return
+        self._possible = design
         network, inputs = draft(design)
         parameters, macs = parameter_table(network), macs_table(network, inputs)
         fields = field_table(network, inputs)

@@ -84,8 +84,8 @@ class AttentionExplorer(Instrument):
         frames = self._frames()
         last = len(frames) - 1
         step = last // 3 if step is None else step
-        if not 0 <= step <= last:
-            raise BadInput(f"step must be within the game, 0 to {last}; got {step}")
+        if not isinstance(step, int | np.integer) or not 0 <= step <= last:
+            raise BadInput(f"step must be a whole number within the game, 0 to {last}; got {step!r}")
         self.records = [look(agent, frames) for agent in self.agents]
         self.step, self.cell = step, _an_own_tile(frames[step])
         self.layers = [next(iter(record.attention), "") for record in self.records]
@@ -173,6 +173,11 @@ class AttentionExplorer(Instrument):
 
     def _frames(self) -> tuple[Frame, ...]:
         source: Any = self._source
+        if not isinstance(source, Replay) and not callable(getattr(source, "replay", None)):
+            raise BadInput(
+                f"expected a Replay, or a live game (anything with replay()); got {type(source).__name__}. "
+                "A file is loaded by Replay.load(path)"
+            )
         replay = source if isinstance(source, Replay) else source.replay()
         return tuple(replay.play())
 
@@ -312,7 +317,8 @@ def _an_own_tile(frame: Frame) -> list[int]:
 
 
 def _names(models: list[nn.Module], given: Sequence[str] | None) -> list[str]:
-    names = list(given or (getattr(model, "name", type(model).__name__) for model in models))
+    given = [given] if isinstance(given, str) else given
+    names = [str(name) for name in given or (getattr(model, "name", type(model).__name__) for model in models)]
     if len(names) != len(models):
         raise BadInput(f"expected a name for each of {len(models)} networks; got {', '.join(names)}")
     return [f"{name} {number}" for number, name in enumerate(names, 1)] if len({*names}) < len(names) else names

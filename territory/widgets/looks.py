@@ -64,11 +64,22 @@ def look(agent: Any, frames: Sequence[Frame], changes: Mapping[str, Any] | None 
     model = getattr(agent, "model", agent)
     with interpret.intervene(model, changes) if changes else nullcontext():
         record = capture_frames(model, frames)
-        if _views_of(agent) == 1:
-            return record
-        parts = [_predict(agent, frames[start : start + TOGETHER]) for start in range(0, len(frames), TOGETHER)]
-    probabilities, values = (np.concatenate(each) for each in zip(*parts, strict=True))
-    return replace(record, probabilities=probabilities, values=values)
+        if _views_of(agent) != 1:
+            parts = [_predict(agent, frames[start : start + TOGETHER]) for start in range(0, len(frames), TOGETHER)]
+            probabilities, values = (np.concatenate(each) for each in zip(*parts, strict=True))
+            record = replace(record, probabilities=probabilities, values=values)
+    _refuse_nan(record)
+    return record
+
+
+def _refuse_nan(record: ReplayRecord) -> None:
+    parts = {"policy": record.probabilities, "value": record.values, **record.attention}
+    broken = [name for name, numbers in parts.items() if not np.isfinite(numbers).all()]
+    if broken:
+        raise BadInput(
+            f"expected numbers from the network; its {', '.join(broken)} came out as NaN or infinity. "
+            "Did its training diverge, or do its weights hold NaN?"
+        )
 
 
 def _views_of(agent: Agent | nn.Module) -> int:

@@ -18,7 +18,7 @@ from territory.errors import BadInput
 from territory.training.live import RESTING, LiveTraining, WatchedGame
 from territory.training.ppo import PPO
 from territory.training.rollout import Update
-from territory.training.run import Run, read_log
+from territory.training.run import LOG, Run, read_log
 from territory.widgets.base import Answer, Instrument, bundle
 from territory.world.actions import describe
 from territory.world.picture import render_world
@@ -75,7 +75,11 @@ class TrainingMonitor(Instrument):
     ):
         if trainer is None and not compare:
             raise BadInput("expected a PPO or a Run to train, or folders of runs to compare; got neither")
-        runs = {_folder(each).name: read_log(_folder(each)) for each in compare}
+        if not isinstance(seconds, int | float) or not seconds > 0:
+            raise BadInput(f"expected seconds of training, more than 0; got {seconds!r}")
+        folders = [_folder(each) for each in ([compare] if isinstance(compare, str | Path) else compare)]
+        runs = dict(zip(_names(folders), map(_records, folders), strict=True))
+        live = None if trainer is None else LiveTraining(trainer, until, seconds, self._show)
         super().__init__()
         self._lock, self._told = threading.RLock(), 0.0
         self.words = {
@@ -87,11 +91,10 @@ class TrainingMonitor(Instrument):
         self.others = {"names": [*runs], "lengths": [len(records) for records in runs.values()]}
         self.compared = b"".join(map(_columns, runs.values()))
         self.runs = runs
-        if trainer is not None:
+        if live is not None:
+            self.watched = WatchedGame(live.ppo, game_envs)
             _stop_earlier(name)
-            _BY_NAME[name] = self
-            self.live = LiveTraining(trainer, until, seconds, self._show)
-            self.watched = WatchedGame(self.live.ppo, game_envs)
+            _BY_NAME[name], self.live = self, live
             self._show_game()
         self._show()
 
@@ -188,7 +191,10 @@ class TrainingMonitor(Instrument):
     def _status(self, state: str) -> dict:
         if self.live is None:
             steps = max((records[-1].step for records in self.runs.values() if records), default=0)
-            line = f"{len(self.runs)} finished runs, up to {steps:,} steps"
+            many = "1 run" if len(self.runs) == 1 else f"{len(self.runs)} runs"
+            line = f"{many} read from {'its folder' if len(self.runs) == 1 else 'their folders'}, up to {steps:,} steps"
+            if empty := [name for name, records in self.runs.items() if not records]:
+                line += f" · no update logged yet: {', '.join(empty)}"
             return {"state": state, "resting": True, "live": False, "step": steps, "total": steps, "line": line}
         ppo, rate, left = self.live.ppo, self.live.steps_per_second, self.live.seconds_left
         total = ppo.config.num_updates * ppo.config.batch_size
@@ -243,10 +249,28 @@ def _columns(records: Sequence[Update]) -> bytes:
 
 def _folder(run: str | Path) -> Path:
     """The folder of a run, by its path or its name in ``runs``."""
+    if not isinstance(run, str | Path):
+        raise BadInput(f"expected the folder of a run, or its name in runs/; got {run!r}")
     for path in (Path(run), Path("runs") / run):
         if path.is_dir():
+            if not (path / LOG).is_file() and not (path / "config.json").is_file():
+                raise BadInput(f"expected the folder of a run; {path} holds neither {LOG} nor config.json")
             return path
-    raise BadInput(f"expected the folder of a run, or its name in runs/; got {str(run)!r}, which is not there")
+    raise BadInput(f"expected the folder of a run, or its name in runs/; got {str(run)!r}, which is no folder")
+
+
+def _records(folder: Path) -> list[Update]:
+    """The log of a run, or why it can't be read."""
+    try:
+        return read_log(folder)
+    except BadInput as error:
+        raise BadInput(f"the run {folder} can't be shown: {error}") from error
+
+
+def _names(folders: Sequence[Path]) -> list[str]:
+    """What to call runs: their folders' names, with as much of the path as tells them apart."""
+    names = [folder.name for folder in folders]
+    return [name if names.count(name) == 1 else str(folder) for name, folder in zip(names, folders, strict=True)]
 
 
 def _stop_earlier(name: str) -> None:

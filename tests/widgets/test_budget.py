@@ -141,6 +141,19 @@ def test_it_leaves_a_picture_behind(view):
     assert "image/png" in (bundle[0] if isinstance(bundle, tuple) else bundle)
 
 
-def test_a_budget_of_nothing_is_refused():
-    with pytest.raises(BadInput, match="at least 1, got 0"):
-        NetworkBudget(0)
+@pytest.mark.parametrize("budget", [0, -1, 2.5, "x", None, float("inf")])
+def test_a_budget_that_is_no_count_is_refused(budget):
+    with pytest.raises(BadInput, match="at least 1 parameter, a whole number; got"):
+        NetworkBudget(budget)
+
+
+def test_an_impossible_design_still_leaves_a_picture(view):
+    before = view.static_png()
+    ask(view, "design", strides=[16, 2, 1])
+    assert view.report["problem"] and view.static_png().startswith(b"\x89PNG") and view.static_png() != before
+
+
+def test_a_design_too_large_for_the_machine_is_drawn_and_not_built(view):
+    ask(view, "design", channels=[10**6, 10**6, 128])
+    assert view.report["parameters"] > 10**13
+    assert "at most 200,000,000 parameters to build and time" in ask(view, "time")["error"]

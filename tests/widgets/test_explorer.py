@@ -6,6 +6,7 @@ import json
 import re
 import weakref
 import zlib
+from dataclasses import replace
 from io import BytesIO
 
 import gymnasium
@@ -326,3 +327,79 @@ def test_the_cell_to_cell_attention_of_somebodys_own_network_is_shown_and_ablate
     assert np.abs(found["0.value"][0] - explorer.record.values[4]) > 1e-6
     ask(explorer, {"id": 2, "ask": "relevance", "network": 0, "method": "occlusion", "step": 4})
     assert said[1][0]["size"] == (4, 4)
+
+
+class Odd(nn.Module):
+    """A network with so many heads, or with none; `value` fills its weights if given."""
+
+    def __init__(self, heads, value=None, actions=90):
+        super().__init__()
+        torch.manual_seed(0)
+        self.cut = nn.Conv2d(5, 64, 16, 16)
+        self.attend = nn.MultiheadAttention(64, heads, batch_first=True) if heads else None
+        self.actor, self.critic = nn.Linear(64, actions), nn.Linear(64, 1)
+        if value is not None:
+            for weights in self.parameters():
+                weights.data.fill_(value)
+
+    def forward(self, map_planes, _stats):
+        cells = self.cut(map_planes.float() / 255).flatten(2).transpose(1, 2)
+        if self.attend is not None:
+            cells = self.attend(cells, cells, cells)[0]
+        features = cells.mean(1)
+        return self.actor(features), self.critic(features).squeeze(-1)
+
+
+@pytest.mark.parametrize("heads", [0, 1, 64])
+@pytest.mark.parametrize("steps", [0, 1])
+def test_odd_networks_and_games_of_a_moment_are_shown(heads, steps, replay):
+    explorer = AttentionExplorer(replace(replay, actions=replay.actions[:steps], digest=""), Odd(heads))
+    assert len(explorer.record.frames) == steps + 1
+    assert [layer["heads"] for layer in explorer.about["networks"][0]["layers"]] == ([heads] if heads else [])
+    assert explorer.static_png().startswith(b"\x89PNG") and "<html" in explorer.page()
+    explorer.close()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_network_whose_numbers_are_none_is_refused(value, replay):
+    with pytest.raises(BadInput, match="policy, value, attend came out as NaN or infinity"):
+        AttentionExplorer(replay, Odd(4, value))
+
+
+def test_a_network_that_breaks_later_is_said_and_the_line_recovers(replay):
+    network = Odd(2)
+    explorer, said = AttentionExplorer(replay, network), []
+    explorer.send = lambda content, buffers=None: said.append(content)
+    sound = network.critic.bias.data.clone()
+    network.critic.bias.data.fill_(float("nan"))
+    ask(explorer, {"id": 1, "ask": "imagine", "step": 1})
+    network.critic.bias.data.copy_(sound)
+    ask(explorer, {"id": 2, "ask": "imagine", "step": 1})
+    assert "its value came out as NaN" in said[0]["error"] and "moved" in said[1]
+
+
+def test_what_is_no_game_no_step_and_no_policy_is_refused(replay, network):
+    for game in (None, "game.npz", 3):
+        with pytest.raises(BadInput, match="expected a Replay, or a live game"):
+            AttentionExplorer(game, network)
+    for step in ("3", 2.0, -1, 10**9):
+        with pytest.raises(BadInput, match="step must be a whole number within the game"):
+            AttentionExplorer(replay, network, step=step)
+    with pytest.raises(BadInput, match=r"expected logits \(13, 90\) .* got \(13, 80\)"):
+        AttentionExplorer(replay, Odd(2, actions=80))
+
+
+def test_a_name_may_be_anything_that_can_be_written(replay, network):
+    nasty = "<b>\"</script><img src=x onerror=alert(1)>&"
+    explorer = AttentionExplorer(replay, network, names=nasty)
+    assert explorer.names == [nasty] and "<img" not in explorer.page()
+    assert AttentionExplorer(replay, network, names=[3]).names == ["3"]
+
+
+def test_five_explorers_at_once_answer_each_for_itself(replay):
+    explorers = [AttentionExplorer(replay, Odd(heads)) for heads in (0, 1, 2, 4, 8)]
+    for number, explorer in enumerate(explorers):
+        said = []
+        explorer.send = lambda content, buffers=None, said=said: said.append(content)
+        ask(explorer, {"id": number, "ask": "imagine", "step": 2})
+        assert said[0]["re"] == number and said[0]["moved"].endswith("Odd: 0%")

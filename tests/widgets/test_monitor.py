@@ -209,10 +209,43 @@ def test_runs_are_laid_beside_this_one_from_their_folders(tmp_path, monkeypatch)
 
     shown = TrainingMonitor(compare=["first"])
     assert shown.state == "finished" and not shown.status["live"] and shown.history == b""
-    assert shown.status["line"] == "1 finished runs, up to 320 steps" and len(shown.records) == 5
+    assert shown.status["line"] == "1 run read from its folder, up to 320 steps" and len(shown.records) == 5
     assert shown.static_png().startswith(b"\x89PNG")
     with pytest.raises(BadInput, match="nothing to train"):
         shown.start()
+
+
+def test_folders_that_hold_no_run_nothing_yet_or_a_damaged_log_are_told_of(tmp_path):
+    run = start_run(dataclasses.replace(SMALL, name="first", runs_dir=str(tmp_path)))
+    run.train()
+    begun, other, damaged = (tmp_path / name for name in ("begun", "other", "damaged"))
+    for folder in (begun, other, damaged, tmp_path / "again" / "first"):
+        folder.mkdir(parents=True)
+    for folder in (begun, tmp_path / "again" / "first"):
+        (folder / "log.jsonl").touch()
+    shown = TrainingMonitor(compare=[begun, run.folder])
+    assert shown.status["line"].endswith("up to 320 steps · no update logged yet: begun")
+    assert TrainingMonitor(compare=str(run.folder)).others["names"] == ["first"]
+    two = TrainingMonitor(compare=[run.folder, tmp_path / "again" / "first"])  # of one name, and both are there
+    assert two.others["lengths"] == [5, 0] and len({*two.others["names"]}) == 2
+    with pytest.raises(BadInput, match=r"other holds neither log\.jsonl nor config\.json"):
+        TrainingMonitor(compare=[other])
+    lines = (run.folder / "log.jsonl").read_text()
+    for log in (lines[:-40], "[1]\n", lines.replace('"step": 64', '"step": "x"')):
+        (damaged / "log.jsonl").write_text(log)
+        with pytest.raises(BadInput, match="damaged can't be shown: line . of the log is damaged"):
+            TrainingMonitor(compare=[damaged])
+    with pytest.raises(BadInput, match="got 3"):
+        TrainingMonitor(compare=[3])
+
+
+@pytest.mark.parametrize("made", [lambda: TrainingMonitor("x"), lambda: TrainingMonitor(PPO(SMALL), game_envs=3)])
+def test_a_monitor_that_could_not_be_made_is_not_in_the_way_of_the_next(made):
+    with pytest.raises((BadInput, AttributeError)):
+        made()
+    TrainingMonitor(PPO(SMALL)).close()
+    with pytest.raises(BadInput, match="seconds of training, more than 0; got '10'"):
+        TrainingMonitor(PPO(SMALL), seconds="10")
 
 
 def test_neither_a_trainer_nor_a_run_or_a_run_that_is_not_there_is_refused():

@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 669e205e7f6846baab469f6aa9882585dd46c7fb8761f679672735b979eec377 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 4f2657e6e15aea09c54eb098f3f5d782483e9db7b58b8b9d3959e820b3a41fe8 */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";

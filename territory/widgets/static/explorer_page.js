@@ -1,4 +1,91 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 669e205e7f6846baab469f6aa9882585dd46c7fb8761f679672735b979eec377 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 4f2657e6e15aea09c54eb098f3f5d782483e9db7b58b8b9d3959e820b3a41fe8 */
+
+// territory/widgets/js/explorer/data.js
+var TYPES = { u1: Uint8Array, u2: Uint16Array, i2: Int16Array, i4: Int32Array, f4: Float32Array };
+var CITY_BIT = 128;
+var WEIGHT_STEPS = 65535;
+var MEAN = -1;
+var ABLATIONS = ["uniform", "zero"];
+function cut(buffer, index) {
+  const arrays = {};
+  for (const { name, type, shape, at } of index) {
+    const size = shape.reduce((product, side) => product * side, 1);
+    arrays[name] = { shape, stride: size / shape[0], values: new TYPES[type](buffer, at, size) };
+  }
+  return arrays;
+}
+async function openGame(bytes, index) {
+  const shrunk = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
+  const stream = new Blob([shrunk]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const arrays = cut(await new Response(stream).arrayBuffer(), index);
+  const [rows, columns] = arrays.terrain.shape;
+  const at = (name, step) => {
+    const { values, stride } = arrays[name];
+    return values.subarray(step * stride, (step + 1) * stride);
+  };
+  return { rows, columns, length: arrays.step.shape[0], terrain: arrays.terrain.values, at, arrays };
+}
+function moment(game, networks, step) {
+  const owned = game.at("owner", step);
+  return {
+    step,
+    owner: owned.map((owner) => owner & ~CITY_BIT),
+    city: owned.map((owner) => owner & CITY_BIT ? 1 : 0),
+    fronts: game.at("fronts", step),
+    density: owned.map((owner) => game.at("density", step)[owner & ~CITY_BIT]),
+    stats: game.at("stats", step),
+    looks: networks.map(({ layers }, number) => ({
+      policy: game.at(`${number}.policy`, step),
+      value: game.at(`${number}.value`, step)[0],
+      weights: Object.fromEntries(layers.map((layer) => [layer.name, weightsOf(game, number, layer, step)]))
+    }))
+  };
+}
+function weightsOf(game, number, { name, low, high }, step) {
+  return Float32Array.from(game.at(`${number}.${name}`, step), (steps) => low + steps / WEIGHT_STEPS * (high - low));
+}
+function copyOf(now) {
+  const { owner, city, fronts, density, stats } = now;
+  return { ...now, serial: 0, owner: owner.slice(), city: city.slice(), fronts: fronts.slice(), density: density.slice(), stats: stats.slice() };
+}
+function looksFrom(buffer, index, networks) {
+  const arrays = cut(buffer, index);
+  return networks.map(({ layers }, number) => ({
+    policy: arrays[`${number}.policy`].values,
+    value: arrays[`${number}.value`].values[0],
+    weights: Object.fromEntries(layers.map(({ name }) => [name, arrays[`${number}.${name}`].values]))
+  }));
+}
+var SIDES = { cells: ([rows, columns]) => rows * columns, stats: () => 16, one: () => 1 };
+function weight(layer, weights, head, query, key) {
+  const [queries, keys] = [layer.queries, layer.keys].map((side) => SIDES[side](layer.grid));
+  const of = (each) => weights[(each * queries + query) * keys + key];
+  if (head !== MEAN) return of(head);
+  let sum2 = 0;
+  for (let each = 0; each < layer.heads; each++) sum2 += of(each);
+  return sum2 / layer.heads;
+}
+function overlay(layer, weights, { head, stat, cell }) {
+  if (!layer || !layer.grid) return null;
+  const sides = `${layer.queries} ${layer.keys}`;
+  const cells = layer.grid[0] * layer.grid[1];
+  const pairs = {
+    "cells stats": (i) => weight(layer, weights, head, i, stat),
+    "stats cells": (i) => weight(layer, weights, head, stat, i),
+    "cells cells": (i) => cell === null ? meanOver(cells, (q) => weight(layer, weights, head, q, i)) : weight(layer, weights, head, cell, i)
+  };
+  if (layer.heads === 0) return weights;
+  return sides in pairs ? Float32Array.from({ length: cells }, (_, i) => pairs[sides](i)) : null;
+}
+function meanOver(count, of) {
+  let sum2 = 0;
+  for (let i = 0; i < count; i++) sum2 += of(i);
+  return sum2 / count;
+}
+function cellOf(layer, game, [row, column]) {
+  const [rows, columns] = layer.grid;
+  return Math.floor(row * rows / game.rows) * columns + Math.floor(column * columns / game.columns);
+}
 
 // territory/widgets/js/explorer/share.js
 var LOOK = ["step", "layers", "heads", "stat", "cell", "strength", "palette", "scale", "owners", "ablation"];
@@ -14,25 +101,51 @@ function packState(get, recorded, edited) {
   if (edited) {
     state.edits = Object.fromEntries(["stats", ...PLANES].map((name) => [name, differences(recorded[name], edited[name])]));
   }
-  return MARK + btoa(JSON.stringify(state));
+  return MARK + btoa(Array.from(new TextEncoder().encode(JSON.stringify(state)), (byte) => String.fromCharCode(byte)).join(""));
 }
 function unpackState(text) {
   const found = text.match(new RegExp(`${MARK}([A-Za-z0-9+/=]+)`));
   if (!found) throw new Error(`no state in this text: it begins with ${MARK}`);
+  let state = null;
   try {
-    return JSON.parse(atob(found[1]));
+    state = JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(found[1]), (letter) => letter.charCodeAt(0))));
   } catch {
-    throw new Error("the state in this text is damaged: was all of it copied?");
   }
+  if (!state || typeof state !== "object" || Array.isArray(state)) throw new Error("the state in this text is damaged: was all of it copied?");
+  return state;
 }
-function fitState(state, { length, networks, palettes, relevance }) {
+function fitState(state, here) {
+  const { length, networks, palettes, relevance } = here;
   const known = (name, number) => relevance.includes(name) || !networks[number].layers.length || networks[number].layers.some((layer) => layer.name === name);
   if (!Number.isInteger(state.step) || state.step < 0 || state.step >= length) throw new Error(`this game has the steps 0 to ${length - 1}, the state is of step ${state.step}`);
   if (state.layers?.length !== networks.length) throw new Error(`the state is of ${state.layers?.length ?? "no"} networks, here are ${networks.length}`);
   const unknown = state.layers.find((name, number) => !known(name, number));
   if (unknown !== void 0) throw new Error(`the network has no layer called ${unknown}`);
   if (!palettes.includes(state.palette)) throw new Error(`there are no colours called ${state.palette}`);
+  const ranges = rangesOf(state, here);
+  const outside = Object.keys(ranges).find((name) => (name in state || name === "edits") && !ranges[name]);
+  if (outside) throw new Error(`its ${outside} is none that this explorer can show: was it copied from another game or network?`);
   return Object.fromEntries(LOOK.filter((name) => name in state).map((name) => [name, state[name]]));
+}
+function rangesOf(state, { networks, rows, columns, players, stats }) {
+  const whole2 = (value, low, high) => Number.isInteger(value) && value >= low && value < high;
+  const each = (values, is, count = networks.length) => Array.isArray(values) && values.length === count && values.every(is);
+  const most = (number) => Math.max(0, ...networks[number].layers.map(({ heads }) => heads));
+  const targets = (number) => networks[number].layers.flatMap(({ name, heads }) => [name, ...Array.from({ length: heads }, (_, head) => `${name} ${head}`)]);
+  const cuts = (all, number) => all && typeof all === "object" && Object.entries(all).every(([target, how]) => targets(number).includes(target) && ABLATIONS.includes(how));
+  const pairs = (found, count, is) => found === void 0 || Array.isArray(found) && found.every((pair) => Array.isArray(pair) && whole2(pair[0], 0, count) && is(pair[1]));
+  const edits = state.edits ?? {};
+  const tiles = rows * columns;
+  return {
+    heads: each(state.heads, (head, number) => whole2(head, -1, most(number))),
+    stat: whole2(state.stat, 0, stats),
+    cell: Array.isArray(state.cell) && (!state.cell.length || state.cell.length === 2 && whole2(state.cell[0], 0, rows) && whole2(state.cell[1], 0, columns)),
+    strength: typeof state.strength === "number" && state.strength >= 0 && state.strength <= 1,
+    scale: ["game", "moment"].includes(state.scale),
+    owners: typeof state.owners === "boolean",
+    ablation: each(state.ablation, cuts),
+    edits: pairs(edits.stats, stats, Number.isFinite) && pairs(edits.owner, tiles, (owner) => whole2(owner, 0, players)) && pairs(edits.city, tiles, (city) => whole2(city, 0, 2)) && pairs(edits.density, tiles, (density) => whole2(density, 0, 256))
+  };
 }
 function applyEdits(moment2, edits) {
   for (const name of ["stats", ...PLANES]) for (const [i, value] of edits[name] || []) moment2[name][i] = value;
@@ -246,93 +359,6 @@ function makeConnection(model, root, { lost, keeps = "" }) {
       unwatch();
     }
   };
-}
-
-// territory/widgets/js/explorer/data.js
-var TYPES = { u1: Uint8Array, u2: Uint16Array, i2: Int16Array, i4: Int32Array, f4: Float32Array };
-var CITY_BIT = 128;
-var WEIGHT_STEPS = 65535;
-var MEAN = -1;
-var ABLATIONS = ["uniform", "zero"];
-function cut(buffer, index) {
-  const arrays = {};
-  for (const { name, type, shape, at } of index) {
-    const size = shape.reduce((product, side) => product * side, 1);
-    arrays[name] = { shape, stride: size / shape[0], values: new TYPES[type](buffer, at, size) };
-  }
-  return arrays;
-}
-async function openGame(bytes, index) {
-  const shrunk = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
-  const stream = new Blob([shrunk]).stream().pipeThrough(new DecompressionStream("deflate"));
-  const arrays = cut(await new Response(stream).arrayBuffer(), index);
-  const [rows, columns] = arrays.terrain.shape;
-  const at = (name, step) => {
-    const { values, stride } = arrays[name];
-    return values.subarray(step * stride, (step + 1) * stride);
-  };
-  return { rows, columns, length: arrays.step.shape[0], terrain: arrays.terrain.values, at, arrays };
-}
-function moment(game, networks, step) {
-  const owned = game.at("owner", step);
-  return {
-    step,
-    owner: owned.map((owner) => owner & ~CITY_BIT),
-    city: owned.map((owner) => owner & CITY_BIT ? 1 : 0),
-    fronts: game.at("fronts", step),
-    density: owned.map((owner) => game.at("density", step)[owner & ~CITY_BIT]),
-    stats: game.at("stats", step),
-    looks: networks.map(({ layers }, number) => ({
-      policy: game.at(`${number}.policy`, step),
-      value: game.at(`${number}.value`, step)[0],
-      weights: Object.fromEntries(layers.map((layer) => [layer.name, weightsOf(game, number, layer, step)]))
-    }))
-  };
-}
-function weightsOf(game, number, { name, low, high }, step) {
-  return Float32Array.from(game.at(`${number}.${name}`, step), (steps) => low + steps / WEIGHT_STEPS * (high - low));
-}
-function copyOf(now) {
-  const { owner, city, fronts, density, stats } = now;
-  return { ...now, serial: 0, owner: owner.slice(), city: city.slice(), fronts: fronts.slice(), density: density.slice(), stats: stats.slice() };
-}
-function looksFrom(buffer, index, networks) {
-  const arrays = cut(buffer, index);
-  return networks.map(({ layers }, number) => ({
-    policy: arrays[`${number}.policy`].values,
-    value: arrays[`${number}.value`].values[0],
-    weights: Object.fromEntries(layers.map(({ name }) => [name, arrays[`${number}.${name}`].values]))
-  }));
-}
-var SIDES = { cells: ([rows, columns]) => rows * columns, stats: () => 16, one: () => 1 };
-function weight(layer, weights, head, query, key) {
-  const [queries, keys] = [layer.queries, layer.keys].map((side) => SIDES[side](layer.grid));
-  const of = (each) => weights[(each * queries + query) * keys + key];
-  if (head !== MEAN) return of(head);
-  let sum2 = 0;
-  for (let each = 0; each < layer.heads; each++) sum2 += of(each);
-  return sum2 / layer.heads;
-}
-function overlay(layer, weights, { head, stat, cell }) {
-  if (!layer || !layer.grid) return null;
-  const sides = `${layer.queries} ${layer.keys}`;
-  const cells = layer.grid[0] * layer.grid[1];
-  const pairs = {
-    "cells stats": (i) => weight(layer, weights, head, i, stat),
-    "stats cells": (i) => weight(layer, weights, head, stat, i),
-    "cells cells": (i) => cell === null ? meanOver(cells, (q) => weight(layer, weights, head, q, i)) : weight(layer, weights, head, cell, i)
-  };
-  if (layer.heads === 0) return weights;
-  return sides in pairs ? Float32Array.from({ length: cells }, (_, i) => pairs[sides](i)) : null;
-}
-function meanOver(count, of) {
-  let sum2 = 0;
-  for (let i = 0; i < count; i++) sum2 += of(i);
-  return sum2 / count;
-}
-function cellOf(layer, game, [row, column]) {
-  const [rows, columns] = layer.grid;
-  return Math.floor(row * rows / game.rows) * columns + Math.floor(column * columns / game.columns);
 }
 
 // territory/widgets/js/explorer/ask.js
@@ -1353,7 +1379,11 @@ function makeShare(state, { explain, begin }) {
     length: state.game.length,
     networks: state.networks(),
     palettes: Object.keys(state.words.palettes),
-    relevance: state.words.relevance.map(([name]) => name)
+    relevance: state.words.relevance.map(([name]) => name),
+    rows: state.game.rows,
+    columns: state.game.columns,
+    players: state.words.players.length,
+    stats: state.words.stats.length
   });
   const share = {
     view,

@@ -75,7 +75,10 @@ test("the compass sums a policy by direction, intensity and building", () => {
 });
 
 const LOOK = { step: 3, layers: ["spatial.1"], heads: [-1], stat: 2, cell: [1, 2], strength: 1, palette: "inferno", scale: "game", owners: false, ablation: [{}] };
-const here = { length: 5, networks: [{ layers: [{ name: "spatial.1" }] }], palettes: ["inferno"], relevance: ["occlusion"] };
+const here = {
+  length: 5, networks: [{ layers: [{ name: "spatial.1", heads: 2 }] }], palettes: ["inferno"], relevance: ["occlusion"],
+  rows: 2, columns: 4, players: 3, stats: 16,
+};
 
 test("a copied state is opened as it was, edits and all", () => {
   const [before, after] = [now(), now()];
@@ -96,5 +99,20 @@ test("a state that can't be shown says why", () => {
   assert.throws(opened({ layers: ["a", "b"] }), /of 2 networks, here are 1/);
   assert.throws(opened({ layers: ["spatial.9"] }), /no layer called spatial.9/);
   assert.throws(opened({ palette: "jet" }), /no colours called jet/);
+  for (const damaged of ["null", "[]", "3", '"a"']) assert.throws(() => unpackState(MARK + btoa(damaged)), /damaged/);
+  const odd = {
+    heads: [[2], [], ["0"], 0, null], stat: [16, -1, "rank"], cell: [[2, 0], [0, 4], [0], "ab"], strength: [2, -1, "1", null],
+    scale: ["all"], owners: ["yes"], ablation: [[null], [{ "spatial.2": "zero" }], [{ "spatial.1 2": "zero" }], [{ "spatial.1": "half" }], {}],
+    edits: [{ owner: [[8, 1]] }, { owner: [[0, 3]] }, { stats: [[0, "x"]] }, { density: [[0, 256]] }, { city: 3 }, { stats: [[0, null]] }],
+  };
+  for (const [name, values] of Object.entries(odd)) {
+    for (const value of values) assert.throws(opened({ [name]: value }), new RegExp(`its ${name} is none`), `${name} ${JSON.stringify(value)}`);
+  }
   assert.deepEqual(fitState(unpackState(text({ layers: ["occlusion"] })), here).layers, ["occlusion"]);
+  assert.deepEqual(fitState(unpackState(text({ ablation: [{ "spatial.1 1": "zero" }], edits: { city: [[7, 1]] } })), here).ablation, [{ "spatial.1 1": "zero" }]);
+});
+
+test("a state with words of any script is copied whole", () => {
+  const get = (name) => (name === "layers" ? ["注意.1"] : LOOK[name]);
+  assert.deepEqual(unpackState(packState(get, now(), null)).layers, ["注意.1"]);
 });

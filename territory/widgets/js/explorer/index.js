@@ -154,7 +154,8 @@ function makeShare(state, { explain, begin }) {
   view.hidden = true;
   const here = () => ({
     length: state.game.length, networks: state.networks(), palettes: Object.keys(state.words.palettes),
-    relevance: state.words.relevance.map(([name]) => name),
+    relevance: state.words.relevance.map(([name]) => name), rows: state.game.rows, columns: state.game.columns,
+    players: state.words.players.length, stats: state.words.stats.length,
   });
   const share = {
     view,
