@@ -263,7 +263,7 @@ def to_png(picture: np.ndarray) -> bytes:
     about = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits, red green blue
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in ((b"IHDR", about), (b"IDAT", zlib.compress(rows, 1)), (b"IEND", b""))
+        for kind, data in ((b"IHDR", about), (b"IDAT", zlib.compress(rows.tobytes(), 1)), (b"IEND", b""))
     )
 
 
