@@ -1,10 +1,13 @@
 """The site's explorers: a network in the page answers what Python answers."""
 
+import base64
+import io
 import json
 
 import numpy as np
 import pytest
 from helpers.live_page import ask, opened
+from PIL import Image
 
 import territory
 from territory.agent import pretrained
@@ -133,6 +136,23 @@ def test_a_reader_moves_a_statistic_and_the_answer_comes(live):
     slider.fill("0.9")
     live.wait_for_selector("[data-took]")
     assert live.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("network", ["tokens"], indirect=True)
+def test_the_board_is_saved_as_a_picture_and_the_page_as_a_file(live, tmp_path):
+    for button, file in (("save picture", "explorer-board.png"), ("save page", "explorer.html")):
+        with live.expect_download() as download:
+            live.get_by_role("button", name=button).click()
+        assert download.value.suggested_filename == file
+        download.value.save_as(tmp_path / file)
+    shown = live.evaluate("document.querySelector('.explorer-board').toDataURL('image/png').split(',')[1]")
+    boards = [
+        Image.open(io.BytesIO(data))
+        for data in (base64.b64decode(shown), (tmp_path / "explorer-board.png").read_bytes())
+    ]
+    assert (np.asarray(boards[0]) == np.asarray(boards[1])).all() and len(boards[0].getcolors(1 << 20)) > 3
+    live.goto((tmp_path / "explorer.html").as_uri())  # alone, without what lay beside it
+    live.wait_for_selector(".explorer-board")
 
 
 @pytest.mark.parametrize("network", ["tokens"], indirect=True)

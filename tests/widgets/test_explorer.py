@@ -390,7 +390,7 @@ def test_what_is_no_game_no_step_and_no_policy_is_refused(replay, network):
 
 
 def test_a_name_may_be_anything_that_can_be_written(replay, network):
-    nasty = "<b>\"</script><img src=x onerror=alert(1)>&"
+    nasty = '<b>"</script><img src=x onerror=alert(1)>&'
     explorer = AttentionExplorer(replay, network, names=nasty)
     assert explorer.names == [nasty] and "<img" not in explorer.page()
     assert AttentionExplorer(replay, network, names=[3]).names == ["3"]

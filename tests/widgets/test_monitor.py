@@ -233,7 +233,7 @@ def test_folders_that_hold_no_run_nothing_yet_or_a_damaged_log_are_told_of(tmp_p
     lines = (run.folder / "log.jsonl").read_text()
     for log in (lines[:-40], "[1]\n", lines.replace('"step": 64', '"step": "x"')):
         (damaged / "log.jsonl").write_text(log)
-        with pytest.raises(BadInput, match="damaged can't be shown: line . of the log is damaged"):
+        with pytest.raises(BadInput, match=r"damaged can't be shown: line \d of the log is damaged"):
             TrainingMonitor(compare=[damaged])
     with pytest.raises(BadInput, match="got 3"):
         TrainingMonitor(compare=[3])
