@@ -225,6 +225,7 @@ def main(arguments: list[str] | None = None) -> int:
                     page = new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
                     view = WidgetPage(page, widget)
                     use(view)
+                    page.evaluate("document.activeElement.blur()")  # no ring around what was used last
                     view.settle()
                     suffix = "" if options.width == [WIDTH] else f"-{width}"
                     shot = Image.open(io.BytesIO(view.root.screenshot())).convert("RGB")

@@ -37,7 +37,7 @@ class FirefoxPage:
         self._socket, self._numbers = socket, itertools.count(1)
         self._ask("session.new", capabilities={})
         self._ask("session.subscribe", events=_EVENTS)
-        self._tab = self._ask("browsingContext.getTree")["contexts"][0]["context"]
+        self._tab = self._ask("browsingContext.create", type="tab")["context"]  # the first one is Firefox's own
         self._ask("browsingContext.setViewport", context=self._tab, viewport={"width": 1280, "height": 900})
 
     def goto(self, address: str) -> None:
@@ -56,7 +56,7 @@ class FirefoxPage:
         number = next(self._numbers)
         self._socket.send(json.dumps({"id": number, "method": method, "params": params}))
         while True:
-            said = json.loads(self._socket.recv(PATIENCE))
+            said = json.loads(self._socket.recv())
             if said["type"] == "event":
                 self._hear(said["method"], said["params"])
             elif said["id"] == number:

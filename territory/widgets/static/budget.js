@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 4f2657e6e15aea09c54eb098f3f5d782483e9db7b58b8b9d3959e820b3a41fe8 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: cf7838670cf3eaa2ed20a6e7c84c775c24095f80b0a70f922cbf1adb1f1d5cde */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";

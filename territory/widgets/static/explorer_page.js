@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 4f2657e6e15aea09c54eb098f3f5d782483e9db7b58b8b9d3959e820b3a41fe8 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: cf7838670cf3eaa2ed20a6e7c84c775c24095f80b0a70f922cbf1adb1f1d5cde */
 
 // territory/widgets/js/explorer/data.js
 var TYPES = { u1: Uint8Array, u2: Uint16Array, i2: Int16Array, i4: Int32Array, f4: Float32Array };
@@ -1204,7 +1204,7 @@ var TOOLS = [
   ["raze", "raze a city"]
 ];
 var OFF = "Change what the network is given (statistics, land, troops, cities), or silence a head: it answers at once.";
-var ON = "Each input is moved alone, so that you see what it does by itself. The game itself might never reach such a state.";
+var ON = "Each input is moved alone, to see what it does by itself. The game might never get there.";
 var PAGE = "What-if is off: this page has the game and what the networks computed in it, but not the networks. Open it in a notebook to ask.";
 function makeTools(words, { toggle, reset }) {
   const on = make("input", "", { type: "checkbox" });

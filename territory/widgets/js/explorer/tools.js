@@ -8,7 +8,7 @@ const TOOLS = [
   ["raze", "raze a city"],
 ];
 const OFF = "Change what the network is given (statistics, land, troops, cities), or silence a head: it answers at once.";
-const ON = "Each input is moved alone, so that you see what it does by itself. The game itself might never reach such a state.";
+const ON = "Each input is moved alone, to see what it does by itself. The game might never get there.";
 const PAGE = "What-if is off: this page has the game and what the networks computed in it, but not the networks. Open it in a notebook to ask.";
 
 export function makeTools(words, { toggle, reset }) {
