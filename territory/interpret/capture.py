@@ -9,7 +9,7 @@ There is no second copy of the forward pass that could drift apart from the firs
 - in any other network, the path of the module that computes an attention: ``"encoder.layers.0.self_attn"``,
   ``"blocks.1.attention"``; a second one of the same module in one forward pass is ``"path#2"``, one in the network's
   own forward bears its class's name. What is recognised: `softmax`; a softmax counts as attention once its weights are
-  used in a matrix product or a weighted sum.
+  used in a matrix product or a weighted sum of vectors (of numbers, it is an expected value).
 - names of your own for modules of your own: ``capture(model, attention={"mine": model.block.weights})``. What such a
   module computes by softmax inside is captured, or else what it returns.
 """
@@ -108,7 +108,7 @@ class _Attentions:
         self.chosen = {self._path(module): name for name, module in (chosen or {}).items()}
         self.waiting: dict[Call, Tensor] = {}  # softmaxes that may become attention
         self.counts: dict[str, int] = {}  # attentions of a chosen module in this forward pass
-        self.watch = SoftmaxWatch(model, self._observe, self._confirm, self._begin)
+        self.watch = SoftmaxWatch(model, self._observe, self._confirm, self._begin, bool(changes))
 
     def _path(self, module: nn.Module | str) -> str:
         if isinstance(module, str) and module in self.paths.values():

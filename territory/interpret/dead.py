@@ -3,7 +3,8 @@
 What is watched, on copies of the weights, in evaluation mode, in double precision:
 
 - every softmax that `softmax` can see. Weights that are the same for every input are a fixed average, no look at the
-  input; over one key they can only be 1. (A softmax of a parameter alone is not meant to look.)
+  input; over one key they can only be 1. (A softmax without an axis of examples, one of a parameter alone, is not
+  meant to look.)
 - the gradient of every parameter under a loss that touches every output. Where there is none, the network is let take a
   few small steps: behind a branch that starts at zero (LoRA, ReZero, a zero-initialised residual) it is there after the
   first. A parameter is reported if no step brings it one. Huge and tiny inputs are tried at an ordinary size too.
@@ -62,7 +63,8 @@ def find_dead_attention(model: nn.Module, batches: Iterable[Sequence[Any]]) -> l
         batches: two or more, with different examples in each; first axis of every tensor: the examples.
 
     Raises:
-        BadInput: fewer than two batches (an accident of one input would look like a fault), or nothing to learn.
+        BadInput: fewer than two batches (an accident of one input would look like a fault), nothing to learn, or
+            weights that are not finite.
     """
     if isinstance(batches, Tensor | Mapping):
         raise BadInput("expected a list of two batches or more, [(x,), (y,)]; got one batch alone")
@@ -72,6 +74,9 @@ def find_dead_attention(model: nn.Module, batches: Iterable[Sequence[Any]]) -> l
     pieces = list(_pieces(model))
     if not pieces:
         raise BadInput("the network has no parameter that asks for a gradient: is it frozen, or without weights?")
+    for name, parameter in model.named_parameters():
+        if not bool(parameter.detach().isfinite().all()):
+            raise BadInput(f"{name} holds numbers that are not finite (NaN or infinite): nothing behind it can learn")
     with untouched(model), eagerly(), sdpa_kernel(SDPBackend.MATH):  # fused kernels round what is zero
         calls[0].training(False)
         softmaxes = _Softmaxes(model)
@@ -164,12 +169,8 @@ def _largest_gradients(
 def _gradients(
     call: Call, parameters: list[nn.Parameter], seed: int, watch: "_Softmaxes | None" = None
 ) -> list[Tensor | None]:
-    with torch.enable_grad():
-        with watch.running() if watch is not None else ExitStack():
-            outputs = call()
-        loss = _touching_all(outputs, seed)
-        with call.explained("has no backward pass on inputs of shapes"):
-            found = torch.autograd.grad(loss, parameters, allow_unused=True)
+    with torch.enable_grad(), watch.running() if watch is not None else ExitStack():  # backward too: checkpointing
+        found = call.derivatives([_touching_all(call(), seed)], parameters)
     return [None if each is None else torch.nan_to_num(each.to_dense() if each.is_sparse else each) for each in found]
 
 
@@ -265,11 +266,10 @@ class _Softmaxes:
         return self._watch.running()
 
     def _note(self, call: SoftmaxCall, weights: Tensor) -> None:
-        weights = weights.detach()
-        if weights.ndim < 2:
-            return
-        batch = self._watch.batch or 1
-        by_example = weights.reshape(batch, -1, weights.shape[-1]) if len(weights) % batch == 0 else weights[None]
+        weights, batch = weights.detach(), self._watch.batch or 1
+        if weights.ndim < 2 or len(weights) % batch:
+            return  # the same for all examples by design: made of parameters alone
+        by_example = weights.reshape(batch, -1, weights.shape[-1])
         low, high = by_example.amin(dim=0), by_example.amax(dim=0)
         if call not in self._low:
             self._low[call], self._high[call] = low, high

@@ -3,7 +3,8 @@
 Seen: ``softmax``, ``softmin``, ``gumbel_softmax``, ``log_softmax`` and then ``exp``, a masked softmax, ``exp`` over its
 sum, ``exp(x - logsumexp(x))``, `F.scaled_dot_product_attention`, `nn.MultiheadAttention` and all of torch's transformer
 layers. Not seen: code that was scripted, traced or put under ``vmap``, FlexAttention and other libraries' kernels, an
-``autograd.Function``, weights that are no softmax (sigmoid or linear attention).
+``autograd.Function``, sparse and scattered softmaxes, products that are divided by the sum only afterwards, weights
+that are no softmax (sigmoid or linear attention).
 """
 
 import inspect
@@ -19,21 +20,23 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakIdKeyDictionary
 
-from territory.models.guests import Owners, is_transformed, tensors_of
+from territory.models.guests import Owners, is_transformed, shape_of, tensors_of
 from territory.models.modes import slow_path
 
 _SOFTMAXES = ("softmax", "softmin", "gumbel_softmax", "masked_softmax", "safe_softmax")
-_PRODUCTS = ("matmul", "rmatmul", "bmm", "mm", "einsum", "baddbmm", "addbmm", "tensordot")
-_PASSING = {  # what leaves weights weights
-    *("dropout", "alpha_dropout", "to", "type", "type_as", "float", "half", "bfloat16", "double", "clone"),
-    *("contiguous", "view", "reshape", "unsqueeze", "squeeze", "transpose", "permute", "movedim", "swapaxes"),
-    *("flatten", "unflatten", "expand", "nan_to_num", "masked_fill", "where", "T", "mT", "chunk", "getitem"),
+_PRODUCTS = {
+    *("matmul", "rmatmul", "bmm", "mm", "einsum", "baddbmm", "addbmm", "addmm"),
+    *("tensordot", "vecdot", "multi_dot"),
 }
+_SUMS = ("sum", "nansum", "mean", "nanmean")
+_SHARES = ("reciprocal", "rtruediv", "rdiv")  # 1 / x
+_EXPONENTIALS = ("exp", "exp2", "rpow")
+_PARTS = ("chunk", "split", "unbind", "getitem", "select", "narrow", "index_select", "expand")  # of weights are weights
 _DIM = {"gumbel_softmax": 4, "masked_softmax": 2}  # where the argument stands, if not second
 
 
 class _Tag(NamedTuple):
-    """What is known of a tensor: weights; a logarithm of weights; an exponential, its sum; a log of such a sum."""
+    """What is known of a tensor: weights; a logarithm of weights; an exponential, its sum, 1 over that; a logsumexp."""
 
     kind: str
     dim: Any = None
@@ -67,8 +70,8 @@ class SoftmaxWatch(TorchFunctionMode):
     """Shows the weights of every softmax to ``observe`` as they are computed, and says which became attention.
 
     ``confirm(call)`` is called when a softmax's weights are used in a matrix product or a weighted sum, ``began()``
-    when a forward pass begins. Of several watches, the outer ones see the weights first, and the inner ones what those
-    have made of them.
+    when a forward pass begins; ``changes`` says whether ``observe`` returns anything. Of several watches, the outer
+    ones see the weights first, and the inner ones what those have made of them.
     """
 
     def __init__(
@@ -77,10 +80,12 @@ class SoftmaxWatch(TorchFunctionMode):
         observe: Observe,
         confirm: Callable[[Call], object] = lambda call: None,
         began: Callable[[], object] = lambda: None,
+        changes: bool = False,
     ):
         super().__init__()
         self.owners = Owners(model, began=self._begin)
         self.batch: int | None = None  # first axis of the network's first input
+        self._model, self.changes = model, changes
         self._observe, self._confirm, self._began = observe, confirm, began
         self._numbers: dict[str, int] = {}
         self._tags = WeakIdKeyDictionary()
@@ -90,15 +95,18 @@ class SoftmaxWatch(TorchFunctionMode):
         with ExitStack() as stack:
             stack.enter_context(slow_path())
             stack.enter_context(self.owners.watching())
+            stack.callback(self._model.register_forward_pre_hook(self._measure, with_kwargs=True).remove)
             watches = _running.__dict__.setdefault("watches", [])
             watches.append(self)
             stack.callback(watches.remove, self)
             stack.enter_context(self)
             yield
 
-    def _begin(self, args: tuple) -> None:
+    def _measure(self, _model: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
+        self.batch = next((shape_of(tensor)[0] for tensor in tensors_of([args, kwargs]) if tensor.ndim), None)
+
+    def _begin(self) -> None:
         """A forward pass begins."""
-        self.batch = next((tensor.shape[0] for tensor in tensors_of(args) if tensor.ndim), None)
         self._numbers, self._tags = {}, WeakIdKeyDictionary()
         self._began()
 
@@ -146,44 +154,56 @@ class SoftmaxWatch(TorchFunctionMode):
         tag, other = self._tag(args, 0), self._tag(args, 1)
         if name == "exp" and tag.kind == "log":
             return tag.dim
-        if name in ("div", "truediv", "true_divide", "itruediv") and tag.kind == "exp" and other.kind == "sum":
-            return other.dim if other.source == tag.source else None
+        if name in ("div", "truediv", "true_divide", "itruediv", "mul", "imul") and tag.kind == "exp":
+            wanted = "share" if "mul" in name else "sum"
+            return other.dim if other.kind == wanted and other.source == tag.source else None
         if name == "normalize" and tag.kind == "exp" and kwargs.get("p", args[1] if len(args) > 1 else 2) == 1:
             return kwargs.get("dim", args[2] if len(args) > 2 else 1)
         return None
 
     def _tag(self, args: Sequence[Any], place: int) -> _Tag:
+        """What is known of an argument; of a list, that all in it are weights."""
         value = args[place] if len(args) > place else None
-        found = self._tags.get(value) if isinstance(value, Tensor) else None
-        return found or _Tag("")
+        if isinstance(value, Tensor):
+            return self._tags.get(value) or _Tag("")
+        found = (
+            [self._tags.get(each) for each in value if isinstance(each, Tensor)] if type(value) in (list, tuple) else []
+        )
+        weights = [each for each in found if each is not None and each.kind == "weights"]
+        return _Tag("weights", source=[call for each in weights for call in each.source]) if weights else _Tag("")
 
     def _follow(self, name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Any) -> None:
         """Keep track of what weights, and what could become weights, turn into."""
-        tag, other, dim = self._tag(args, 0), self._tag(args, 1), kwargs.get("dim", args[1] if len(args) > 1 else None)
-        if name in _PRODUCTS or (name == "sum" and tag.weighted):
-            for tensor in tensors_of([args, kwargs]):
-                found = self._tags.get(tensor)
-                if found is not None and found.kind == "weights":
-                    for watch, call in found.source:
+        if name in _PRODUCTS or (name in _SUMS and self._tag(args, 0).weighted):
+            if not any(isinstance(each, Tensor) and each.ndim < 2 for each in args[:2]):  # of vectors, not of numbers
+                for tag in (self._tags.get(tensor) for tensor in tensors_of([args, kwargs])):
+                    for watch, call in tag.source if tag is not None and tag.kind == "weights" else ():
                         watch.confirm(call)
             return
-        new = tag if name in _PASSING and tag.kind else None
-        if name in ("mul", "rmul", "imul"):
-            weights = tag if tag.kind else other
-            new = weights._replace(weighted=True) if weights.kind else None
-        elif name == "exp":
-            new = _Tag("exp", source=id(args[0]))
-        elif name == "log_softmax":
-            new = _Tag("log", dim=-1 if dim is None else dim)
-        elif name == "logsumexp":
-            new = _Tag("logsumexp", dim=dim, source=id(args[0]))
-        elif name == "sub" and other.kind == "logsumexp" and other.source == id(args[0]):
-            new = _Tag("log", dim=other.dim)
-        elif name == "sum" and tag.kind == "exp":
-            new = _Tag("sum", dim=dim, source=tag.source)
+        new = self._next(name, args, kwargs, result)
         if new is not None:
             for tensor in tensors_of(result):
                 self._tags[tensor] = new
+
+    def _next(self, name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Any) -> _Tag | None:
+        tag, other, dim = self._tag(args, 0), self._tag(args, 1), kwargs.get("dim", args[1] if len(args) > 1 else None)
+        if name in _EXPONENTIALS:
+            return _Tag("exp", source=id(args[0]))
+        if name == "log_softmax":
+            return _Tag("log", dim=-1 if dim is None else dim)
+        if name == "logsumexp":
+            return _Tag("logsumexp", dim=dim, source=id(args[0]))
+        if name == "sub" and other.kind == "logsumexp" and other.source == id(args[0]):
+            return _Tag("log", dim=other.dim)
+        if name == "sum" and tag.kind == "exp":
+            return _Tag("sum", dim=dim, source=tag.source)
+        if name in _SHARES and tag.kind == "sum":
+            return tag._replace(kind="share")
+        held, value = (tag, args[0]) if tag.kind else (other, args[1] if other.kind else None)
+        before, after = (sum(each.numel() for each in tensors_of(each)) for each in (value, result))
+        if name in ("mul", "rmul", "imul") and held.kind == "weights" and after > before:  # each weighs several numbers
+            return held._replace(weighted=True)
+        return held if held.kind and (after == before or name in _PARTS) else None
 
     def _dot_product(
         self,
@@ -198,8 +218,9 @@ class SoftmaxWatch(TorchFunctionMode):
         enable_gqa: bool = False,
         seen: list[Tensor] | None = None,
     ) -> Tensor:
-        weights = dot_product_weights(query, key, attn_mask, is_causal, scale, enable_gqa)
-        changed, _ = _show(weights, attention=True)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and any(watch.changes for watch in _running.watches)):
+            weights = dot_product_weights(query, key, attn_mask, is_causal, scale, enable_gqa)
+            changed, _ = _show(weights, attention=True)
         if seen is not None:
             seen.append(weights if changed is None else changed)
         if changed is None:
@@ -251,7 +272,7 @@ def _name(func: Callable) -> str:
     name = getattr(func, "__name__", "")
     if name in ("__get__", "__set__"):
         name = getattr(func.__self__, "__name__", "")
-    return name.split(".")[0].removeprefix("special_").strip("_")
+    return name.split(".")[0].removeprefix("special_").removeprefix("linalg_").strip("_")
 
 
 def dot_product_weights(

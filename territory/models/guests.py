@@ -172,18 +172,42 @@ class Call:
         targets = [tensor for tensor in (*self.model.parameters(), *self.tensors) if tensor.requires_grad]
         if not roots or not targets:
             return False
-        ones = [torch.ones_like(root) for root in roots]
+        self.derivatives(roots, targets)
+        return True
+
+    def derivatives(self, roots: list[Tensor], targets: list[Any]) -> list[Tensor | None]:
+        """Of the sum of all roots; None where nothing leads to a target.
+
+        By the engine itself: `torch.autograd.grad` would leave the modes that are on, and what checkpointing computes
+        again must run as it did before.
+        """
+        engine: Any = torch.autograd.Variable._execution_engine
+        ones = tuple(torch.ones_like(root) for root in roots)
+        nodes = graph_of([root.grad_fn for root in roots])
+        reentrant = any(type(node).__name__ == "CheckpointFunctionBackward" for node in nodes)
         with (
             self.explained("has no backward pass on inputs of shapes"),
             torch.autograd.set_multithreading_enabled(False),
         ):
-            try:
-                torch.autograd.grad(roots, targets, ones, allow_unused=True)
-            except RuntimeError as error:
-                if "heckpoint" not in str(error):
-                    raise
-                torch.autograd.backward(roots, ones)
-        return True
+            if not reentrant:
+                return list(engine.run_backward(tuple(roots), ones, False, False, tuple(targets), True, False))
+            engine.run_backward(tuple(roots), ones, False, False, (), True, True)
+        found = [target.grad for target in targets]
+        for target in targets:
+            target.grad = None
+        return found
+
+
+def graph_of(roots: list[Any]) -> Iterator[Any]:
+    """Every node of autograd's graph behind some."""
+    waiting = [root for root in roots if root is not None]
+    seen = set(waiting)
+    while waiting:
+        node = waiting.pop()
+        yield node
+        fresh = {before for before, _ in node.next_functions if before is not None} - seen
+        seen |= fresh
+        waiting += fresh
 
 
 def is_transformed(tensor: Tensor) -> bool:
@@ -253,12 +277,12 @@ class Owners:
         transparent: Callable[[nn.Module], bool] = lambda module: False,
         switched: Callable[[], object] | None = None,
         left: Left | None = None,
-        began: Callable[[tuple], object] | None = None,
+        began: Callable[[], object] | None = None,
     ):
         """``transparent`` modules' work is that of the module around them.
 
-        Called are ``switched`` at every change, ``left`` when a module has finished, and ``began`` with the positional
-        arguments when a forward pass begins.
+        Called are ``switched`` at every change, ``left`` when a module has finished, and ``began`` when a forward pass
+        begins.
         """
         paths = paths_of(model)
         self.paths = {module: path for module, path in paths.items() if not transparent(module)}
@@ -292,10 +316,10 @@ class Owners:
             stack.enter_context(eagerly())
             yield
 
-    def _enter(self, module: nn.Module, args: tuple) -> None:
+    def _enter(self, module: nn.Module, _args: tuple) -> None:
         if module in self.paths and threading.get_ident() == self._thread:
             if not self._stack and self._began is not None:
-                self._began(args)
+                self._began()
             self._stack.append((module, self.paths[module]))
             self._note()
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from territory.errors import BadInput, one_of, whole
 from territory.models.cross_attention import AttentionWeights
-from territory.models.guests import Call, Inputs, Owners, dense, tensors_of
+from territory.models.guests import Call, Inputs, Owners, dense, graph_of, tensors_of
 from territory.models.modes import untouched
 from territory.profiling.inputs import Names, prepare
 
@@ -223,7 +223,7 @@ def _run(call: Call, watch: _Stopwatch, train: bool) -> tuple[dict[str, float], 
         if not train:
             return forward, {}
         loss = loss_of(outputs)
-        for node in _nodes(loss.grad_fn):
+        for node in graph_of([loss.grad_fn]):
             if not hasattr(node, "variable"):  # accumulating a gradient is part of the step that made it
                 node.register_prehook(partial(_hand_on, watch, owners.owner_of(node) or ""))
         watch.take()
@@ -234,17 +234,6 @@ def _run(call: Call, watch: _Stopwatch, train: bool) -> tuple[dict[str, float], 
 
 def _hand_on(watch: _Stopwatch, owner: str, _gradients: object) -> None:
     watch.switch(owner)
-
-
-def _nodes(root: Any) -> Iterator[Any]:
-    """Every node of a graph."""
-    seen, waiting = {root}, [root]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        fresh = {before for before, _ in node.next_functions if before is not None} - seen
-        seen |= fresh
-        waiting += fresh
 
 
 def _is_transparent(module: nn.Module) -> bool:

@@ -1,5 +1,7 @@
 """Attention of networks that nobody here has written: read as the plain formula has it, changed, and left alone."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -72,6 +74,11 @@ def by_logsumexp(q, k, v):
     return (scores - scores.logsumexp(dim=-1, keepdim=True)).exp() @ v
 
 
+def by_share(q, k, v):
+    e = torch.exp2((q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5) / math.log(2))
+    return (e * (1 / (e.sum(dim=-1, keepdim=True) + 1e-9))) @ v
+
+
 SPELLINGS = {
     "fused": (sdpa(), None),
     "fused and causal": (sdpa(is_causal=True), causal()),
@@ -84,6 +91,12 @@ SPELLINGS = {
     "log softmax": (lambda q, k, v: F.log_softmax(q @ k.mT / 2, dim=-1).exp() @ v, None),
     "exp over its sum": (by_exp, None),
     "exp less logsumexp": (by_logsumexp, None),
+    "exp times one over its sum": (by_share, None),
+    "clamped, by vecdot": (
+        lambda q, k, v: torch.linalg.vecdot((q @ k.mT / 2).softmax(-1).clamp(0)[:, :, :, None], v.mT[:, :, None]),
+        None,
+    ),
+    "a weighted mean": (lambda q, k, v: T * ((q @ k.mT / 2).softmax(-1)[..., None] * v[:, :, None]).mean(3), None),
     "a weighted sum": (lambda q, k, v: ((q @ k.mT / 2).softmax(-1)[..., None] * v[:, :, None]).sum(3), None),
 }
 
@@ -212,11 +225,45 @@ def test_a_block_that_is_named_gives_the_softmax_inside_it():
     assert list(record) == ["block"] and record["block"].shape == (3, HEADS, T, T)
 
 
-def test_a_softmax_over_classes_is_no_attention():
-    model = nn.Sequential(nn.Linear(WIDTH, 4), nn.Softmax(dim=-1))
+class Chooses(nn.Module):
+    """A softmax over four classes, and what is made of it."""
+
+    def __init__(self, made):
+        super().__init__()
+        self.classes, self.made = nn.Linear(WIDTH, 4), made
+
+    def forward(self, x):
+        return self.made(self.classes(x).softmax(-1))
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda p: p,
+        lambda p: (p * torch.arange(4.0)).sum(-1),
+        lambda p: p @ torch.arange(4.0),
+        lambda p: -(p * p.log()).sum(-1),
+    ],
+    ids=["probabilities", "a mean of numbers", "the same as a product", "entropy"],
+)
+def test_a_softmax_over_classes_is_no_attention(made):
+    model = Chooses(made)
     with capture(model) as record:
         model(tokens())
     assert record == {}
+
+
+def test_heads_folded_into_the_examples_are_told_apart_by_keyword_too():
+    class Folded(nn.Module):
+        def forward(self, *, x):
+            folded = x.flatten(0, 1)
+            return (folded @ folded.mT).softmax(-1) @ folded
+
+    model, x = Folded(), torch.randn(3, HEADS, T, 4)
+    with capture(model) as record:
+        model(x=x)
+    torch.testing.assert_close(record["Folded"], (x @ x.mT).softmax(-1))
+    assert not model._forward_pre_hooks
 
 
 def test_what_is_not_the_networks_or_not_attention_is_refused():

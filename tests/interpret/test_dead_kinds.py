@@ -4,7 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
+from territory.errors import BadInput
 from territory.interpret import find_dead_attention
 from territory.interpret.dead import CANCELS, CONSTANT, NO_GRADIENT, ONE_KEY
 from territory.models.cross_attention import CrossAttention
@@ -78,6 +80,24 @@ class Mixes(nn.Module):
         return share[0] * self.one(x) + share[1] * self.other(x)
 
 
+class MixesTokens(Mixes):
+    def __init__(self):
+        super().__init__()
+        self.shares = nn.Parameter(torch.randn(5, 5))
+
+    def forward(self, x):
+        return self.shares.softmax(-1) @ super().forward(x)
+
+
+class Checkpointed(nn.Module):
+    def __init__(self, use_reentrant):
+        super().__init__()
+        self.before, self.attends, self.use_reentrant = nn.Linear(8, 8), Attends(), use_reentrant
+
+    def forward(self, x):
+        return checkpoint(self.attends, self.before(x), use_reentrant=self.use_reentrant)
+
+
 class Casts(nn.Module):
     def __init__(self):
         super().__init__()
@@ -107,6 +127,9 @@ HEALTHY = {
         IMAGES,
     ),
     "a softmax of a parameter": (Mixes, TOKENS),
+    "a square of parameters, mixing tokens": (MixesTokens, TOKENS),
+    "checkpointed": (lambda: Checkpointed(use_reentrant=False), TOKENS),
+    "checkpointed, reentrant": (lambda: Checkpointed(use_reentrant=True), TOKENS),
     "casts to float32": (Casts, TOKENS),
     "recurrent": (lambda: nn.LSTM(8, 6, batch_first=True), TOKENS),
 }
@@ -137,6 +160,13 @@ def test_other_number_types_and_sparse_and_complex_weights_are_judged_too(dtype)
     assert find_dead_attention(lookup, [(torch.randint(0, 10, (4, 3)),) for _ in range(2)]) == []
     turns = nn.Linear(8, 8, dtype=torch.complex64)
     assert find_dead_attention(turns, [(x.to(torch.complex64),) for (x,) in batches(*TOKENS)]) == []
+
+
+def test_weights_that_are_not_finite_are_refused_by_their_name():
+    model = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 8))
+    nn.init.constant_(model[1].bias, torch.nan)
+    with pytest.raises(BadInput, match=r"1.bias holds numbers that are not finite"):
+        find_dead_attention(model, batches(*TOKENS))
 
 
 def only_the_first(tokens=5):

@@ -114,6 +114,7 @@ BACKWARD = {  # in units of one square layer on all tokens
     "Linear, frozen": 0,
     "a layer used three times": 5,  # three for the weight, two for what is between
     "checkpointing": 1 + 2 + 1,  # twice the weight, once between; and the first layer again
+    "checkpointing, reentrant": 1 + 2 + 2 + 2,  # for three weights, and twice between; two layers again
 }
 
 
