@@ -12,7 +12,7 @@ import pytest
 
 from territory.cli import main
 from territory.course.exercises import Cell, exercises_of, read_cells
-from territory.course.grade import grade, plan_of
+from territory.course.grade import RESULTS, grade, plan_of
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 
@@ -186,3 +186,8 @@ def test_the_learners_edition_has_the_exercises_and_no_solutions(course, tmp_pat
     text = (tmp_path / "edition" / "00_small.ipynb").read_text()
     assert "check_seven" in text and "answer = None" in text
     assert "answer = 7" not in text and "trust me" not in text and "<details>" not in text
+
+
+def test_the_page_for_teachers_explains_every_result():
+    page = (NOTEBOOKS[0].parents[1] / "docs" / "teaching.md").read_text("utf-8")
+    assert [result for result in RESULTS if f"`{result}`" not in page] == []
