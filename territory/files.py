@@ -9,11 +9,13 @@ import json
 import math
 import os
 import stat
+import tempfile
 import weakref
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from tokenize import TokenError  # NumPy reads an array's header as Python's own text
 from typing import Any, ClassVar
@@ -26,6 +28,7 @@ try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None
+msvcrt: Any = import_module("msvcrt") if fcntl is None and os.name == "nt" else None
 
 PathLike = str | os.PathLike[str]
 DEEPEST = 50  # of lists and dictionaries in JSON: what can be read must also be written again
@@ -228,7 +231,7 @@ class FolderLock:
         held = cls._held.get(key)
         if held is None:
             held = super().__new__(cls)
-            held._descriptor = _locked(folder, what)
+            held._descriptor = _locked(folder, key, what)
             cls._held[key] = held
         return held
 
@@ -237,20 +240,38 @@ class FolderLock:
             os.close(self._descriptor)
 
 
-def _locked(folder: PathLike, what: str) -> int | None:
-    """An open descriptor that holds a folder; None where the system has no such locks (Windows)."""
+def _locked(folder: PathLike, key: tuple[int, int], what: str) -> int | None:
+    """An open descriptor that holds a folder; None where its file system has no locks."""
     if fcntl is None:
-        return None
+        return _locked_beside(folder, key, what)
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(descriptor)
-        raise BadInput(f"the {what} {folder} is in use by another process: wait for it, or stop it first") from error
-    except OSError:  # a file system without locks
+        raise _in_use(folder, what) from error
+    except OSError:
         os.close(descriptor)
         return None
     return descriptor
+
+
+def _locked_beside(folder: PathLike, key: tuple[int, int], what: str) -> int | None:
+    """The same on Windows: a file among the user's temporary ones, since no folder moves in which one is open."""
+    if msvcrt is None:
+        return None
+    name = os.path.join(tempfile.gettempdir(), f"territory-{key[0]}-{key[1]}.lock")
+    descriptor = os.open(name, os.O_RDWR | os.O_CREAT)
+    try:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+    except OSError as error:
+        os.close(descriptor)
+        raise _in_use(folder, what) from error
+    return descriptor
+
+
+def _in_use(folder: PathLike, what: str) -> BadInput:
+    return BadInput(f"the {what} {folder} is in use by another process: wait for it, or stop it first")
 
 
 def _kind(mode: int) -> str:

@@ -4,10 +4,12 @@ import os
 import subprocess
 import sys
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from territory import files
 from territory.errors import BadInput
 from territory.files import FolderLock, check_writable, read_arrays, read_bytes, write_atomically, write_whole
 
@@ -132,6 +134,27 @@ def test_a_locked_folder_is_refused_to_other_processes_until_it_is_released(tmp_
     assert "in use by another process" in other_process().stderr
     del lock
     assert other_process().returncode == 0
+
+
+def test_where_folders_cant_be_locked_a_temporary_file_is_instead(tmp_path, monkeypatch):
+    held = set()
+
+    def locking(descriptor, mode, length):
+        place = os.fstat(descriptor).st_ino
+        if place in held:
+            raise OSError("Resource deadlock avoided")
+        held.add(place)
+
+    monkeypatch.setattr(files, "fcntl", None)
+    monkeypatch.setattr(files, "msvcrt", SimpleNamespace(LK_NBLCK=2, locking=locking))
+    monkeypatch.setattr(files.tempfile, "gettempdir", lambda: str(tmp_path))
+    (tmp_path / "run").mkdir()
+    lock = FolderLock(tmp_path / "run", "run")
+    (tmp_path / "run").rename(tmp_path / "moved")  # as a run is, once it is complete
+    assert FolderLock(tmp_path / "moved", "run") is lock
+    monkeypatch.setattr(FolderLock, "_held", {})  # as in another process
+    with pytest.raises(BadInput, match="in use by another process"):
+        FolderLock(tmp_path / "moved", "run")
 
 
 def test_an_error_in_between_leaves_no_half_file(tmp_path):
