@@ -25,7 +25,7 @@ class BadInput(ValueError):
 
 def whole(name: str, value: Any, low: int, high: int | None = None) -> int:
     """A whole number from `low` to `high` (None: any), Python's or NumPy's, as Python's; BadInput for anything else."""
-    is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    is_whole = _is_number(value) and isinstance(value, int | np.integer)
     if is_whole and low <= value and (high is None or value <= high):
         return int(value)
     allowed = f"of at least {low}" if high is None else f"from {low} to {high}"
@@ -34,8 +34,7 @@ def whole(name: str, value: Any, low: int, high: int | None = None) -> int:
 
 def real(name: str, value: Any, low: float, high: float) -> float:
     """A finite number from `low` to `high`, Python's or NumPy's, as Python's; BadInput for anything else."""
-    is_real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-    if is_real and low <= value <= high:
+    if _is_number(value) and low <= value <= high:
         return float(value)
     raise BadInput(f"{name} must be a number from {low:g} to {high:g}, got {shown(value)}")
 
@@ -48,8 +47,29 @@ def one_of(name: str, value: Any, known: Collection[str]) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value for an error message: however large it is, a short one."""
+    """A value for an error message: however large or odd it is, a few words in one line."""
+    if isinstance(value, np.ndarray) and value.size > 1:
+        return f"an array {value.dtype} {value.shape}"
     if isinstance(value, int) and abs(value) >= 10**30:
         return f"a whole number of {value.bit_length()} bits"  # Python refuses to write out thousands of digits
-    text = repr(value)
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # such an integer in a list; a class that can't be shown
+        return f"a {type(value).__name__}"
     return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def as_array(name: str, value: Any) -> np.ndarray:
+    """A value as an array; BadInput where it can't be one, or some of it is masked, which is no value at all."""
+    try:
+        if np.ma.is_masked(value):
+            raise ValueError("some of it is masked")
+        return np.asarray(value)
+    except Exception as error:  # rows of different lengths, a tensor that wants gradients, an object's own conversion
+        raise BadInput(f"{name} can't be read as an array ({shown(str(error))}), got {shown(value)}") from error
+
+
+def _is_number(value: Any) -> bool:
+    """Python's or NumPy's; a bool is none, nor is a span of time, which NumPy counts among its integers."""
+    is_one = isinstance(value, int | float | np.integer | np.floating)
+    return is_one and not isinstance(value, bool | np.timedelta64)

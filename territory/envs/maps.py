@@ -46,7 +46,7 @@ def as_terrain(map: Any, height: int | None = None, width: int | None = None) ->
 def _dimensions(map: Any) -> int:
     try:
         return np.ndim(map)
-    except ValueError:  # rows of different lengths
+    except Exception:  # rows of different lengths, or whatever an object does that should become an array
         return 0
 
 

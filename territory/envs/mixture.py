@@ -75,7 +75,7 @@ class MixedVectorEnv(VectorEnv):
         """What each part gets of one value for every game, or None for all."""
         if values is None:
             return [None] * len(self.parts)
-        if np.shape(values)[:1] != (self.num_envs,):
+        if not isinstance(values, list | tuple | np.ndarray) or len(values) != self.num_envs:
             raise BadInput(f"{name} must be one for each of {self.num_envs} games, got {shown(values)}")
         ends = (*self._cuts, self.num_envs)
         return [values[begin:end] for begin, end in zip((0, *self._cuts), ends, strict=True)]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from territory.errors import BadInput, shown
+from territory.errors import BadInput, as_array, shown
 from territory.world.actions import NUM_ACTIONS, Direction, encode
 from territory.world.params import MAX_BOTS, OPPONENTS
 
@@ -131,7 +131,7 @@ def as_policy(who: Any) -> Policy:
         return cast(Policy, who)
     raise BadInput(
         f"opponents must be one of {', '.join(OPPONENTS)}, an agent (with act(obs, mask, deterministic)) or a function "
-        f"from observations and masks to actions; got {who!r}. The name of a checkpoint works in gymnasium.make"
+        f"from observations and masks to actions; got {shown(who)}. The name of a checkpoint works in gymnasium.make"
     )
 
 
@@ -168,10 +168,7 @@ def _drive(world, policy, players, orders, playing) -> None:
 
 def chosen_by(whose: str, actions: Any, wanted: int) -> np.ndarray:
     """Actions as integers of shape (wanted,); BadInput for anything else, which says ``whose`` they are."""
-    try:
-        given = np.asarray(actions)
-    except (ValueError, TypeError) as error:  # lists of different lengths
-        raise BadInput(f"{whose} must be {wanted} integers, got {shown(actions)}") from error
+    given = as_array(whose, actions)
     if given.shape != (wanted,) or given.dtype.kind not in "iu":
         raise BadInput(f"{whose} must be integers of shape ({wanted},), got {given.dtype} of shape {given.shape}")
     if given.min() < 0 or given.max() >= NUM_ACTIONS:

@@ -19,7 +19,7 @@ from territory.envs.common import (
     observation_space,
 )
 from territory.envs.window import checked_render
-from territory.errors import BadInput, shown
+from territory.errors import BadInput, as_array, shown
 from territory.world import rng
 from territory.world.params import HELD_OUT_SEED
 from territory.world.picture import render_world
@@ -95,7 +95,7 @@ class TerritoryVectorEnv(VectorEnv):
     def _chosen(self, mask: Any) -> np.ndarray:
         if mask is None:
             return np.ones(self.num_envs, np.bool_)
-        given = np.asarray(mask)
+        given = as_array("reset_mask", mask)
         if given.shape != (self.num_envs,) or given.dtype != np.bool_:
             raise BadInput(f"reset_mask must be bool of shape ({self.num_envs},), got {given.dtype} of {given.shape}")
         if not self._masks.size and not given.all():

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from territory.errors import BadInput, shown, whole
+from territory.errors import BadInput, as_array, shown, whole
 from territory.world import rules
 from territory.world.actions import NUM_ACTIONS, SCRIPTED
 from territory.world.engine import rebuild_games, start_games, step_games
@@ -43,7 +43,7 @@ class World:
         self.params = params or WorldParams()
         self.num_envs = whole("num_envs", num_envs, 1, MOST_TILES // (self.params.height * self.params.width))
         self.settings = self.params.settings()
-        self.state = empty_state(num_envs, self.params)
+        self.state = empty_state(self.num_envs, self.params)
         self.terrain, self.kinds = None, kinds  # as given, for replays
         self._fixed_map = np.zeros(0, np.uint8)
         if terrain is not None:
@@ -51,15 +51,15 @@ class World:
             self._fixed_map = _with_border(self.terrain, self.params)
         self._kinds = _usual_kinds(self.params) if kinds is None else _kinds(kinds, self.params)
         self._runner = Runner()
-        self._everyone = np.arange(num_envs)
-        self._scratch = new_scratch(min(num_envs, num_threads()), self.params)
+        self._everyone = np.arange(self.num_envs)
+        self._scratch = new_scratch(min(self.num_envs, num_threads()), self.params)
 
     def reset(self, seeds: Sequence[int] | np.ndarray, which: np.ndarray | None = None) -> None:
         """Start the games `which` (indices; all of them by default) anew, one uint64 seed for each."""
         which = self._games(which)
+        if not hasattr(seeds, "__len__") or len(seeds) != which.size:
+            raise BadInput(f"expected one seed for each of {which.size} games, got {shown(seeds)}")
         seeds = np.array([whole("a seed", seed, 0, 2**64 - 1) for seed in seeds], np.uint64)
-        if seeds.shape != which.shape:
-            raise BadInput(f"expected one seed for each of {which.size} games, got {seeds.shape}")
         self._run(start_games, which.size, self._kinds, seeds, which, self._fixed_map)
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -82,12 +82,12 @@ class World:
     def orders(self, actions: np.ndarray) -> np.ndarray:
         """Actions as `step` takes them, checked, as a new int32 (N, P+1)."""
         orders = np.full((self.num_envs, self.params.num_players + 1), SCRIPTED, np.int32)
-        actions = np.asarray(actions)
+        actions = as_array("actions", actions)
         if actions.shape == (self.num_envs,):
             actions, orders_seen = actions[:, None], orders[:, AGENT : AGENT + 1]
         else:
             orders_seen = orders
-        if actions.shape != orders_seen.shape or not np.issubdtype(actions.dtype, np.integer):
+        if actions.shape != orders_seen.shape or actions.dtype.kind not in "iu":
             raise BadInput(
                 f"actions must be integers of shape ({self.num_envs},) or {orders.shape}, "
                 f"got {actions.dtype} of shape {actions.shape}"
@@ -154,10 +154,12 @@ class World:
         """Indices of games, int64, all of them by default."""
         if which is None:
             return self._everyone
-        which = np.asarray(which, np.int64)
+        which = as_array("which", which)
+        if which.ndim != 1 or (which.size and which.dtype.kind not in "iu"):
+            raise BadInput(f"which lists games by their number, got {which.dtype} {which.shape}")
         if which.size and not 0 <= which.min() <= which.max() < self.num_envs:
             raise BadInput(f"a game is 0 to {self.num_envs - 1}, got {which.min()} to {which.max()}")
-        return which
+        return which.astype(np.int64)
 
     def _run(self, kernel, games: int, *arguments) -> None:
         self._runner.run(kernel, games, self._scratch.count.size, self.state.game, self.settings, *arguments)
@@ -183,11 +185,8 @@ def _usual_kinds(params: WorldParams) -> np.ndarray:
 def checked_terrain(terrain: Any) -> np.ndarray:
     """A map as uint8 (H, W) of its own; BadInput unless it holds whole numbers, 0 water to 3 mountain."""
     said = "a map is an array (height, width) of 0 water, 1 plains, 2 highland, 3 mountain"
-    try:
-        given = np.asarray(terrain)
-    except ValueError as error:  # rows of different lengths
-        raise BadInput(f"{said}; got {shown(terrain)}") from error
-    if given.ndim != 2 or given.size == 0 or given.dtype.kind not in "iuf":
+    given = as_array("a map", terrain)
+    if given.ndim != 2 or given.size == 0 or given.dtype.kind not in "iuf" or given.size > MOST_TILES:
         raise BadInput(f"{said}; got {given.dtype} of shape {given.shape}")
     if not np.isin(given, range(len(rules.TERRAINS))).all():
         low, high = given.min(), given.max()

@@ -13,7 +13,15 @@ from territory.errors import BadInput
 from territory.world import World, WorldParams
 
 SMALL = {"height": 32, "width": 32, "num_bots": 2}
+
+
+class Unshowable:
+    def __repr__(self):
+        raise RuntimeError("no words for this")
+
+
 NO_NUMBERS = [None, "3", b"3", [], [3], {}, object(), np.ones(1), 1j, Decimal(3), float("nan"), float("inf"), True]
+NO_NUMBERS += [np.timedelta64(3), np.ma.masked, np.array(3), [10**6000], Unshowable()]
 NO_WHOLE = [*NO_NUMBERS, 2.5, 3.0, np.float32(3), np.bool_(True), -1, 10**6000, np.nan]
 WHOLE = (
     "height",
@@ -189,6 +197,13 @@ def test_a_seed_that_is_none_is_refused(seed):
     assert all(np.array_equal(before[name], value) for name, value in game.world.state_dict().items())
 
 
+def test_a_message_is_one_line_whatever_was_passed():
+    for value in (np.ones((3, 3)), np.ma.masked_array([1, 2], [0, 1]), "a\nb", [10**6000], Unshowable()):
+        with pytest.raises(BadInput) as caught:
+            single().reset(seed=value)
+        assert "\n" not in str(caught.value) and len(str(caught.value)) < 200
+
+
 def test_the_largest_seeds_are_played():
     env, envs = single(), batch()
     for seed in (2**63, 2**64 - 2, np.uint64(2**63)):
@@ -222,7 +237,7 @@ def test_options_that_are_none_are_refused(options):
 
 
 def test_an_option_that_there_is_not_is_refused():
-    for env in (single(), batch()):
+    for env in (single(), batch(), TerritoryParallelEnv(2, height=32, width=32)):
         env.reset(options={})
         with pytest.raises(BadInput, match=r"reset takes .* as options, got 'foo'"):
             env.reset(options={"foo": 1})
