@@ -66,7 +66,7 @@ def as_array(name: str, value: Any) -> np.ndarray:
             raise ValueError("some of it is masked")
         return np.asarray(value)
     except Exception as error:  # rows of different lengths, a tensor that wants gradients, an object's own conversion
-        raise BadInput(f"{name} can't be read as an array ({shown(str(error))}), got {shown(value)}") from error
+        raise BadInput(f"{name} must be what makes an array ({shown(str(error))}), got {shown(value)}") from error
 
 
 def _is_number(value: Any) -> bool:
