@@ -92,7 +92,7 @@ def load_network(name: str) -> "nn.Module":
             raise BadInput(f"{name}: expected a function or class that makes a network; got {type(found).__name__}")
         try:
             found = found()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise BadInput(f"{name}() failed: {type(error).__name__}: {error}. Does it need arguments?") from error
     if not isinstance(found, nn.Module):
         raise BadInput(f"{name}() made a {type(found).__name__}; expected a torch module")
@@ -113,7 +113,7 @@ def _import(place: str) -> Any:
         return module
     except BadInput:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         known = isinstance(error, ModuleNotFoundError) and error.name and place.startswith(error.name)
         reason = "there is no such module from this folder" if known else f"{type(error).__name__}: {error}"
         raise BadInput(
@@ -135,6 +135,10 @@ def make_input(shape: str, dtype: str = "float32") -> "Tensor":
     if not isinstance(kind, torch.dtype):
         raise BadInput(f"expected a type of torch's like float32, bfloat16, int64 or uint8; got {own or dtype!r}")
     numbers = tuple(int(size) for size in sizes.split("x"))
-    if not (kind.is_floating_point or kind.is_complex):
-        return torch.zeros(numbers, dtype=kind)
-    return torch.randn(numbers, generator=torch.Generator().manual_seed(0)).to(kind)
+    try:
+        if not (kind.is_floating_point or kind.is_complex):
+            return torch.zeros(numbers, dtype=kind)
+        return torch.randn(numbers, generator=torch.Generator().manual_seed(0)).to(kind)
+    except RuntimeError as error:
+        reason = str(error).partition("\n")[0]
+        raise BadInput(f"no input {shape!r} could be made, too large or of a type without numbers: {reason}") from error

@@ -31,7 +31,10 @@ _PRODUCTS = {
 _SUMS = ("sum", "nansum", "mean", "nanmean")
 _SHARES = ("reciprocal", "rtruediv", "rdiv")  # 1 / x
 _EXPONENTIALS = ("exp", "exp2", "rpow")
-_PARTS = ("chunk", "split", "unbind", "getitem", "select", "narrow", "index_select", "expand")  # of weights are weights
+_PARTS = {  # and repetitions: of weights are weights
+    *("chunk", "split", "unbind", "getitem", "select", "narrow", "index_select", "gather", "take_along_dim", "topk"),
+    *("expand", "repeat", "repeat_interleave", "pad", "as_strided", "unfold", "diagonal"),
+}
 _DIM = {"gumbel_softmax": 4, "masked_softmax": 2}  # where the argument stands, if not second
 
 

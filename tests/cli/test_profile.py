@@ -69,3 +69,14 @@ def test_what_is_wrong_with_somebody_elses_network_is_said_in_a_sentence(tmp_pat
     ):
         assert main(["profile", *arguments]) == 2
         assert told in capsys.readouterr().err
+
+
+def test_a_factory_that_leaves_and_an_input_that_fits_nowhere_are_told(tmp_path, capsys):
+    (tmp_path / "leaves.py").write_text("import sys\n\ndef make():\n    sys.exit(3)\n")
+    for network, shape, told in (
+        (f"{tmp_path / 'leaves.py'}:make", "2x8", "leaves.py:make() failed: SystemExit: 3"),
+        ("torch.nn:ReLU", "99999999999x999", "could be made, too large"),
+        ("torch.nn:ReLU", "2x8:quint8", "or of a type without numbers"),
+    ):
+        assert main(["profile", network, "--input", shape]) == 2
+        assert told in capsys.readouterr().err

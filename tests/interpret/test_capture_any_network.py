@@ -96,6 +96,7 @@ SPELLINGS = {
         lambda q, k, v: torch.linalg.vecdot((q @ k.mT / 2).softmax(-1).clamp(0)[:, :, :, None], v.mT[:, :, None]),
         None,
     ),
+    "padded and cut": (lambda q, k, v: F.pad((q @ k.mT / 2).softmax(-1), (0, 2))[..., :T] @ v, None),
     "a weighted mean": (lambda q, k, v: T * ((q @ k.mT / 2).softmax(-1)[..., None] * v[:, :, None]).mean(3), None),
     "a weighted sum": (lambda q, k, v: ((q @ k.mT / 2).softmax(-1)[..., None] * v[:, :, None]).sum(3), None),
 }
