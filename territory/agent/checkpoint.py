@@ -61,7 +61,12 @@ def model_arrays(model: nn.Module, bits: int = 32) -> dict[str, np.ndarray]:
     Raises:
         BadInput: a weight is not a finite number, or not in so few bits.
     """
-    arrays = {name: tensor.detach().cpu().numpy() for name, tensor in model.state_dict().items()}
+    weights = model.state_dict()
+    for name, tensor in weights.items():
+        if tensor.dtype == torch.bfloat16 or tensor.layout != torch.strided:
+            kind = tensor.dtype if tensor.layout == torch.strided else tensor.layout
+            raise BadInput(f"the network's weights {name} are {kind}, which no file of ours holds: model.float() first")
+    arrays = {name: tensor.detach().cpu().numpy() for name, tensor in weights.items()}
     if bits == 16:
         with np.errstate(over="ignore"):  # what becomes infinite is refused below
             arrays = {n: a.astype(np.float16) if a.dtype == np.float32 else a for n, a in arrays.items()}

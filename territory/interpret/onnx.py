@@ -45,7 +45,8 @@ def export_onnx(agent: Agent, path: str | Path, name: str = "") -> dict[str, Any
         name: what the metadata calls it; by default as the network calls itself.
 
     Raises:
-        BadInput: the packages that write ONNX are missing, the file can't be written, or a weight is not finite.
+        BadInput: the packages that write ONNX are missing, torch can't trace the network, the file can't be written, or
+            a weight is not finite.
     """
     onnx = _library()
     check_writable(path)
@@ -136,8 +137,15 @@ def _traced(module: Ablatable, inputs: tuple[Tensor, ...]) -> Any:
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it names every package that it could use and misses
     with warnings.catch_warnings(), redirect_stdout(StringIO()), redirect_stderr(StringIO()):
         warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            module.eval(), inputs, input_names=names, output_names=outputs, dynamic_shapes=shapes, verbose=False
-        )
+        try:
+            program = torch.onnx.export(
+                module.eval(), inputs, input_names=names, output_names=outputs, dynamic_shapes=shapes, verbose=False
+            )
+        except Exception as error:
+            reason = str(error.__cause__ or error).strip().partition("\n")[0]
+            raise BadInput(
+                f"{type(module.model).__name__} can't be written as ONNX, as torch's exporter has it: {reason[:200]}. "
+                "Does its forward decide by the values of a tensor?"
+            ) from error
     assert program is not None
     return program.model_proto

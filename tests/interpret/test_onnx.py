@@ -9,8 +9,11 @@ import pytest
 import torch
 
 import territory
+from territory.agent import Agent
 from territory.cli import main
+from territory.errors import BadInput
 from territory.interpret import capture, intervene, uniform_head, zero_head
+from territory.interpret.onnx import export_onnx
 
 CLOSE = {"rtol": 0, "atol": 1e-4}
 
@@ -74,3 +77,24 @@ def test_a_folder_or_a_lost_folder_is_one_sentence(tmp_path, capsys):
     assert main(["export", "tokens", "--onnx", str(tmp_path)]) == 2
     assert main(["export", "tokens", "--onnx", str(tmp_path / "nowhere" / "a.onnx")]) == 2
     assert capsys.readouterr().err.count("expected a file in a folder that exists") == 2
+
+
+class Chooses(torch.nn.Module):
+    """Takes another way where the statistics say so, which no exporter can write down."""
+
+    def __init__(self):
+        super().__init__()
+        self.actor, self.critic = torch.nn.Linear(16, 90), torch.nn.Linear(16, 1)
+
+    def forward(self, maps, stats):
+        stats = stats if stats.sum() > 0 else -stats
+        return self.actor(stats), self.critic(stats).squeeze(1)
+
+
+def test_a_network_that_cannot_be_written_is_refused_in_a_sentence(tmp_path):
+    for model, told in (
+        (Chooses(), "Chooses can't be written as ONNX.*data-dependent"),
+        (Chooses().bfloat16(), "are torch.bfloat16"),
+    ):
+        with pytest.raises(BadInput, match=told):
+            export_onnx(Agent(model), tmp_path / "a.onnx")
