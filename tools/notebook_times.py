@@ -1,4 +1,4 @@
-"""How long each notebook runs and how much memory it takes: ``python tools/notebook_times.py`` on a machine at rest.
+"""How long notebooks run and how much memory they take: ``python tools/notebook_times.py [00 05 ...]``, at rest.
 
 README.md and docs/teaching.md quote it. A notebook runs from a fresh kernel, as `jupyter nbconvert --execute` runs it;
 the seconds hold the start of Python and of the kernel. Not on Windows, which does not tell what a child has used.
@@ -30,8 +30,10 @@ def run(notebook: Path) -> tuple[float, float, float]:
 
 def main() -> None:
     """The command."""
+    wanted = sys.argv[1:] or [""]
+    paths = sorted(path for begin in wanted for path in (ROOT / "notebooks").glob(f"{begin}*.ipynb"))
     with tempfile.TemporaryDirectory() as folder:
-        for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        for path in paths:
             copy = Path(shutil.copy(path, folder))
             seconds, busy, memory = run(copy)
             print(f"{path.stem:28} {seconds:4.0f} s, processor {busy:4.0f} s, memory {memory:.1f} GB", flush=True)
