@@ -21,19 +21,23 @@ def root() -> Path:
     return ROOT
 
 
-@pytest.fixture
-def page():
-    """A page of a headless browser.
-
-    Skips where there is no browser, unless TERRITORY_REQUIRE_BROWSER is set (as in CI): then it fails.
-    """
-    from helpers.lab_browser import browser_page, find_chromium
+@pytest.fixture(scope="session")
+def chromium():
+    """Skips where there is no browser, unless TERRITORY_REQUIRE_BROWSER is set (as in CI): then it fails."""
+    from helpers.lab_browser import find_chromium
 
     if find_chromium() is None:
         reason = "no Chromium or Chrome found: install one, or name it in TERRITORY_CHROMIUM"
         if os.environ.get("TERRITORY_REQUIRE_BROWSER"):
             pytest.fail(reason)
         pytest.skip(reason)
+
+
+@pytest.fixture
+def page(chromium):
+    """A page of a headless browser."""
+    from helpers.lab_browser import browser_page
+
     with browser_page() as page:
         yield page
 

@@ -18,6 +18,7 @@ from urllib.parse import unquote, urldefrag, urlparse
 
 import numpy as np
 from bs4 import BeautifulSoup
+from playwright.sync_api import Page
 
 import territory
 from territory.agent import pretrained
@@ -85,16 +86,23 @@ def print_sizes(site: Path) -> None:
         print(f"{name}: {_megabytes(sum(path.stat().st_size for path in some))} in {len(some)} files")
 
 
-def print_page(page, address: str, name: str) -> None:
+def print_page(page: Page, site: Path, address: str, name: str) -> None:
     """What a browser loads to show a page, as it is and compressed as most hosts send it."""
-    loaded = []
-    page.on("response", lambda response: loaded.append(response.body()) if response.ok else None)
+    asked = set()
+
+    def listen(request):
+        asked.add(request.url.partition("?")[0])
+
+    page.on("request", listen)
     page.goto(address + name, wait_until="networkidle")
-    sent = sum(min(len(body), len(gzip.compress(body))) for body in loaded)
-    print(f"{name}: {len(loaded)} files, {_megabytes(sum(map(len, loaded)))}, compressed {_megabytes(sent)}")
+    page.remove_listener("request", listen)
+    files = [site / url.removeprefix(address) for url in asked if url.startswith(address)]
+    bodies = [path.read_bytes() for path in files if path.is_file()]
+    sent = sum(min(len(body), len(gzip.compress(body))) for body in bodies)
+    print(f"{name}: {len(bodies)} files, {_megabytes(sum(map(len, bodies)))}, compressed {_megabytes(sent)}")
 
 
-def print_network(page, address: str, name: str) -> None:
+def print_network(page: Page, address: str, name: str) -> None:
     """How soon and how fast a network answers in the page, and how far from Python's its answers are."""
     agent = territory.load_agent(name)
     frames = list(record(agent, WorldParams(num_bots=5), seed=1_000_000).play())
@@ -134,7 +142,7 @@ def main() -> None:
     print(f"{len(pages)} pages, {count} links within the site, {len(broken)} of them broken")
     with served(site) as address, browser_page() as page:
         for name in ("index.html", "notebooks/05_seeing_attention.html"):
-            print_page(page, address, name)
+            print_page(page, site, address, name)
         for name in pretrained():
             print_network(page, address, name)
 

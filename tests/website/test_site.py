@@ -1,39 +1,12 @@
 """The website: whole, linked, readable by everybody, and fetching nothing from elsewhere."""
 
 import json
-from pathlib import Path
 from urllib.parse import urlparse
 
-import axe_playwright_python
 import pytest
-from helpers.website import crawl, pages_of
+from helpers.website import crawl
 
 from territory.widgets.base import WIDGET_VIEW
-
-AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf-8")
-# A page of code or of signatures has thousands of coloured words, of some ten kinds; axe takes half a minute for the
-# thousands. Of each kind the first stays: same classes, same block around it, same colours in either theme.
-ONE_OF_A_KIND = """() => {
-    const kinds = new Set();
-    for (const word of document.querySelectorAll("pre span, dt.sig > :is(span, em)")) {
-        const kind = [];
-        for (let each = word; each && !each.matches(".cell, section"); each = each.parentElement)
-            kind.push(each.tagName, each.className, each.getAttribute("style"));
-        const known = kinds.size;
-        if (kinds.add(kind.join()).size === known) word.replaceWith(...word.childNodes);
-    }
-}"""
-# The site's pages keep their theme in an attribute, the explorers follow the system. The colour behind the page.
-TURN = """theme => {
-    const root = document.documentElement;
-    if (root.dataset.theme) root.dataset.theme = theme;
-    return getComputedStyle(document.body).backgroundColor;
-}"""
-
-
-@pytest.fixture(scope="module")
-def pages(site):
-    return pages_of(site)
 
 
 def notebooks_of(pages):
@@ -93,30 +66,6 @@ def test_every_instrument_of_a_notebook_is_live_or_says_that_it_is_a_picture(pag
 def test_a_word_of_the_glossary_carries_its_definition(pages):
     tips = [tip for page in notebooks_of(pages).values() for tip in page.select("a.glossary-term [role=tooltip]")]
     assert len(tips) > 30 and all(len(tip.text) > 5 for tip in tips)
-
-
-@pytest.mark.browser
-def test_axe_finds_no_violation_on_any_page_light_or_dark(pages, address, page):
-    page.emulate_media(reduced_motion="reduce")
-    found, away = [], []
-    page.on("request", lambda request: away.append(request.url) if not request.url.startswith(address) else None)
-    for name in pages:
-        page.goto(address + name)
-        page.add_style_tag(content="* { transition: none !important; }")  # a colour on its way is nobody's colour
-        page.evaluate(ONE_OF_A_KIND)
-        page.evaluate(AXE)
-        grounds = set()
-        for theme in ("light", "dark"):
-            page.emulate_media(color_scheme=theme)
-            grounds.add(page.evaluate(TURN, theme))
-            violations = page.evaluate(
-                "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
-            )
-            for each in violations:
-                found.append(f"{name}, {theme}: {each['id']}: {[node['target'] for node in each['nodes'][:3]]}")
-        assert len(grounds) == 2, f"{name} looked the same in both themes"
-    assert found == []
-    assert [each for each in away if not each.startswith(("data:", "blob:"))] == []
 
 
 @pytest.mark.browser

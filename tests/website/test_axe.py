@@ -1,0 +1,56 @@
+"""Every page of the website, light and dark, looked at by axe.
+
+By parts, so that pytest-xdist, which begins with the files that hold the most tests, does not leave this long one to
+the end.
+"""
+
+from pathlib import Path
+
+import axe_playwright_python
+import pytest
+
+PARTS = 16
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf-8")
+# A page of code or of signatures has thousands of coloured words, of some ten kinds; axe takes half a minute for the
+# thousands. Of each kind the first stays: same classes, same block around it, same colours in either theme.
+ONE_OF_A_KIND = """() => {
+    const kinds = new Set();
+    for (const word of document.querySelectorAll("pre span, dt.sig > :is(span, em)")) {
+        const kind = [];
+        for (let each = word; each && !each.matches(".cell, section"); each = each.parentElement)
+            kind.push(each.tagName, each.className, each.getAttribute("style"));
+        const known = kinds.size;
+        if (kinds.add(kind.join()).size === known) word.replaceWith(...word.childNodes);
+    }
+}"""
+# The site's pages keep their theme in an attribute, the explorers follow the system. The colour behind the page.
+TURN = """theme => {
+    const root = document.documentElement;
+    if (root.dataset.theme) root.dataset.theme = theme;
+    return getComputedStyle(document.body).backgroundColor;
+}"""
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("part", range(PARTS))
+def test_axe_finds_no_violation_light_or_dark(pages, address, page, part):
+    page.emulate_media(reduced_motion="reduce")
+    found, away = [], []
+    page.on("request", lambda request: away.append(request.url) if not request.url.startswith(address) else None)
+    for name in list(pages)[part::PARTS]:
+        page.goto(address + name)
+        page.add_style_tag(content="* { transition: none !important; }")  # a colour on its way is nobody's colour
+        page.evaluate(ONE_OF_A_KIND)
+        page.evaluate(AXE)
+        grounds = set()
+        for theme in ("light", "dark"):
+            page.emulate_media(color_scheme=theme)
+            grounds.add(page.evaluate(TURN, theme))
+            violations = page.evaluate(
+                "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
+            )
+            for each in violations:
+                found.append(f"{name}, {theme}: {each['id']}: {[node['target'] for node in each['nodes'][:3]]}")
+        assert len(grounds) == 2, f"{name} looked the same in both themes"
+    assert found == []
+    assert [each for each in away if not each.startswith(("data:", "blob:"))] == []
