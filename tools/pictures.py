@@ -141,7 +141,13 @@ def browser_pages(**options: Any) -> Iterator[Any]:
         raise SystemExit("no Chromium or Chrome found: install one, or name it in TERRITORY_CHROMIUM")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield lambda **more: browser.new_page(**options | more)
+
+        def new_page(**more: Any) -> Page:
+            page = browser.new_page(**options | more)
+            page.set_default_timeout(120_000)  # milliseconds: a loaded machine is slow, not broken
+            return page
+
+        yield new_page
         browser.close()
 
 

@@ -54,7 +54,7 @@ class Terminal:
         return self._read_so_far.decode(errors="replace")
 
     def wait_for(self, text: str) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while text not in self.shown:
             assert time.monotonic() < deadline, self.shown[-2000:]
             time.sleep(0.01)
