@@ -155,7 +155,7 @@ class _Fields(TorchDispatchMode):
             windows = _joined(windows, self.known[other])
         for tensor in written:
             fits = windows and not tensor.is_nested and tensor.ndim > 2
-            same = fits and [tensor.shape[axis] for axis in windows] == self._cells(grids[0])
+            same = fits and [tensor.shape[axis] for axis in windows or ()] == self._cells(grids[0])
             self.known[tensor] = windows if same else None
 
     def _cells(self, grid: Tensor) -> list[int]:
