@@ -9,6 +9,8 @@ What is watched, on copies of the weights, in evaluation mode, in double precisi
   few small steps: behind a branch that starts at zero (LoRA, ReZero, a zero-initialised residual) it is there after the
   first. A parameter is reported if no step brings it one. Huge and tiny inputs are tried at an ordinary size too.
 
+Of a bias single entries are judged, so the keys' part of one layer that gives queries, keys and values is seen too.
+
 What is not seen: what `softmax` doesn't see, parameters that don't require a gradient, single rows of a weight (a ReLU
 that rests is no fault), and what training mode alone does.
 """
@@ -87,7 +89,9 @@ def find_dead_attention(model: nn.Module, batches: Iterable[Sequence[Any]]) -> l
                 rough = _largest_gradients(calls, pieces)
             with _precision(calls, torch.float64):
                 exact = _largest_gradients(calls, pieces, softmaxes) if scaled else as_given
-                alive = _come_alive(calls, pieces, [max(sizes) for sizes in zip(as_given, exact, strict=True)])
+                alive = _come_alive(
+                    calls, pieces, [max(a.max(), b.max()) for a, b in zip(as_given, exact, strict=True)]
+                )
     constant = softmaxes.constant()
     at_rest = {piece.path for piece in pieces if any(is_inside(piece.path, call.owner) for call in constant)}
     return [*constant.values(), *_judge(model, pieces, rough, exact, alive, at_rest)]
@@ -144,6 +148,9 @@ class _OneType(TorchFunctionMode):
     def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         if func in (torch.Tensor.float, torch.Tensor.half, torch.Tensor.bfloat16, torch.Tensor.double):
             return torch.Tensor.to(args[0], self.dtype)
+        if kwargs is not None and isinstance(kwargs.get("generator"), torch.Generator):
+            drawn = func(*args, **kwargs)  # in the type asked for: `randn` gives other numbers for another one
+            return torch.Tensor.to(drawn, self.dtype) if isinstance(drawn, Tensor) and drawn.dtype in FLOATS else drawn
         named = {name: self._cast(value) for name, value in (kwargs or {}).items()}
         return func(*(self._cast(value) for value in args), **named)
 
@@ -153,16 +160,20 @@ class _OneType(TorchFunctionMode):
 
 def _largest_gradients(
     calls: Sequence[Call], pieces: Sequence[_Piece], watch: "_Softmaxes | None" = None
-) -> list[float]:
-    """The largest entry of each piece's gradient over all batches."""
+) -> list[Tensor]:
+    """The size of each piece's gradient, the largest over all batches: of every entry of a vector, else of the largest.
+
+    In a vector, the bias of a layer that gives queries, keys and values at once, a part may cancel.
+    """
     parameters = list({id(piece.parameter): piece.parameter for piece in pieces}.values())
-    largest = [0.0] * len(pieces)
+    largest = [torch.zeros(1, dtype=torch.float64)] * len(pieces)
     for number, call in enumerate(calls, 1):
         gradients = dict(zip(map(id, parameters), _gradients(call, parameters, number, watch), strict=True))
         for place, piece in enumerate(pieces):
             gradient = gradients[id(piece.parameter)]
             if gradient is not None and gradient.numel():
-                largest[place] = max(largest[place], piece.of(gradient).abs().max().item())
+                sizes = piece.of(gradient).abs().to(largest[place])
+                largest[place] = torch.maximum(largest[place], sizes if sizes.ndim == 1 else sizes.max())
     return largest
 
 
@@ -174,15 +185,15 @@ def _gradients(
     return [None if each is None else torch.nan_to_num(each.to_dense() if each.is_sparse else each) for each in found]
 
 
-def _come_alive(calls: Sequence[Call], pieces: Sequence[_Piece], exact: list[float]) -> list[bool]:
+def _come_alive(calls: Sequence[Call], pieces: Sequence[_Piece], exact: list[Tensor]) -> list[bool]:
     """Which pieces have a gradient, now or once the others have moved a little."""
-    alive, before = [size > 0 for size in exact], -1
+    alive, before = [bool(size > 0) for size in exact], -1
     for _ in range(ROUNDS):
         if sum(alive) in (before, len(alive)):
             break
         before = sum(alive)
         _move(calls, pieces)
-        alive = [was or size > 0 for was, size in zip(alive, _largest_gradients(calls, pieces), strict=True)]
+        alive = [was or bool(size.any()) for was, size in zip(alive, _largest_gradients(calls, pieces), strict=True)]
     return alive
 
 
@@ -214,8 +225,8 @@ def _ordinary_inputs(calls: Sequence[Call]) -> Iterator[bool]:
 def _judge(
     model: nn.Module,
     pieces: Sequence[_Piece],
-    rough: list[float],
-    exact: list[float],
+    rough: list[Tensor],
+    exact: list[Tensor],
     alive: list[bool],
     at_rest: set[str],
 ) -> Iterator[DeadFinding]:
@@ -229,10 +240,13 @@ def _judge(
             if piece.path != path:
                 continue
             count = piece.of(piece.parameter).numel()
-            if not (double if path in at_rest else lives):
+            if not (double.any() if path in at_rest else lives):
                 sizes[NO_GRADIENT].append((count, 0.0))
-            elif 0 < double < NOISE * single:
-                sizes[CANCELS].append((count, single))
+            elif 0 < double.max() < NOISE * single.max():
+                sizes[CANCELS].append((count, single.max().item()))
+            elif (noise := single[double < NOISE * single]).any():
+                entries = double < NOISE * noise.max()  # those too whose rounding happens to be nothing
+                sizes[CANCELS].append((int(entries.sum()), noise.max().item()))
         for what, listed in sizes.items():
             if sum(count for count, _ in listed):
                 yield DeadFinding(

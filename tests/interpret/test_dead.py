@@ -111,6 +111,33 @@ def test_a_bias_of_keys_shifts_all_scores_of_a_query_alike_so_its_gradient_cance
     torch.testing.assert_close(model(queries, context), before)
 
 
+class Stacked(nn.Module):
+    """Queries, keys and values from one layer, one after the other for each head or for all of them."""
+
+    def __init__(self, by_head, key_bias=True):
+        super().__init__()
+        self.qkv = nn.Linear(8, 24, bias=key_bias)
+        self.by_head = by_head
+
+    def forward(self, x, _):
+        parts = self.qkv(x)
+        if self.by_head:
+            q, k, v = parts.unflatten(2, (2, 3, 4)).transpose(1, 2).unbind(3)
+        else:
+            q, k, v = (part.unflatten(2, (2, 4)).transpose(1, 2) for part in parts.chunk(3, dim=2))
+        return (q @ k.transpose(2, 3) / 2).softmax(-1) @ v
+
+
+@pytest.mark.parametrize("by_head", [False, True])
+def test_the_bias_of_keys_is_seen_inside_a_layer_that_gives_queries_and_values_too(by_head):
+    torch.manual_seed(0)
+    model = Stacked(by_head)
+    (finding,) = find_dead_attention(model, _sets(keys=3))
+    assert (finding.module, finding.what, finding.parameters) == ("qkv", CANCELS, 8)
+    assert 0 < finding.high < 1e-5  # rounding
+    assert find_dead_attention(Stacked(by_head, key_bias=False), _sets(keys=3)) == []
+
+
 def test_queries_that_are_zero_make_constant_weights():
     torch.manual_seed(0)
     model = Functional(_by_hand)
