@@ -1,6 +1,7 @@
 """What makes a run fast: chosen by a measurement, said, kept when a run goes on; and never another result."""
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -97,6 +98,29 @@ def test_another_allocator_is_left_alone():
     environment = os.environ | {"LD_PRELOAD": "/nowhere/libjemalloc.so.2"}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert "jemalloc's affair" in done.stdout
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's own setting")
+def test_kept_memory_lies_in_large_pages_where_the_sentence_says_so():
+    code = """
+import ctypes
+from territory.training.fast import keep_freed_memory
+said = keep_freed_memory()
+malloc = ctypes.CDLL(None).malloc
+malloc.restype = ctypes.c_void_p
+print(said, malloc(ctypes.c_size_t(64 << 20)), sep="\\n")
+print(open("/proc/self/smaps").read())
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    said, address, *maps = done.stdout.splitlines()
+    found, flags = False, {}  # of each range of addresses, what the system notes about it
+    for line in maps:
+        if (ends := re.match(r"([0-9a-f]+)-([0-9a-f]+) ", line)) is not None:
+            found = int(ends[1], 16) <= int(address) + (32 << 20) < int(ends[2], 16)
+        elif found and line.startswith("VmFlags:"):
+            flags[said] = "hg" in line.split()
+    assert flags == {said: "large pages" in said}
 
 
 def test_whether_memory_is_kept_changes_no_result():
