@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from territory.errors import BadInput
+from territory.models.map_conv import compute_type
 
 
 class AttentionWeights(nn.Module):
@@ -50,26 +51,22 @@ class CrossAttention(nn.Module):
         self.out = nn.Linear(size, size)
 
     def forward(self, queries: Tensor, context: Tensor) -> Tensor:
+        dtype = compute_type(self.q.weight)
+        queries, context = queries.to(dtype), context.to(dtype)  # once: autocast would do it for each linear map
         q = self._split(self.q(queries))  # (B, heads, Tq, size / heads)
         k = self._split(self.k(context))  # (B, heads, Tk, size / heads)
         v = self._split(self.v(context))  # (B, heads, Tk, size / heads)
         watched = self.weights._forward_hooks or self.weights._forward_pre_hooks
-        fused = self.fused and not watched
-        gathered = _fused(q, k, v) if fused else self.weights(q, k) @ v  # (B, heads, Tq, width)
+        if not self.fused or watched:
+            gathered = self.weights(q, k) @ v  # (B, heads, Tq, width)
+        elif q.dtype == torch.bfloat16 and q.device.type == "cpu":
+            # The fused kernel's backward pass takes ten times as long as these, 75 ms (256 boards, one direction).
+            with torch.autocast("cpu", enabled=False):  # which would turn the softmax to float32 and back
+                gathered = self.weights(q, k) @ v
+        else:
+            gathered = scaled_dot_product_attention(q, k, v)
         return self.out(gathered.transpose(1, 2).flatten(2))  # (B, Tq, size)
 
     def _split(self, x: Tensor) -> Tensor:
         """``(B, T, size)`` to ``(B, heads, T, size / heads)``."""
         return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
-
-
-def _fused(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Attention in one call, in the type of ``q``.
-
-    In float32 on a processor: there the bfloat16 kernel's backward pass took half of a training step of `tokens`, 44 ms
-    where this takes 8, the conversions included (256 boards, both directions).
-    """
-    if q.dtype == torch.bfloat16 and q.device.type == "cpu":
-        with torch.autocast("cpu", enabled=False):  # which would turn them back
-            return scaled_dot_product_attention(q.float(), k.float(), v.float()).to(q.dtype)
-    return scaled_dot_product_attention(q, k, v)

@@ -44,7 +44,7 @@ class MapConv2d(nn.Conv2d):
         self.divisor = divisor
 
     def forward(self, maps: Tensor) -> Tensor:
-        dtype = _compute_type(self.weight)
+        dtype = compute_type(self.weight)
         given: Any = self.bias  # there is always one
         weight, bias, stride, padding = self.weight.to(dtype), given.to(dtype), self.stride, self.padding
         traced = torch.compiler.is_compiling() or torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
@@ -78,7 +78,7 @@ def patches(maps: Tensor, side: int) -> Tensor:
     return cells.view(batch, height // side, width // side, channels * side * side).permute(0, 3, 1, 2)
 
 
-def _compute_type(weight: Tensor) -> torch.dtype:
+def compute_type(weight: Tensor) -> torch.dtype:
     """What autocast asks for, or the weights' own type."""
     device = weight.device.type
     known = torch.amp.is_autocast_available(device)  # not to the meta device
@@ -86,7 +86,10 @@ def _compute_type(weight: Tensor) -> torch.dtype:
 
 
 class _BytesConv(torch.autograd.Function):
-    """A convolution of bytes, ``BOARDS`` at a time; the bytes are kept for the backward pass, not their floats."""
+    """A convolution of bytes, ``BOARDS`` at a time; the bytes are kept for the backward pass, not their floats.
+
+    One whose windows are single cells, as patches are, is a matrix product, and quicker as such.
+    """
 
     @staticmethod
     def forward(
@@ -101,6 +104,11 @@ class _BytesConv(torch.autograd.Function):
         ctx.save_for_backward(maps, weight)
         ctx.stride, ctx.padding, ctx.divisor = stride, padding, divisor
         few = (floats(boards, weight.dtype, divisor) for boards in maps.split(BOARDS))
+        if _is_product(weight):
+            cells = weight.new_empty(len(maps), *maps.shape[2:], len(weight))
+            for boards, out in zip(few, cells.split(BOARDS), strict=True):
+                torch.addmm(bias, _rows(boards), weight.flatten(1).t(), out=out.flatten(0, 2))
+            return cells.permute(0, 3, 1, 2)
         parts = [conv2d(boards, weight, bias, stride, padding) for boards in few]
         return torch.cat(parts) if len(parts) > 1 else parts[0]
 
@@ -110,9 +118,22 @@ class _BytesConv(torch.autograd.Function):
         maps, weight = ctx.saved_tensors
         total = torch.zeros_like(weight, dtype=torch.float32)
         for boards, part in zip(maps.split(BOARDS), gradient.split(BOARDS), strict=True):
-            total += _weight_gradient(part, floats(boards, weight.dtype, ctx.divisor), weight, ctx.stride, ctx.padding)
+            few = floats(boards, weight.dtype, ctx.divisor)
+            if _is_product(weight):
+                total += (_rows(part).t() @ _rows(few)).view_as(total)
+            else:
+                total += _weight_gradient(part, few, weight, ctx.stride, ctx.padding)
         bias = gradient.sum((0, 2, 3), dtype=torch.float32)
         return None, total.to(weight.dtype), bias.to(weight.dtype), None, None, None
+
+
+def _is_product(weight: Tensor) -> bool:
+    return weight.shape[2:] == (1, 1)
+
+
+def _rows(cells: Tensor) -> Tensor:
+    """A row for each cell: ``(B, C, H, W)`` to ``(B * H * W, C)``, without a copy where channels are adjacent."""
+    return cells.permute(0, 2, 3, 1).flatten(0, 2)
 
 
 def floats(maps: Tensor, dtype: torch.dtype, divisor: int) -> Tensor:
