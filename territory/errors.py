@@ -69,6 +69,13 @@ def as_array(name: str, value: Any) -> np.ndarray:
         raise BadInput(f"{name} must be what makes an array ({shown(str(error))}), got {shown(value)}") from error
 
 
+def lists(value: Any, wanted: int) -> bool:
+    """Whether it holds so many values: a list, tuple, range or array, and no other thing with a length."""
+    if isinstance(value, np.ndarray):
+        return value.shape[:1] == (wanted,)
+    return isinstance(value, list | tuple | range) and len(value) == wanted
+
+
 def _is_number(value: Any) -> bool:
     """Python's or NumPy's; a bool is none, nor is a span of time, which NumPy counts among its integers."""
     is_one = isinstance(value, int | float | np.integer | np.floating)

@@ -9,7 +9,7 @@ from gymnasium import spaces
 
 from territory.envs.maps import as_terrain
 from territory.envs.opponents import Policy, as_policy, chosen_by, drive, find_opponents
-from territory.errors import BadInput, shown, whole
+from territory.errors import BadInput, as_array, shown, whole
 from territory.world.actions import NUM_ACTIONS, NUM_BUILDS, Direction, encode
 from territory.world.layout import NUM_PLANES, NUM_STATS
 from territory.world.params import WorldParams
@@ -79,7 +79,7 @@ def checked_options(options: Any, known: Sequence[str] = ()) -> dict[str, Any]:
 
 def checked_action(action: Any, whose: str = "") -> int:
     """One action, 0 to 89, Python's or NumPy's; `whose` it is, for the message."""
-    given = np.asarray(action) if isinstance(action, int | np.generic | np.ndarray) else None
+    given = as_array("an action", action) if isinstance(action, int | np.generic | np.ndarray) else None
     if given is None or given.ndim or given.dtype.kind not in "iu" or not 0 <= given < NUM_ACTIONS:
         raise BadInput(f"an action is an integer 0 to {NUM_ACTIONS - 1}, got {shown(action)}{whose}")
     return int(given)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from territory.errors import BadInput, shown, whole
+from territory.errors import BadInput, as_array, shown, whole
 from territory.files import read_bytes, write_whole
 from territory.world.params import MOST_TILES, SIDE_STEP
 from territory.world.picture import TERRAIN_COLOURS
@@ -119,8 +119,13 @@ def _open(image: Any) -> Image.Image:
                 f"a map is an image ({', '.join(FORMATS)}), which {image} is not, or a damaged one"
             ) from error
     elif not isinstance(image, Image.Image):
+        given = as_array("a map", image)
+        if given.size == 0 or given.size > 4 * MOST_PIXELS or given.dtype.kind not in "iuf":
+            raise BadInput(f"a map is an image file or uint8 (height, width, 3), got {given.dtype} {given.shape}")
+        if not (given.min() >= 0 and given.max() <= 255):
+            raise BadInput(f"the colours of a map are 0 to 255, got {given.min()} to {given.max()}")
         try:
-            image = Image.fromarray(np.asarray(image, np.uint8))
+            image = Image.fromarray(given.astype(np.uint8))
         except (TypeError, ValueError, OverflowError) as error:
             raise BadInput(f"a map is an image file or uint8 (height, width, 3), which this is not: {error}") from error
     if image.width * image.height > MOST_PIXELS:

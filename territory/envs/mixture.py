@@ -10,7 +10,7 @@ from gymnasium.vector.utils import batch_space
 from territory.envs.common import BatchOfActions, checked_actions, checked_options
 from territory.envs.opponents import find_opponents, is_mixture, kinds_of_games
 from territory.envs.vector import FinalObservations, TerritoryVectorEnv
-from territory.errors import BadInput, shown, whole
+from territory.errors import BadInput, lists, shown, whole
 
 
 def make_vector_env(
@@ -75,7 +75,7 @@ class MixedVectorEnv(VectorEnv):
         """What each part gets of one value for every game, or None for all."""
         if values is None:
             return [None] * len(self.parts)
-        if not isinstance(values, list | tuple | np.ndarray) or len(values) != self.num_envs:
+        if not lists(values, self.num_envs):
             raise BadInput(f"{name} must be one for each of {self.num_envs} games, got {shown(values)}")
         ends = (*self._cuts, self.num_envs)
         return [values[begin:end] for begin, end in zip((0, *self._cuts), ends, strict=True)]

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
+from territory.envs.common import checked_seed
 from territory.envs.mixture import MixedVectorEnv, make_vector_env
 from territory.envs.vector import TerritoryVectorEnv
 from territory.errors import BadInput
@@ -42,6 +43,10 @@ class SB3VecEnv(VecEnv):
         self._reset_seeds()
         self._reset_options()
         return self.envs.reset(seed=first)[0]
+
+    def seed(self, seed: int | None = None) -> Sequence[int | None]:
+        """Name the maps of the next `reset`: seed, seed + 1, ..."""
+        return super().seed(checked_seed(seed))
 
     def step_async(self, actions: np.ndarray) -> None:
         """Keep the actions until `step_wait`."""

@@ -19,7 +19,7 @@ from territory.envs.common import (
     observation_space,
 )
 from territory.envs.window import checked_render
-from territory.errors import BadInput, as_array, shown
+from territory.errors import BadInput, as_array, lists, shown
 from territory.world import rng
 from territory.world.params import HELD_OUT_SEED
 from territory.world.picture import render_world
@@ -112,7 +112,7 @@ class TerritoryVectorEnv(VectorEnv):
             if first is None:
                 return self.np_random.integers(HELD_OUT_SEED, size=self.num_envs).astype(np.uint64)
             return np.array([first + i for i in range(self.num_envs)], np.uint64)
-        if not isinstance(seed, list | tuple | np.ndarray) or len(seed) != self.num_envs:
+        if not lists(seed, self.num_envs):
             raise BadInput(
                 f"seed must be a whole number of 0 or more, or one for each of {self.num_envs} games, got {shown(seed)}"
             )

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from territory.errors import BadInput, as_array, shown, whole
+from territory.errors import BadInput, as_array, lists, shown, whole
 from territory.world import rules
 from territory.world.actions import NUM_ACTIONS, SCRIPTED
 from territory.world.engine import rebuild_games, start_games, step_games
@@ -57,7 +57,7 @@ class World:
     def reset(self, seeds: Sequence[int] | np.ndarray, which: np.ndarray | None = None) -> None:
         """Start the games `which` (indices; all of them by default) anew, one uint64 seed for each."""
         which = self._games(which)
-        if not hasattr(seeds, "__len__") or len(seeds) != which.size:
+        if not lists(seeds, which.size):
             raise BadInput(f"expected one seed for each of {which.size} games, got {shown(seeds)}")
         seeds = np.array([whole("a seed", seed, 0, 2**64 - 1) for seed in seeds], np.uint64)
         self._run(start_games, which.size, self._kinds, seeds, which, self._fixed_map)
@@ -166,7 +166,7 @@ class World:
 
 
 def _kinds(names: Sequence[str], params: WorldParams) -> np.ndarray:
-    if len(names) != params.num_players or not all(isinstance(name, str) and name in rules.KINDS for name in names):
+    if not lists(names, params.num_players) or not all(isinstance(name, str) and name in rules.KINDS for name in names):
         raise BadInput(
             f"kinds names one of {', '.join(rules.KINDS)} for each of {params.num_players} players, got {shown(names)}"
         )

@@ -197,6 +197,23 @@ def test_a_seed_that_is_none_is_refused(seed):
     assert all(np.array_equal(before[name], value) for name, value in game.world.state_dict().items())
 
 
+def test_what_only_looks_like_a_list_or_a_number_is_refused():
+    hidden = np.ma.masked_array([80, 80], [False, True])
+    for call in (
+        lambda: single().step(np.ma.masked_array(80, True)),
+        lambda: batch().step(hidden),
+        lambda: batch().reset(seed=np.array(2)),
+        lambda: batch().reset(seed={3, 4}),
+        lambda: World(2, WorldParams(**SMALL)).reset(np.array(2)),
+        lambda: World(1, WorldParams(**SMALL), kinds=3),
+        lambda: TerritoryEnv(map=np.broadcast_to(np.uint8(1), (10**5, 10**5, 3))),
+        lambda: TerritoryEnv(map=np.zeros((0, 0, 3))),
+        lambda: TerritoryEnv(map=np.full((32, 32, 3), -1.0)),
+    ):
+        with pytest.raises(BadInput):
+            call()
+
+
 def test_a_message_is_one_line_whatever_was_passed():
     for value in (np.ones((3, 3)), np.ma.masked_array([1, 2], [0, 1]), "a\nb", [10**6000], Unshowable()):
         with pytest.raises(BadInput) as caught:
