@@ -75,7 +75,8 @@ class TerritoryVectorEnv(VectorEnv):
         """Start a game in every environment, or where ``options["reset_mask"]`` says so.
 
         Args:
-            seed: a number s for the maps s + i, or one for each environment (None: a random one).
+            seed: a number s for the maps s + i, or one for each environment (None: one that the batch's generator
+                draws, so what follows a reset with a number is the same every time).
 
         Returns:
             observations of all games, and ``{"action_mask": bool (N, 90)}``.

@@ -245,6 +245,10 @@ def test_none_among_several_seeds_is_a_random_one():
     envs = batch()
     first, again = envs.reset(seed=[5, None])[0]["map"], envs.reset(seed=[5, None])[0]["map"]
     assert np.array_equal(first[0], again[0]) and not np.array_equal(first[1], again[1])
+    envs.reset(seed=0)
+    same = envs.reset(seed=[5, None])[0]["map"]
+    envs.reset(seed=0)
+    assert np.array_equal(same, envs.reset(seed=[5, None])[0]["map"])
 
 
 @pytest.mark.parametrize("options", [3, "reset_mask", [1], {"reset_mask": [1, 0]}, {"reset_mask": np.ones(3, bool)}])
