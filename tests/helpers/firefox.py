@@ -83,7 +83,7 @@ def firefox_page(profile: Path) -> Iterator[FirefoxPage]:
             yield FirefoxPage(socket)
     finally:
         firefox.terminate()
-        firefox.wait(30)
+        firefox.wait(PATIENCE)
 
 
 def _wait_for_address(firefox: subprocess.Popen, log: Path) -> str:

@@ -69,7 +69,7 @@ def lab_server(folder: Path, home: Path | None = None) -> Iterator[str]:
             yield f"{_wait_for_address(server, home)}lab/tree/{{}}?token={token}&reset"
         finally:
             server.terminate()
-            server.wait(30)
+            server.wait(PATIENCE)
 
 
 def eventually(page: Page, look: Callable[[], Any]) -> Any:
