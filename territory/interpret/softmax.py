@@ -169,9 +169,8 @@ class SoftmaxWatch(TorchFunctionMode):
         value = args[place] if len(args) > place else None
         if isinstance(value, Tensor):
             return self._tags.get(value) or _Tag("")
-        found = (
-            [self._tags.get(each) for each in value if isinstance(each, Tensor)] if type(value) in (list, tuple) else []
-        )
+        listed = value if isinstance(value, list | tuple) else ()
+        found = [self._tags.get(each) for each in listed if isinstance(each, Tensor)]
         weights = [each for each in found if each is not None and each.kind == "weights"]
         return _Tag("weights", source=[call for each in weights for call in each.source]) if weights else _Tag("")
 

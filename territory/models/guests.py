@@ -11,7 +11,7 @@ import os
 import threading
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, MappingView
+from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, ValuesView
 from contextlib import ExitStack, contextmanager
 from types import GeneratorType
 from typing import Any
@@ -48,7 +48,7 @@ def tensors_of(value: Any, seen: set[int] | None = None) -> Iterator[Tensor]:
 def _members(value: Any) -> list[Any]:
     if isinstance(value, Mapping):
         return list(value.values())
-    if isinstance(value, tuple | list | set | frozenset | deque | MappingView):
+    if isinstance(value, tuple | list | set | frozenset | deque | KeysView | ValuesView | ItemsView):
         return list(value)
     if callable(value):
         return []
@@ -342,4 +342,5 @@ class Owners:
 
 def is_made_of_others(types: Any) -> bool:
     """Whether one of the classes that came to a dispatch mode is a tensor that unfolds into operators on others."""
-    return any(kind.__torch_dispatch__ is not Tensor.__torch_dispatch__ for kind in types)
+    inherited: Any = Tensor.__torch_dispatch__  # pyright: ignore[reportAttributeAccessIssue] -- its stub lacks self
+    return any(kind.__torch_dispatch__ is not inherited for kind in types)
