@@ -62,9 +62,11 @@ USE = """async () => {
   return Object.fromEntries(names.map(name => [name, read(name, ".tw-banner span")]));
 }""".replace("PATIENCE", "120_000")
 NO_TROUBLE = dict.fromkeys(("explorer", "game", "monitor", "budget"), "")  # what their banners say
-# What the places themselves complain of or fetch, without any widget in the notebook: their own settings, Lab's plugins
-# that Voila can't load, and its icons and formulas from a network.
-OWN_ERRORS = re.compile(r"voila_heartbeat|shared module|\bschema\b|Failed to load resource: net::ERR_FAILED")
+# What the places themselves complain of or fetch, without any widget in the notebook: their own settings, commands that
+# are asked for before they are there, Lab's plugins that Voila can't load, and its icons and formulas from a network.
+OWN_ERRORS = re.compile(
+    r"voila_heartbeat|shared module|\bschema\b|Command '\S+' not registered|Failed to load resource: net::ERR_FAILED"
+)
 OWN_FILES = re.compile("/fontawesome-free@|/mathjax/")
 PLACES = {"lab": "lab/tree", "notebook": "notebooks", "voila": "voila/render"}
 
