@@ -37,7 +37,8 @@ def test_every_picture_has_words(pages):
     """Its own, or, as the sign beside the course's name in the header, those of the link that it stands in."""
     for name, page in pages.items():
         silent = [image for image in page.select("img") if not image.get("alt", "").strip()]
-        assert [each.get("src") for each in silent if not (each.parent.name == "a" and each.parent.text.strip())] == [], name
+        wordless = [each for each in silent if not (each.parent.name == "a" and each.parent.text.strip())]
+        assert [image.get("src") for image in wordless] == [], name
 
 
 def test_a_notebook_has_neighbours_folded_solutions_formulas_and_copy_buttons(pages):
