@@ -98,7 +98,7 @@ def test_every_module_that_a_file_for_machines_runs_exists():
     files = [ROOT / "postBuild", ROOT / "Makefile", *(ROOT / ".github" / "workflows").glob("*.yml")]
     asked = {name for file in files for name in re.findall(r"python -m ([\w.]+)", file.read_text("utf-8"))}
     assert "territory.world" in asked
-    for name in asked:
+    for name in asked - {"pip"}:  # after it setuptools, and torch's compiler with it, would not load in this process
         found = importlib.util.find_spec(name)
         assert found, name
         assert not found.submodule_search_locations or importlib.util.find_spec(f"{name}.__main__"), name
