@@ -182,7 +182,7 @@ def _check_types(config: TrainConfig) -> None:
 
 def _check_whole_numbers(config: TrainConfig) -> None:
     positive = ("total_timesteps", "num_envs", "num_steps", "update_epochs", "minibatch_size", "checkpoint_every")
-    for name, least in (*((name, 1) for name in positive), ("warmup_updates", 0)):
+    for name, least in (*((name, 1) for name in positive), ("warmup_updates", 0), ("seed", 0)):
         object.__setattr__(config, name, whole(name, getattr(config, name), least))  # NumPy's numbers are no JSON
     if config.batch_size > MOST_SAMPLES:
         raise BadInput(
@@ -191,7 +191,7 @@ def _check_whole_numbers(config: TrainConfig) -> None:
         )
     if config.update_epochs > MOST_EPOCHS:
         raise BadInput(f"update_epochs must be at most {MOST_EPOCHS}, got {shown(config.update_epochs)}")
-    if type(config.seed) is not int or not 0 <= config.seed < MAX_SEED:
+    if config.seed >= MAX_SEED:
         raise BadInput(
             f"seed must be a whole number from 0 to {MAX_SEED - 1}, got {shown(config.seed)}: "
             f"maps from seed {HELD_OUT_SEED:,} on are held out for evaluation"

@@ -9,7 +9,7 @@ a dark one, so it is found without colour at all.
 
 import numpy as np
 
-from territory.errors import BadInput
+from territory.errors import BadInput, whole
 from territory.world.actions import NUM_DIRECTIONS, one_step_back
 
 AGENT_COLOUR = (20, 70, 210)  # the only blue
@@ -119,8 +119,7 @@ def render_board(
             f"owner and terrain must be maps (height, width) of one shape, got {owner.shape} and {terrain.shape}. "
             "Is a batch dimension left over (take [0])?"
         )
-    if not (isinstance(scale, int | np.integer) and scale >= 1):
-        raise BadInput(f"scale is a whole number of pixels per tile, at least 1; got {scale!r}")
+    scale = whole("scale, in pixels per tile,", scale, 1)
     owner, terrain = enlarge(owner, scale), enlarge(terrain, scale)
     ground = _relief(terrain) if scale >= FEW_PIXELS else np.uint16(_FLAT)
     part = np.where(find_edges(owner, (scale + 5) // 6), np.uint16(_EDGE), ground)

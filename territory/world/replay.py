@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from territory.errors import BadInput
+from territory.errors import BadInput, shown, whole
 from territory.files import parse_json, read_arrays, write_whole
 from territory.world.actions import NUM_ACTIONS, SCRIPTED
 from territory.world.params import WorldParams
@@ -54,8 +54,9 @@ class Replay:
     def __post_init__(self):
         steps = self.actions.shape[:1]
         allowed = (steps, (*steps, self.params.num_players + 1))
-        if not steps or self.actions.shape not in allowed or not np.issubdtype(self.actions.dtype, np.integer):
-            raise BadInput(f"actions are integers of shape {allowed[0]} or {allowed[1]}, got {self.actions.shape}")
+        if not steps or self.actions.shape not in allowed or self.actions.dtype.kind not in "iu":
+            given = f"{self.actions.dtype} of shape {self.actions.shape}"
+            raise BadInput(f"actions are integers of shape {allowed[0]} or {allowed[1]}, got {given}")
         if self.actions.size and not SCRIPTED <= self.actions.min() <= self.actions.max() < NUM_ACTIONS:
             raise BadInput(f"an action is {SCRIPTED} to {NUM_ACTIONS - 1}, got one outside")
         if len(self.actions) > min(self.params.max_steps, MOST_STEPS) or self.actions.size > MOST_ORDERS:
@@ -64,9 +65,8 @@ class Replay:
                 f"{len(self.actions)}"
             )
         if self.kinds is not None and not all(isinstance(kind, str) for kind in self.kinds):
-            raise BadInput(f"kinds names who sat in each seat, got {self.kinds!r}")
-        if isinstance(self.seed, bool) or not 0 <= self.seed < 1 << 64:
-            raise BadInput(f"a seed is 0 to 2^64 - 1, got {self.seed}")
+            raise BadInput(f"kinds names who sat in each seat, got {shown(self.kinds)}")
+        whole("a seed", self.seed, 0, 2**64 - 1)
 
     @classmethod
     def of(cls, world: World, orders: Sequence[Any]) -> "Replay":

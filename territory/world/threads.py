@@ -14,7 +14,7 @@ from weakref import WeakSet
 
 import numba
 
-from territory.errors import BadInput
+from territory.errors import whole
 
 # Seconds of work that a thread takes at once: waking one and handing it a kernel's arrays takes some ten microseconds.
 PIECE = 40e-6
@@ -29,9 +29,7 @@ def num_threads() -> int:
 
 def set_num_threads(count: int | None) -> None:
     """Take another number of threads from now on; None for the usual one. It changes how long a step takes, no game."""
-    if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
-        raise BadInput(f"a number of threads is 1 or more, got {count!r}")
-    _Workers.count = count
+    _Workers.count = None if count is None else whole("a number of threads", count, 1)
 
 
 class Runner:

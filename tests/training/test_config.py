@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+from typing import Any
 
+import numpy as np
 import pytest
 
 from territory.errors import BadInput
@@ -56,7 +58,8 @@ def test_the_documents_own_flags_make_a_configuration():
 
 
 def test_a_configuration_survives_json():
-    config = TrainConfig(seed=3, target_kl=0.02)
+    of_numpy: dict[str, Any] = {"seed": np.int64(3), "num_envs": np.int32(16)}
+    config = TrainConfig(**of_numpy, target_kl=0.02)
     assert TrainConfig.from_dict(json.loads(json.dumps(config.as_dict()))) == config
 
 

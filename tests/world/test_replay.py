@@ -74,6 +74,7 @@ def test_a_game_that_has_not_begun_to_move_is_one_frame():
     [
         (np.zeros((3, 2), int), "shape"),
         (np.zeros(3), "integers"),
+        (np.zeros(3, "m8[s]"), "integers"),
         (np.array([90]), "one outside"),
         (np.array([-2]), "one outside"),
     ],
@@ -81,6 +82,12 @@ def test_a_game_that_has_not_begun_to_move_is_one_frame():
 def test_actions_that_no_game_takes_are_refused(actions, said):
     with pytest.raises(BadInput, match=said):
         Replay(SMALL, 0, actions)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**64, 2.5, True, "soon", None])
+def test_a_seed_that_is_none_is_refused(seed):
+    with pytest.raises(BadInput, match="a seed must be a whole number from 0"):
+        Replay(SMALL, seed, np.zeros(3, int))
 
 
 def damaged(path, how):
