@@ -5,6 +5,7 @@ Neither changes what is learned, but for the rounding of another precision.
 
 import copy
 import ctypes
+import mmap
 import os
 import shutil
 import sys
@@ -21,7 +22,6 @@ from territory.training.config import TrainConfig
 # mallopt's parameters (malloc.h), and what they are set to
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 _KEPT = {_M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: 2**31 - 1, _M_TOP_PAD: 64 << 20}
-_MADV_HUGEPAGE = 14  # sys/mman.h
 _LARGE_PAGE = 2 << 20
 _RESERVED = 1 << 30  # bytes of addresses, not of memory: that comes as it is used
 _OTHER_ALLOCATORS = ("jemalloc", "tcmalloc", "mimalloc")
@@ -62,7 +62,7 @@ def _ask_for_large_pages(libc: ctypes.CDLL) -> bool:
     if block is None:
         return False
     start, end = -(-block // _LARGE_PAGE) * _LARGE_PAGE, (block + _RESERVED) // _LARGE_PAGE * _LARGE_PAGE
-    agreed = libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), _MADV_HUGEPAGE) == 0
+    agreed = libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), mmap.MADV_HUGEPAGE) == 0
     libc.free(ctypes.c_void_p(block))  # untouched: kept as the heap's next addresses
     return agreed
 
