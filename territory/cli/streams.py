@@ -25,17 +25,15 @@ def silence(*streams: int) -> None:
 
 
 @contextmanager
-def expendable(*names: str) -> Iterator[None]:
+def expendable(name: str) -> Iterator[None]:
     """Let work go on where its words can't be written: what "stdout" or "stderr" refuses is dropped from then on."""
-    before = {name: getattr(sys, name) for name in names}
-    for name, stream in before.items():
-        setattr(sys, name, _Expendable(stream))
+    stream = getattr(sys, name)
+    setattr(sys, name, _Expendable(stream))
     try:
         yield
     finally:
-        for name, stream in before.items():
-            getattr(sys, name).flush()
-            setattr(sys, name, stream)
+        getattr(sys, name).flush()
+        setattr(sys, name, stream)
 
 
 class _Expendable:
