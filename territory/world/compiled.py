@@ -32,7 +32,7 @@ _HERE = Path(__file__).parent
 # Python around the kernels: no machine code of theirs.
 _config: Any = numba.config  # pyright: ignore[reportPrivateImportUsage] -- Numba declares no types
 _njit: Any = numba.njit
-_PLAIN = ("__init__.py", "__main__.py", "picture.py", "replay.py", "restore.py", "threads.py", "world.py")
+_PLAIN = ("__init__.py", "__main__.py", "picture.py", "replay.py", "threads.py", "world.py")
 _LARGEST = 1 << 26  # bytes of a kernel's machine code; the largest of ours has half a million
 
 
