@@ -142,10 +142,10 @@ class _Attentions:
     def running(self) -> Iterator[Record]:
         with ExitStack() as stack:
             for name, module in self.ours.items():
-                stack.enter_context(removing(module.register_forward_hook(self._ours(name))))
+                stack.enter_context(module.register_forward_hook(self._ours(name)))
             modules = {path: module for module, path in self.paths.items()}
             for path, name in self.chosen.items():
-                stack.enter_context(removing(modules[path].register_forward_hook(self._output(name))))
+                stack.enter_context(modules[path].register_forward_hook(self._output(name)))
             stack.enter_context(self.watch.running())
             yield self.record
 
@@ -223,14 +223,6 @@ def by_head(weights: Tensor, batch: int | None) -> Tensor:
         return weights[None, None]
     first = batch if batch and weights.shape[0] % batch == 0 else weights.shape[0]
     return weights.reshape(first, -1, *weights.shape[-2:])
-
-
-@contextmanager
-def removing(handle: torch.utils.hooks.RemovableHandle) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        handle.remove()
 
 
 def cell_mean(weights: Tensor) -> Tensor:

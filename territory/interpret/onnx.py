@@ -27,7 +27,7 @@ from territory.agent import Agent
 from territory.agent.checkpoint import model_arrays
 from territory.errors import BadInput
 from territory.files import check_writable, write_atomically
-from territory.interpret.capture import attention_modules, capture, removing
+from territory.interpret.capture import attention_modules, capture
 from territory.models.modes import evaluation_mode
 from territory.world.layout import NUM_PLANES, NUM_STATS
 from territory.world.params import WorldParams
@@ -97,7 +97,7 @@ class Ablatable(nn.Module):
     def _hooked(self, ablation: Tensor, kept: dict[str, Tensor]) -> Iterator[None]:
         with ExitStack() as stack:
             for name, module in attention_modules(self.model).items():
-                stack.enter_context(removing(module.register_forward_hook(self._hook(name, ablation, kept))))
+                stack.enter_context(module.register_forward_hook(self._hook(name, ablation, kept)))
             yield
 
     def _hook(self, name: str, ablation: Tensor, kept: dict[str, Tensor]) -> Callable[..., Tensor]:

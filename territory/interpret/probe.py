@@ -12,7 +12,6 @@ import torch
 from torch import nn
 
 from territory.errors import BadInput
-from territory.interpret.capture import removing
 from territory.models.guests import check_model
 from territory.models.modes import inference
 from territory.stats import Interval, percentile_bootstrap
@@ -47,7 +46,7 @@ def features_of(model: nn.Module, layer: str, maps: np.ndarray, stats: np.ndarra
         raise BadInput(f"the network has no layer {layer!r}; there is {', '.join(name for name in modules if name)}")
     seen: list[np.ndarray] = []
     hook = modules[layer].register_forward_hook(lambda _m, _i, output: seen.append(output.flatten(1).float().numpy()))
-    with inference(model), removing(hook):
+    with inference(model), hook:
         for start in range(0, len(maps), BATCH):
             model(torch.from_numpy(maps[start : start + BATCH]), torch.from_numpy(stats[start : start + BATCH]))
     return np.concatenate(seen)

@@ -12,7 +12,6 @@ from matplotlib.patches import FancyBboxPatch
 from torch import nn
 
 from territory.errors import BadInput
-from territory.interpret.capture import removing
 from territory.models.blocks import ConvBlock
 from territory.models.cross_attention import CrossAttention
 from territory.models.modes import inference
@@ -87,7 +86,7 @@ def _parts(model: nn.Module, inputs: tuple[torch.Tensor, ...] | None) -> list[tu
         for part, child in children.items():
             for module in _units(child) or [child]:
                 note = _note(seen.setdefault(part, []), module)
-                stack.enter_context(removing(module.register_forward_hook(note)))
+                stack.enter_context(module.register_forward_hook(note))
         stack.enter_context(inference(model))
         model(*(inputs or example_inputs(1)))
     order = [name for name in ("map_branch", "global_branch") if name in children]
@@ -132,7 +131,7 @@ def plot_memory(lines: Mapping[str, tuple[float, float]], largest: int, ax: Axes
     """Megabytes to train over the batch, a straight line each: ``{name: (at an empty batch, for each example)}``."""
     ax = style.axes(ax, 6, 3.2)
     batches = np.array([0, largest])
-    for colour, (name, (start, slope)) in zip(style.colours_of(lines), lines.items(), strict=False):
+    for colour, (name, (start, slope)) in zip(style.colours_of(lines), lines.items(), strict=True):
         ax.plot(batches, start + slope * batches, color=colour, linewidth=2, label=name)
     style.legend(ax)
     return style.steps(style.tidy(ax, "memory to train", "batch", "MB"))
@@ -176,7 +175,7 @@ def plot_shares(tables: Mapping[str, Sequence[Any]], ax: Axes | None = None, sma
 
 def shares_figure(tables: Mapping[str, Sequence[Any]], title: str) -> Figure:
     """`plot_shares` in one size, outside pyplot: for widgets, which redraw it."""
-    figure = Figure(figsize=(7.2, 4.2), facecolor=style.PAPER, layout="constrained")
+    figure = style.sheet(7.2, 4.2)
     style.titled(plot_shares(tables, figure.add_subplot()), title)
     return figure
 
