@@ -52,7 +52,7 @@ def plot_seeds(
     have the same steps. NaN where there is no value yet. ``goal`` draws a dashed line.
     """
     ax = style.axes(ax)
-    for colour, (name, seeds) in zip(style.colours_of(curves), curves.items(), strict=False):
+    for colour, (name, seeds) in zip(style.colours_of(curves), curves.items(), strict=True):
         steps, values = np.moveaxis(np.array(seeds, float), 2, 0)  # (seeds, points) each
         ax.plot(steps.T, values.T, color=colour, linewidth=0.8, alpha=0.35)
         ax.plot(steps[0], interquartile_mean(values), color=colour, linewidth=2.2, label=name)
@@ -172,13 +172,13 @@ def plot_directions(advantages: np.ndarray, choices: Mapping[str, np.ndarray], a
 
 
 def plot_growth(measured: Mapping[str, float], tiles: int = 1000, ax: Axes | None = None) -> Axes:
-    """Troop growth per tick over the troop ratio, with a line where each player was measured (its median ratio)."""
+    """Troop growth per tick over the troop ratio, with a dot where each player was measured (its median ratio)."""
     ax = style.axes(ax, 6.6, 3.2)
     cap = float(rules.troop_cap(tiles=tiles, cities=0, kind="human"))
     ratios = np.linspace(0, 1, 201)
     growth = np.array([float(rules.troop_growth(ratio * cap, cap, kind="human")) for ratio in ratios])
     ax.plot(ratios, growth, color=style.TEXT, linewidth=1.8)
-    colours = dict(zip(measured, style.colours_of(measured), strict=False))
+    colours = dict(zip(measured, style.colours_of(measured), strict=True))
     low = high = 0
     for name, ratio in sorted(measured.items(), key=lambda pair: pair[1]):
         height = float(np.interp(ratio, ratios, growth))

@@ -4,7 +4,8 @@ Figures have their own light paper, so they read the same on a light and on a da
 keep their order in grey and with every common kind of colour blindness.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
+from itertools import cycle
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -101,8 +102,9 @@ def colour_table(name: str) -> np.ndarray:
     return (colormaps[name](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
 
 
-def colours_of(names: Iterable[str]) -> list[str]:
-    """One for each name; a network's is the same in every picture."""
+def colours_of(names: Collection[str]) -> list[str]:
+    """One for each name; a network's is the same in every picture. The others come round again when all are taken."""
     own: dict[str, str] = dict(zip(NETWORKS, LINE_COLOURS, strict=False))
-    free = (colour for colour in LINE_COLOURS if colour not in {own.get(name) for name in names})
+    taken = {own.get(name) for name in names}
+    free = cycle(colour for colour in LINE_COLOURS if colour not in taken)
     return [own[name] if name in own else next(free) for name in names]

@@ -52,3 +52,27 @@ def test_seeds_are_thin_and_their_middle_is_thick_inside_a_band():
     (band,) = ax.collections  # one seed has no spread
     assert band.get_paths()[0].get_extents().y1 <= 1
     assert ax.lines[-1].get_ydata()[0] == 0.9
+
+
+def test_more_names_than_colours_take_turns_and_a_network_keeps_its_own():
+    one = [[(0, 0.0), (10, 1.0)]]
+    ax = viz.plot_seeds({name: one for name in ["tokens", *"abcdef"]})
+    tokens, *others = [line.get_color() for line in ax.lines if line.get_linewidth() > 2]
+    assert tokens not in others and others[:2] == others[4:] and len({*others}) == 4
+
+
+def test_growth_marks_each_player_at_its_ratio():
+    ax = viz.plot_growth({"random": 0.0015, "steady": 0.46})
+    marks = [tuple(line.get_xdata()) for line in ax.lines if len(line.get_xdata()) == 1]
+    assert marks == [(0.0015,), (0.46,)]
+    assert "steady 46.0%" in [text.get_text() for text in ax.texts]
+
+
+def test_seeds_apart_have_a_panel_for_each_name_with_the_others_in_grey():
+    curve = [(0, 0.0), (10, 1.0)]
+    sheet = viz.plot_seed_panels({"tokens": [curve, curve], "attention": [curve]}, goal=0.9, label="won")
+    shown = [ax for ax in sheet.axes if ax.get_visible()]
+    assert [ax.get_title(loc="left") for ax in shown] == ["tokens", "attention"]
+    assert [len(ax.lines) for ax in shown] == [2 + 2 + 1 + 1, 2 + 1 + 1 + 1]
+    with pytest.raises(BadInput, match="got none"):
+        viz.plot_seed_panels({})

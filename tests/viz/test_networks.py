@@ -1,12 +1,13 @@
-"""The bars of the parameter pictures are the numbers of the records."""
+"""Pictures of networks say what the modules, the records and the measurements say."""
 
 from itertools import pairwise
 
 import matplotlib
 import pytest
+import torch
 from torch import nn
 
-from territory import profiling, viz
+from territory import models, profiling, viz
 from territory.errors import BadInput
 from territory.profiling import MacsRecord, ParameterRecord, TimeRecord
 
@@ -72,3 +73,35 @@ def test_a_given_axes_is_drawn_on():
 def test_nothing_to_draw_is_refused(draw):
     with pytest.raises(BadInput, match="got none"):
         draw()
+
+
+def texts(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_an_architecture_shows_every_part_with_its_parameters(name):
+    model = models.build(name)
+    ax = viz.plot_architecture(model)
+    assert ax.get_title(loc="left") == f"{name}: {sum(p.numel() for p in model.parameters()):,} parameters"
+    for part, child in model.named_children():
+        assert f"{part} · {sum(p.numel() for p in child.parameters()):,} parameters" in texts(ax)
+
+
+def test_an_architecture_shows_the_shape_that_leaves_each_layer():
+    shown = texts(viz.plot_architecture(models.build("baseline")))
+    assert "conv 3x3, stride 1  →  64 x 14 x 14" in shown
+    assert "linear 12544 to 512  →  512" in shown
+
+
+def test_an_architecture_of_another_network_is_drawn_part_by_part_and_left_as_it_was():
+    model = nn.Sequential(nn.Conv2d(5, 4, 8, 8), nn.Flatten(), nn.Linear(1024, 3)).train()
+    shown = texts(viz.plot_architecture(model, (torch.zeros(1, 5, 128, 128),)))
+    assert "conv 8x8, stride 8  →  4 x 16 x 16" in shown
+    assert "Flatten  →  1024" in shown
+    assert model.training
+
+
+def test_memory_is_a_line_for_each_network():
+    ax = viz.plot_memory({"baseline": (100.0, 1.0), "attention": (10.0, 2.0)}, largest=50)
+    assert [list(line.get_ydata()) for line in ax.lines] == [[100, 150], [10, 110]]
