@@ -89,8 +89,15 @@ def _run(
 
 
 def _by_frame(weights: Tensor, frames: int) -> Tensor:
-    """(T, heads, Tq, Tk): a network that cuts its map into windows has as many heads for each."""
-    return weights if len(weights) == frames else weights.reshape(frames, -1, *weights.shape[-2:])
+    """(T, heads, Tq, Tk): a network that cuts its map into windows has as many heads for each.
+
+    Weights that are made of parameters alone know no frames: they are the same for all.
+    """
+    if len(weights) == frames:
+        return weights
+    if len(weights) % frames:
+        return weights.flatten(0, 1).expand(frames, -1, -1, -1)
+    return weights.reshape(frames, -1, *weights.shape[-2:])
 
 
 def to_tensors(

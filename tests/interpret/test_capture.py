@@ -186,6 +186,22 @@ def test_a_replay_gives_one_row_a_frame_equal_to_a_single_pass(model, replay):
     np.testing.assert_allclose(rows.attention["spatial.2"][4], attention["spatial.2"][0].numpy(), rtol=1e-5)
 
 
+def test_attention_made_of_parameters_alone_is_the_same_in_every_frame(replay):
+    class Mixes(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cut, self.shares = nn.Conv2d(5, 91, 16, 16), nn.Parameter(torch.randn(2, 16, 16))
+
+        def forward(self, maps, _stats):
+            cells = self.cut(maps.float() / 255).flatten(2).transpose(1, 2)  # (B, 16, 91)
+            mixed = (self.shares.softmax(-1) @ cells[:, None]).mean((1, 2))
+            return mixed[:, :90], mixed[:, 90]
+
+    model = Mixes()
+    shown = capture_replay(model, replay).attention["Mixes"]
+    np.testing.assert_allclose(shown, np.stack([model.shares.softmax(-1).detach().numpy()] * 7), rtol=1e-6)
+
+
 def test_probabilities_of_a_replay_are_of_allowed_actions_only(model, replay):
     rows = capture_replay(model, replay)
     masks = np.stack([frame.mask for frame in rows.frames])
