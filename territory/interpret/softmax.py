@@ -47,6 +47,9 @@ class _Tag(NamedTuple):
     weighted: bool = False  # weights that were multiplied with something: their sum is a weighted mean
 
 
+_UNKNOWN = _Tag("")
+
+
 class Call(NamedTuple):
     """One softmax or attention of a forward pass."""
 
@@ -124,9 +127,11 @@ class SoftmaxWatch(TorchFunctionMode):
         result = func(*args, **kwargs)
         if not isinstance(result, Tensor | tuple | list):
             return result
-        dim = self._dim_of_weights(name, args, kwargs, result)
+        args = (*args, *(kwargs[each] for each in ("input", "other") if each in kwargs))  # as if all were by place
+        tags = self._tag(args, 0), self._tag(args, 1)
+        dim = _dim_of_weights(name, args, kwargs, *tags) if isinstance(result, Tensor) else None
         if not isinstance(result, Tensor) or dim is None or is_transformed(result) or result.layout != torch.strided:
-            self._follow(name, args, kwargs, result)
+            self._follow(name, args, kwargs, result, *tags)
             return result
         return self._shown(result, dim)
 
@@ -146,66 +151,31 @@ class SoftmaxWatch(TorchFunctionMode):
     def confirm(self, call: Call) -> None:
         self._confirm(call)
 
-    def _dim_of_weights(self, name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Any) -> int | None:
-        """The axis over which a result sums to 1, if it is known to."""
-        if not args or not isinstance(result, Tensor):
-            return None
-        if name in _SOFTMAXES:
-            place = _DIM.get(name, 1)
-            dim = kwargs.get("dim", args[place] if len(args) > place else None)
-            return -1 if dim is None else dim
-        tag, other = self._tag(args, 0), self._tag(args, 1)
-        if name == "exp" and tag.kind == "log":
-            return tag.dim
-        if name in ("div", "truediv", "true_divide", "itruediv", "mul", "imul") and tag.kind == "exp":
-            wanted = "share" if "mul" in name else "sum"
-            return other.dim if other.kind == wanted and other.source == tag.source else None
-        if name == "normalize" and tag.kind == "exp" and kwargs.get("p", args[1] if len(args) > 1 else 2) == 1:
-            return kwargs.get("dim", args[2] if len(args) > 2 else 1)
-        return None
-
     def _tag(self, args: Sequence[Any], place: int) -> _Tag:
         """What is known of an argument; of a list, that all in it are weights."""
         value = args[place] if len(args) > place else None
         if isinstance(value, Tensor):
-            return self._tags.get(value) or _Tag("")
-        listed = value if isinstance(value, list | tuple) else ()
-        found = [self._tags.get(each) for each in listed if isinstance(each, Tensor)]
+            return self._tags.get(value) or _UNKNOWN
+        if not isinstance(value, list | tuple):
+            return _UNKNOWN
+        found = [self._tags.get(each) for each in value if isinstance(each, Tensor)]
         weights = [each for each in found if each is not None and each.kind == "weights"]
-        return _Tag("weights", source=[call for each in weights for call in each.source]) if weights else _Tag("")
+        return _Tag("weights", source=[call for each in weights for call in each.source]) if weights else _UNKNOWN
 
-    def _follow(self, name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Any) -> None:
+    def _follow(
+        self, name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Any, tag: _Tag, other: _Tag
+    ) -> None:
         """Keep track of what weights, and what could become weights, turn into."""
-        if name in _PRODUCTS or (name in _SUMS and self._tag(args, 0).weighted):
+        if name in _PRODUCTS or (name in _SUMS and tag.weighted):
             if not any(isinstance(each, Tensor) and each.ndim < 2 for each in args[:2]):  # of vectors, not of numbers
-                for tag in (self._tags.get(tensor) for tensor in tensors_of([args, kwargs])):
-                    for watch, call in tag.source if tag is not None and tag.kind == "weights" else ():
+                for each in (self._tags.get(tensor) for tensor in tensors_of([args, kwargs])):
+                    for watch, call in each.source if each is not None and each.kind == "weights" else ():
                         watch.confirm(call)
             return
-        new = self._next(name, args, kwargs, result)
+        new = _next(name, args, kwargs, result, tag, other)
         if new is not None:
             for tensor in tensors_of(result):
                 self._tags[tensor] = new
-
-    def _next(self, name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Any) -> _Tag | None:
-        tag, other, dim = self._tag(args, 0), self._tag(args, 1), kwargs.get("dim", args[1] if len(args) > 1 else None)
-        if name in _EXPONENTIALS:
-            return _Tag("exp", source=id(args[0]))
-        if name == "log_softmax":
-            return _Tag("log", dim=-1 if dim is None else dim)
-        if name == "logsumexp":
-            return _Tag("logsumexp", dim=dim, source=id(args[0]))
-        if name == "sub" and other.kind == "logsumexp" and other.source == id(args[0]):
-            return _Tag("log", dim=other.dim)
-        if name == "sum" and tag.kind == "exp":
-            return _Tag("sum", dim=dim, source=tag.source)
-        if name in _SHARES and tag.kind == "sum":
-            return tag._replace(kind="share")
-        held, value = (tag, args[0]) if tag.kind else (other, args[1] if other.kind else None)
-        before, after = (sum(each.numel() for each in tensors_of(each)) for each in (value, result))
-        if name in ("mul", "rmul", "imul") and held.kind == "weights" and after > before:  # each weighs several numbers
-            return held._replace(weighted=True)
-        return held if held.kind and (after == before or name in _PARTS) else None
 
     def _dot_product(
         self,
@@ -267,6 +237,48 @@ def _show(weights: Tensor, attention: bool) -> tuple[Tensor | None, list[tuple[S
             changed = changed if new is None else new
             calls.append((watch, call))
     return changed, calls
+
+
+def _dim_of_weights(name: str, args: Sequence[Any], kwargs: dict[str, Any], tag: _Tag, other: _Tag) -> int | None:
+    """The axis over which a result sums to 1, if it is known to; with what is known of its first two arguments."""
+    if not args:
+        return None
+    if name in _SOFTMAXES:
+        place = _DIM.get(name, 1)
+        dim = kwargs.get("dim", args[place] if len(args) > place else None)
+        return -1 if dim is None else dim
+    if name == "exp" and tag.kind == "log":
+        return tag.dim
+    if name in ("div", "truediv", "true_divide", "itruediv", "mul", "imul") and tag.kind == "exp":
+        wanted = "share" if "mul" in name else "sum"
+        return other.dim if other.kind == wanted and other.source == tag.source else None
+    if name == "normalize" and tag.kind == "exp" and kwargs.get("p", args[1] if len(args) > 1 else 2) == 1:
+        return kwargs.get("dim", args[2] if len(args) > 2 else 1)
+    return None
+
+
+def _next(name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Any, tag: _Tag, other: _Tag) -> _Tag | None:
+    """What is known of a result, if anything, by what is known of the first two arguments."""
+    dim = kwargs.get("dim", args[1] if len(args) > 1 else None)
+    if name in _EXPONENTIALS:
+        return _Tag("exp", source=id(args[0]))
+    if name == "log_softmax":
+        return _Tag("log", dim=-1 if dim is None else dim)
+    if name == "logsumexp":
+        return _Tag("logsumexp", dim=dim, source=id(args[0]))
+    if name == "sub" and other.kind == "logsumexp" and other.source == id(args[0]):
+        return _Tag("log", dim=other.dim)
+    if name == "sum" and tag.kind == "exp":
+        return _Tag("sum", dim=dim, source=tag.source)
+    if name in _SHARES and tag.kind == "sum":
+        return tag._replace(kind="share")
+    if not (tag.kind or other.kind):
+        return None
+    held, value = (tag, args[0]) if tag.kind else (other, args[1])
+    before, after = (sum(each.numel() for each in tensors_of(each)) for each in (value, result))
+    if name in ("mul", "rmul", "imul") and held.kind == "weights" and after > before:  # each weighs several numbers
+        return held._replace(weighted=True)
+    return held if after == before or name in _PARTS else None
 
 
 def _name(func: Callable) -> str:
