@@ -32,6 +32,10 @@ msvcrt: Any = import_module("msvcrt") if fcntl is None and os.name == "nt" else 
 
 PathLike = str | os.PathLike[str]
 DEEPEST = 50  # of lists and dictionaries in JSON: what can be read must also be written again
+# What zipfile and NumPy raise for bytes that are no archive of arrays; RuntimeError: packed in a way that is unknown.
+DAMAGE = (
+    zipfile.BadZipFile, zlib.error, TokenError, SyntaxError, ValueError, EOFError, OSError, RuntimeError, MemoryError,
+)  # fmt: skip
 
 
 def read_bytes(path: PathLike, most: int, what: str = "file") -> bytes:
@@ -87,9 +91,7 @@ def read_arrays(path: PathLike, most: Mapping[str, int], what: str) -> dict[str,
                 raise ValueError(f"it should hold {', '.join(most)}, and holds {', '.join(names)[:200]}")
             pairs = zip(names, members, strict=True)
             return {name: _array(archive, member, most[name]) for name, member in pairs}
-    except (OSError, ValueError, EOFError, SyntaxError, RecursionError, MemoryError) as error:
-        raise BadInput(f"{path} is not a {what}, or a damaged one ({_reason(error)})") from error
-    except (zipfile.BadZipFile, zlib.error, TokenError, NotImplementedError, RuntimeError, UnicodeError) as error:
+    except DAMAGE as error:
         raise BadInput(f"{path} is not a {what}, or a damaged one ({_reason(error)})") from error
 
 
