@@ -40,6 +40,18 @@ live = widgets.AttentionExplorer(env, networks[1])
 live
 """
 
+# The words of the drawings that lie over their drawing's edge, where they are cut off. At W and E they are the widest.
+CUT_OFF = """root => {
+  root.querySelectorAll(".explorer-compass .was").forEach(was => { was.textContent = "was 100 %"; });
+  return [...root.querySelectorAll(".explorer-compass, .explorer-curve svg")].flatMap(svg => {
+    const edge = svg.getBoundingClientRect();
+    const over = box =>
+      box.left < edge.left || box.right > edge.right || box.top < edge.top || box.bottom > edge.bottom;
+    const words = [...svg.querySelectorAll("text")];
+    return words.filter(each => over(each.getBoundingClientRect())).map(each => each.textContent);
+  });
+}"""
+
 
 @pytest.fixture(scope="module")
 def game():
@@ -447,4 +459,8 @@ def test_the_explorer_of_notebook_05_follows_its_slider(lab, tmp_path, root):
     explorer.key("ArrowRight")
     assert explorer.step() == step + 1
     assert (explorer.pixels() != seen).any()
+    for width in (1280, 800):
+        lab.page.set_viewport_size({"width": width, "height": 900})
+        explorer.key("ArrowRight")
+        assert explorer.root.evaluate(CUT_OFF) == []
     assert_clean(lab)

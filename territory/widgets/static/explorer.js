@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: cf7838670cf3eaa2ed20a6e7c84c775c24095f80b0a70f922cbf1adb1f1d5cde */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 260a02d44ef8708dc4629e38b9382fd02ebfc4a49a915c004472e9c07404b99a */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";
@@ -864,7 +864,7 @@ function makeCompass(shares) {
   const [cells, labels] = [makeCells(shares), makeLabels()];
   const svg = draw(
     "svg",
-    { viewBox: "-4.6 -4.5 9.2 9.2", class: "explorer-compass", role: "img" },
+    { viewBox: "-4.85 -4.5 9.7 9.2", class: "explorer-compass", role: "img" },
     ...cells.map(({ path }) => path),
     ...labels.map(({ text }) => text)
   );
@@ -892,7 +892,7 @@ function makeCompass(shares) {
 }
 
 // territory/widgets/js/explorer/curve.js
-var [HEIGHT, LEFT, BOTTOM] = [110, 34, 16];
+var [HEIGHT, LEFT, RIGHT, BOTTOM] = [110, 34, 12, 16];
 function makeCurve(seek) {
   const [grid, line, cursor] = [draw("g", { class: "grid" }), draw("polyline", { class: "line" }), draw("line", { class: "cursor" })];
   const [dot, other] = [draw("circle", { class: "dot", r: 4.5 }), draw("path", { class: "imagined", d: "M0-6 6 0 0 6-6 0Z" })];
@@ -903,7 +903,7 @@ function makeCurve(seek) {
   const legend = make("p", "quiet", {}, "value: the return that the critic expects from here, over the game");
   let [values, across, down] = [[0], () => 0, () => 0];
   const go = (event) => {
-    const share = (event.clientX - svg.getBoundingClientRect().left - LEFT) / (width - LEFT - 4);
+    const share = (event.clientX - svg.getBoundingClientRect().left - LEFT) / (width - LEFT - RIGHT);
     seek(Math.round(clip(share, 0, 1) * (values.length - 1)));
   };
   box.addEventListener("pointerdown", go);
@@ -914,10 +914,10 @@ function makeCurve(seek) {
     const [low, high] = range([0, ...all]);
     const margin = (high - low) * 0.06;
     const ends = [low - margin, high + margin];
-    across = linear([0, Math.max(1, all.length - 1)], [LEFT, width - 4]);
+    across = linear([0, Math.max(1, all.length - 1)], [LEFT, width - RIGHT]);
     down = linear(ends, [HEIGHT - BOTTOM, 4]);
     const rules = ticks(ends, 3).flatMap((mark) => [
-      draw("line", { x1: LEFT, x2: width - 4, y1: down(mark), y2: down(mark), class: mark === 0 ? "zero" : "" }),
+      draw("line", { x1: LEFT, x2: width - RIGHT, y1: down(mark), y2: down(mark), class: mark === 0 ? "zero" : "" }),
       draw("text", { x: LEFT - 4, y: down(mark) + 3.5, "text-anchor": "end" }, minus(mark))
     ]);
     const steps = ticks([0, Math.max(1, all.length - 1)], 5).filter(Number.isInteger).map((mark) => draw("text", { x: across(mark), y: HEIGHT - 3, "text-anchor": "middle" }, mark));

@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: cf7838670cf3eaa2ed20a6e7c84c775c24095f80b0a70f922cbf1adb1f1d5cde */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 260a02d44ef8708dc4629e38b9382fd02ebfc4a49a915c004472e9c07404b99a */
 
 // territory/widgets/js/dom.js
 function fill(node, attributes, children) {

@@ -59,7 +59,7 @@ function makeScale() {
 // Sectors: direction by intensity, the weakest order inside; building or not is summed over and said below.
 export function makeCompass(shares) {
   const [cells, labels] = [makeCells(shares), makeLabels()];
-  const svg = draw("svg", { viewBox: "-4.6 -4.5 9.2 9.2", class: "explorer-compass", role: "img" },
+  const svg = draw("svg", { viewBox: "-4.85 -4.5 9.7 9.2", class: "explorer-compass", role: "img" },
     ...cells.map(({ path }) => path), ...labels.map(({ text }) => text));
   const build = make("p", "explorer-build");
   const rings = make("p", "quiet", {}, `rings from the middle: ${shares.join(", ")} of the troops`);

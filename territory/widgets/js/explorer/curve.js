@@ -3,7 +3,8 @@
 import { draw, make, place } from "../dom.js";
 import { clip, linear, minus, range, signed, ticks } from "../numbers.js";
 
-const [HEIGHT, LEFT, BOTTOM] = [110, 34, 16]; // of the drawing, pixel for pixel, so that letters keep their size
+// Of the drawing, pixel for pixel, so that letters keep their size; the last step's number fits into the right edge.
+const [HEIGHT, LEFT, RIGHT, BOTTOM] = [110, 34, 12, 16];
 
 export function makeCurve(seek) {
   const [grid, line, cursor] = [draw("g", { class: "grid" }), draw("polyline", { class: "line" }), draw("line", { class: "cursor" })];
@@ -15,7 +16,7 @@ export function makeCurve(seek) {
   const legend = make("p", "quiet", {}, "value: the return that the critic expects from here, over the game");
   let [values, across, down] = [[0], () => 0, () => 0];
   const go = (event) => {
-    const share = (event.clientX - svg.getBoundingClientRect().left - LEFT) / (width - LEFT - 4);
+    const share = (event.clientX - svg.getBoundingClientRect().left - LEFT) / (width - LEFT - RIGHT);
     seek(Math.round(clip(share, 0, 1) * (values.length - 1)));
   };
   box.addEventListener("pointerdown", go);
@@ -27,10 +28,10 @@ export function makeCurve(seek) {
     const [low, high] = range([0, ...all]);
     const margin = (high - low) * 0.06;
     const ends = [low - margin, high + margin];
-    across = linear([0, Math.max(1, all.length - 1)], [LEFT, width - 4]);
+    across = linear([0, Math.max(1, all.length - 1)], [LEFT, width - RIGHT]);
     down = linear(ends, [HEIGHT - BOTTOM, 4]);
     const rules = ticks(ends, 3).flatMap((mark) => [
-      draw("line", { x1: LEFT, x2: width - 4, y1: down(mark), y2: down(mark), class: mark === 0 ? "zero" : "" }),
+      draw("line", { x1: LEFT, x2: width - RIGHT, y1: down(mark), y2: down(mark), class: mark === 0 ? "zero" : "" }),
       draw("text", { x: LEFT - 4, y: down(mark) + 3.5, "text-anchor": "end" }, minus(mark)),
     ]);
     const steps = ticks([0, Math.max(1, all.length - 1)], 5).filter(Number.isInteger).map((mark) =>
