@@ -37,6 +37,15 @@ def test_the_files_that_a_page_links_are_there(page, root):
     assert [link for link in links if "://" not in link and not (root / page).parent.joinpath(link).exists()] == []
 
 
+def test_the_files_that_sources_speak_of_are_there(root):
+    rooms = ("territory", "studies", "tools", "benchmarks", "examples")
+    texts = {path: path.read_text("utf-8") for room in rooms for path in (root / room).rglob("*.py")}
+    name = rf"\b(?:tests|{'|'.join(rooms)})/[\w/]+\.py\b"
+    told = {(path, file) for path in texts for file in re.findall(name, texts[path])}
+    gone = {(str(path.relative_to(root)), file) for path, file in told if not (root / file).is_file()}
+    assert len(told) > 3 and gone == set()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=str)
 def test_the_commands_that_a_page_names_exist(page, root, subcommands):
     text = (root / page).read_text("utf-8")

@@ -1,8 +1,8 @@
 """What the notebooks need beside the game and its instruments: checks for exercises, and tools for teachers.
 
 ``checks`` answers whatever a learner gives with one sentence; ``trials`` is what some of them try an answer on;
-``exercises`` finds the exercises of a notebook; ``grade`` runs somebody's notebook against them; ``report`` is the
-capstone's page.
+``exercises`` finds the exercises of a notebook; ``grade`` runs somebody's notebook against them, in the process that
+``worker`` is; ``report`` is the capstone's page.
 """
 
 from territory.course.checks import (

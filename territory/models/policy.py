@@ -133,7 +133,7 @@ def greedy(log_probs: Tensor, attack_threshold: float = ATTACK_THRESHOLD) -> Ten
 
     A flat argmax pits the one WAIT against each of up to 80 attacks, so a network that attacks nine times in ten, in
     ways that are nearly alike, would wait for ever. The pretrained agent loses games that way which it wins when its
-    actions are sampled, and wins again by this rule (tests/training/test_shipped.py).
+    actions are sampled, and wins again by this rule (tests/agent/test_pretrained.py).
 
     ``attack_threshold``: how likely attacking must be, together. An agent to whom the moment matters little attacks
     with a small chance at every step, again and again, and so attacks soon; under one half it never would.
