@@ -36,7 +36,7 @@ def plot_learning_curve(
     ax = style.axes(ax)
     steps = [_field(record, "step") for record in records]
     for index, name in enumerate(fields):
-        colour = style.LINE_COLOURS[index % len(style.LINE_COLOURS)]
+        colour = style.line_colour(index)
         values = [_field(record, name) for record in records]
         ax.plot(steps, values, color=colour, linewidth=1.8, label=name.replace("_", " "))
     style.legend(ax)
@@ -146,7 +146,7 @@ def _series(
         at = [place for place, group in enumerate(rows.values()) if name in group]
         mean, low, high = np.array([group[name] for group in rows.values() if name in group]).T
         errors = np.stack([mean - low, high - mean]).clip(min=0)
-        look = {"fmt": "os^Dv"[index % 5], "color": style.LINE_COLOURS[index % 5], "label": name}
+        look = {"fmt": "os^Dv"[index % 5], "color": style.line_colour(index), "label": name}
         yield np.array(at) + apart * (index - (len(names) - 1) / 2), mean, errors, look
 
 
@@ -164,7 +164,7 @@ def plot_directions(advantages: np.ndarray, choices: Mapping[str, np.ndarray], a
     style.reference(ax, 0)
     for index, (name, chosen) in enumerate(choices.items()):
         taken = np.take_along_axis(advantages, np.asarray(chosen)[:, None], axis=1)[order, 0]
-        look = {"color": style.LINE_COLOURS[index], "marker": "o^sDv"[index], "markersize": 6}
+        look = {"color": style.line_colour(index), "marker": "o^sDv"[index % 5], "markersize": 6}
         ax.plot(place, taken, linewidth=0, label=f"{name}, mean {taken.mean():+.2f}", **look)
     style.legend_above(style.tidy(ax, "", "attacks", "better than the mean direction by (return)"))
     ax.set_xticks([])
@@ -201,7 +201,7 @@ def plot_removal(curves: Mapping[str, Curves], ax: Axes | None = None) -> Axes:
     ax = style.axes(ax, 7.6, 3.4)
     for index, (name, curve) in enumerate(curves.items()):
         known = dict(color=style.FAINT, linestyle="--") if name == "random" else {}
-        look: dict[str, Any] = {"color": style.LINE_COLOURS[index % len(style.LINE_COLOURS)], "linestyle": "-"} | known
+        look: dict[str, Any] = {"color": style.line_colour(index), "linestyle": "-"} | known
         if index >= len(style.LINE_COLOURS) and not known:
             look["linestyle"] = ":"  # the colours are used up
         ax.plot(100 * curve.shares, curve.deleted.mean(axis=0), linewidth=1.8, label=name, **look)

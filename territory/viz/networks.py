@@ -166,7 +166,7 @@ def plot_shares(tables: Mapping[str, Sequence[Any]], ax: Axes | None = None, sma
     for index, name in enumerate(tables):
         values = [100 * row[index] for row in shown.values()]
         at = [row + (index + 0.5) * height - BARS / 2 for row in range(len(shown))]
-        bars = ax.barh(at, values, height=height, color=style.LINE_COLOURS[index], label=name)
+        bars = ax.barh(at, values, height=height, color=style.line_colour(index), label=name)
         ax.bar_label(bars, [f"{v:.1f}" for v in values], padding=3, fontsize=style.SMALL_SIZE, color=style.TEXT)
     _leave_room(ax, 1.15)
     style.legend(ax, loc="lower right")

@@ -102,6 +102,11 @@ def colour_table(name: str) -> np.ndarray:
     return (colormaps[name](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
 
 
+def line_colour(index: int) -> str:
+    """For the curve of this number; they come round again."""
+    return LINE_COLOURS[index % len(LINE_COLOURS)]
+
+
 def colours_of(names: Collection[str]) -> list[str]:
     """One for each name; a network's is the same in every picture. The others come round again when all are taken."""
     own: dict[str, str] = dict(zip(NETWORKS, LINE_COLOURS, strict=False))

@@ -7,6 +7,7 @@ import pytest
 
 from territory import viz
 from territory.errors import BadInput
+from territory.profiling import ParameterRecord
 
 
 def test_the_value_curve_has_a_cursor_at_its_step():
@@ -59,6 +60,11 @@ def test_more_names_than_colours_take_turns_and_a_network_keeps_its_own():
     ax = viz.plot_seeds({name: one for name in ["tokens", *"abcdef"]})
     tokens, *others = [line.get_color() for line in ax.lines if line.get_linewidth() > 2]
     assert tokens not in others and others[:2] == others[4:] and len({*others}) == 4
+    directions = np.zeros((3, 8)), {name: np.zeros(3, int) for name in "abcdef"}
+    *_, first, _, _, _, _, sixth = viz.plot_directions(*directions).lines
+    assert first.get_color() == sixth.get_color()
+    bars = viz.plot_shares({name: [ParameterRecord("body", "0", (1,), 1, 1.0)] for name in "abcdef"}).containers
+    assert bars[0][0].get_facecolor() == bars[5][0].get_facecolor() != bars[4][0].get_facecolor()
 
 
 def test_growth_marks_each_player_at_its_ratio():
