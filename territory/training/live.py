@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from territory.agent.agent import Agent
-from territory.errors import BadInput
+from territory.errors import BadInput, shown
 from territory.training.build import make_watched_env
 from territory.training.ppo import PPO
 from territory.training.rollout import Update
@@ -164,7 +164,12 @@ class WatchedGame:
     """
 
     def __init__(self, ppo: PPO, envs: Any = None):
-        """``envs``: a vector environment of one game; by default, one like those of the run, on an unseen map."""
+        """``envs``: a vector environment of one game; by default, one like those of the run, on an unseen map.
+
+        BadInput for anything else.
+        """
+        if envs is not None and getattr(envs, "num_envs", None) != 1:
+            raise BadInput(f"the game to watch must be a vector environment of one game, got {shown(envs)}")
         self.envs = make_watched_env(ppo.config) if envs is None else envs
         self.obs, info = self.envs.reset(seed=HELD_OUT_SEED + ppo.config.seed)
         self.mask = info["action_mask"]
