@@ -8,11 +8,26 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads sleep ins
 os.environ.setdefault("NUMBA_NUM_THREADS", "2")
 os.environ["SDL_VIDEODRIVER"] = "dummy"  # windows open, but on no screen
 
+import ctypes
+import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+MALLOC_AS_IT_WAS = {-1: 128 << 10, -2: 128 << 10, -4: 1 << 16}  # malloc.h: M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX
+
+
+@pytest.fixture(scope="module", autouse=True)
+def freed_memory_goes_back():
+    """Training lets its process keep the memory that it frees: a process of many tests would grow with each of them."""
+    yield
+    fast = sys.modules.get("territory.training.fast")
+    if fast and fast._has_glibc():
+        libc = ctypes.CDLL(None)
+        for name, value in MALLOC_AS_IT_WAS.items():
+            libc.mallopt(name, value)
+        libc.malloc_trim(0)
 
 
 @pytest.fixture

@@ -22,30 +22,27 @@ SMALL = TrainConfig(
 )  # fmt: skip
 
 
-def torchrun(tmp_path, *flags: str, program=("-m", "territory")) -> subprocess.CompletedProcess:
-    """``territory train`` in two processes."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command += [*program, "train", *flags, "--runs-dir", str(tmp_path)]
-    return subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
-
-
 AFTER_THE_RUN = """
 import os, pathlib, sys
 from territory.cli import main
 assert main(sys.argv[1:]) == 0
-threads = [task.joinpath("comm").read_text().strip() for task in pathlib.Path("/proc/self/task").iterdir()]
-left = [name for name in threads if "gloo" in name]
+tasks = pathlib.Path("/proc/self/task")  # a process's threads, on Linux
+names = [task.joinpath("comm").read_text().strip() for task in tasks.iterdir()] if tasks.is_dir() else []
+left = [name for name in names if "gloo" in name]
 pathlib.Path(__file__).with_name("left-" + os.environ["RANK"]).write_text(str(left))
 """
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="only Linux lists a process's threads there")
-def test_no_thread_of_the_group_outlives_the_run(tmp_path):
-    """One that did would now and then abort a process that has done all its work."""
-    (script := tmp_path / "after.py").write_text(AFTER_THE_RUN)
-    done = torchrun(tmp_path, *flags_of(replace(SMALL, total_timesteps=64)), program=[str(script)])
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """``territory train`` in two processes: the folder of its runs, and what it printed."""
+    folder = tmp_path_factory.mktemp("runs")
+    (script := folder / "after.py").write_text(AFTER_THE_RUN)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
+    command += ["train", *flags_of(SMALL), "--runs-dir", str(folder)]
+    done = subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert [(tmp_path / f"left-{rank}").read_text() for rank in range(2)] == ["[]", "[]"]
+    return folder, done.stdout
 
 
 def flags_of(config: TrainConfig) -> list[str]:
@@ -54,18 +51,24 @@ def flags_of(config: TrainConfig) -> list[str]:
     return [word for k, v in changed.items() for word in ("--" + names.get(k, k.replace("_", "-")), str(v))]
 
 
-def test_two_processes_train_the_network_that_one_trains_with_all_the_games_and_one_can_go_on_for_them(tmp_path):
-    done = torchrun(tmp_path, *flags_of(SMALL))
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("done:") == 1  # one of the two speaks
-    alone = run.start(replace(SMALL, runs_dir=str(tmp_path), name="alone"))
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="only Linux lists a process's threads there")
+def test_no_thread_of_the_group_outlives_the_run(shared):
+    """One that did would now and then abort a process that has done all its work."""
+    folder, _ = shared
+    assert [(folder / f"left-{rank}").read_text() for rank in range(2)] == ["[]", "[]"]
+
+
+def test_two_processes_train_the_network_that_one_trains_with_all_the_games_and_one_can_go_on_for_them(shared):
+    folder, printed = shared
+    assert printed.count("done:") == 1  # one of the two speaks
+    alone = run.start(replace(SMALL, runs_dir=str(folder), name="alone"))
     alone.train()
-    assert_alike(tmp_path / "run", tmp_path / "alone")
+    assert_alike(folder / "run", folder / "alone")
 
     for name in ("run", "alone"):  # what two began, one continues
-        longer = replace(SMALL, runs_dir=str(tmp_path), name=name, total_timesteps=6 * 64)
-        run.resume(tmp_path / name, longer).train()
-    assert_alike(tmp_path / "run", tmp_path / "alone")
+        longer = replace(SMALL, runs_dir=str(folder), name=name, total_timesteps=6 * 64)
+        run.resume(folder / name, longer).train()
+    assert_alike(folder / "run", folder / "alone")
 
 
 def assert_alike(shared, alone) -> None:

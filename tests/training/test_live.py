@@ -4,6 +4,7 @@ import dataclasses
 import subprocess
 import sys
 import time
+from functools import cache
 
 import numpy as np
 import pytest
@@ -26,8 +27,10 @@ def assert_same_end(one: PPO, other: PPO) -> None:
         np.testing.assert_array_equal(array, right[name], err_msg=name)
 
 
-def left_alone(config: TrainConfig = SMALL) -> PPO:
-    ppo = PPO(config)
+@cache
+def left_alone() -> PPO:
+    """Trained to the end in the foreground."""
+    ppo = PPO(SMALL)
     for _ in ppo.updates():
         pass
     return ppo
@@ -170,12 +173,13 @@ def test_what_can_not_be_trained_is_refused():
 def test_a_process_that_ends_saves_the_run_first(tmp_path):
     config = dataclasses.replace(SMALL, total_timesteps=64_000, runs_dir=str(tmp_path))
     program = f"""
+import time
 from territory.training import TrainConfig, run
 from territory.training.live import LiveTraining
 made = run.start(TrainConfig(**{config.as_dict()}))
 live = LiveTraining(made)
 live.start()
-while len(live.records) < 2: pass
+while len(live.records) < 2: time.sleep(0.01)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
