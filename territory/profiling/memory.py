@@ -110,6 +110,7 @@ class _Kept:
         self.seen: dict[int, list[tuple[int, int]]] = {}  # spans that are counted already, by storage
 
     def add(self, tensor: Tensor) -> Tensor:
+        tensor = tensor.detach()  # with its graph, which keeps what this gives back, it would stay for ever
         for piece in pieces_of(tensor):
             address = _address(piece)
             if address not in self.own and piece.numel():

@@ -1,5 +1,7 @@
 """Bytes against sums by hand, against a real optimiser, and against what autograd must keep."""
 
+import gc
+import weakref
 from functools import cache
 
 import pytest
@@ -94,3 +96,11 @@ def test_wrong_inputs_are_named_and_the_model_is_released():
     with pytest.raises(BadInput, match=r"cannot take inputs of shapes \(2, 5\)"):
         profiling.memory_table(MLP, torch.zeros(2, 5))
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in MLP.modules())
+
+
+def test_no_activation_stays_in_memory_once_it_was_counted():
+    seen, model = [], nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+    model[1].register_forward_hook(lambda layer, args, out: seen.append(weakref.ref(out)))
+    profiling.memory_table(model, torch.zeros(3, 4))
+    gc.collect()
+    assert seen and [each() for each in seen] == [None] * len(seen)
