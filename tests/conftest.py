@@ -9,22 +9,32 @@ os.environ.setdefault("NUMBA_NUM_THREADS", "2")
 os.environ["SDL_VIDEODRIVER"] = "dummy"  # windows open, but on no screen
 
 import ctypes
+import signal
 import sys
 from pathlib import Path
 
 import pytest
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background (make test &); Ctrl-C is tested too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 ROOT = Path(__file__).resolve().parents[1]
-MALLOC_AS_IT_WAS = {-1: 128 << 10, -2: 128 << 10, -4: 1 << 16}  # malloc.h: M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX
+# malloc.h: M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_MMAP_MAX; the sizes that glibc comes to by itself.
+MALLOC_AS_IT_WAS = {-1: 64 << 20, -2: 128 << 10, -3: 32 << 20, -4: 1 << 16}
+
+
+def pytest_collection_modifyitems(items):
+    """Files with something slow in them first: pytest's workers take one file after the other, and so end together."""
+    slow = {item.path for item in items if item.get_closest_marker("slow") or item.path.suffix == ".ipynb"}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def freed_memory_goes_back():
     """Training lets its process keep the memory that it frees: a process of many tests would grow with each of them."""
     yield
-    fast = sys.modules.get("territory.training.fast")
-    if fast and fast._has_glibc():
-        libc = ctypes.CDLL(None)
+    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if hasattr(libc, "mallopt") and "territory.training.fast" in sys.modules:
         for name, value in MALLOC_AS_IT_WAS.items():
             libc.mallopt(name, value)
         libc.malloc_trim(0)

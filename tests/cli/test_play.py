@@ -170,7 +170,6 @@ def test_ctrl_c_restores_the_terminal_keeps_the_game_and_exits_130(tmp_path):
         stdin=terminal.slave,
         stdout=terminal.slave,
         stderr=subprocess.PIPE,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # what runs in the background ignores it
     )
     terminal.wait_for("step 3")
     process.send_signal(signal.SIGINT)
