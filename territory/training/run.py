@@ -101,7 +101,7 @@ class Run:
 
     def log(self) -> list[Update]:
         """The records of the updates so far, read from the log."""
-        return read_log(self.folder)
+        return read_log(self.folder)[0]
 
     def save(self) -> None:
         """Write the checkpoint: whole or not at all."""
@@ -152,9 +152,14 @@ def _stamp(path: Path) -> tuple[int, int, int]:
     return found.st_ino, found.st_mtime_ns, found.st_size
 
 
-def read_log(folder: str | Path) -> list[Update]:
-    """The records of a run's updates, read from its folder; none where it has made no update yet."""
-    return [_update(line, number) for number, line in enumerate(_log_lines(Path(folder) / LOG), start=1)]
+def read_log(folder: str | Path) -> tuple[list[Update], bool]:
+    """The records of a run's updates, read from its folder; none where it has made no update yet.
+
+    And whether there is a last line that is cut off, by a kill or since it is being written now: it is left out.
+    """
+    lines = _log_lines(Path(folder) / LOG)
+    cut = bool(lines) and not lines[-1].endswith((b"\n", b"}"))
+    return [_update(line, number) for number, line in enumerate(lines[: len(lines) - cut], start=1)], cut
 
 
 def _log_lines(log: Path) -> list[bytes]:

@@ -13,7 +13,6 @@ from territory.viz.board import (
     plot_board,
     plot_planes,
     plot_relevance,
-    to_png,
 )
 from territory.viz.compass import by_part, plot_action_compass
 from territory.viz.curves import (
@@ -38,13 +37,13 @@ from territory.viz.networks import (
     plot_shares,
     shares_figure,
 )
-from territory.viz.packing import layer_words, pack_moment, pack_record
+from territory.viz.packing import layer_words, pack_board, pack_moment, pack_record
 from territory.viz.style import PALETTES, colour_table
 from territory.viz.words import PLANE_SENTENCES, STAT_SENTENCES, TRAINING_PANELS, UPDATE_SENTENCES
 
 __all__ = ["Figure"]
 __all__ += ["attention_picture", "blended", "board_picture", "direction_towards", "figure_png", "player_name"]
-__all__ += ["plot_attention", "plot_board", "plot_planes", "plot_relevance", "to_png"]
+__all__ += ["plot_attention", "plot_board", "plot_planes", "plot_relevance"]
 __all__ += ["by_part", "plot_action_compass"]
 __all__ += ["plot_directions", "plot_growth", "plot_intervals", "plot_learning_curve", "plot_removal", "plot_rows"]
 __all__ += ["plot_seed_panels", "plot_seeds", "plot_stats", "plot_value"]
@@ -52,6 +51,6 @@ __all__ += ["COMPASS", "View", "playing_figure", "plot_mask", "seen_figure", "tr
 __all__ += ["film", "save_film"]
 __all__ += ["plot_architecture", "plot_memory", "plot_parameter_shares", "plot_roofline", "plot_shares"]
 __all__ += ["shares_figure"]
-__all__ += ["layer_words", "pack_moment", "pack_record"]
+__all__ += ["layer_words", "pack_board", "pack_moment", "pack_record"]
 __all__ += ["PALETTES", "colour_table"]
 __all__ += ["PLANE_SENTENCES", "STAT_SENTENCES", "TRAINING_PANELS", "UPDATE_SENTENCES"]

@@ -2,8 +2,6 @@
 
 import io
 import math
-import struct
-import zlib
 from collections.abc import Mapping
 from functools import cache
 
@@ -248,23 +246,6 @@ def direction_towards(owner: np.ndarray, row: int, column: int, player: int = 1)
     eighth = round(math.atan2(right, -down) / (2 * math.pi) * NUM_DIRECTIONS)  # clockwise from north
     direction = Direction(eighth % NUM_DIRECTIONS) if down or right else Direction.WAIT
     return direction, (int(start[0]), int(start[1]))
-
-
-def to_png(picture: np.ndarray) -> bytes:
-    """uint8 (H, W, 3) as PNG, as quickly as may be: a live board is one of twenty frames a second.
-
-    Pillow tries every filter on every row, which takes ten times as long. Boards are flat colours, most rows as the row
-    above, so the difference to that (filter 2) is mostly zeros.
-    """
-    height, width, _ = picture.shape
-    rows = np.full((height, 1 + 3 * width), 2, np.uint8)
-    rows[:, 1:] = picture.reshape(height, -1)
-    rows[1:, 1:] -= rows[:-1, 1:].copy()
-    about = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits, red green blue
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in ((b"IHDR", about), (b"IDAT", zlib.compress(rows.tobytes(), 1)), (b"IEND", b""))
-    )
 
 
 def figure_png(figure: Figure) -> bytes:

@@ -13,6 +13,7 @@ import numpy as np
 from territory.interpret import ReplayRecord, density_by_player, layers_of
 from territory.world.picture import find_fronts
 from territory.world.replay import Frame
+from territory.world.world import World
 
 CITY_BIT = 128  # of an owner: players are 0 to 51
 _ALIGN = 8  # bytes: where a page may look at numbers of any size
@@ -56,12 +57,22 @@ def layer_words(record: ReplayRecord) -> list[dict[str, Any]]:
     return [asdict(layer) for layer in layers_of(record)]
 
 
+def pack_board(world: World, game: int = 0) -> bytes:
+    """One game of a `World` as it is now, uint8 (3, H, W): terrain, owners with `CITY_BIT`, and fronts."""
+    owner, terrain, city = (world.map_of(field)[game] for field in ("owner", "terrain", "city"))
+    fronts = find_fronts(owner, terrain, world.state.attacks[game])
+    return np.stack([terrain, _with_cities(owner, city), fronts]).tobytes()
+
+
+def _with_cities(owner: np.ndarray, city: np.ndarray) -> np.ndarray:
+    return owner | np.where(city > 0, np.uint8(CITY_BIT), np.uint8(0))
+
+
 def _frames(frames: Sequence[Frame]) -> dict[str, np.ndarray]:
-    owners = [frame.owner | np.where(frame.city > 0, np.uint8(CITY_BIT), np.uint8(0)) for frame in frames]
     players = len(frames[0].troops)
     return {
         "terrain": frames[0].terrain,
-        "owner": np.stack(owners),
+        "owner": np.stack([_with_cities(frame.owner, frame.city) for frame in frames]),
         "fronts": np.stack([find_fronts(frame.owner, frame.terrain, frame.attacks) for frame in frames]),
         "density": np.stack([density_by_player(frame)[:players] for frame in frames]),
         "troops": np.stack([frame.troops for frame in frames]).astype(np.float32),

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import numpy as np
 import traitlets
 
 from territory import models, viz
-from territory.errors import BadInput
+from territory.errors import BadInput, whole
 from territory.profiling import (
     LatencyRecord,
     NetworkDesign,
@@ -58,8 +57,7 @@ class NetworkBudget(Instrument):
     words = traitlets.Dict().tag(sync=True)  # what never changes: the budget and what each control offers
 
     def __init__(self, max_parameters: int = 500_000):
-        if not isinstance(max_parameters, int | np.integer) or max_parameters < 1:
-            raise BadInput(f"expected a budget of at least 1 parameter, a whole number; got {max_parameters!r}")
+        max_parameters = whole("max_parameters, the budget,", max_parameters, 1)
         super().__init__()
         self._possible = _START  # the last design that could be a network: it stays drawn
         self.max_parameters = max_parameters

@@ -13,7 +13,7 @@ from torch import nn
 
 from territory import interpret, viz
 from territory.agent import Agent
-from territory.errors import BadInput
+from territory.errors import BadInput, whole
 from territory.interpret import MEAN, Layer, ReplayRecord, imagine, layers_of, overlay, total_variation
 from territory.widgets.base import Answer, Instrument, bundle, standalone_page
 from territory.widgets.looks import RELEVANCE, changes_of, look, relevance_map
@@ -83,9 +83,7 @@ class AttentionExplorer(Instrument):
         self.names = _names(self.models, names)
         frames = self._frames()
         last = len(frames) - 1
-        step = last // 3 if step is None else step
-        if not isinstance(step, int | np.integer) or not 0 <= step <= last:
-            raise BadInput(f"step must be a whole number within the game, 0 to {last}; got {step!r}")
+        step = last // 3 if step is None else whole("step", step, 0, last)
         self.records = [look(agent, frames) for agent in self.agents]
         self.step, self.cell = step, _an_own_tile(frames[step])
         self.layers = [next(iter(record.attention), "") for record in self.records]
@@ -198,6 +196,10 @@ class AttentionExplorer(Instrument):
                 raise BadInput(f"the network has no layer called {name}; there is {', '.join(record.attention)}")
         return proposal["value"]
 
+    @traitlets.validate("step")
+    def _check_step(self, proposal) -> int:
+        return whole("step", proposal["value"], 0, len(self.record.frames) - 1) if self.records else 0
+
     @traitlets.validate("cell")
     def _check_cell(self, proposal) -> list[int]:
         cell = proposal["value"]
@@ -259,9 +261,7 @@ class AttentionExplorer(Instrument):
     def _imagined_frame(self, message: dict[str, Any], buffers: list[memoryview]) -> Frame:
         """The frame that the browser describes: a recorded one, with what the buffers change of it."""
         frames = self.record.frames
-        if not 0 <= message["step"] < len(frames):
-            raise BadInput(f"step must be within the game, 0 to {len(frames) - 1}; got {message['step']}")
-        frame = frames[message["step"]]
+        frame = frames[whole("step", message["step"], 0, len(frames) - 1)]
         if not buffers:
             return frame
         stats = np.frombuffer(buffers[0], "<f4")

@@ -12,7 +12,7 @@ import traitlets
 from territory import viz
 from territory.agent import pretrained
 from territory.envs.opponents import SCRIPTED, as_policy, find_policy
-from territory.errors import BadInput
+from territory.errors import BadInput, whole
 from territory.widgets.base import Answer, Instrument, bundle
 from territory.world.actions import INTENSITIES, Direction, describe, encode
 from territory.world.layout import Plane, Stat
@@ -20,7 +20,6 @@ from territory.world.params import MAX_BOTS, OPPONENTS
 from territory.world.picture import player_colours, render_world
 from territory.world.replay import Replay
 
-BOARD_PIXELS = 512  # the board's longer side, about
 _WELCOME = "Your land is blue with a white edge. Where will you go?"
 
 
@@ -52,14 +51,14 @@ class GamePlayer(Instrument):
     speed = traitlets.Int(5, min=1, max=20).tag(sync=True)
     player = traitlets.Unicode("you").tag(sync=True)  # who plays where it runs on: you (waiting), or one of the agents
     # What is shown.
-    board = traitlets.Bytes().tag(sync=True)  # PNG
+    board = traitlets.Bytes().tag(sync=True)  # see `viz.pack_board`
     planes = traitlets.Bytes().tag(sync=True)  # uint8 (5, H, W), as the agent gets them
     scene = traitlets.Dict().tag(sync=True)  # the rest of what a step changes
     aim = traitlets.Dict().tag(sync=True)  # where the tile that is pointed at lies from here
     words = traitlets.Dict().tag(sync=True)  # what never changes: names and sentences
 
     def __init__(self, env: Any, seed: int = 7, agents: dict[str, Any] | None = None):
-        super().__init__(seed=seed, num_bots=env.unwrapped.params.num_bots)
+        super().__init__(seed=whole("seed", seed, 0, 2**31 - 1), num_bots=env.unwrapped.params.num_bots)
         self.env: Any = env
         self._serial, self._policies = 0, {}
         self._agents = {name: name for name in (*SCRIPTED, *pretrained())} if agents is None else agents
@@ -163,7 +162,7 @@ class GamePlayer(Instrument):
 
     def static_png(self) -> bytes:
         """The moment as a picture: what exported pages show."""
-        picture = render_world(self.env.unwrapped.world, scale=self._scale())
+        picture = render_world(self.env.unwrapped.world, scale=4)
         title = f"step {len(self.actions)} · " + self._standing().split(" · ")[0]
         before = self.before if self.actions else None
         return viz.figure_png(viz.playing_figure(picture, self.obs, self.mask, before, title))
@@ -203,13 +202,10 @@ class GamePlayer(Instrument):
     def _owner(self) -> np.ndarray:
         return self.env.unwrapped.world.map_of("owner")[0]
 
-    def _scale(self) -> int:
-        return max(1, BOARD_PIXELS // max(self._owner().shape))
-
     def _show(self, line: str) -> None:
         """Send all that changed, in one message."""
         with self.hold_sync():
-            self.board = viz.to_png(render_world(self.env.unwrapped.world, scale=self._scale()))
+            self.board = viz.pack_board(self.env.unwrapped.world)
             self.planes = self.obs["map"].tobytes()
             self.build = self.build and bool(self.mask[1::2].any())
             self.running = self.running and not self.over
@@ -253,7 +249,7 @@ def _words(opponents: list[str], agents: list[str]) -> dict[str, Any]:
         "compass": [(int(direction), direction.name) for direction in viz.COMPASS],
         "shares": [f"{share:.0%}" for share in INTENSITIES],
         "players": ["you", *(viz.player_name(player) for player in range(2, MAX_BOTS + 2))],
-        "colours": [f"rgb({red}, {green}, {blue})" for red, green, blue in player_colours()[1 : MAX_BOTS + 2].tolist()],
+        "colours": player_colours()[: MAX_BOTS + 2].tolist(),
         "opponents": opponents,
         "agents": agents,
         "max_bots": MAX_BOTS,

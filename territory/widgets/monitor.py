@@ -14,16 +14,16 @@ import traitlets
 
 from territory import viz
 from territory.agent import Agent
-from territory.errors import BadInput
+from territory.errors import BadInput, real
 from territory.training.live import RESTING, LiveTraining, WatchedGame
 from territory.training.ppo import PPO
 from territory.training.rollout import Update
 from territory.training.run import LOG, Run, read_log
 from territory.widgets.base import Answer, Instrument, bundle
 from territory.world.actions import describe
-from territory.world.picture import render_world
+from territory.world.params import MAX_BOTS
+from territory.world.picture import player_colours, render_world
 
-BOARD_PIXELS = 384  # the board's longer side, about
 MOST_OFTEN = 0.1  # seconds between two messages: quicker than eyes follow, slower than a small run's updates
 LOOK_AGAIN = 0.05  # seconds, while waiting
 FIELDS = ("step", *viz.UPDATE_SENTENCES)  # rows of `history`
@@ -56,7 +56,7 @@ class TrainingMonitor(Instrument):
     # What is shown. The browser sets nothing itself: it asks (`answer`), since training sets these from its thread.
     history = traitlets.Bytes().tag(sync=True)  # float64 (len(FIELDS), updates)
     status = traitlets.Dict().tag(sync=True)  # state, step, rate, ... in numbers and in words
-    board = traitlets.Bytes().tag(sync=True)  # PNG
+    board = traitlets.Bytes().tag(sync=True)  # see `viz.pack_board`
     game = traitlets.Dict().tag(sync=True)  # what stands below the board
     watching = traitlets.Bool(True).tag(sync=True)  # whether the game goes on
     speed = traitlets.Int(5, min=1, max=20).tag(sync=True)  # its steps a second
@@ -75,10 +75,10 @@ class TrainingMonitor(Instrument):
     ):
         if trainer is None and not compare:
             raise BadInput("expected a PPO or a Run to train, or folders of runs to compare; got neither")
-        if not isinstance(seconds, int | float) or not seconds > 0:
-            raise BadInput(f"expected seconds of training, more than 0; got {seconds!r}")
+        seconds = real("seconds of training", seconds, 0.001, math.inf)
         folders = [_folder(each) for each in ([compare] if isinstance(compare, str | Path) else compare)]
-        runs = dict(zip(_names(folders), map(_records, folders), strict=True))
+        logs = dict(zip(_names(folders), map(_log, folders), strict=True))
+        runs = {name: records for name, (records, _) in logs.items()}
         live = None if trainer is None else LiveTraining(trainer, until, seconds, self._show)
         super().__init__()
         self._lock, self._told = threading.RLock(), 0.0
@@ -87,10 +87,11 @@ class TrainingMonitor(Instrument):
             "sentences": viz.UPDATE_SENTENCES,
             "panels": [*viz.TRAINING_PANELS.items()],
             "name": name,
+            "colours": player_colours()[: MAX_BOTS + 2].tolist(),
         }
         self.others = {"names": [*runs], "lengths": [len(records) for records in runs.values()]}
         self.compared = b"".join(map(_columns, runs.values()))
-        self.runs = runs
+        self.runs, self._cut = runs, [name for name, (_, cut) in logs.items() if cut]
         if live is not None:
             self.watched = WatchedGame(live.ppo, game_envs)
             _stop_earlier(name)
@@ -158,7 +159,7 @@ class TrainingMonitor(Instrument):
                 viz.training_figure(self.records, np.full((8, 8, 3), 255, np.uint8), self.status["line"])
             )
         with self._lock:
-            board = render_world(self.watched.world, scale=self._scale())
+            board = render_world(self.watched.world, scale=4)
             caption = self.game["line"]
         return viz.figure_png(viz.training_figure(self.records, board, self.status["line"], caption))
 
@@ -193,8 +194,9 @@ class TrainingMonitor(Instrument):
             steps = max((records[-1].step for records in self.runs.values() if records), default=0)
             many = "1 run" if len(self.runs) == 1 else f"{len(self.runs)} runs"
             line = f"{many} read from {'its folder' if len(self.runs) == 1 else 'their folders'}, up to {steps:,} steps"
-            if empty := [name for name, records in self.runs.items() if not records]:
-                line += f" · no update logged yet: {', '.join(empty)}"
+            empty = [name for name, records in self.runs.items() if not records]
+            for what, names in (("no update logged yet", empty), ("the log's last line is cut off", self._cut)):
+                line += f" · {what}: {', '.join(names)}" if names else ""
             return {"state": state, "resting": True, "live": False, "step": steps, "total": steps, "line": line}
         ppo, rate, left = self.live.ppo, self.live.steps_per_second, self.live.seconds_left
         total = ppo.config.num_updates * ppo.config.batch_size
@@ -229,16 +231,15 @@ class TrainingMonitor(Instrument):
         line = (
             f"step {self.watched.steps}: {order} · {share:.0%} of the land, rank {rank} of {world.params.num_players}"
         )
-        self.board = viz.to_png(render_world(world, scale=self._scale()))
-        self.game = {
-            "line": line,
-            "results": [{"won": bool(each["win"]), "line": _verdict(each)} for each in done[-20:]],
-            "number": len(done) + 1,
-        }
-
-    def _scale(self) -> int:
-        params = self.watched.world.params
-        return max(1, BOARD_PIXELS // max(params.height, params.width))
+        with self.hold_sync():
+            self.board = viz.pack_board(world)
+            self.game = {
+                "line": line,
+                "results": [{"won": bool(each["win"]), "line": _verdict(each)} for each in done[-20:]],
+                "number": len(done) + 1,
+                "size": (world.params.height, world.params.width),
+                "step": self.watched.steps,
+            }
 
 
 def _columns(records: Sequence[Update]) -> bytes:
@@ -259,8 +260,8 @@ def _folder(run: str | Path) -> Path:
     raise BadInput(f"expected the folder of a run, or its name in runs/; got {str(run)!r}, which is no folder")
 
 
-def _records(folder: Path) -> list[Update]:
-    """The log of a run, or why it can't be read."""
+def _log(folder: Path) -> tuple[list[Update], bool]:
+    """The log of a run and whether it is cut off, or why it can't be read."""
     try:
         return read_log(folder)
     except BadInput as error:

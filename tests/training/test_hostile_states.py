@@ -93,13 +93,15 @@ def test_arrays_of_other_sizes_names_and_counts_are_refused(trained):
 @pytest.mark.skipif(os.name != "posix", reason="FIFOs are POSIX's")
 def test_a_log_that_is_no_log_is_refused_before_anything_is_trained(trained):
     log = trained.folder / "log.jsonl"
-    sound = log.read_bytes()
+    sound, before = log.read_bytes(), run.read_log(trained.folder)
     log.unlink()
     os.mkfifo(log)
     with pytest.raises(BadInput, match="expected a log, got a FIFO"):
         run.resume(trained.folder)
     log.unlink()
     log.write_bytes(sound[:-30])
+    assert run.read_log(trained.folder) == (before[0][:-1], True) and before[1] is False
+    log.write_bytes(sound[:-30] + b"\n")
     with pytest.raises(BadInput, match="line 2 of the log is damaged"):
         run.read_log(trained.folder)
     log.write_bytes(sound)

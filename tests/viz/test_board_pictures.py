@@ -1,7 +1,5 @@
 """Pictures of the board and of attention over it, at chosen pixels."""
 
-from io import BytesIO
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -132,10 +130,3 @@ def test_statistics_are_bars_by_name():
     ax = viz.plot_stats(frame().obs["global"])
     assert [bar.get_width() for bar in ax.containers[0]] == pytest.approx(np.linspace(-1, 1, 16))
     assert ax.get_yticklabels()[0].get_text() == "troops over cap"
-
-
-def test_png_bytes_hold_the_picture():
-    picture = render_board(frame().owner, frame().terrain)
-    data = viz.to_png(picture)
-    assert data[:8] == b"\x89PNG\r\n\x1a\n"
-    assert (plt.imread(BytesIO(data), format="png")[..., :3] * 255 == picture).all()

@@ -141,9 +141,9 @@ def test_it_leaves_a_picture_behind(view):
     assert "image/png" in (bundle[0] if isinstance(bundle, tuple) else bundle)
 
 
-@pytest.mark.parametrize("budget", [0, -1, 2.5, "x", None, float("inf")])
+@pytest.mark.parametrize("budget", [0, -1, 2.5, "x", None, float("inf"), True])
 def test_a_budget_that_is_no_count_is_refused(budget):
-    with pytest.raises(BadInput, match="at least 1 parameter, a whole number; got"):
+    with pytest.raises(BadInput, match="the budget, must be a whole number of at least 1, got"):
         NetworkBudget(budget)
 
 

@@ -14,7 +14,6 @@ from territory.errors import BadInput
 from territory.widgets import GamePlayer
 from territory.world.actions import Direction, encode
 from territory.world.layout import Plane, Stat
-from territory.world.picture import render_world
 from territory.world.replay import Replay
 
 
@@ -44,10 +43,6 @@ def first_allowed(player):
     return next(d for d in Direction if d is not Direction.WAIT and player.mask[encode(d)])
 
 
-def pixels(png):
-    return np.asarray(Image.open(BytesIO(png)).convert("RGB"))
-
-
 def test_an_order_plays_its_direction_with_the_chosen_share(player):
     direction, board = first_allowed(player), player.board
     player.intensity = 4
@@ -74,7 +69,7 @@ def test_what_is_shown_is_what_an_agent_is_given(player):
     player.order(first_allowed(player))
     height, width = player.scene["size"]
     assert (np.frombuffer(player.planes, np.uint8).reshape(5, height, width) == player.obs["map"]).all()
-    assert (pixels(player.board) == render_world(player.env.unwrapped.world, scale=8)).all()
+    assert player.board == viz.pack_board(player.env.unwrapped.world)
     assert player.scene["mask"] == player.mask.tolist()
     assert player.scene["stats"] == player.obs["global"].tolist() and player.scene["before"] == before.tolist()
     assert player.scene["before"] != player.scene["stats"]

@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 260a02d44ef8708dc4629e38b9382fd02ebfc4a49a915c004472e9c07404b99a */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 695bbc5d5ffce8c8dc10cde67aebb7b887ced52baf4ac702c7d0d1a34db3f840 */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";

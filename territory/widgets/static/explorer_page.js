@@ -1,8 +1,157 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 260a02d44ef8708dc4629e38b9382fd02ebfc4a49a915c004472e9c07404b99a */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 695bbc5d5ffce8c8dc10cde67aebb7b887ced52baf4ac702c7d0d1a34db3f840 */
+
+// territory/widgets/js/paint.js
+var BOARD_PIXELS = 512;
+var PLAIN = [1, 1, 0.92, 0.84];
+var GROUND = [[38, 52, 66], [232, 228, 216], [205, 197, 180], [170, 160, 144]];
+var INK = [20, 24, 28];
+var WHITE = [255, 255, 255];
+var GREY = [128, 128, 128];
+var [FLAT, LIT, SHADED, EDGE] = [0, 1, 2, 3];
+var ME = 1;
+var CITY_BIT = 128;
+var word = new Uint32Array(1);
+var bytes = new Uint8ClampedArray(word.buffer);
+var packed = ([red, green, blue]) => {
+  bytes.set([red, green, blue, 255]);
+  return word[0];
+};
+function pixelColours(players) {
+  const mix = (colour, share, other) => colour.map((value) => Math.round(share * value + (1 - share) * other));
+  const flat = (owner, terrain) => owner === 0 || terrain === 0 ? GROUND[terrain] : players[owner].map((value) => value * PLAIN[terrain]);
+  const ways = [
+    (c) => mix(c, 1, 0),
+    (c) => mix(c, 0.86, 255),
+    (c) => mix(c, 0.86, 0),
+    (c, owner, terrain) => owner === 0 || terrain === 0 ? mix(c, 1, 0) : owner === ME ? mix(c, 0.2, 255) : mix(c, 0.55, 0)
+  ];
+  return ways.map((way) => players.map((_, owner) => GROUND.map((_2, terrain) => way(flat(owner, terrain), owner, terrain))));
+}
+var blend = (palette, strength, ground) => palette.map((colour) => colour.map((value, c) => (1 - strength) * ground[c] + strength * value));
+var groundsOf = (players) => [players[ME], players[ME + 1] || players[ME], GROUND[1]];
+function makePainter(players, { rows, columns, terrain }) {
+  const scale = Math.max(1, Math.floor(BOARD_PIXELS / Math.max(rows, columns)));
+  const reach = Math.floor((scale + 5) / 6);
+  const outline = Math.ceil(scale / 3);
+  const [height, width] = [rows * scale, columns * scale];
+  const colours = pixelColours(players);
+  const flat = colours.map((part) => part.map((grounds) => grounds.map(packed)));
+  const [white, ink, outlines] = [packed(WHITE), packed(INK), players.map(packed)];
+  const pixels = new Uint8ClampedArray(4 * height * width);
+  const words = new Uint32Array(pixels.buffer);
+  const near = (row, column) => Math.min(Math.max(row, 0), rows - 1) * columns + Math.min(Math.max(column, 0), columns - 1);
+  const around = (row, column) => [near(row - 1, column), near(row + 1, column), near(row, column - 1), near(row, column + 1)];
+  const fill2 = (row, column, y, x, y2, x2, colour) => {
+    for (let first = (row * scale + y) * width + column * scale; y < y2; y++, first += width) {
+      for (let at = first + x; at < first + x2; at++) words[at] = colour;
+    }
+  };
+  const fillSides = (row, column, far, [north, south, west, east], differs, colour) => {
+    if (differs(north)) fill2(row, column, 0, 0, far, scale, colour);
+    if (differs(south)) fill2(row, column, scale - far, 0, scale, scale, colour);
+    if (differs(west)) fill2(row, column, 0, 0, scale, far, colour);
+    if (differs(east)) fill2(row, column, 0, scale - far, scale, scale, colour);
+  };
+  const paintTile = (now, row, column) => {
+    const tile = row * columns + column;
+    const [owner, ground, front, sides] = [now.owner[tile], terrain[tile], now.fronts[tile], around(row, column)];
+    const colour = (part) => front ? packed(colours[part][owner][ground].map((value, c) => (players[front][c] + value) / 2)) : flat[part][owner][ground];
+    const lit = (rise) => colour(rise > 0 ? LIT : rise < 0 ? SHADED : FLAT);
+    fill2(row, column, 0, 0, scale, scale, colour(FLAT));
+    if (scale >= 3) {
+      const [down, right] = [ground - terrain[sides[0]], ground - terrain[sides[2]]];
+      if (down) fill2(row, column, 0, 1, 1, scale, lit(down));
+      if (right) fill2(row, column, 1, 0, scale, 1, lit(right));
+      if (down + right) fill2(row, column, 0, 0, 1, 1, lit(down + right));
+    }
+    if (owner) fillSides(row, column, reach, sides, (side) => now.owner[side] !== owner, colour(EDGE));
+  };
+  const paintCity = (row, column) => {
+    for (let y = 0; y < 3 * scale; y++) {
+      for (let x = 0; x < 3 * scale; x++) {
+        const [down, right] = [(row - 1) * scale + y, (column - 1) * scale + x];
+        const away = Math.hypot((y + 0.5) / scale - 1.5, (x + 0.5) / scale - 1.5);
+        if (down < 0 || right < 0 || down >= height || right >= width || away > 1.5) continue;
+        words[down * width + right] = away <= 0.8 ? white : ink;
+      }
+    }
+  };
+  const eachTile = (what) => {
+    for (let row = 0; row < rows; row++) for (let column = 0; column < columns; column++) what(row, column, row * columns + column);
+  };
+  const paintCities = (now) => now.city.forEach((stands, tile) => stands && paintCity(Math.floor(tile / columns), tile % columns));
+  const paintWeights = (now, heatAt) => eachTile((row, column, tile) => {
+    const [owner, sides] = [now.owner[tile], around(row, column)];
+    const line = owner ? owner === ME ? white : outlines[owner] : ink;
+    const differs = owner ? (side) => now.owner[side] !== owner : (side) => !terrain[tile] && terrain[side] > 0;
+    fill2(row, column, 0, 0, scale, scale, heatAt(row, column));
+    fillSides(row, column, outline, sides, differs, line);
+  });
+  const layOver = (now, heatAt, strength) => eachTile((row, column, tile) => {
+    const [owner, heat, [north, south, west, east]] = [now.owner[tile], heatAt(row, column), around(row, column)];
+    const edge = (side) => Number(owner > 0 && now.owner[side] !== owner);
+    if (now.city[tile]) return;
+    for (let y = edge(north); y < scale - edge(south); y++) {
+      for (let x = edge(west); x < scale - edge(east); x++) {
+        const at = ((row * scale + y) * width + column * scale + x) * 4;
+        for (let c = 0; c < 3; c++) pixels[at + c] = (1 - strength) * pixels[at + c] + strength * heat[c];
+      }
+    }
+  });
+  const heatsOf = ({ grid, size, low, high }, palette) => {
+    const [down, right] = [rows / size[0], columns / size[1]];
+    return (row, column) => {
+      const value = grid[Math.floor(row / down) * size[1] + Math.floor(column / right)];
+      return palette[levelOf(value, low, high)];
+    };
+  };
+  const paint = (now, over) => {
+    if (!over || over.owners) {
+      eachTile((row, column) => paintTile(now, row, column));
+      paintCities(now);
+      if (over) layOver(now, heatsOf(over, over.palette), over.strength);
+    } else {
+      paintWeights(now, heatsOf(over, blend(over.palette, over.strength, GREY).map(packed)));
+      paintCities(now);
+    }
+    return pixels;
+  };
+  return { paint, width, height };
+}
+function showOn(canvas, { paint, width, height }, now, over = null) {
+  if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
+  canvas.getContext("2d").putImageData(new ImageData(paint(now, over), width, height), 0, 0);
+}
+var tilesOf = (owned) => ({ owner: owned.map((each) => each & ~CITY_BIT), city: owned.map((each) => each & CITY_BIT ? 1 : 0) });
+function levelOf(value, low, high) {
+  const share = high > low ? Math.min(1, Math.max(0, (value - low) / (high - low))) : 0;
+  return Math.floor(share * 255);
+}
+function paintGrid({ grid, low, high }, palette) {
+  const pixels = new Uint8ClampedArray(4 * grid.length).fill(255);
+  grid.forEach((value, i) => pixels.set(palette[levelOf(value, low, high)], 4 * i));
+  return pixels;
+}
+function brushOver(game, now, densities, { tool, owner, density, brush }, [row, column]) {
+  const reach = ["owner", "density"].includes(tool) ? (brush - 1) / 2 : 0;
+  for (let r = row - reach; r <= row + reach; r++) {
+    for (let c = column - reach; c <= column + reach; c++) {
+      const outside = r < 0 || c < 0 || r >= game.rows || c >= game.columns;
+      const tile = r * game.columns + c;
+      if (outside || !game.terrain[tile] || Math.hypot(r - row, c - column) > reach + 0.3) continue;
+      if (tool === "owner") {
+        [now.owner[tile], now.density[tile], now.fronts[tile]] = [owner, densities[owner], 0];
+        if (!owner) now.city[tile] = 0;
+      } else if (now.owner[tile]) {
+        if (tool === "density") now.density[tile] = density;
+        else now.city[tile] = tool === "city" ? 1 : 0;
+      }
+    }
+  }
+}
 
 // territory/widgets/js/explorer/data.js
 var TYPES = { u1: Uint8Array, u2: Uint16Array, i2: Int16Array, i4: Int32Array, f4: Float32Array };
-var CITY_BIT = 128;
 var WEIGHT_STEPS = 65535;
 var MEAN = -1;
 var ABLATIONS = ["uniform", "zero"];
@@ -14,8 +163,8 @@ function cut(buffer, index) {
   }
   return arrays;
 }
-async function openGame(bytes, index) {
-  const shrunk = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
+async function openGame(bytes2, index) {
+  const shrunk = bytes2.buffer.slice(bytes2.byteOffset, bytes2.byteOffset + bytes2.byteLength);
   const stream = new Blob([shrunk]).stream().pipeThrough(new DecompressionStream("deflate"));
   const arrays = cut(await new Response(stream).arrayBuffer(), index);
   const [rows, columns] = arrays.terrain.shape;
@@ -26,13 +175,13 @@ async function openGame(bytes, index) {
   return { rows, columns, length: arrays.step.shape[0], terrain: arrays.terrain.values, at, arrays };
 }
 function moment(game, networks, step) {
-  const owned = game.at("owner", step);
+  const tiles = tilesOf(game.at("owner", step));
+  const density = game.at("density", step);
   return {
     step,
-    owner: owned.map((owner) => owner & ~CITY_BIT),
-    city: owned.map((owner) => owner & CITY_BIT ? 1 : 0),
+    ...tiles,
     fronts: game.at("fronts", step),
-    density: owned.map((owner) => game.at("density", step)[owner & ~CITY_BIT]),
+    density: tiles.owner.map((owner) => density[owner]),
     stats: game.at("stats", step),
     looks: networks.map(({ layers }, number) => ({
       policy: game.at(`${number}.policy`, step),
@@ -192,8 +341,8 @@ function switchOff(control, off) {
   if (off && control.matches(":focus")) control.closest(".tw").focus();
   control.disabled = off;
 }
-function download(name, bytes) {
-  const link = make("a", "", { href: URL.createObjectURL(new Blob([bytes])), download: name });
+function download(name, bytes2) {
+  const link = make("a", "", { href: URL.createObjectURL(new Blob([bytes2])), download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1e4);
 }
@@ -364,7 +513,7 @@ function makeConnection(model, root, { lost, keeps = "" }) {
 // territory/widgets/js/explorer/ask.js
 var CARRIED = ["step", "strength", "palette", "scale", "owners", "stat", "cell", "layers", "heads", "what_if", "ablation"];
 function makeQuestions(state, tools, { line, say }, redraw) {
-  const own = (bytes) => bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
+  const own = (bytes2) => bytes2.buffer.slice(bytes2.byteOffset, bytes2.byteOffset + bytes2.byteLength);
   const buffersOf = ({ stats, owner, city, density }) => [stats, owner, city, density].map((each) => each.slice().buffer);
   const sorry = (words, details) => say(words, details);
   const imagine = () => {
@@ -376,9 +525,9 @@ function makeQuestions(state, tools, { line, say }, redraw) {
       since = performance.now();
       return { message: { ask: "imagine", step: about.step, ablation: state.get("ablation") }, buffers: buffersOf(about) };
     };
-    const answer = ({ index, moved }, [bytes]) => {
+    const answer = ({ index, moved }, [bytes2]) => {
       if (state.edited !== about) return;
-      about.looks = looksFrom(own(bytes), index, state.networks());
+      about.looks = looksFrom(own(bytes2), index, state.networks());
       const took = performance.now() - since;
       tools.note.textContent = `answered in ${took.toFixed(0)} ms · ${moved}`;
       Object.assign(tools.note.dataset, { answer: Number(tools.note.dataset.answer || 0) + 1, took });
@@ -396,9 +545,9 @@ function makeQuestions(state, tools, { line, say }, redraw) {
         message: { ask: "relevance", network: number, method, step: moment2.step, ablation: state.edited ? state.get("ablation") : [] },
         buffers: state.edited ? buffersOf(moment2) : []
       });
-      const answer = ({ size }, [bytes]) => {
+      const answer = ({ size }, [bytes2]) => {
         pending.delete(key);
-        state.relevance.set(key, { grid: new Float32Array(own(bytes)), size });
+        state.relevance.set(key, { grid: new Float32Array(own(bytes2)), size });
         redraw();
       };
       const failed = (words, details) => {
@@ -415,7 +564,7 @@ function makeQuestions(state, tools, { line, say }, redraw) {
   const request = (what) => line.ask(
     what,
     () => ({ message: { ask: what, set: Object.fromEntries(CARRIED.map((name) => [name, state.get(name)])) } }),
-    ({ file }, [bytes]) => file && download(file, bytes),
+    ({ file }, [bytes2]) => file && download(file, bytes2),
     sorry
   );
   return { imagine, seekRelevance, request };
@@ -618,10 +767,7 @@ function makeBoard(name, { game, point, leave, act, move }) {
     const [height, width] = [game().rows / grid[0], game().columns / grid[1]];
     mark(cell, [Math.floor(place2[0] / height) * height, Math.floor(place2[1] / width) * width, height, width]);
   };
-  const show = ({ paint, width, height }, now, over) => {
-    if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
-    canvas.getContext("2d").putImageData(new ImageData(paint(now, over), width, height), 0, 0);
-  };
+  const show = (painter, now, over) => showOn(canvas, painter, now, over);
   return { view, show, markAt };
 }
 function makeHands(state, tools, { explain, tileSays: tileSays2, brush }) {
@@ -684,135 +830,6 @@ function listenToKeys(root, shortcuts) {
     event.preventDefault();
     shortcuts[event.code](event.shiftKey);
   });
-}
-
-// territory/widgets/js/explorer/paint.js
-var BOARD_PIXELS = 512;
-var PLAIN = [1, 1, 0.92, 0.84];
-var GROUND = [[38, 52, 66], [232, 228, 216], [205, 197, 180], [170, 160, 144]];
-var INK = [20, 24, 28];
-var WHITE = [255, 255, 255];
-var GREY = [128, 128, 128];
-var [FLAT, LIT, SHADED, EDGE] = [0, 1, 2, 3];
-var ME = 1;
-function pixelColours(players) {
-  const mix = (colour, share, other) => colour.map((value) => Math.round(share * value + (1 - share) * other));
-  const flat = (owner, terrain) => owner === 0 || terrain === 0 ? GROUND[terrain] : players[owner].map((value) => value * PLAIN[terrain]);
-  const ways = [
-    (c) => mix(c, 1, 0),
-    (c) => mix(c, 0.86, 255),
-    (c) => mix(c, 0.86, 0),
-    (c, owner, terrain) => owner === 0 || terrain === 0 ? mix(c, 1, 0) : owner === ME ? mix(c, 0.2, 255) : mix(c, 0.55, 0)
-  ];
-  return ways.map((way) => players.map((_, owner) => GROUND.map((_2, terrain) => way(flat(owner, terrain), owner, terrain))));
-}
-var blend = (palette, strength, ground) => palette.map((colour) => colour.map((value, c) => (1 - strength) * ground[c] + strength * value));
-var groundsOf = (players) => [players[ME], players[ME + 1] || players[ME], GROUND[1]];
-function makePainter(players, { rows, columns, terrain }) {
-  const scale = Math.max(1, Math.floor(BOARD_PIXELS / Math.max(rows, columns)));
-  const reach = Math.floor((scale + 5) / 6);
-  const outline = Math.ceil(scale / 3);
-  const [height, width] = [rows * scale, columns * scale];
-  const colours = pixelColours(players);
-  const pixels = new Uint8ClampedArray(4 * height * width).fill(255);
-  const near = (row, column) => Math.min(Math.max(row, 0), rows - 1) * columns + Math.min(Math.max(column, 0), columns - 1);
-  const around = (row, column) => [near(row - 1, column), near(row + 1, column), near(row, column - 1), near(row, column + 1)];
-  const put = (at, colour) => {
-    pixels[at] = colour[0];
-    pixels[at + 1] = colour[1];
-    pixels[at + 2] = colour[2];
-  };
-  const atSide = (y, x, far, [north, south, west, east], differs) => y < far && differs(north) || y >= scale - far && differs(south) || x < far && differs(west) || x >= scale - far && differs(east);
-  const eachPixel = (row, column, what) => {
-    for (let y = 0; y < scale; y++) {
-      for (let x = 0; x < scale; x++) what(((row * scale + y) * width + column * scale + x) * 4, y, x);
-    }
-  };
-  const paintTile = (now, row, column) => {
-    const tile = row * columns + column;
-    const [owner, ground, front, sides] = [now.owner[tile], terrain[tile], now.fronts[tile], around(row, column)];
-    const other = (side) => now.owner[side] !== owner;
-    eachPixel(row, column, (at, y, x) => {
-      const rise = scale < 3 ? 0 : 2 * ground - (y ? ground : terrain[sides[0]]) - (x ? ground : terrain[sides[2]]);
-      const edge = owner > 0 && atSide(y, x, reach, sides, other);
-      const colour = colours[edge ? EDGE : rise > 0 ? LIT : rise < 0 ? SHADED : FLAT][owner][ground];
-      put(at, front ? colour.map((value, c) => (players[front][c] + value) / 2) : colour);
-    });
-  };
-  const paintCity = (row, column) => {
-    for (let y = 0; y < 3 * scale; y++) {
-      for (let x = 0; x < 3 * scale; x++) {
-        const [down, right] = [(row - 1) * scale + y, (column - 1) * scale + x];
-        const away = Math.hypot((y + 0.5) / scale - 1.5, (x + 0.5) / scale - 1.5);
-        if (down < 0 || right < 0 || down >= height || right >= width || away > 1.5) continue;
-        put((down * width + right) * 4, away <= 0.8 ? WHITE : INK);
-      }
-    }
-  };
-  const eachTile = (what) => {
-    for (let row = 0; row < rows; row++) for (let column = 0; column < columns; column++) what(row, column, row * columns + column);
-  };
-  const paintCities = (now) => now.city.forEach((stands, tile) => stands && paintCity(Math.floor(tile / columns), tile % columns));
-  const paintWeights = (now, heatAt) => eachTile((row, column, tile) => {
-    const [owner, heat, sides] = [now.owner[tile], heatAt(row, column), around(row, column)];
-    const line = owner ? owner === ME ? WHITE : players[owner] : INK;
-    const differs = owner ? (side) => now.owner[side] !== owner : (side) => !terrain[tile] && terrain[side] > 0;
-    eachPixel(row, column, (at, y, x) => put(at, atSide(y, x, outline, sides, differs) ? line : heat));
-  });
-  const layOver = (now, heatAt, strength) => eachTile((row, column, tile) => {
-    const [owner, heat, sides] = [now.owner[tile], heatAt(row, column), around(row, column)];
-    const other = (side) => now.owner[side] !== owner;
-    if (now.city[tile]) return;
-    eachPixel(row, column, (at, y, x) => {
-      if (owner > 0 && atSide(y, x, 1, sides, other)) return;
-      for (let c = 0; c < 3; c++) pixels[at + c] = (1 - strength) * pixels[at + c] + strength * heat[c];
-    });
-  });
-  const heatsOf = ({ grid, size, low, high }, palette) => {
-    const [down, right] = [rows / size[0], columns / size[1]];
-    return (row, column) => {
-      const value = grid[Math.floor(row / down) * size[1] + Math.floor(column / right)];
-      return palette[levelOf(value, low, high)];
-    };
-  };
-  const paint = (now, over) => {
-    if (!over || over.owners) {
-      eachTile((row, column) => paintTile(now, row, column));
-      paintCities(now);
-      if (over) layOver(now, heatsOf(over, over.palette), over.strength);
-    } else {
-      paintWeights(now, heatsOf(over, blend(over.palette, over.strength, GREY)));
-      paintCities(now);
-    }
-    return pixels;
-  };
-  return { paint, width, height };
-}
-function levelOf(value, low, high) {
-  const share = high > low ? Math.min(1, Math.max(0, (value - low) / (high - low))) : 0;
-  return Math.floor(share * 255);
-}
-function paintGrid({ grid, low, high }, palette) {
-  const pixels = new Uint8ClampedArray(4 * grid.length).fill(255);
-  grid.forEach((value, i) => pixels.set(palette[levelOf(value, low, high)], 4 * i));
-  return pixels;
-}
-function brushOver(game, now, densities, { tool, owner, density, brush }, [row, column]) {
-  const reach = ["owner", "density"].includes(tool) ? (brush - 1) / 2 : 0;
-  for (let r = row - reach; r <= row + reach; r++) {
-    for (let c = column - reach; c <= column + reach; c++) {
-      const outside = r < 0 || c < 0 || r >= game.rows || c >= game.columns;
-      const tile = r * game.columns + c;
-      if (outside || !game.terrain[tile] || Math.hypot(r - row, c - column) > reach + 0.3) continue;
-      if (tool === "owner") {
-        [now.owner[tile], now.density[tile], now.fronts[tile]] = [owner, densities[owner], 0];
-        if (!owner) now.city[tile] = 0;
-      } else if (now.owner[tile]) {
-        if (tool === "density") now.density[tile] = density;
-        else now.city[tile] = tool === "city" ? 1 : 0;
-      }
-    }
-  }
 }
 
 // territory/widgets/js/explorer/compass.js
@@ -1438,8 +1455,8 @@ function openPage() {
     },
     send: async (message, _callbacks, buffers) => {
       if (!answer) return;
-      const [content, bytes] = await answer(message, buffers).catch((error) => [{ error: error.message }, []]);
-      tell("msg:custom", { ...content, re: message.id }, bytes);
+      const [content, bytes2] = await answer(message, buffers).catch((error) => [{ error: error.message }, []]);
+      tell("msg:custom", { ...content, re: message.id }, bytes2);
     },
     on: (events, listener) => listeners.push([events, listener]),
     off: () => {

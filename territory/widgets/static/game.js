@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 260a02d44ef8708dc4629e38b9382fd02ebfc4a49a915c004472e9c07404b99a */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 695bbc5d5ffce8c8dc10cde67aebb7b887ced52baf4ac702c7d0d1a34db3f840 */
 
 // territory/widgets/js/dom.js
 function fill(node, attributes, children) {
@@ -29,8 +29,8 @@ function switchOff(control, off) {
   if (off && control.matches(":focus")) control.closest(".tw").focus();
   control.disabled = off;
 }
-function download(name, bytes) {
-  const link = make("a", "", { href: URL.createObjectURL(new Blob([bytes])), download: name });
+function download(name, bytes2) {
+  const link = make("a", "", { href: URL.createObjectURL(new Blob([bytes2])), download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1e4);
 }
@@ -38,6 +38,17 @@ function listen(model, listeners) {
   for (const [event, listener] of listeners) model.on(event, listener);
   return () => {
     for (const [event, listener] of listeners) model.off(event, listener);
+  };
+}
+function oncePerFrame(show) {
+  let due = false;
+  return () => {
+    if (due) return;
+    due = true;
+    requestAnimationFrame(() => {
+      due = false;
+      show();
+    });
   };
 }
 function hideStill(el) {
@@ -192,6 +203,145 @@ var percent = (share, digits = 0) => `${(100 * share).toFixed(digits)} %`;
 var minus = (text) => String(text).replace("-", "−");
 var clip = (value, low, high) => Math.min(Math.max(value, low), high);
 
+// territory/widgets/js/paint.js
+var BOARD_PIXELS = 512;
+var PLAIN = [1, 1, 0.92, 0.84];
+var GROUND = [[38, 52, 66], [232, 228, 216], [205, 197, 180], [170, 160, 144]];
+var INK = [20, 24, 28];
+var WHITE = [255, 255, 255];
+var GREY = [128, 128, 128];
+var [FLAT, LIT, SHADED, EDGE] = [0, 1, 2, 3];
+var ME = 1;
+var CITY_BIT = 128;
+var word = new Uint32Array(1);
+var bytes = new Uint8ClampedArray(word.buffer);
+var packed = ([red, green, blue]) => {
+  bytes.set([red, green, blue, 255]);
+  return word[0];
+};
+function pixelColours(players) {
+  const mix = (colour, share, other) => colour.map((value) => Math.round(share * value + (1 - share) * other));
+  const flat = (owner, terrain) => owner === 0 || terrain === 0 ? GROUND[terrain] : players[owner].map((value) => value * PLAIN[terrain]);
+  const ways = [
+    (c) => mix(c, 1, 0),
+    (c) => mix(c, 0.86, 255),
+    (c) => mix(c, 0.86, 0),
+    (c, owner, terrain) => owner === 0 || terrain === 0 ? mix(c, 1, 0) : owner === ME ? mix(c, 0.2, 255) : mix(c, 0.55, 0)
+  ];
+  return ways.map((way) => players.map((_, owner) => GROUND.map((_2, terrain) => way(flat(owner, terrain), owner, terrain))));
+}
+var blend = (palette, strength, ground) => palette.map((colour) => colour.map((value, c) => (1 - strength) * ground[c] + strength * value));
+function makePainter(players, { rows, columns, terrain }) {
+  const scale = Math.max(1, Math.floor(BOARD_PIXELS / Math.max(rows, columns)));
+  const reach = Math.floor((scale + 5) / 6);
+  const outline = Math.ceil(scale / 3);
+  const [height, width] = [rows * scale, columns * scale];
+  const colours = pixelColours(players);
+  const flat = colours.map((part) => part.map((grounds) => grounds.map(packed)));
+  const [white, ink, outlines] = [packed(WHITE), packed(INK), players.map(packed)];
+  const pixels = new Uint8ClampedArray(4 * height * width);
+  const words = new Uint32Array(pixels.buffer);
+  const near = (row, column) => Math.min(Math.max(row, 0), rows - 1) * columns + Math.min(Math.max(column, 0), columns - 1);
+  const around = (row, column) => [near(row - 1, column), near(row + 1, column), near(row, column - 1), near(row, column + 1)];
+  const fill2 = (row, column, y, x, y2, x2, colour) => {
+    for (let first = (row * scale + y) * width + column * scale; y < y2; y++, first += width) {
+      for (let at = first + x; at < first + x2; at++) words[at] = colour;
+    }
+  };
+  const fillSides = (row, column, far, [north, south, west, east], differs, colour) => {
+    if (differs(north)) fill2(row, column, 0, 0, far, scale, colour);
+    if (differs(south)) fill2(row, column, scale - far, 0, scale, scale, colour);
+    if (differs(west)) fill2(row, column, 0, 0, scale, far, colour);
+    if (differs(east)) fill2(row, column, 0, scale - far, scale, scale, colour);
+  };
+  const paintTile = (now, row, column) => {
+    const tile = row * columns + column;
+    const [owner, ground, front, sides] = [now.owner[tile], terrain[tile], now.fronts[tile], around(row, column)];
+    const colour = (part) => front ? packed(colours[part][owner][ground].map((value, c) => (players[front][c] + value) / 2)) : flat[part][owner][ground];
+    const lit = (rise) => colour(rise > 0 ? LIT : rise < 0 ? SHADED : FLAT);
+    fill2(row, column, 0, 0, scale, scale, colour(FLAT));
+    if (scale >= 3) {
+      const [down, right] = [ground - terrain[sides[0]], ground - terrain[sides[2]]];
+      if (down) fill2(row, column, 0, 1, 1, scale, lit(down));
+      if (right) fill2(row, column, 1, 0, scale, 1, lit(right));
+      if (down + right) fill2(row, column, 0, 0, 1, 1, lit(down + right));
+    }
+    if (owner) fillSides(row, column, reach, sides, (side) => now.owner[side] !== owner, colour(EDGE));
+  };
+  const paintCity = (row, column) => {
+    for (let y = 0; y < 3 * scale; y++) {
+      for (let x = 0; x < 3 * scale; x++) {
+        const [down, right] = [(row - 1) * scale + y, (column - 1) * scale + x];
+        const away = Math.hypot((y + 0.5) / scale - 1.5, (x + 0.5) / scale - 1.5);
+        if (down < 0 || right < 0 || down >= height || right >= width || away > 1.5) continue;
+        words[down * width + right] = away <= 0.8 ? white : ink;
+      }
+    }
+  };
+  const eachTile = (what) => {
+    for (let row = 0; row < rows; row++) for (let column = 0; column < columns; column++) what(row, column, row * columns + column);
+  };
+  const paintCities = (now) => now.city.forEach((stands, tile) => stands && paintCity(Math.floor(tile / columns), tile % columns));
+  const paintWeights = (now, heatAt) => eachTile((row, column, tile) => {
+    const [owner, sides] = [now.owner[tile], around(row, column)];
+    const line = owner ? owner === ME ? white : outlines[owner] : ink;
+    const differs = owner ? (side) => now.owner[side] !== owner : (side) => !terrain[tile] && terrain[side] > 0;
+    fill2(row, column, 0, 0, scale, scale, heatAt(row, column));
+    fillSides(row, column, outline, sides, differs, line);
+  });
+  const layOver = (now, heatAt, strength) => eachTile((row, column, tile) => {
+    const [owner, heat, [north, south, west, east]] = [now.owner[tile], heatAt(row, column), around(row, column)];
+    const edge = (side) => Number(owner > 0 && now.owner[side] !== owner);
+    if (now.city[tile]) return;
+    for (let y = edge(north); y < scale - edge(south); y++) {
+      for (let x = edge(west); x < scale - edge(east); x++) {
+        const at = ((row * scale + y) * width + column * scale + x) * 4;
+        for (let c = 0; c < 3; c++) pixels[at + c] = (1 - strength) * pixels[at + c] + strength * heat[c];
+      }
+    }
+  });
+  const heatsOf = ({ grid, size, low, high }, palette) => {
+    const [down, right] = [rows / size[0], columns / size[1]];
+    return (row, column) => {
+      const value = grid[Math.floor(row / down) * size[1] + Math.floor(column / right)];
+      return palette[levelOf(value, low, high)];
+    };
+  };
+  const paint = (now, over) => {
+    if (!over || over.owners) {
+      eachTile((row, column) => paintTile(now, row, column));
+      paintCities(now);
+      if (over) layOver(now, heatsOf(over, over.palette), over.strength);
+    } else {
+      paintWeights(now, heatsOf(over, blend(over.palette, over.strength, GREY).map(packed)));
+      paintCities(now);
+    }
+    return pixels;
+  };
+  return { paint, width, height };
+}
+function showOn(canvas, { paint, width, height }, now, over = null) {
+  if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
+  canvas.getContext("2d").putImageData(new ImageData(paint(now, over), width, height), 0, 0);
+}
+var tilesOf = (owned) => ({ owner: owned.map((each) => each & ~CITY_BIT), city: owned.map((each) => each & CITY_BIT ? 1 : 0) });
+function boardOn(canvas, players) {
+  let [painter, known, sides] = [null, [], ""];
+  return (board, [rows, columns]) => {
+    const part = (i) => new Uint8Array(board.buffer, board.byteOffset + i * rows * columns, rows * columns);
+    const terrain = part(0);
+    if (sides !== `${rows} ${columns}` || terrain.some((ground, tile) => ground !== known[tile])) {
+      [known, sides] = [terrain, `${rows} ${columns}`];
+      painter = makePainter(players, { rows, columns, terrain });
+    }
+    showOn(canvas, painter, { ...tilesOf(part(1)), fronts: part(2) });
+  };
+}
+function levelOf(value, low, high) {
+  const share = high > low ? Math.min(1, Math.max(0, (value - low) / (high - low))) : 0;
+  return Math.floor(share * 255);
+}
+
 // territory/widgets/js/game/orders.js
 var WAIT = 8;
 var HOLD_MS = 350;
@@ -224,18 +374,10 @@ function makeBoard(model, explain) {
   const canvas = make("canvas", "territory-board", { role: "img", "aria-label": "the board" });
   const arrow = make("canvas", "territory-arrow", { "aria-hidden": "true" });
   const view = make("div", "territory-map", { "data-control": "board" }, canvas, arrow);
-  let [asked, drawn] = [0, 0];
-  const draw = async () => {
-    const turn = ++asked;
-    const picture = await createImageBitmap(new Blob([model.get("board")], { type: "image/png" }));
-    if (turn < drawn) return;
-    drawn = turn;
-    for (const each of [canvas, arrow]) {
-      if (each.width !== picture.width || each.height !== picture.height) {
-        [each.width, each.height] = [picture.width, picture.height];
-      }
-    }
-    canvas.getContext("2d").drawImage(picture, 0, 0);
+  const show = boardOn(canvas, model.get("words").colours);
+  const draw = () => {
+    show(model.get("board"), model.get("scene").size);
+    if (arrow.width !== canvas.width || arrow.height !== canvas.height) [arrow.width, arrow.height] = [canvas.width, canvas.height];
   };
   const clear = () => arrow.getContext("2d").clearRect(0, 0, arrow.width, arrow.height);
   const drawArrow = () => {
@@ -402,7 +544,7 @@ function makeControls(model, orders, line, sorry) {
   };
   const again = button("new game", () => orders.send(ask(model, "restart", {}, "seed", "num_bots", "opponents")));
   const undo = button("undo (U)", () => orders.send(ask(model, "undo")));
-  const keep = ({ file }, [bytes]) => download(file, bytes);
+  const keep = ({ file }, [bytes2]) => download(file, bytes2);
   const save = button("save the game", () => line.ask("save", () => ({ message: ask(model, "save") }), keep, sorry));
   const row = (...nodes) => make("div", "tw-bar", {}, ...nodes.map((node) => node.view || node));
   const view = panel(
@@ -538,7 +680,7 @@ function makeLand(model) {
     view.replaceChildren(...shares.map((share, i) => {
       const part = make("span", "", { title: said[i] });
       part.style.width = `${100 * share}%`;
-      part.style.background = colours[i];
+      part.style.background = `rgb(${colours[i + 1]})`;
       return part;
     }));
     view.setAttribute("aria-label", said.join(", "));
@@ -619,27 +761,27 @@ function render({ model, el }) {
     status.textContent = scene.line;
     root.classList.toggle("over", scene.over);
     root.dataset.wide = scene.size[1] > 1.8 * scene.size[0];
-    if (scene.over) orders.release();
-    for (const part of [land, stats]) part.draw();
+    for (const part of [board, planes, land, stats]) part.draw();
     drawControls();
     if (!orders.isHeld()) forget();
   };
+  const drawSoon = oncePerFrame(drawScene);
   const aimed = () => {
     board.drawArrow();
     compass.point(model.get("aim").direction);
   };
   const traits = ["intensity", "build", "running", "speed", "player", "num_bots", "opponents", "seed"];
   const silence = listen(model, [
-    ["change:scene", drawScene],
-    ["change:board", board.draw],
-    ["change:planes", planes.draw],
+    ["change:scene", () => {
+      if (model.get("scene").over) orders.release();
+      drawSoon();
+    }],
     [traits.map((name) => `change:${name}`).join(" "), drawControls],
     ["change:aim", aimed],
     ["msg:custom", (content, buffers) => line.hear(content, buffers)]
   ]);
   const clock = setInterval(orders.tick, 10);
   drawScene();
-  for (const part of [board, planes]) part.draw();
   el.classList.add("territory-widget");
   el.append(root);
   hideStill(el);

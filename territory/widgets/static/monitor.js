@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 260a02d44ef8708dc4629e38b9382fd02ebfc4a49a915c004472e9c07404b99a */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 695bbc5d5ffce8c8dc10cde67aebb7b887ced52baf4ac702c7d0d1a34db3f840 */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";
@@ -232,6 +232,145 @@ function nearest(sorted, value) {
   return sorted.reduce((best, each, i) => Math.abs(each - value) < Math.abs(sorted[best] - value) ? i : best, 0);
 }
 
+// territory/widgets/js/paint.js
+var BOARD_PIXELS = 512;
+var PLAIN = [1, 1, 0.92, 0.84];
+var GROUND = [[38, 52, 66], [232, 228, 216], [205, 197, 180], [170, 160, 144]];
+var INK = [20, 24, 28];
+var WHITE = [255, 255, 255];
+var GREY = [128, 128, 128];
+var [FLAT, LIT, SHADED, EDGE] = [0, 1, 2, 3];
+var ME = 1;
+var CITY_BIT = 128;
+var word = new Uint32Array(1);
+var bytes = new Uint8ClampedArray(word.buffer);
+var packed = ([red, green, blue]) => {
+  bytes.set([red, green, blue, 255]);
+  return word[0];
+};
+function pixelColours(players) {
+  const mix = (colour, share, other) => colour.map((value) => Math.round(share * value + (1 - share) * other));
+  const flat = (owner, terrain) => owner === 0 || terrain === 0 ? GROUND[terrain] : players[owner].map((value) => value * PLAIN[terrain]);
+  const ways = [
+    (c) => mix(c, 1, 0),
+    (c) => mix(c, 0.86, 255),
+    (c) => mix(c, 0.86, 0),
+    (c, owner, terrain) => owner === 0 || terrain === 0 ? mix(c, 1, 0) : owner === ME ? mix(c, 0.2, 255) : mix(c, 0.55, 0)
+  ];
+  return ways.map((way) => players.map((_, owner) => GROUND.map((_2, terrain) => way(flat(owner, terrain), owner, terrain))));
+}
+var blend = (palette, strength, ground) => palette.map((colour) => colour.map((value, c) => (1 - strength) * ground[c] + strength * value));
+function makePainter(players, { rows, columns, terrain }) {
+  const scale = Math.max(1, Math.floor(BOARD_PIXELS / Math.max(rows, columns)));
+  const reach = Math.floor((scale + 5) / 6);
+  const outline = Math.ceil(scale / 3);
+  const [height, width] = [rows * scale, columns * scale];
+  const colours = pixelColours(players);
+  const flat = colours.map((part) => part.map((grounds) => grounds.map(packed)));
+  const [white, ink, outlines] = [packed(WHITE), packed(INK), players.map(packed)];
+  const pixels = new Uint8ClampedArray(4 * height * width);
+  const words = new Uint32Array(pixels.buffer);
+  const near = (row, column) => Math.min(Math.max(row, 0), rows - 1) * columns + Math.min(Math.max(column, 0), columns - 1);
+  const around = (row, column) => [near(row - 1, column), near(row + 1, column), near(row, column - 1), near(row, column + 1)];
+  const fill2 = (row, column, y, x, y2, x2, colour) => {
+    for (let first = (row * scale + y) * width + column * scale; y < y2; y++, first += width) {
+      for (let at = first + x; at < first + x2; at++) words[at] = colour;
+    }
+  };
+  const fillSides = (row, column, far, [north, south, west, east], differs, colour) => {
+    if (differs(north)) fill2(row, column, 0, 0, far, scale, colour);
+    if (differs(south)) fill2(row, column, scale - far, 0, scale, scale, colour);
+    if (differs(west)) fill2(row, column, 0, 0, scale, far, colour);
+    if (differs(east)) fill2(row, column, 0, scale - far, scale, scale, colour);
+  };
+  const paintTile = (now, row, column) => {
+    const tile = row * columns + column;
+    const [owner, ground, front, sides] = [now.owner[tile], terrain[tile], now.fronts[tile], around(row, column)];
+    const colour = (part) => front ? packed(colours[part][owner][ground].map((value, c) => (players[front][c] + value) / 2)) : flat[part][owner][ground];
+    const lit = (rise) => colour(rise > 0 ? LIT : rise < 0 ? SHADED : FLAT);
+    fill2(row, column, 0, 0, scale, scale, colour(FLAT));
+    if (scale >= 3) {
+      const [down, right] = [ground - terrain[sides[0]], ground - terrain[sides[2]]];
+      if (down) fill2(row, column, 0, 1, 1, scale, lit(down));
+      if (right) fill2(row, column, 1, 0, scale, 1, lit(right));
+      if (down + right) fill2(row, column, 0, 0, 1, 1, lit(down + right));
+    }
+    if (owner) fillSides(row, column, reach, sides, (side) => now.owner[side] !== owner, colour(EDGE));
+  };
+  const paintCity = (row, column) => {
+    for (let y = 0; y < 3 * scale; y++) {
+      for (let x = 0; x < 3 * scale; x++) {
+        const [down, right] = [(row - 1) * scale + y, (column - 1) * scale + x];
+        const away = Math.hypot((y + 0.5) / scale - 1.5, (x + 0.5) / scale - 1.5);
+        if (down < 0 || right < 0 || down >= height || right >= width || away > 1.5) continue;
+        words[down * width + right] = away <= 0.8 ? white : ink;
+      }
+    }
+  };
+  const eachTile = (what) => {
+    for (let row = 0; row < rows; row++) for (let column = 0; column < columns; column++) what(row, column, row * columns + column);
+  };
+  const paintCities = (now) => now.city.forEach((stands, tile) => stands && paintCity(Math.floor(tile / columns), tile % columns));
+  const paintWeights = (now, heatAt) => eachTile((row, column, tile) => {
+    const [owner, sides] = [now.owner[tile], around(row, column)];
+    const line = owner ? owner === ME ? white : outlines[owner] : ink;
+    const differs = owner ? (side) => now.owner[side] !== owner : (side) => !terrain[tile] && terrain[side] > 0;
+    fill2(row, column, 0, 0, scale, scale, heatAt(row, column));
+    fillSides(row, column, outline, sides, differs, line);
+  });
+  const layOver = (now, heatAt, strength) => eachTile((row, column, tile) => {
+    const [owner, heat, [north, south, west, east]] = [now.owner[tile], heatAt(row, column), around(row, column)];
+    const edge = (side) => Number(owner > 0 && now.owner[side] !== owner);
+    if (now.city[tile]) return;
+    for (let y = edge(north); y < scale - edge(south); y++) {
+      for (let x = edge(west); x < scale - edge(east); x++) {
+        const at = ((row * scale + y) * width + column * scale + x) * 4;
+        for (let c = 0; c < 3; c++) pixels[at + c] = (1 - strength) * pixels[at + c] + strength * heat[c];
+      }
+    }
+  });
+  const heatsOf = ({ grid, size, low, high }, palette) => {
+    const [down, right] = [rows / size[0], columns / size[1]];
+    return (row, column) => {
+      const value = grid[Math.floor(row / down) * size[1] + Math.floor(column / right)];
+      return palette[levelOf(value, low, high)];
+    };
+  };
+  const paint = (now, over) => {
+    if (!over || over.owners) {
+      eachTile((row, column) => paintTile(now, row, column));
+      paintCities(now);
+      if (over) layOver(now, heatsOf(over, over.palette), over.strength);
+    } else {
+      paintWeights(now, heatsOf(over, blend(over.palette, over.strength, GREY).map(packed)));
+      paintCities(now);
+    }
+    return pixels;
+  };
+  return { paint, width, height };
+}
+function showOn(canvas, { paint, width, height }, now, over = null) {
+  if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
+  canvas.getContext("2d").putImageData(new ImageData(paint(now, over), width, height), 0, 0);
+}
+var tilesOf = (owned) => ({ owner: owned.map((each) => each & ~CITY_BIT), city: owned.map((each) => each & CITY_BIT ? 1 : 0) });
+function boardOn(canvas, players) {
+  let [painter, known, sides] = [null, [], ""];
+  return (board, [rows, columns]) => {
+    const part = (i) => new Uint8Array(board.buffer, board.byteOffset + i * rows * columns, rows * columns);
+    const terrain = part(0);
+    if (sides !== `${rows} ${columns}` || terrain.some((ground, tile) => ground !== known[tile])) {
+      [known, sides] = [terrain, `${rows} ${columns}`];
+      painter = makePainter(players, { rows, columns, terrain });
+    }
+    showOn(canvas, painter, { ...tilesOf(part(1)), fronts: part(2) });
+  };
+}
+function levelOf(value, low, high) {
+  const share = high > low ? Math.min(1, Math.max(0, (value - low) / (high - low))) : 0;
+  return Math.floor(share * 255);
+}
+
 // territory/widgets/js/monitor/game.js
 function makeGame(model, ask) {
   const canvas = make("canvas", "", { role: "img", "aria-label": "a game of the agent that is trained" });
@@ -250,20 +389,12 @@ function makeGame(model, ask) {
     results,
     make("div", "tw-bar", {}, make("label", "", {}, watch, "play on"), speed.view)
   );
-  let [asked, drawn] = [0, 0];
-  const drawBoard = async () => {
-    const turn = ++asked;
-    if (!model.get("board").byteLength) return;
-    const picture = await createImageBitmap(new Blob([model.get("board")], { type: "image/png" }));
-    if (turn < drawn) return;
-    drawn = turn;
-    if (canvas.width !== picture.width || canvas.height !== picture.height) [canvas.width, canvas.height] = [picture.width, picture.height];
-    canvas.getContext("2d").drawImage(picture, 0, 0);
-  };
+  const show = boardOn(canvas, model.get("words").colours);
   const drawGame = () => {
     const game = model.get("game");
     view.hidden = !game.number;
     if (!game.number) return;
+    show(model.get("board"), game.size);
     title.replaceChildren(make("b", "", {}, `game ${game.number}`), " of the agent as it is now");
     scene.textContent = game.line;
     results.replaceChildren(game.results.length ? "games before: " : "", ...game.results.map((each) => make("span", each.won ? "won" : "", { title: each.line }, each.won ? "✓" : "×")));
@@ -273,7 +404,7 @@ function makeGame(model, ask) {
     watch.checked = model.get("watching");
     speed.show(model.get("speed"));
   };
-  return { view, drawBoard, drawGame, drawControls, cutOff: () => [watch, speed.control].forEach((each) => switchOff(each, true)) };
+  return { view, drawGame, drawControls, cutOff: () => [watch, speed.control].forEach((each) => switchOff(each, true)) };
 }
 var GO = { running: "❚❚ pause (P)", ready: "▶ start (P)", pausing: "pausing …" };
 function makeSwitch(model, ask) {
@@ -318,8 +449,8 @@ function written(name, value) {
   if (SHARES.includes(name)) return percent(value, 1);
   return minus(Math.abs(value) >= 1e3 ? Math.round(value).toLocaleString("en") : value.toPrecision(3));
 }
-function readColumns(bytes, fields, from, length) {
-  const column = (row) => Array.from({ length }, (_, i) => bytes.getFloat64(from + 8 * (row * length + i), true));
+function readColumns(bytes2, fields, from, length) {
+  const column = (row) => Array.from({ length }, (_, i) => bytes2.getFloat64(from + 8 * (row * length + i), true));
   return { length, ...Object.fromEntries(fields.map((name, row) => [name, column(row)])) };
 }
 function readRuns(get) {
@@ -460,6 +591,7 @@ function render({ model, el }) {
     panel.plot.addEventListener("pointerleave", () => read(null));
     panel.view.addEventListener("pointerenter", () => explain(panel.says()));
   }
+  const drawGame = oncePerFrame(game.drawGame);
   const tools = makeTools(() => runs, reading, drawCurves);
   const update = oncePerFrame(() => {
     control.show();
@@ -489,12 +621,11 @@ function render({ model, el }) {
   resized.observe(root);
   const silence = listen(model, [
     ["change:status change:others", update],
-    ["change:board", game.drawBoard],
-    ["change:game", game.drawGame],
+    ["change:game", drawGame],
     ["change:watching change:speed", game.drawControls],
     ["msg:custom", (content, buffers) => connection.line.hear(content, buffers)]
   ]);
-  [update, game.drawBoard, game.drawGame, game.drawControls].forEach((each) => each());
+  [update, game.drawGame, game.drawControls].forEach((each) => each());
   el.classList.add("territory-widget");
   el.append(root);
   hideStill(el);

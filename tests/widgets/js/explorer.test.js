@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { builds, partOf, towards } from "../../../territory/widgets/js/explorer/compass.js";
-import { blend, brushOver, GREY, levelOf, makePainter, paintGrid } from "../../../territory/widgets/js/explorer/paint.js";
+import { blend, brushOver, GREY, levelOf, makePainter, paintGrid } from "../../../territory/widgets/js/paint.js";
 import { applyEdits, differences, fitState, MARK, packState, unpackState } from "../../../territory/widgets/js/explorer/share.js";
 import { nextAblation } from "../../../territory/widgets/js/explorer/state.js";
 import { ablationAfter } from "../../../territory/widgets/js/explorer/thumbs.js";

@@ -2,6 +2,7 @@
 
 import { make } from "../dom.js";
 import { clip } from "../numbers.js";
+import { showOn } from "../paint.js";
 
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
@@ -45,10 +46,7 @@ export function makeBoard(name, { game, point, leave, act, move }) {
     const [height, width] = [game().rows / grid[0], game().columns / grid[1]];
     mark(cell, [Math.floor(place[0] / height) * height, Math.floor(place[1] / width) * width, height, width]);
   };
-  const show = ({ paint, width, height }, now, over) => {
-    if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
-    canvas.getContext("2d").putImageData(new ImageData(paint(now, over), width, height), 0, 0);
-  };
+  const show = (painter, now, over) => showOn(canvas, painter, now, over);
   return { view, show, markAt };
 }
 

@@ -1,7 +1,8 @@
 // A recorded game as the page holds it: typed arrays cut out of one block of bytes, and what is read off them.
 
+import { tilesOf } from "../paint.js";
+
 const TYPES = { u1: Uint8Array, u2: Uint16Array, i2: Int16Array, i4: Int32Array, f4: Float32Array };
-const CITY_BIT = 128;
 const WEIGHT_STEPS = 65535;
 export const MEAN = -1;
 export const ABLATIONS = ["uniform", "zero"]; // what an ablation makes of weights
@@ -29,13 +30,13 @@ export async function openGame(bytes, index) {
 
 // One recorded moment: the board, the statistics, and what each network made of them.
 export function moment(game, networks, step) {
-  const owned = game.at("owner", step);
+  const tiles = tilesOf(game.at("owner", step));
+  const density = game.at("density", step);
   return {
     step,
-    owner: owned.map((owner) => owner & ~CITY_BIT),
-    city: owned.map((owner) => (owner & CITY_BIT ? 1 : 0)),
+    ...tiles,
     fronts: game.at("fronts", step),
-    density: owned.map((owner) => game.at("density", step)[owner & ~CITY_BIT]),
+    density: tiles.owner.map((owner) => density[owner]),
     stats: game.at("stats", step),
     looks: networks.map(({ layers }, number) => ({
       policy: game.at(`${number}.policy`, step),

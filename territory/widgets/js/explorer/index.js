@@ -8,7 +8,7 @@ import { makeKeep, makeLook, makeTime } from "./bar.js";
 import { makeHands } from "./board.js";
 import { copyOf, moment, openGame } from "./data.js";
 import { listenToKeys, shortcutsOf } from "./keys.js";
-import { brushOver } from "./paint.js";
+import { brushOver } from "../paint.js";
 import { applyEdits, fitState, packState, unpackState } from "./share.js";
 import { makeSide } from "./side.js";
 import { makeState } from "./state.js";

@@ -6,7 +6,7 @@ import { MEAN } from "./data.js";
 import { makeBoard } from "./board.js";
 import { makeCompass } from "./compass.js";
 import { makeCurve } from "./curve.js";
-import { blend, GREY, groundsOf, makePainter } from "./paint.js";
+import { blend, GREY, groundsOf, makePainter } from "../paint.js";
 import { layerName, layerSays } from "./words.js";
 
 // Which layer, and which of its heads.

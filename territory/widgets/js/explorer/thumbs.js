@@ -2,7 +2,7 @@
 
 import { make, switchOff } from "../dom.js";
 import { MEAN } from "./data.js";
-import { paintGrid } from "./paint.js";
+import { paintGrid } from "../paint.js";
 import { nextAblation } from "./state.js";
 
 const SAID = { "": "as trained", uniform: "uniform", zero: "zero" };

@@ -2,24 +2,17 @@
 
 import { make } from "../dom.js";
 import { clip } from "../numbers.js";
+import { boardOn } from "../paint.js";
 import { ask, WAIT } from "./orders.js";
 
 export function makeBoard(model, explain) {
   const canvas = make("canvas", "territory-board", { role: "img", "aria-label": "the board" });
   const arrow = make("canvas", "territory-arrow", { "aria-hidden": "true" });
   const view = make("div", "territory-map", { "data-control": "board" }, canvas, arrow);
-  let [asked, drawn] = [0, 0];
-  const draw = async () => {
-    const turn = ++asked;
-    const picture = await createImageBitmap(new Blob([model.get("board")], { type: "image/png" }));
-    if (turn < drawn) return; // a later picture was quicker
-    drawn = turn;
-    for (const each of [canvas, arrow]) {
-      if (each.width !== picture.width || each.height !== picture.height) {
-        [each.width, each.height] = [picture.width, picture.height];
-      }
-    }
-    canvas.getContext("2d").drawImage(picture, 0, 0);
+  const show = boardOn(canvas, model.get("words").colours);
+  const draw = () => {
+    show(model.get("board"), model.get("scene").size);
+    if (arrow.width !== canvas.width || arrow.height !== canvas.height) [arrow.width, arrow.height] = [canvas.width, canvas.height];
   };
   const clear = () => arrow.getContext("2d").clearRect(0, 0, arrow.width, arrow.height);
   const drawArrow = () => {

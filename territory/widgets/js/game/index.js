@@ -1,6 +1,6 @@
 // The face of GamePlayer: draws what Python sends and asks Python for every step. It knows no rule of the game.
 
-import { hideStill, listen, make, panel } from "../dom.js";
+import { hideStill, listen, make, oncePerFrame, panel } from "../dom.js";
 import { makeConnection } from "../health.js";
 import { listenToBoard, makeBoard } from "./board.js";
 import { makeCompass, makeLegend } from "./compass.js";
@@ -66,20 +66,21 @@ export function render({ model, el }) {
     status.textContent = scene.line;
     root.classList.toggle("over", scene.over);
     root.dataset.wide = scene.size[1] > 1.8 * scene.size[0];
-    if (scene.over) orders.release();
-    for (const part of [land, stats]) part.draw();
+    for (const part of [board, planes, land, stats]) part.draw();
     drawControls();
     if (!orders.isHeld()) forget(); // the border that the arrow set out from has moved
   };
+  const drawSoon = oncePerFrame(drawScene);
   const aimed = () => {
     board.drawArrow();
     compass.point(model.get("aim").direction);
   };
   const traits = ["intensity", "build", "running", "speed", "player", "num_bots", "opponents", "seed"];
   const silence = listen(model, [
-    ["change:scene", drawScene],
-    ["change:board", board.draw],
-    ["change:planes", planes.draw],
+    ["change:scene", () => {
+      if (model.get("scene").over) orders.release();
+      drawSoon(); // and the next order need not wait for it
+    }],
     [traits.map((name) => `change:${name}`).join(" "), drawControls],
     ["change:aim", aimed],
     ["msg:custom", (content, buffers) => line.hear(content, buffers)],
@@ -87,7 +88,6 @@ export function render({ model, el }) {
   const clock = setInterval(orders.tick, 10);
 
   drawScene();
-  for (const part of [board, planes]) part.draw();
   el.classList.add("territory-widget");
   el.append(root);
   hideStill(el);

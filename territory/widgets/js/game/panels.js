@@ -66,7 +66,7 @@ export function makeLand(model) {
     view.replaceChildren(...shares.map((share, i) => {
       const part = make("span", "", { title: said[i] });
       part.style.width = `${100 * share}%`;
-      part.style.background = colours[i];
+      part.style.background = `rgb(${colours[i + 1]})`;
       return part;
     }));
     view.setAttribute("aria-label", said.join(", "));

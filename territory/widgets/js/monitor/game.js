@@ -1,6 +1,7 @@
 // The game of the agent that is trained, and the switch of the training.
 
 import { button, make, select, switchOff } from "../dom.js";
+import { boardOn } from "../paint.js";
 
 export function makeGame(model, ask) {
   const canvas = make("canvas", "", { role: "img", "aria-label": "a game of the agent that is trained" });
@@ -11,20 +12,12 @@ export function makeGame(model, ask) {
   const speed = select("game speed", speeds, (value) => ask("speed", Number(value)), "at");
   const view = make("section", "tw-panel monitor-game", { "aria-label": "its game" }, title, canvas, scene, results,
     make("div", "tw-bar", {}, make("label", "", {}, watch, "play on"), speed.view));
-  let [asked, drawn] = [0, 0];
-  const drawBoard = async () => {
-    const turn = ++asked;
-    if (!model.get("board").byteLength) return;
-    const picture = await createImageBitmap(new Blob([model.get("board")], { type: "image/png" }));
-    if (turn < drawn) return; // a later picture was quicker
-    drawn = turn;
-    if (canvas.width !== picture.width || canvas.height !== picture.height) [canvas.width, canvas.height] = [picture.width, picture.height];
-    canvas.getContext("2d").drawImage(picture, 0, 0);
-  };
+  const show = boardOn(canvas, model.get("words").colours);
   const drawGame = () => {
     const game = model.get("game");
     view.hidden = !game.number;
     if (!game.number) return;
+    show(model.get("board"), game.size);
     title.replaceChildren(make("b", "", {}, `game ${game.number}`), " of the agent as it is now");
     scene.textContent = game.line;
     results.replaceChildren(game.results.length ? "games before: " : "", ...game.results.map((each) => make("span", each.won ? "won" : "", { title: each.line }, each.won ? "✓" : "×")));
@@ -34,7 +27,7 @@ export function makeGame(model, ask) {
     watch.checked = model.get("watching");
     speed.show(model.get("speed"));
   };
-  return { view, drawBoard, drawGame, drawControls, cutOff: () => [watch, speed.control].forEach((each) => switchOff(each, true)) };
+  return { view, drawGame, drawControls, cutOff: () => [watch, speed.control].forEach((each) => switchOff(each, true)) };
 }
 
 const GO = { running: "❚❚ pause (P)", ready: "▶ start (P)", pausing: "pausing …" };

@@ -54,6 +54,7 @@ export function render({ model, el }) {
     panel.plot.addEventListener("pointerleave", () => read(null));
     panel.view.addEventListener("pointerenter", () => explain(panel.says()));
   }
+  const drawGame = oncePerFrame(game.drawGame);
   const tools = makeTools(() => runs, reading, drawCurves);
 
   const update = oncePerFrame(() => {
@@ -84,12 +85,11 @@ export function render({ model, el }) {
   resized.observe(root);
   const silence = listen(model, [
     ["change:status change:others", update],
-    ["change:board", game.drawBoard],
-    ["change:game", game.drawGame],
+    ["change:game", drawGame],
     ["change:watching change:speed", game.drawControls],
     ["msg:custom", (content, buffers) => connection.line.hear(content, buffers)],
   ]);
-  [update, game.drawBoard, game.drawGame, game.drawControls].forEach((each) => each());
+  [update, game.drawGame, game.drawControls].forEach((each) => each());
   el.classList.add("territory-widget");
   el.append(root);
   hideStill(el);

@@ -8,6 +8,15 @@ const WHITE = [255, 255, 255];
 export const GREY = [128, 128, 128]; // behind weights: one grey everywhere, so that one weight is one colour
 const [FLAT, LIT, SHADED, EDGE] = [0, 1, 2, 3];
 const ME = 1;
+const CITY_BIT = 128; // of an owner: players are 0 to 51
+
+const word = new Uint32Array(1);
+const bytes = new Uint8ClampedArray(word.buffer);
+// A colour as one number, which is written many times faster than as three.
+const packed = ([red, green, blue]) => {
+  bytes.set([red, green, blue, 255]);
+  return word[0];
+};
 
 // colours[part][owner][terrain] -> [red, green, blue]
 function pixelColours(players) {
@@ -38,35 +47,40 @@ export function makePainter(players, { rows, columns, terrain }) {
   const outline = Math.ceil(scale / 3);
   const [height, width] = [rows * scale, columns * scale];
   const colours = pixelColours(players);
-  const pixels = new Uint8ClampedArray(4 * height * width).fill(255);
+  const flat = colours.map((part) => part.map((grounds) => grounds.map(packed)));
+  const [white, ink, outlines] = [packed(WHITE), packed(INK), players.map(packed)];
+  const pixels = new Uint8ClampedArray(4 * height * width);
+  const words = new Uint32Array(pixels.buffer);
   const near = (row, column) => Math.min(Math.max(row, 0), rows - 1) * columns + Math.min(Math.max(column, 0), columns - 1);
   const around = (row, column) => [near(row - 1, column), near(row + 1, column), near(row, column - 1), near(row, column + 1)];
-  const put = (at, colour) => {
-    pixels[at] = colour[0];
-    pixels[at + 1] = colour[1];
-    pixels[at + 2] = colour[2];
-  };
-  // Whether a pixel lies within `far` of a side behind which `differs` holds.
-  const atSide = (y, x, far, [north, south, west, east], differs) =>
-    (y < far && differs(north)) || (y >= scale - far && differs(south)) ||
-    (x < far && differs(west)) || (x >= scale - far && differs(east));
-  const eachPixel = (row, column, what) => {
-    for (let y = 0; y < scale; y++) {
-      for (let x = 0; x < scale; x++) what(((row * scale + y) * width + column * scale + x) * 4, y, x);
+  // A part of a tile: from row y up to y2 and from column x up to x2 of its pixels.
+  const fill = (row, column, y, x, y2, x2, colour) => {
+    for (let first = (row * scale + y) * width + column * scale; y < y2; y++, first += width) {
+      for (let at = first + x; at < first + x2; at++) words[at] = colour;
     }
+  };
+  // Lines along the sides of a tile behind which `differs` holds.
+  const fillSides = (row, column, far, [north, south, west, east], differs, colour) => {
+    if (differs(north)) fill(row, column, 0, 0, far, scale, colour);
+    if (differs(south)) fill(row, column, scale - far, 0, scale, scale, colour);
+    if (differs(west)) fill(row, column, 0, 0, scale, far, colour);
+    if (differs(east)) fill(row, column, 0, scale - far, scale, scale, colour);
   };
 
   // A tile as the game shows it: its ground lit from the north-west, its edge, and who attacks it.
   const paintTile = (now, row, column) => {
     const tile = row * columns + column;
     const [owner, ground, front, sides] = [now.owner[tile], terrain[tile], now.fronts[tile], around(row, column)];
-    const other = (side) => now.owner[side] !== owner;
-    eachPixel(row, column, (at, y, x) => {
-      const rise = scale < 3 ? 0 : 2 * ground - (y ? ground : terrain[sides[0]]) - (x ? ground : terrain[sides[2]]);
-      const edge = owner > 0 && atSide(y, x, reach, sides, other);
-      const colour = colours[edge ? EDGE : rise > 0 ? LIT : rise < 0 ? SHADED : FLAT][owner][ground];
-      put(at, front ? colour.map((value, c) => (players[front][c] + value) / 2) : colour);
-    });
+    const colour = (part) => (front ? packed(colours[part][owner][ground].map((value, c) => (players[front][c] + value) / 2)) : flat[part][owner][ground]);
+    const lit = (rise) => colour(rise > 0 ? LIT : rise < 0 ? SHADED : FLAT);
+    fill(row, column, 0, 0, scale, scale, colour(FLAT));
+    if (scale >= 3) {
+      const [down, right] = [ground - terrain[sides[0]], ground - terrain[sides[2]]];
+      if (down) fill(row, column, 0, 1, 1, scale, lit(down));
+      if (right) fill(row, column, 1, 0, scale, 1, lit(right));
+      if (down + right) fill(row, column, 0, 0, 1, 1, lit(down + right));
+    }
+    if (owner) fillSides(row, column, reach, sides, (side) => now.owner[side] !== owner, colour(EDGE));
   };
   const paintCity = (row, column) => {
     for (let y = 0; y < 3 * scale; y++) {
@@ -74,7 +88,7 @@ export function makePainter(players, { rows, columns, terrain }) {
         const [down, right] = [(row - 1) * scale + y, (column - 1) * scale + x];
         const away = Math.hypot((y + 0.5) / scale - 1.5, (x + 0.5) / scale - 1.5);
         if (down < 0 || right < 0 || down >= height || right >= width || away > 1.5) continue;
-        put((down * width + right) * 4, away <= 0.8 ? WHITE : INK);
+        words[down * width + right] = away <= 0.8 ? white : ink;
       }
     }
   };
@@ -85,20 +99,23 @@ export function makePainter(players, { rows, columns, terrain }) {
 
   // Weights: one colour for each, over one grey; owners are outlines in their colours, coasts a dark line.
   const paintWeights = (now, heatAt) => eachTile((row, column, tile) => {
-    const [owner, heat, sides] = [now.owner[tile], heatAt(row, column), around(row, column)];
-    const line = owner ? (owner === ME ? WHITE : players[owner]) : INK;
+    const [owner, sides] = [now.owner[tile], around(row, column)];
+    const line = owner ? (owner === ME ? white : outlines[owner]) : ink;
     const differs = owner ? (side) => now.owner[side] !== owner : (side) => !terrain[tile] && terrain[side] > 0;
-    eachPixel(row, column, (at, y, x) => put(at, atSide(y, x, outline, sides, differs) ? line : heat));
+    fill(row, column, 0, 0, scale, scale, heatAt(row, column));
+    fillSides(row, column, outline, sides, differs, line);
   });
   // The same over the owners' colours; borders and cities stay on top.
   const layOver = (now, heatAt, strength) => eachTile((row, column, tile) => {
-    const [owner, heat, sides] = [now.owner[tile], heatAt(row, column), around(row, column)];
-    const other = (side) => now.owner[side] !== owner;
+    const [owner, heat, [north, south, west, east]] = [now.owner[tile], heatAt(row, column), around(row, column)];
+    const edge = (side) => Number(owner > 0 && now.owner[side] !== owner);
     if (now.city[tile]) return;
-    eachPixel(row, column, (at, y, x) => {
-      if (owner > 0 && atSide(y, x, 1, sides, other)) return;
-      for (let c = 0; c < 3; c++) pixels[at + c] = (1 - strength) * pixels[at + c] + strength * heat[c];
-    });
+    for (let y = edge(north); y < scale - edge(south); y++) {
+      for (let x = edge(west); x < scale - edge(east); x++) {
+        const at = ((row * scale + y) * width + column * scale + x) * 4;
+        for (let c = 0; c < 3; c++) pixels[at + c] = (1 - strength) * pixels[at + c] + strength * heat[c];
+      }
+    }
   });
 
   const heatsOf = ({ grid, size, low, high }, palette) => {
@@ -114,12 +131,35 @@ export function makePainter(players, { rows, columns, terrain }) {
       paintCities(now);
       if (over) layOver(now, heatsOf(over, over.palette), over.strength);
     } else {
-      paintWeights(now, heatsOf(over, blend(over.palette, over.strength, GREY)));
+      paintWeights(now, heatsOf(over, blend(over.palette, over.strength, GREY).map(packed)));
       paintCities(now);
     }
     return pixels;
   };
   return { paint, width, height };
+}
+
+// Draws what a painter paints; the canvas takes its size.
+export function showOn(canvas, { paint, width, height }, now, over = null) {
+  if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
+  canvas.getContext("2d").putImageData(new ImageData(paint(now, over), width, height), 0, 0);
+}
+
+// Owners and cities of tiles as they come from the kernel.
+export const tilesOf = (owned) => ({ owner: owned.map((each) => each & ~CITY_BIT), city: owned.map((each) => (each & CITY_BIT ? 1 : 0)) });
+
+// A function that draws boards as the kernel sends them: uint8 (3, rows, columns), terrain, owners and fronts.
+export function boardOn(canvas, players) {
+  let [painter, known, sides] = [null, [], ""];
+  return (board, [rows, columns]) => {
+    const part = (i) => new Uint8Array(board.buffer, board.byteOffset + i * rows * columns, rows * columns);
+    const terrain = part(0);
+    if (sides !== `${rows} ${columns}` || terrain.some((ground, tile) => ground !== known[tile])) { // another game
+      [known, sides] = [terrain, `${rows} ${columns}`];
+      painter = makePainter(players, { rows, columns, terrain });
+    }
+    showOn(canvas, painter, { ...tilesOf(part(1)), fronts: part(2) });
+  };
 }
 
 // Which of the 256 colours a weight has.
