@@ -200,6 +200,7 @@ def budget_in_use() -> Any:
 def try_what_if(view: WidgetPage) -> None:
     """A moved statistic and an ablated head, as a reader leaves them."""
     view.control("what if (W)").check()
+    view.root.get_by_role("button", name="undo all").click()  # what the page before ablated
     view.control("growth").fill("-0.5")
     view.settle()
     view.root.get_by_label("ablate cross.stats_to_map · head 1", exact=False).click()

@@ -78,7 +78,10 @@ def _run(
     device = device_of(model)
     maps, stats, masks = to_tensors(frames, device)
     with capture(model, chosen) as record:
-        logits, values = model(maps, stats)
+        output = model(maps, stats)
+    if not (isinstance(output, tuple | list) and len(output) == 2 and all(isinstance(each, Tensor) for each in output)):
+        raise BadInput(f"expected a network that gives logits and a value, two tensors; got {type(output).__name__}")
+    logits, values = output
     if logits.shape != masks.shape or values.shape != masks.shape[:1]:
         raise BadInput(
             f"expected logits {tuple(masks.shape)} and values {tuple(masks.shape[:1])} from the network, "

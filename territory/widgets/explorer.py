@@ -13,7 +13,7 @@ from torch import nn
 
 from territory import interpret, viz
 from territory.agent import Agent
-from territory.errors import BadInput, whole
+from territory.errors import BadInput, lists, shown, whole
 from territory.interpret import MEAN, Layer, ReplayRecord, imagine, layers_of, overlay, total_variation
 from territory.widgets.base import Answer, Instrument, bundle, standalone_page
 from territory.widgets.looks import RELEVANCE, changes_of, look, relevance_map
@@ -318,9 +318,9 @@ def _an_own_tile(frame: Frame) -> list[int]:
 
 def _names(models: list[nn.Module], given: Sequence[str] | None) -> list[str]:
     given = [given] if isinstance(given, str) else given
+    if given is not None and not lists(given, len(models)):
+        raise BadInput(f"expected a name for each of {len(models)} networks; got {shown(given)}")
     names = [str(name) for name in given or (getattr(model, "name", type(model).__name__) for model in models)]
-    if len(names) != len(models):
-        raise BadInput(f"expected a name for each of {len(models)} networks; got {', '.join(names)}")
     return [f"{name} {number}" for number, name in enumerate(names, 1)] if len({*names}) < len(names) else names
 
 

@@ -12,7 +12,8 @@ import traitlets
 from territory import viz
 from territory.agent import pretrained
 from territory.envs.opponents import SCRIPTED, as_policy, find_policy
-from territory.errors import BadInput, whole
+from territory.envs.single import TerritoryEnv
+from territory.errors import BadInput, shown, whole
 from territory.widgets.base import Answer, Instrument, bundle
 from territory.world.actions import INTENSITIES, Direction, describe, encode
 from territory.world.layout import Plane, Stat
@@ -58,6 +59,10 @@ class GamePlayer(Instrument):
     words = traitlets.Dict().tag(sync=True)  # what never changes: names and sentences
 
     def __init__(self, env: Any, seed: int = 7, agents: dict[str, Any] | None = None):
+        if not isinstance(getattr(env, "unwrapped", None), TerritoryEnv):
+            raise BadInput(f'expected one game, gymnasium.make("Territory-v0"); got {shown(env)}')
+        if not isinstance(agents, dict | None):
+            raise BadInput(f"agents: expected names or policies by name, a dictionary; got {shown(agents)}")
         super().__init__(seed=whole("seed", seed, 0, 2**31 - 1), num_bots=env.unwrapped.params.num_bots)
         self.env: Any = env
         self._serial, self._policies = 0, {}
@@ -96,8 +101,8 @@ class GamePlayer(Instrument):
         direction, _ = viz.direction_towards(self._owner(), row, column)
         self.order(direction)
 
-    def step(self, action: int) -> None:
-        """Play any of the 90 actions."""
+    def step(self, action: int, who: str = "You") -> None:
+        """Play any of the 90 actions; ``who`` is said to have ordered it."""
         if self.over:
             raise BadInput("the game is over: restart() begins another")
         self._trail.append(self._digest())
@@ -107,14 +112,14 @@ class GamePlayer(Instrument):
         self.actions.append(int(action))
         self._returned += reward
         self._show(
-            _verdict(info, terminated) if self.over else f"You ordered: {describe(action)}. Reward {reward:+.3f}."
+            _verdict(info, terminated) if self.over else f"{who} ordered: {describe(action)}. Reward {reward:+.3f}."
         )
 
     def go(self) -> None:
         """One step by whoever is chosen in ``player``."""
         if self.player == "you":
             return self.order(Direction.WAIT)
-        self.step(self._choose())
+        self.step(self._choose(), self.player)
 
     def undo(self) -> None:
         """Take the last step back: the game is played again up to there, from its seed.

@@ -1,10 +1,12 @@
 """All four widgets in a page, answered by Python without a notebook between: who can use them, at which widths."""
 
+from itertools import pairwise
+
 import gymnasium
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-import territory  # noqa: F401 (registers Territory-v0)
+import territory
 from territory import widgets
 from territory.training import PPO, TrainConfig
 from tools.pictures import WidgetPage, browser_pages
@@ -33,8 +35,20 @@ def instruments(replay, network):
 
 
 @pytest.fixture(scope="module")
+def named(replay, network):
+    """The same with names as long as somebody's may be, and two networks side by side."""
+    long = "a name as long as somebody's own may be, without_any_end_" * 2
+    tokens = territory.load_agent("tokens")
+    game = widgets.GamePlayer(gymnasium.make("Territory-v0", num_bots=5), agents={long: "steady"})
+    monitor = widgets.TrainingMonitor(PPO(SMALL), name=long)
+    explorer = widgets.AttentionExplorer(replay, tokens, other=network, names=[long, long.replace(" ", "")])
+    return {"explorer": explorer, "game": game, "monitor": monitor}
+
+
+@pytest.fixture(scope="module")
 def new_page(request):
     request.getfixturevalue("instruments")
+    request.getfixturevalue("named")
     with browser_pages() as new_page:
         yield new_page
 
@@ -63,6 +77,31 @@ def test_axe_finds_nothing(name, scheme, instruments, new_page):
 def test_nothing_stands_out_of_a_page_of_any_width(name, width, instruments, new_page):
     view = show(new_page, instruments[name], width)
     assert view.page.evaluate("document.documentElement.scrollWidth") <= width
+    view.page.close()
+
+
+@pytest.mark.parametrize("width", (1440, 1000, 640, 320))  # 320: 1280 at a zoom of 400 %
+@pytest.mark.parametrize("name", ("explorer", "game", "monitor"))
+def test_long_names_of_your_own_and_a_page_from_right_to_left_leave_all_in_its_place(name, width, named, new_page):
+    view = show(new_page, named[name], width, locale="ar-EG")
+    view.page.evaluate("document.documentElement.dir = 'rtl'")
+    view.settle()
+    outside = "each => each.checkVisibility() && each.getBoundingClientRect().right > innerWidth + 1"
+    assert view.root.evaluate(f"root => [...root.querySelectorAll('*')].filter({outside}).map(e => e.className)") == []
+    sliders = view.root.locator("input[type=range]")
+    if sliders.count():  # the least stands on the left, as in the curves
+        assert sliders.first.evaluate("each => getComputedStyle(each).direction") == "ltr"
+    for row in view.root.locator("[data-stat]").all():
+        boxes = [part for part in (each.bounding_box() for each in row.locator("> *").all()) if part and part["width"]]
+        assert all(one["x"] + one["width"] <= other["x"] + 1 for one, other in pairwise(boxes))
+    view.page.close()
+
+
+def test_bars_and_boxes_are_seen_where_the_system_chooses_the_colours(instruments, new_page):
+    view = show(new_page, instruments["game"], 1100, "dark", forced_colors="active")
+    looks = "each => getComputedStyle(each).backgroundColor"
+    on, off = (view.root.locator(f".territory-mask i{kind}").first.evaluate(looks) for kind in (".on", ":not(.on)"))
+    assert on != off
     view.page.close()
 
 

@@ -6,6 +6,7 @@
 export const SLOW_MS = 1000; // without an answer for longer, the screen says so
 
 export function makeLine(send, { now = () => performance.now(), changed = () => {} } = {}) {
+  const mine = Math.random().toString(36).slice(2); // answers reach every view and every tab: each knows its own
   let [serial, asked, lost] = [0, null, ""];
   const held = new Map(); // by kind: the newest question that could not go yet
   const state = () => (lost ? "lost" : !asked ? "quiet" : now() - asked.since >= SLOW_MS ? "slow" : "asked");
@@ -18,7 +19,7 @@ export function makeLine(send, { now = () => performance.now(), changed = () => 
   };
 
   const go = (question) => {
-    asked = { ...question, id: ++serial, since: now() };
+    asked = { ...question, id: `${mine} ${++serial}`, since: now() };
     const { message, buffers } = question.make();
     send({ ...message, id: asked.id }, buffers);
     tell();

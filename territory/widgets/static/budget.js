@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 695bbc5d5ffce8c8dc10cde67aebb7b887ced52baf4ac702c7d0d1a34db3f840 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: fb9de2675d1c37985c28c08656ffc96e5f98b2c8db68017501bd23cb12a236f8 */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";
@@ -65,6 +65,7 @@ function hideStill(el) {
 var SLOW_MS = 1e3;
 function makeLine(send, { now = () => performance.now(), changed = () => {
 } } = {}) {
+  const mine = Math.random().toString(36).slice(2);
   let [serial, asked, lost] = [0, null, ""];
   const held = /* @__PURE__ */ new Map();
   const state = () => lost ? "lost" : !asked ? "quiet" : now() - asked.since >= SLOW_MS ? "slow" : "asked";
@@ -76,7 +77,7 @@ function makeLine(send, { now = () => performance.now(), changed = () => {
     changed(next2, line.seconds());
   };
   const go = (question) => {
-    asked = { ...question, id: ++serial, since: now() };
+    asked = { ...question, id: `${mine} ${++serial}`, since: now() };
     const { message, buffers } = question.make();
     send({ ...message, id: asked.id }, buffers);
     tell();
@@ -319,7 +320,7 @@ function makeField({ side }) {
     const box = (size, name) => draw("rect", { x: at[1] - size[1] / 2, y: at[0] - size[0] / 2, width: size[1], height: size[0], class: name });
     const lines = step[0] < 3 ? [] : Array.from({ length: rows + 1 }, (_, i) => (side - rows * step[0]) / 2 + i * step[0]).filter((x) => x >= 0 && x <= side).flatMap((x) => [draw("path", { d: `M${x} 0V${side}M0 ${x}H${side}`, class: "grid" })]);
     svg.replaceChildren(draw("rect", { x: 0, y: 0, width: side, height: side, class: "board" }), ...lines, box(field, "window"), box(step, "cell"));
-    says.textContent = `The last grid has ${rows} × ${columns} cells; each sees ${field[0]} × ${field[1]} of ${side} × ${side} tiles.`;
+    says.textContent = `The last grid has ${rows} × ${columns} cells. Each (orange) sees ${field[0]} × ${field[1]} (blue) of ${side} × ${side} tiles.`;
     svg.setAttribute("aria-label", says.textContent);
   };
   return { view: make("div", "budget-sees tw-answer", {}, svg, says), show };
@@ -378,13 +379,20 @@ function render({ model, el }) {
       "div",
       "budget-main",
       {},
-      make("div", "budget-left", {}, panel("the sizes", [], sizes.view, problem), panel("is it faster?", [], make("div", "tw-bar", {}, time, goal), connection.note)),
+      make(
+        "div",
+        "budget-left",
+        {},
+        panel("the sizes", [], sizes.view, problem),
+        panel("is it faster?", [], make("div", "tw-bar", {}, time, goal), connection.note),
+        panel("what a cell sees", [], field.view)
+      ),
       make(
         "div",
         "budget-right",
         {},
         panel("the network", [make("span", "tw-old", {}, "old")], diagram.view),
-        make("div", "budget-pair", {}, panel("where it all sits", [], macs, bars.view), panel("what a cell sees", [], field.view))
+        panel("where it all sits", [], macs, bars.view)
       )
     )
   );

@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 695bbc5d5ffce8c8dc10cde67aebb7b887ced52baf4ac702c7d0d1a34db3f840 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: fb9de2675d1c37985c28c08656ffc96e5f98b2c8db68017501bd23cb12a236f8 */
 
 // territory/widgets/js/paint.js
 var BOARD_PIXELS = 512;
@@ -374,6 +374,7 @@ function hideStill(el) {
 var SLOW_MS = 1e3;
 function makeLine(send, { now = () => performance.now(), changed = () => {
 } } = {}) {
+  const mine = Math.random().toString(36).slice(2);
   let [serial, asked, lost] = [0, null, ""];
   const held = /* @__PURE__ */ new Map();
   const state = () => lost ? "lost" : !asked ? "quiet" : now() - asked.since >= SLOW_MS ? "slow" : "asked";
@@ -385,7 +386,7 @@ function makeLine(send, { now = () => performance.now(), changed = () => {
     changed(next2, line.seconds());
   };
   const go = (question) => {
-    asked = { ...question, id: ++serial, since: now() };
+    asked = { ...question, id: `${mine} ${++serial}`, since: now() };
     const { message, buffers } = question.make();
     send({ ...message, id: asked.id }, buffers);
     tell();
@@ -599,7 +600,7 @@ var troopsOf = (density) => (2 ** (12 * density / 255) - 1).toFixed(0);
 function layerName({ name, heads, grid, queries, keys }) {
   if (!heads) return `${name} · ${grid[0]}×${grid[1]} cells`;
   const sides = queries === "one" && keys === "one" ? "1×1" : `${queries} → ${keys}`;
-  return `${name} · ${heads} ${heads > 1 ? "heads" : "head"}, ${sides}`;
+  return `${name} · ${sides}`;
 }
 function standingOf({ game, recorded: { step }, words }) {
   const land = game.terrain.reduce((sum2, ground) => sum2 + (ground > 0), 0);
@@ -1085,7 +1086,7 @@ var PAIRS = [["cells", "stats", "cell attends to it"], ["stats", "cells", "atten
 function columnsOf(networks) {
   return networks.flatMap(({ name, layers }, number) => PAIRS.flatMap(([queries, keys, says]) => {
     const layer = layers.find((each) => each.queries === queries && each.keys === keys);
-    const whose = networks.length > 1 ? `${name}: ` : "";
+    const whose = networks.length > 1 ? `${name.length > 16 ? `${name.slice(0, 15)}…` : name}: ` : "";
     return layer ? [{ number, layer, says: whose + says, asks: queries === "cells" }] : [];
   }));
 }
@@ -1167,6 +1168,7 @@ function picturesOf({ layers }, words) {
   });
   return [...attention, ...words.relevance.map(([name]) => ({ name, head: MEAN, title: name, target: null }))];
 }
+var breakable = (path) => path.split(/(?<=[._])/).flatMap((part) => [part, make("wbr")]);
 function makeThumb(state, number, picture, { choose, ablate }) {
   const canvas = make("canvas", "", { "aria-hidden": "true" });
   const empty = make("span", "explorer-empty", { "aria-hidden": "true" }, picture.target ? "one weight" : "ask");
@@ -1175,7 +1177,7 @@ function makeThumb(state, number, picture, { choose, ablate }) {
   open.addEventListener("click", () => choose(number, picture));
   const cut2 = make("button", "explorer-ablate", { type: "button", title: HOW });
   cut2.addEventListener("click", () => ablate(number, picture.target));
-  const view = make("figure", "", {}, open, make("figcaption", "", {}, picture.title), ...picture.target ? [cut2] : []);
+  const view = make("figure", "", {}, open, make("figcaption", "", { title: name }, ...breakable(picture.title.replace("cross.", ""))), ...picture.target ? [cut2] : []);
   const show = (off) => {
     const over = picture.bare ? null : state.overOf(number, picture.name, picture.head);
     [canvas.hidden, empty.hidden] = [!over, Boolean(over)];
@@ -1350,6 +1352,8 @@ async function render({ model, el }) {
   };
   const given = panel("statistics", [make("span", "tw-old", {}, "old")], stats.view);
   given.classList.add("explorer-given");
+  const grid = panel("layers and heads in this state", [make("span", "quiet", {}, "click to enlarge; below each: as trained, uniform, zero")], thumbs.view);
+  grid.classList.add("explorer-grid");
   const answers = make("div", "explorer-right", {}, ...sides.length > 1 ? [] : [sides[0].policy], given);
   const below = ({ policy, value }) => sides.length > 1 ? make("div", "explorer-pair", {}, policy, value) : value;
   const boards = sides.map((side) => make("section", "explorer-side", { "aria-label": "network" }, side.left, below(side)));
@@ -1358,9 +1362,7 @@ async function render({ model, el }) {
     make("div", "explorer-top", {}, time.standing, make("p", "tw-hint", {}, FIRST)),
     make("div", "tw-bar", {}, ...time.views, connection.note),
     tools.view,
-    make("div", "explorer-main", {}, ...boards, answers),
-    make("div", "explorer-foot", {}, explanation),
-    panel("layers and heads in this state", [make("span", "quiet", {}, "click to enlarge; below each: as trained, uniform, zero")], thumbs.view),
+    make("div", "explorer-main", {}, ...boards, answers, make("div", "explorer-foot", {}, explanation), grid),
     panel("how it looks, what to keep", [], make("div", "tw-bar", {}, ...look.views, ...keep.views), share.view)
   );
   root.dataset.sides = sides.length;

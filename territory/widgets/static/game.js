@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 695bbc5d5ffce8c8dc10cde67aebb7b887ced52baf4ac702c7d0d1a34db3f840 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: fb9de2675d1c37985c28c08656ffc96e5f98b2c8db68017501bd23cb12a236f8 */
 
 // territory/widgets/js/dom.js
 function fill(node, attributes, children) {
@@ -62,6 +62,7 @@ function hideStill(el) {
 var SLOW_MS = 1e3;
 function makeLine(send, { now = () => performance.now(), changed = () => {
 } } = {}) {
+  const mine = Math.random().toString(36).slice(2);
   let [serial, asked, lost] = [0, null, ""];
   const held = /* @__PURE__ */ new Map();
   const state = () => lost ? "lost" : !asked ? "quiet" : now() - asked.since >= SLOW_MS ? "slow" : "asked";
@@ -73,7 +74,7 @@ function makeLine(send, { now = () => performance.now(), changed = () => {
     changed(next2, line.seconds());
   };
   const go2 = (question) => {
-    asked = { ...question, id: ++serial, since: now() };
+    asked = { ...question, id: `${mine} ${++serial}`, since: now() };
     const { message, buffers } = question.make();
     send({ ...message, id: asked.id }, buffers);
     tell();
@@ -726,6 +727,7 @@ function render({ model, el }) {
       make("div", "tw-bar", {}, standing, make("span", "tw-old", {}, "old")),
       board.view,
       land.view,
+      make("p", "quiet", {}, "the land, by player: who owns 80 % of it (the stroke) wins"),
       status,
       connection.note,
       make("p", "tw-hint", {}, FIRST),

@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 695bbc5d5ffce8c8dc10cde67aebb7b887ced52baf4ac702c7d0d1a34db3f840 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: fb9de2675d1c37985c28c08656ffc96e5f98b2c8db68017501bd23cb12a236f8 */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";
@@ -61,6 +61,7 @@ function hideStill(el) {
 var SLOW_MS = 1e3;
 function makeLine(send, { now = () => performance.now(), changed = () => {
 } } = {}) {
+  const mine = Math.random().toString(36).slice(2);
   let [serial, asked, lost] = [0, null, ""];
   const held = /* @__PURE__ */ new Map();
   const state = () => lost ? "lost" : !asked ? "quiet" : now() - asked.since >= SLOW_MS ? "slow" : "asked";
@@ -72,7 +73,7 @@ function makeLine(send, { now = () => performance.now(), changed = () => {
     changed(next2, line.seconds());
   };
   const go = (question) => {
-    asked = { ...question, id: ++serial, since: now() };
+    asked = { ...question, id: `${mine} ${++serial}`, since: now() };
     const { message, buffers } = question.make();
     send({ ...message, id: asked.id }, buffers);
     tell();
@@ -507,7 +508,7 @@ function makePanel(title, fields, { choose, wide, sentences }) {
       draw("text", { x: left - 5, y: down(mark) + 4, "text-anchor": "end" }, texts[i])
     ]);
     const anchor = (mark) => mark === 0 ? "start" : across(mark) > width - 30 ? "end" : "middle";
-    const steps = ticks(x, wide ? 8 : 4).map((mark) => draw("text", { x: across(mark), y: height - 5, "text-anchor": anchor(mark) }, short(mark)));
+    const steps = ticks(x, wide ? 8 : 4).map((mark) => draw("text", { x: across(mark), y: height - 5, "text-anchor": anchor(mark) }, mark || width < 260 ? short(mark) : "step 0"));
     const line = ({ run, field, colour, dash }, points, extra) => draw("polyline", { points, class: `line-${colour % 6} ${extra}`, "stroke-dasharray": DASHES[dash], "data-field": field, "data-run": run });
     const raws = weight ? curves.map((curve) => line(curve, pointsOf(curve.steps, curve.raw, across, down), "raw")) : [];
     const lines = curves.map((curve) => line(curve, pointsOf(curve.steps, curve.values, across, down), ""));

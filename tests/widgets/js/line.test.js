@@ -96,3 +96,15 @@ test("a line that is lost takes no question and stays lost", () => {
   assert.equal(seen.line.hear({ re: seen.sent[0].id }), false);
   assert.deepEqual([seen.line.state(), seen.sent.length, seen.line.why()], ["lost", 1, "restarted"]);
 });
+
+test("an answer to one view of a widget is none to another, in this page or in another tab", () => {
+  const [here, there] = [[], []];
+  const [one, other] = [makeLine((message) => here.push(message)), makeLine((message) => there.push(message))];
+  let heard = "";
+  one.ask("go", () => ({ message: {} }), () => (heard += "one"));
+  other.ask("go", () => ({ message: {} }), () => (heard += "other"));
+  assert.equal(other.hear({ re: here[0].id }), false);
+  assert.equal(one.hear({ re: here[0].id }), true);
+  assert.equal(heard, "one");
+  assert.equal(other.busy(), true);
+});

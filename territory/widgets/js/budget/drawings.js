@@ -74,7 +74,7 @@ export function makeField({ side }) {
     const lines = step[0] < 3 ? [] : Array.from({ length: rows + 1 }, (_, i) => (side - rows * step[0]) / 2 + i * step[0]).filter((x) => x >= 0 && x <= side)
       .flatMap((x) => [draw("path", { d: `M${x} 0V${side}M0 ${x}H${side}`, class: "grid" })]);
     svg.replaceChildren(draw("rect", { x: 0, y: 0, width: side, height: side, class: "board" }), ...lines, box(field, "window"), box(step, "cell"));
-    says.textContent = `The last grid has ${rows} × ${columns} cells; each sees ${field[0]} × ${field[1]} of ${side} × ${side} tiles.`;
+    says.textContent = `The last grid has ${rows} × ${columns} cells. Each (orange) sees ${field[0]} × ${field[1]} (blue) of ${side} × ${side} tiles.`;
     svg.setAttribute("aria-label", says.textContent);
   };
   return { view: make("div", "budget-sees tw-answer", {}, svg, says), show };

@@ -56,9 +56,10 @@ export function render({ model, el }) {
     make("p", "tw-hint", {}, FIRST),
     gauge.view,
     make("div", "budget-main", {},
-      make("div", "budget-left", {}, panel("the sizes", [], sizes.view, problem), panel("is it faster?", [], make("div", "tw-bar", {}, time, goal), connection.note)),
+      make("div", "budget-left", {}, panel("the sizes", [], sizes.view, problem), panel("is it faster?", [], make("div", "tw-bar", {}, time, goal), connection.note),
+        panel("what a cell sees", [], field.view)),
       make("div", "budget-right", {}, panel("the network", [make("span", "tw-old", {}, "old")], diagram.view),
-        make("div", "budget-pair", {}, panel("where it all sits", [], macs, bars.view), panel("what a cell sees", [], field.view)))),
+        panel("where it all sits", [], macs, bars.view))),
   );
   const silence = listen(model, [
     [["report", ...TRAITS].map((name) => `change:${name}`).join(" "), show],

@@ -106,6 +106,8 @@ export async function render({ model, el }) {
 
   const given = panel("statistics", [make("span", "tw-old", {}, "old")], stats.view);
   given.classList.add("explorer-given");
+  const grid = panel("layers and heads in this state", [make("span", "quiet", {}, "click to enlarge; below each: as trained, uniform, zero")], thumbs.view);
+  grid.classList.add("explorer-grid");
   const answers = make("div", "explorer-right", {}, ...(sides.length > 1 ? [] : [sides[0].policy]), given);
   const below = ({ policy, value }) => (sides.length > 1 ? make("div", "explorer-pair", {}, policy, value) : value);
   const boards = sides.map((side) => make("section", "explorer-side", { "aria-label": "network" }, side.left, below(side)));
@@ -114,9 +116,7 @@ export async function render({ model, el }) {
     make("div", "explorer-top", {}, time.standing, make("p", "tw-hint", {}, FIRST)),
     make("div", "tw-bar", {}, ...time.views, connection.note),
     tools.view,
-    make("div", "explorer-main", {}, ...boards, answers),
-    make("div", "explorer-foot", {}, explanation),
-    panel("layers and heads in this state", [make("span", "quiet", {}, "click to enlarge; below each: as trained, uniform, zero")], thumbs.view),
+    make("div", "explorer-main", {}, ...boards, answers, make("div", "explorer-foot", {}, explanation), grid),
     panel("how it looks, what to keep", [], make("div", "tw-bar", {}, ...look.views, ...keep.views), share.view),
   );
   root.dataset.sides = sides.length;

@@ -11,7 +11,7 @@ const PAIRS = [["cells", "stats", "cell attends to it"], ["stats", "cells", "att
 function columnsOf(networks) {
   return networks.flatMap(({ name, layers }, number) => PAIRS.flatMap(([queries, keys, says]) => {
     const layer = layers.find((each) => each.queries === queries && each.keys === keys);
-    const whose = networks.length > 1 ? `${name}: ` : "";
+    const whose = networks.length > 1 ? `${name.length > 16 ? `${name.slice(0, 15)}…` : name}: ` : "";
     return layer ? [{ number, layer, says: whose + says, asks: queries === "cells" }] : [];
   }));
 }

@@ -19,6 +19,9 @@ function picturesOf({ layers }, words) {
   return [...attention, ...words.relevance.map(([name]) => ({ name, head: MEAN, title: name, target: null }))];
 }
 
+// A module's path as nodes: it may go on in another line after a dot or a dash.
+const breakable = (path) => path.split(/(?<=[._])/).flatMap((part) => [part, make("wbr")]);
+
 function makeThumb(state, number, picture, { choose, ablate }) {
   const canvas = make("canvas", "", { "aria-hidden": "true" });
   const empty = make("span", "explorer-empty", { "aria-hidden": "true" }, picture.target ? "one weight" : "ask");
@@ -27,7 +30,7 @@ function makeThumb(state, number, picture, { choose, ablate }) {
   open.addEventListener("click", () => choose(number, picture));
   const cut = make("button", "explorer-ablate", { type: "button", title: HOW });
   cut.addEventListener("click", () => ablate(number, picture.target));
-  const view = make("figure", "", {}, open, make("figcaption", "", {}, picture.title), ...(picture.target ? [cut] : []));
+  const view = make("figure", "", {}, open, make("figcaption", "", { title: name }, ...breakable(picture.title.replace("cross.", ""))), ...(picture.target ? [cut] : []));
   const show = (off) => {
     const over = picture.bare ? null : state.overOf(number, picture.name, picture.head);
     [canvas.hidden, empty.hidden] = [!over, Boolean(over)];

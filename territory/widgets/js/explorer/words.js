@@ -14,7 +14,7 @@ export const troopsOf = (density) => (2 ** ((12 * density) / 255) - 1).toFixed(0
 export function layerName({ name, heads, grid, queries, keys }) {
   if (!heads) return `${name} · ${grid[0]}×${grid[1]} cells`;
   const sides = queries === "one" && keys === "one" ? "1×1" : `${queries} → ${keys}`;
-  return `${name} · ${heads} ${heads > 1 ? "heads" : "head"}, ${sides}`;
+  return `${name} · ${sides}`;
 }
 
 // Where the game stands, in one line.

@@ -37,7 +37,8 @@ export function render({ model, el }) {
   const standing = make("p", "territory-standing");
   root.append(
     connection.banner,
-    make("div", "territory-left tw-answer", {}, make("div", "tw-bar", {}, standing, make("span", "tw-old", {}, "old")), board.view, land.view, status,
+    make("div", "territory-left tw-answer", {}, make("div", "tw-bar", {}, standing, make("span", "tw-old", {}, "old")), board.view, land.view,
+      make("p", "quiet", {}, "the land, by player: who owns 80 % of it (the stroke) wins"), status,
       connection.note, make("p", "tw-hint", {}, FIRST), explanation),
     make("div", "territory-right", {},
       panel("where to: the ninety actions", [], make("div", "territory-where", {}, compass.view, makeLegend(model.get("words").shares))),
