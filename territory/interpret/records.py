@@ -80,7 +80,8 @@ def _run(
     with capture(model, chosen) as record:
         output = model(maps, stats)
     if not (isinstance(output, tuple | list) and len(output) == 2 and all(isinstance(each, Tensor) for each in output)):
-        raise BadInput(f"expected a network that gives logits and a value, two tensors; got {type(output).__name__}")
+        got = f"{len(output)} of them" if isinstance(output, tuple | list) else type(output).__name__
+        raise BadInput(f"expected a network that gives logits and a value, two tensors; got {got}")
     logits, values = output
     if logits.shape != masks.shape or values.shape != masks.shape[:1]:
         raise BadInput(

@@ -60,6 +60,19 @@ def test_occlusion_is_what_one_removed_cell_costs(model):
     np.testing.assert_allclose(occlusion(model, FRAMES)[:, 2, 1], expected, rtol=1e-3, atol=1e-5)
 
 
+def test_a_network_that_never_looks_at_the_map_owes_it_nothing():
+    class Blind(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.actor = nn.Linear(16, 90)
+
+        def forward(self, _planes, stats):
+            return self.actor(stats), stats[:, 0]
+
+    for method in (occlusion, integrated_gradients):
+        assert (method(Blind(), FRAMES) == 0).all()
+
+
 def test_integrated_gradients_add_up_to_the_whole_way(model):
     """Completeness (Sundararajan et al. 2017, proposition 1), up to the 24 points of the sum."""
     whole = _log_probability(model, None) - _log_probability(model, unclaimed(FRAMES))

@@ -119,7 +119,7 @@ def test_two_networks_stand_side_by_side_on_the_same_states(replay, network, tok
     assert Image.open(BytesIO(explorer.static_png())).size == (1200, 920)
     assert AttentionExplorer(replay, tokens, other=tokens).names == ["tokens 1", "tokens 2"]
     assert AttentionExplorer(replay, tokens, other=tokens, names=("a", "b")).names == ["a", "b"]
-    with pytest.raises(BadInput, match="a name for each of 2 networks; got a"):
+    with pytest.raises(BadInput, match=r"a name for each of 2 networks; got \('a',\)"):
         AttentionExplorer(replay, tokens, other=tokens, names=("a",))
 
 
@@ -387,6 +387,14 @@ def test_what_is_no_game_no_step_and_no_policy_is_refused(replay, network):
             AttentionExplorer(replay, network, step=step)
     with pytest.raises(BadInput, match=r"expected logits \(13, 90\) .* got \(13, 80\)"):
         AttentionExplorer(replay, Odd(2, actions=80))
+    for says in (dict, lambda answers: answers["logits"], lambda answers: (*answers.values(), None)):
+        odd = Odd(2)
+        odd.forward = lambda *planes, says=says: says({"logits": torch.zeros(13, 90), "value": torch.zeros(13)})
+        with pytest.raises(BadInput, match=r"that gives logits and a value, two tensors; got (dict|Tensor|3 of them)"):
+            AttentionExplorer(replay, odd)
+    for names in (3, ["one", "two"]):
+        with pytest.raises(BadInput, match="expected a name for each of 1 networks; got"):
+            AttentionExplorer(replay, Odd(2), names=names)
 
 
 def test_a_name_may_be_anything_that_can_be_written(replay, network):

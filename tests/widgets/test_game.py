@@ -263,3 +263,14 @@ def test_a_policy_that_fails_is_answered_in_words_with_the_traceback(sent, playe
     ask(player, "order", id=2, direction=int(Direction.WAIT))
     assert said[0]["error"] == "ZeroDivisionError: my own fault" and "in broken" in said[0]["details"]
     assert said[1] == {"re": 2} and len(player.actions) == 1
+
+
+def test_what_is_no_single_game_no_seed_and_no_policies_by_name_is_refused():
+    for env in (None, gymnasium.make("CartPole-v1"), gymnasium.make_vec("Territory-v0", num_envs=2, num_bots=2)):
+        with pytest.raises(BadInput, match=r'expected one game, gymnasium.make\("Territory-v0"\); got'):
+            GamePlayer(env)
+    for seed in (True, "7", -1, 2**31):
+        with pytest.raises(BadInput, match="seed must be a whole number from 0"):
+            GamePlayer(make(), seed=seed)
+    with pytest.raises(BadInput, match=r"a dictionary; got \['steady'\]"):
+        GamePlayer(make(), agents=["steady"])
