@@ -103,7 +103,6 @@ FOREIGN = {  # private names of others, for which there is no public one
     "_forward_pre_hooks": "torch: which hooks are left",
     "_backward_hooks": "torch: which hooks are left",
     "_dynamo": "torch: how often it compiled",
-    "_has_any_global_hook": "torch: whether one is left",
     "_get_current_function_mode_stack": "torch: which modes are left",
     "_masked_softmax": "torch: one more spelling of a softmax",
     "_handle_custom_msg": "ipywidgets: a message as the browser sends it",

@@ -139,7 +139,13 @@ def _traced(module: Ablatable, inputs: tuple[Tensor, ...]) -> Any:
         warnings.simplefilter("ignore")
         try:
             program = torch.onnx.export(
-                module.eval(), inputs, input_names=names, output_names=outputs, dynamic_shapes=shapes, verbose=False
+                module.eval(),
+                inputs,
+                input_names=names,
+                output_names=outputs,
+                dynamic_shapes=shapes,
+                dynamo=True,  # torch before 2.9 would take its former exporter, which knows no dynamic shapes
+                verbose=False,
             )
         except Exception as error:
             reason = str(error.__cause__ or error).strip().partition("\n")[0]

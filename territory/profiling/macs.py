@@ -203,11 +203,16 @@ def _recurrent_backward(x: Tensor, w_input: Tensor, w_state: Tensor, *_: Any, **
     return 2 * _recurrent(x, w_input, w_state)
 
 
+def _existing(*names: str) -> list[Any]:
+    """Operators by name, as far as this torch has them: those with an underscore come and go."""
+    return [getattr(aten, name) for name in names if hasattr(aten, name)]
+
+
 FORMULAS: dict[Any, Formula] = {
-    **dict.fromkeys((aten.mm, aten.bmm, aten.mv, aten._int_mm, aten._scaled_mm, aten._sparse_mm), _product),
-    **dict.fromkeys((aten.addmm, aten.baddbmm, aten.addbmm, aten.addmv, aten._addmm_activation), _product_added),
-    **dict.fromkeys((aten._sparse_addmm, aten.sparse_sampled_addmm), _product_added),
-    **dict.fromkeys((aten._weight_int8pack_mm, aten._weight_int4pack_mm, aten._grouped_mm), _packed),
+    **dict.fromkeys(_existing("mm", "bmm", "mv", "_int_mm", "_scaled_mm", "_sparse_mm"), _product),
+    **dict.fromkeys(_existing("addmm", "baddbmm", "addbmm", "addmv", "_addmm_activation"), _product_added),
+    **dict.fromkeys(_existing("_sparse_addmm", "sparse_sampled_addmm"), _product_added),
+    **dict.fromkeys(_existing("_weight_int8pack_mm", "_weight_int4pack_mm", "_grouped_mm"), _packed),
     **dict.fromkeys((aten.dot, aten.vdot), lambda a, b: a.numel()),
     aten.addr: lambda c, a, b, **_: a.numel() * b.numel(),
     **dict.fromkeys((aten.convolution, aten._convolution, aten.convolution_overrideable), _convolution),
@@ -219,26 +224,28 @@ FORMULAS: dict[Any, Formula] = {
     aten.mkldnn_rnn_layer: _recurrent,
     aten.mkldnn_rnn_layer_backward: _recurrent_backward,
 }
-_FUSED = (
-    "flash_attention",
-    "flash_attention_for_cpu",
-    "efficient_attention",
-    "cudnn_attention",
-    "fused_attention_overrideable",
-)
-for _name in _FUSED:
-    FORMULAS[getattr(aten, f"_scaled_dot_product_{_name}")] = _attention
-    FORMULAS[getattr(aten, f"_scaled_dot_product_{_name}_backward")] = _attention_backward
+_FUSED = [
+    f"_scaled_dot_product_{way}"
+    for way in (
+        "flash_attention",
+        "flash_attention_for_cpu",
+        "efficient_attention",
+        "cudnn_attention",
+        "fused_attention_overrideable",
+    )
+]
+FORMULAS |= dict.fromkeys(_existing(*_FUSED), _attention)
+FORMULAS |= dict.fromkeys(_existing(*(f"{name}_backward" for name in _FUSED)), _attention_backward)
 
 _WITH_OUTPUT = {_packed, _convolution, _convolution_backward, _convolution_in_time}
-UNKNOWN = {  # fused kernels whose products can't be told from their arguments; all are switched off while we count
-    aten._cudnn_rnn,
-    aten.miopen_rnn,
-    aten._native_multi_head_attention,
-    aten._transformer_encoder_layer_fwd,
-    aten._flash_attention_forward,
-    aten._efficient_attention_forward,
-}
+UNKNOWN = _existing(  # fused kernels: their arguments don't tell their products; all are switched off while we count
+    "_cudnn_rnn",
+    "miopen_rnn",
+    "_native_multi_head_attention",
+    "_transformer_encoder_layer_fwd",
+    "_flash_attention_forward",
+    "_efficient_attention_forward",
+)
 
 
 def macs_of(func: Any, args: tuple, kwargs: dict[str, Any], out: Any) -> int:

@@ -110,7 +110,7 @@ class Replay:
         if self.terrain is not None:
             arrays["terrain"] = np.asarray(self.terrain, np.uint8)
         with write_whole(path) as unfinished, open(unfinished, "wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
+            np.savez_compressed(file, **arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Replay":

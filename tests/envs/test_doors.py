@@ -21,7 +21,7 @@ class Unshowable:
 
 
 NO_NUMBERS = [None, "3", b"3", [], [3], {}, object(), np.ones(1), 1j, Decimal(3), float("nan"), float("inf"), True]
-NO_NUMBERS += [np.timedelta64(3), np.ma.masked, np.array(3), [10**6000], Unshowable()]
+NO_NUMBERS += [np.timedelta64(3, "s"), np.ma.masked, np.array(3), [10**6000], Unshowable()]
 NO_WHOLE = [*NO_NUMBERS, 2.5, 3.0, np.float32(3), np.bool_(True), -1, 10**6000, np.nan]
 WHOLE = (
     "height",

@@ -26,6 +26,7 @@ from territory.interpret import (
     zero_head,
 )
 from tests.helpers.known_networks import frames, replay
+from tests.helpers.left_behind import hooks_of_all_modules
 
 T, WIDTH, HEADS = 5, 8, 2
 
@@ -294,7 +295,7 @@ def test_nothing_is_left_behind_even_after_an_error():
         model(torch.zeros(2, 3))
     assert F.scaled_dot_product_attention is fused and torch.backends.mha.get_fastpath_enabled() == fast
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
-    assert not torch.nn.modules.module._has_any_global_hook()
+    assert not hooks_of_all_modules()
     assert not torch.overrides._get_current_function_mode_stack()
 
 
