@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from territory.errors import BadInput
+from territory.errors import BadInput, shown
 
 try:
     import fcntl
@@ -31,11 +31,21 @@ except ImportError:  # Windows
 msvcrt: Any = import_module("msvcrt") if fcntl is None and os.name == "nt" else None
 
 PathLike = str | os.PathLike[str]
+LONGEST_HEADER = 10_000  # bytes of an array's header: NumPy itself refuses longer ones, once it has read them
 DEEPEST = 50  # of lists and dictionaries in JSON: what can be read must also be written again
 # What zipfile and NumPy raise for bytes that are no archive of arrays; RuntimeError: packed in a way that is unknown.
 DAMAGE = (
     zipfile.BadZipFile, zlib.error, TokenError, SyntaxError, ValueError, EOFError, OSError, RuntimeError, MemoryError,
+    TypeError,
 )  # fmt: skip
+
+
+def as_path(path: Any, what: str = "file") -> Path:
+    """A path; BadInput for what can't be one, such as a number, which the system would take for an open file."""
+    try:
+        return Path(path)
+    except TypeError as error:
+        raise BadInput(f"expected the path of a {what}, got {shown(path)}") from error
 
 
 def read_bytes(path: PathLike, most: int, what: str = "file") -> bytes:
@@ -51,6 +61,7 @@ def read_bytes(path: PathLike, most: int, what: str = "file") -> bytes:
 @contextmanager
 def open_regular(path: PathLike, most: int, what: str = "file"):
     """A regular file of at most ``most`` bytes, open for reading bytes; errors as of `read_bytes`."""
+    path = as_path(path, what)
     try:
         # A FIFO opened as usual would wait for somebody to write into it.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
@@ -100,15 +111,18 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int) -> np.n
     if member.flag_bits & 1 or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError(f"{member.filename} is encrypted, or compressed in a way that NumPy does not write")
     with archive.open(member) as file:
-        head = np.lib.format.read_magic(file)
+        start = io.BytesIO(file.read(LONGEST_HEADER))  # NumPy would read as much as a header says that it is long
+        version = np.lib.format.read_magic(start)
         read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-        if head not in read_header:
-            raise ValueError(f"{member.filename} has version {head} of NumPy's format")
-        shape, fortran, dtype = read_header[head](file)
+        if version not in read_header:
+            raise ValueError(f"{member.filename} has version {version} of NumPy's format")
+        shape, fortran, dtype = read_header[version](start)
         size = math.prod(shape) * dtype.itemsize
-        if dtype.hasobject or dtype.kind not in "biuf" or not 0 <= size <= most or min(shape, default=0) < 0:
+        sides = math.prod(max(1, side) for side in shape)  # of no elements too: NumPy can't turn all of them around
+        if dtype.kind not in "biuf" or size > most or sides > 1 << 40 or min(shape, default=0) < 0:
             raise ValueError(f"{member.filename} declares {dtype} {shape}, which is more or other than was expected")
-        data = file.read(size + 1)
+        data = start.read(size + 1)
+        data += file.read(size + 1 - len(data))
     if len(data) != size:
         raise ValueError(f"{member.filename} declares {size:,} bytes, and holds more or fewer")
     return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C").copy()
@@ -173,7 +187,7 @@ def writing(path: PathLike) -> Iterator[None]:
 def make_folder(path: PathLike) -> None:
     """Make a folder and those above it, unless they are there."""
     with writing(path):
-        Path(path).mkdir(parents=True, exist_ok=True)
+        as_path(path, "folder").mkdir(parents=True, exist_ok=True)
 
 
 def write_atomically(path: PathLike, data: bytes) -> None:
@@ -188,7 +202,7 @@ def check_writable(path: PathLike, name: str = "") -> None:
     Raises:
         BadInput: a folder, device or FIFO has that name, or the name can't be one.
     """
-    says = f"{name}: " if name else ""
+    says, path = f"{name}: " if name else "", as_path(path)
     try:
         found = os.stat(path)
     except FileNotFoundError:
@@ -288,4 +302,4 @@ def _shown(path: PathLike) -> str:
 
 
 def _reason(error: Exception) -> str:
-    return (getattr(error, "strerror", None) or str(error))[:200]
+    return " ".join((getattr(error, "strerror", None) or str(error)).split())[:200]

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tracemalloc
 import zipfile
 from types import SimpleNamespace
 
@@ -11,7 +12,15 @@ import pytest
 
 from territory import files
 from territory.errors import BadInput
-from territory.files import FolderLock, check_writable, read_arrays, read_bytes, write_atomically, write_whole
+from territory.files import (
+    FolderLock,
+    check_writable,
+    make_folder,
+    read_arrays,
+    read_bytes,
+    write_atomically,
+    write_whole,
+)
 
 posix = pytest.mark.skipif(os.name != "posix", reason="FIFOs, devices and locks are POSIX's")
 
@@ -100,13 +109,42 @@ def declared(shape, dtype="|u1", data=b""):
         declared((2**40, 2**40)),
         declared((4,), "|O", bytes(4)),
         declared((4,), "<M8[s]", bytes(32)),
+        declared((True,), data=b"1"),
+        declared((0, 2**62)),
+        declared("(" * 5000),
+        declared((4,), "|u1" + " " * 20_000, bytes(4)),
+        b"\x93NUMPY\x02\x00" + (1 << 30).to_bytes(4, "little") + bytes(1 << 20),  # a header of a gigabyte
         b"no array",
         b"\x93NUMPY\x09\x00",
     ],
 )
 def test_an_array_is_unpacked_only_where_it_is_one_and_small_enough(tmp_path, member):
-    with pytest.raises(BadInput, match="is not a replay, or a damaged one"):
+    with pytest.raises(BadInput, match="is not a replay, or a damaged one") as refused:
         read_arrays(npz(tmp_path / "game.npz", actions=member), {"actions": 1000}, "replay")
+    assert "\n" not in str(refused.value)
+
+
+def test_no_more_of_a_header_is_unpacked_than_an_array_has(tmp_path):
+    data = b"\x93NUMPY\x02\x00" + (1 << 28).to_bytes(4, "little") + bytes(1 << 28)
+    npz(tmp_path / "game.npz", actions=data)
+    del data
+    tracemalloc.start()
+    with pytest.raises(BadInput):
+        read_arrays(tmp_path / "game.npz", {"actions": 1000}, "replay")
+    assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("path", [3, None, 1.5, True, b"x", [], object()], ids=lambda path: type(path).__name__)
+def test_what_is_no_path_is_refused(path):
+    for use in (
+        lambda path: read_bytes(path, 1),
+        check_writable,
+        make_folder,
+        lambda path: write_atomically(path, b""),
+    ):
+        with pytest.raises(BadInput, match="expected the path of a f"):
+            use(path)
 
 
 def test_arrays_come_back_as_they_were_saved(tmp_path):

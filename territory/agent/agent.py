@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from territory.agent import checkpoint as files
 from territory.errors import BadInput
+from territory.files import as_path
 from territory.models.policy import DEFAULT, Decoding, act, policy_and_value
 
 PRETRAINED = Path(__file__).parent.parent / "checkpoints"
@@ -143,7 +144,8 @@ def pretrained() -> tuple[str, ...]:
 
 def find_checkpoint(name_or_path: str | Path) -> Path:
     """The file of a pretrained name, a path, or the name of a run in ``runs``."""
-    for path in (PRETRAINED / f"{name_or_path}.safetensors", Path(name_or_path), RUNS / name_or_path):
+    given = as_path(name_or_path, "checkpoint")
+    for path in (PRETRAINED / f"{name_or_path}.safetensors", given, RUNS / given):
         if os.path.isfile(path) or os.path.isfile(path / files.FILE_NAME):
             return path
     if str(name_or_path) in FORMER:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from territory import models
 from territory.errors import BadInput
-from territory.files import open_regular, parse_json, write_atomically
+from territory.files import as_path, open_regular, parse_json, write_atomically
 from territory.models.policy import DEFAULT, Decoding
 
 FORMAT = "territory-checkpoint-1"
@@ -108,13 +108,13 @@ def read(path: str | Path) -> Checkpoint:
     Raises:
         BadInput: there is none, it is cut off, or it is not one of ours.
     """
-    path = Path(path)
+    path = as_path(path, "checkpoint")
     if os.path.isdir(path):
         path = path / FILE_NAME
     with open_regular(path, LARGEST, "checkpoint") as file:
         metadata = _metadata(path, file)
         file.seek(0)
-        data = file.read()
+        data = file.read(os.fstat(file.fileno()).st_size)  # and no more, while somebody goes on writing
     if metadata.get("format") != FORMAT:
         found = str(metadata.get("format"))[:50]
         raise BadInput(

@@ -21,7 +21,7 @@ from typing import Any
 from territory.agent import checkpoint as files
 from territory.envs.opponents import is_mixture
 from territory.errors import BadInput
-from territory.files import FolderLock, make_folder, move, parse_json, read_bytes, write_atomically, writing
+from territory.files import FolderLock, as_path, make_folder, move, parse_json, read_bytes, write_atomically, writing
 from territory.training.config import TrainConfig
 from territory.training.distributed import current_group
 from territory.training.ppo import PPO
@@ -157,7 +157,7 @@ def read_log(folder: str | Path) -> tuple[list[Update], bool]:
 
     And whether there is a last line that is cut off, by a kill or since it is being written now: it is left out.
     """
-    lines = _log_lines(Path(folder) / LOG)
+    lines = _log_lines(as_path(folder, "run") / LOG)
     cut = bool(lines) and not lines[-1].endswith((b"\n", b"}"))
     return [_update(line, number) for number, line in enumerate(lines[: len(lines) - cut], start=1)], cut
 
@@ -199,7 +199,7 @@ def resume(folder: str | Path, config: TrainConfig | None = None, envs: Any = No
 
     ``config``: its own with other `CHANGEABLE` fields; anything else would make it another run and is refused.
     """
-    folder = Path(folder)
+    folder = as_path(folder, "run")
     file = folder / files.FILE_NAME if os.path.isdir(folder) else folder
     folder = file.parent
     writes = current_group().rank == 0

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from territory.errors import BadInput
-from territory.files import write_whole
+from territory.files import as_path, write_whole
 from territory.viz.board import board_picture
 from territory.world.replay import Replay
 
@@ -44,7 +44,7 @@ def save_film(pictures: Iterable[np.ndarray], path: str | Path, fps: float = 10)
 
 def check_film(path: str | Path, fps: float) -> None:
     """BadInput where `save_film` could not write, before there is a film."""
-    suffix = Path(path).suffix.lower()
+    suffix = as_path(path, "film").suffix.lower()
     if suffix not in FILMS:
         raise BadInput(f"a film is a {' or '.join(FILMS)} file, got {path}")
     if not 1 <= fps <= 50:
