@@ -1,5 +1,6 @@
 """`territory lab`: the course in a folder of the learner's own, opened in JupyterLab."""
 
+import filecmp
 import hashlib
 import importlib.util
 import os
@@ -9,7 +10,8 @@ import sys
 from pathlib import Path
 
 import territory
-from territory.errors import BadInput
+from territory.errors import BadInput, shown
+from territory.files import read_bytes, write_atomically
 
 PACKAGE = Path(territory.__file__).parent
 SHIPPED = PACKAGE / "notebooks"  # in an installed package
@@ -31,7 +33,7 @@ def lab(path: str | None = None, browser: bool = True) -> int:
     if path is None and not SHIPPED.is_dir():
         folder = CLONED
     else:
-        folder, said = copy_course(shipped_course(), Path(path or FOLDER).expanduser().resolve())
+        folder, said = copy_course(shipped_course(), Path(path or FOLDER))
         print(said)
     return _open(folder, browser)
 
@@ -53,14 +55,17 @@ def copy_course(course: Path, folder: Path) -> tuple[Path, str]:
     """
     mark = mark_of(course)
     try:
+        folder = folder.expanduser().resolve()
         for number in range(1, 100):
             place = folder if number == 1 else folder.with_name(f"{folder.name}-{territory.__version__}")
             place = place if number < 3 else place.with_name(f"{place.name}-{number - 1}")
             if _is_free(place, course, mark):
                 copied = _copy(course, place, mark)
                 return place, _sentence(folder, place, copied)
-    except OSError as error:
-        raise BadInput(f"the course could not be copied into {folder}: {error}") from None
+    except (OSError, ValueError, RuntimeError) as error:  # a NUL in the name; nobody's home, links in a circle
+        if isinstance(error, BadInput):
+            raise
+        raise BadInput(f"the course could not be copied into {shown(str(folder))}: {error}") from None
     raise BadInput(f"{folder} and 98 folders beside it hold other courses: name another with --path")
 
 
@@ -82,10 +87,10 @@ def _is_free(place: Path, course: Path, mark: str) -> bool:
     """Whether this course may go there: it is the one that the folder holds, or nothing there would be replaced."""
     if place.exists() and not place.is_dir():
         raise BadInput(f"expected a folder for the course, got a file: {place}")
-    if (place / MARK).is_file():
-        return (place / MARK).read_text("utf-8") == mark
+    if os.path.lexists(place / MARK):
+        return read_bytes(place / MARK, 1000, "mark of a course") == mark.encode()
     there = [name for name in _files(course) if (place / name).exists()]
-    return all((place / name).read_bytes() == (course / name).read_bytes() for name in there)
+    return all(filecmp.cmp(place / name, course / name, shallow=False) for name in there)  # a FIFO equals no file
 
 
 def _copy(course: Path, place: Path, mark: str) -> int:
@@ -96,7 +101,7 @@ def _copy(course: Path, place: Path, mark: str) -> int:
         part = place / name.with_name(f".{name.name}.part")
         shutil.copyfile(course / name, part)
         os.replace(part, place / name)
-    (place / MARK).write_text(mark, "utf-8", newline="")
+    write_atomically(place / MARK, mark.encode())
     return len(missing)
 
 

@@ -1,13 +1,16 @@
 """`territory lab` brings the course to a learner, and never replaces what the learner has written."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import territory
 from territory.cli import main
-from territory.cli.lab import copy_course, shipped_course
+from territory.cli.lab import MARK, copy_course, shipped_course
+from territory.errors import BadInput
 
 
 @pytest.fixture
@@ -114,6 +117,26 @@ def test_a_file_where_the_folder_should_be_is_one_sentence(started, tmp_path, ca
     assert main(["lab", "--path", str(tmp_path / "mine")]) == 2
     assert "expected a folder for the course, got a file" in capsys.readouterr().err
     assert started == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="FIFOs and links are POSIX's")
+def test_a_folder_of_anything_else_than_files_ends_in_a_sentence_or_beside_it(course, tmp_path):
+    for name in ("00.ipynb", MARK):
+        folder = tmp_path / f"pipe {name}"
+        folder.mkdir()
+        os.mkfifo(folder / name)
+        if name == MARK:
+            with pytest.raises(BadInput, match="got a FIFO"):
+                copy_course(course, folder)
+        else:
+            assert copy_course(course, folder)[0] != folder
+    (tmp_path / "mark").mkdir()
+    (tmp_path / "mark" / MARK).write_bytes(b"\xff\xfe")
+    assert copy_course(course, tmp_path / "mark")[0] != tmp_path / "mark"
+    (tmp_path / "circle").symlink_to("circle")
+    for path in ("a\0b", "~nobody-of-this-name/x", tmp_path / "circle"):
+        with pytest.raises(BadInput, match="could not be copied into"):
+            copy_course(course, Path(path))
 
 
 def test_the_version_is_printed(capsys):
