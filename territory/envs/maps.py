@@ -3,7 +3,8 @@
 What a colour means (`map_from_image`):
 
 - an image in exactly the four colours that `save_map` writes is read back exactly;
-- a grey image is a height map: water below 64 of 255, plains below 144, highland below 200, mountain from there;
+- a grey image is a height map: water below 64 of 255 (a quarter of 16 bits too), plains below 144, highland below 200,
+  mountain from there;
 - a coloured image is read as a painted map: blue (or transparent) is water, green plains; of the rest what has colour
   (brown, yellow, red) is highland, and grey or white is mountain.
 """
@@ -19,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from territory.errors import BadInput, as_array, shown, whole
-from territory.files import read_bytes, write_whole
+from territory.files import as_path, read_bytes, write_whole
 from territory.world.params import MOST_TILES, SIDE_STEP
 from territory.world.picture import TERRAIN_COLOURS
 from territory.world.rules import HIGHLAND, MOUNTAIN, PLAINS, WATER
@@ -80,6 +81,8 @@ def map_from_image(image: str | Path | Image.Image | np.ndarray, height: int | N
 def _terrain_of(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
     """A map of ``size`` (width, height) from an opened image, whose pixels are read here."""
     try:
+        if image.mode.startswith("I;16"):  # which Pillow would cut off at 255
+            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
         pixels = image.convert("RGBA")
         exact = _exact_terrain(np.asarray(pixels))
         if exact is not None:
@@ -99,10 +102,8 @@ def _quiet() -> Iterator[None]:
 
 def save_map(terrain: np.ndarray, path: str | Path) -> None:
     """Write a map uint8 (H, W) as an image, one pixel a tile, which `map_from_image` reads back exactly (as PNG)."""
-    terrain = np.asarray(terrain)
-    if terrain.ndim != 2 or terrain.min() < WATER or terrain.max() > MOUNTAIN:
-        raise BadInput(f"a map is (height, width) of 0 to 3, got {terrain.shape} of {terrain.min()} to {terrain.max()}")
-    if Path(path).suffix.lower() != ".png":
+    terrain = checked_terrain(terrain)
+    if as_path(path).suffix.lower() != ".png":
         raise BadInput(f"a map is written as .png, which keeps colours exactly; got {path}")
     with write_whole(path) as unfinished:
         Image.fromarray(np.array(TERRAIN_COLOURS, np.uint8)[terrain]).save(unfinished)
@@ -120,7 +121,7 @@ def _open(image: Any) -> Image.Image:
             ) from error
     elif not isinstance(image, Image.Image):
         given = as_array("a map", image)
-        if given.size == 0 or given.size > 4 * MOST_PIXELS or given.dtype.kind not in "iuf":
+        if given.ndim not in (2, 3) or given.size == 0 or given.size > 4 * MOST_PIXELS or given.dtype.kind not in "iuf":
             raise BadInput(f"a map is an image file or uint8 (height, width, 3), got {given.dtype} {given.shape}")
         if not (given.min() >= 0 and given.max() <= 255):
             raise BadInput(f"the colours of a map are 0 to 255, got {given.min()} to {given.max()}")
@@ -128,6 +129,8 @@ def _open(image: Any) -> Image.Image:
             image = Image.fromarray(given.astype(np.uint8))
         except (TypeError, ValueError, OverflowError) as error:
             raise BadInput(f"a map is an image file or uint8 (height, width, 3), which this is not: {error}") from error
+    if image.mode in ("I", "F"):
+        raise BadInput("a map is an image of 8 or 16 bits a colour; this one has 32, and nothing says what white is")
     if image.width * image.height > MOST_PIXELS:
         raise BadInput(
             f"a map is an image of at most {MOST_PIXELS:,} pixels, got {image.width} x {image.height}: make it smaller"

@@ -59,6 +59,16 @@ def test_a_grey_image_is_a_height_map():
     assert map_from_image(Image.new("L", (32, 32), 100)).tolist() == np.full((32, 32), PLAINS).tolist()
 
 
+def test_sixteen_bits_are_read_as_eight_are_and_more_are_refused(tmp_path):
+    grey = np.repeat(np.arange(0, 256, 8, dtype=np.uint8)[:, None], 32, 1)
+    Image.fromarray(grey.astype(np.uint16) << 8).save(tmp_path / "deep.png")
+    assert np.array_equal(map_from_image(tmp_path / "deep.png"), map_from_image(Image.fromarray(grey)))
+    for kind in (np.float32, np.int32):
+        Image.fromarray(grey.astype(kind)).save(tmp_path / "deep.tif")
+        with pytest.raises(BadInput, match="of 8 or 16 bits"):
+            map_from_image(tmp_path / "deep.tif")
+
+
 def test_transparent_is_water():
     pixels = np.full((32, 32, 4), (60, 160, 60, 255), np.uint8)
     pixels[:, :16, 3] = 0
@@ -93,6 +103,7 @@ def test_what_is_no_image_is_refused(tmp_path):
         (tmp_path, "expected a map, got a folder"),
         (tmp_path / "diary.png", "which .* is not, or a damaged one"),
         (np.zeros((32, 32, 7)), "which this is not"),
+        (3, "a map is an image"),
     ):
         with pytest.raises(BadInput, match=said):
             map_from_image(image)
@@ -108,6 +119,6 @@ def test_an_image_with_too_little_land_is_refused():
 def test_only_maps_are_saved_and_only_without_loss(tmp_path):
     with pytest.raises(BadInput, match=r"written as \.png"):
         save_map(np.zeros((32, 32)), tmp_path / "map.jpg")
-    with pytest.raises(BadInput, match="of 0 to 3"):
+    with pytest.raises(BadInput, match="3 mountain; got values 4 to 4"):
         save_map(np.full((32, 32), 4), tmp_path / "map.png")
     assert not list(tmp_path.iterdir())
