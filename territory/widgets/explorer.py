@@ -14,6 +14,7 @@ from torch import nn
 from territory import interpret, viz
 from territory.agent import Agent
 from territory.errors import BadInput, lists, shown, whole
+from territory.files import read_bytes, write_atomically
 from territory.interpret import MEAN, Layer, ReplayRecord, imagine, layers_of, overlay, total_variation
 from territory.widgets.base import Answer, Instrument, bundle, standalone_page
 from territory.widgets.looks import RELEVANCE, changes_of, look, relevance_map
@@ -24,6 +25,7 @@ from territory.world.replay import Frame, Replay
 
 _LOOK = ("step", "speed", "strength", "palette", "scale", "owners", "stat", "cell", "layers", "heads")  # of a view
 _STATS = tuple(stat.name.replace("_", " ").lower() for stat in Stat)
+MOST_BYTES = 100_000  # of a copied state: painted maps make it long
 _NO_ATTENTION = (
     "No attention that can be read was found in this network, so no weights can be laid over the board. Its policy and "
     "value are real, and the relevance maps below ask any network."
@@ -118,9 +120,11 @@ class AttentionExplorer(Instrument):
 
     def open_state(self, state: str | Path) -> None:
         """Show a state that was copied from an explorer of the same game: its text, or a file that holds it."""
-        text = Path(state).read_text("utf-8") if isinstance(state, Path) or str(state).endswith(".txt") else state
-        if "territory-state:" not in text:
-            raise BadInput(f"expected a copied state, which begins with territory-state:, got {text[:40]!r}")
+        text: Any = state
+        if isinstance(state, Path) or str(state).endswith(".txt"):
+            text = read_bytes(state, MOST_BYTES, "copied state").decode("utf-8", "replace")
+        if not isinstance(text, str) or "territory-state:" not in text[:MOST_BYTES]:
+            raise BadInput(f"expected a copied state, which begins with territory-state:, got {shown(text)}")
         self.send({"state": text})
 
     def figure(self) -> viz.Figure:
@@ -133,7 +137,7 @@ class AttentionExplorer(Instrument):
 
     def save_png(self, path: str | Path) -> None:
         """Write the view as a PNG file."""
-        Path(path).write_bytes(self.static_png())
+        write_atomically(path, self.static_png())
 
     def page(self) -> str:
         """The view as an HTML page that needs neither kernel nor network: everything works but what asks a network."""
@@ -144,7 +148,7 @@ class AttentionExplorer(Instrument):
 
     def save_html(self, path: str | Path) -> None:
         """Write `page` as a file."""
-        Path(path).write_text(self.page(), "utf-8")
+        write_atomically(path, self.page().encode())
 
     def close(self) -> None:
         """End the view, and forget the game."""

@@ -169,6 +169,23 @@ def test_the_standalone_page_holds_the_game_and_nothing_from_a_network(explorer,
     assert base64.b64decode(re.search(r'id="game">(.*?)</script>', page, re.S)[1]) == explorer.game
 
 
+def test_a_copied_state_comes_from_a_text_or_a_file_and_is_nothing_else(explorer, tmp_path):
+    (tmp_path / "state.txt").write_text("notes")
+    (tmp_path / "long.txt").write_bytes(b"territory-state:" + bytes(1_000_000))
+    for state, said in (
+        ("notes", "expected a copied state"),
+        (3, "expected a copied state"),
+        (tmp_path / "state.txt", "expected a copied state"),
+        (tmp_path / "long.txt", "at most 100,000 bytes"),
+        (tmp_path, "got a folder"),
+        ("gone.txt", "no copied state at"),
+    ):
+        with pytest.raises(BadInput, match=said):
+            explorer.open_state(state)
+    with pytest.raises(BadInput, match="is a folder"):
+        explorer.save_html(tmp_path)
+
+
 def test_exported_pages_find_a_picture_beside_the_widget(explorer):
     bundle = explorer._repr_mimebundle_()
     bundle = bundle[0] if isinstance(bundle, tuple) else bundle
