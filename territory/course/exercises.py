@@ -48,8 +48,10 @@ class Exercise:
 def read_cells(path: Path) -> list[Cell]:
     """The cells of a notebook file. Raises BadInput for a file that is none."""
     try:
-        cells = json.loads(read_bytes(path, MOST_BYTES, "notebook"))["cells"]
-        return [_cell(cell) for cell in cells]
+        notebook = json.loads(read_bytes(path, MOST_BYTES, "notebook"))
+        if not isinstance(notebook["cells"], list):
+            raise TypeError("its cells are no list")
+        return [_cell(cell) for cell in notebook["cells"]]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         if isinstance(error, BadInput):
             raise
@@ -60,7 +62,7 @@ def _cell(cell: dict) -> Cell:
     metadata = cell.get("metadata")
     tags = metadata.get("tags") if isinstance(metadata, dict) else None
     words = tuple(map(str, tags)) if isinstance(tags, list) else ()
-    return Cell(str(cell.get("id", "")), cell["cell_type"], "".join(cell["source"]), words)
+    return Cell(str(cell.get("id", "")), str(cell["cell_type"]), "".join(cell["source"]), words)
 
 
 def exercises_of(cells: Sequence[Cell]) -> list[Exercise]:

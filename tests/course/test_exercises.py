@@ -50,7 +50,7 @@ def test_solutions_go_and_the_rest_stays():
     assert without_solutions(CELLS[6].source) == "Text\n\nmore"
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"cells": 3}', '{"cells": [1]}', "\x00"])
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"cells": 3}', '{"cells": {}}', '{"cells": [1]}', "\x00"])
 def test_a_file_that_is_no_notebook_is_told(tmp_path, content):
     (path := tmp_path / "x.ipynb").write_text(content)
     with pytest.raises(BadInput, match="expected a Jupyter notebook"):
