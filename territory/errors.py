@@ -60,13 +60,23 @@ def shown(value: Any) -> str:
 
 
 def as_array(name: str, value: Any) -> np.ndarray:
-    """A value as an array; BadInput where it can't be one, or some of it is masked, which is no value at all."""
+    """A value as an array; BadInput where it can't be one, or where some of it is masked, which is no value at all.
+
+    Truth values in a list of numbers are refused too: NumPy would take True for 1.
+    """
     try:
         if np.ma.is_masked(value):
             raise ValueError("some of it is masked")
-        return np.asarray(value)
+        array = np.asarray(value)
+        if isinstance(value, list | tuple) and array.dtype.kind in "iuf" and _has_truth_values(value):
+            raise ValueError("numbers and truth values are mixed")
+        return array
     except Exception as error:  # rows of different lengths, a tensor that wants gradients, an object's own conversion
         raise BadInput(f"{name} must be what makes an array ({shown(str(error))}), got {shown(value)}") from error
+
+
+def _has_truth_values(values: Any) -> bool:
+    return any(isinstance(each, bool | np.bool_) for each in np.asarray(values, object).flat)
 
 
 def lists(value: Any, wanted: int) -> bool:

@@ -30,7 +30,7 @@ class Actions(spaces.Discrete):
 
     def sample(self, mask: Any = None, probability: Any = None):
         """A random action; `mask`: bool or int8 (90,), which are allowed."""
-        return super().sample(None if mask is None else np.asarray(mask, np.int8), probability)
+        return super().sample(None if mask is None else _checked_mask(mask, (NUM_ACTIONS,)), probability)
 
 
 class BatchOfActions(spaces.MultiDiscrete):
@@ -41,7 +41,15 @@ class BatchOfActions(spaces.MultiDiscrete):
 
     def sample(self, mask: Any = None, probability: Any = None):
         """Random actions; `mask`: bool or int8 (N, 90), which are allowed."""
-        return super().sample(None if mask is None else tuple(np.asarray(mask, np.int8)), probability)
+        shape = len(self.nvec), NUM_ACTIONS
+        return super().sample(None if mask is None else tuple(_checked_mask(mask, shape)), probability)
+
+
+def _checked_mask(mask: Any, shape: tuple[int, ...]) -> np.ndarray:
+    given = as_array("mask", mask)
+    if given.shape != shape or given.dtype.kind not in "biu" or given.min() < 0 or given.max() > 1:
+        raise BadInput(f"mask must be bool of shape {shape}, got {shown(mask)}")
+    return given.astype(np.int8)
 
 
 class UnknownArgument(BadInput, TypeError):
@@ -79,16 +87,14 @@ def checked_options(options: Any, known: Sequence[str] = ()) -> dict[str, Any]:
 
 def checked_action(action: Any, whose: str = "") -> int:
     """One action, 0 to 89, Python's or NumPy's; `whose` it is, for the message."""
-    given = as_array("an action", action) if isinstance(action, int | np.generic | np.ndarray) else None
-    if given is None or given.ndim or given.dtype.kind not in "iu" or not 0 <= given < NUM_ACTIONS:
+    given = as_array("an action", action)
+    if given.ndim or given.dtype.kind not in "iu" or not 0 <= given < NUM_ACTIONS:
         raise BadInput(f"an action is an integer 0 to {NUM_ACTIONS - 1}, got {shown(action)}{whose}")
     return int(given)
 
 
 def checked_actions(actions: Any, num_envs: int) -> np.ndarray:
     """One action for each game, int64 (N,), in an array of its own."""
-    if isinstance(actions, list | tuple) and any(isinstance(each, bool | np.bool_) for each in actions):
-        raise BadInput(f"actions must be integers, got truth values: {shown(actions)}")
     return chosen_by("actions", actions, num_envs).astype(np.int64)
 
 

@@ -11,6 +11,7 @@ from territory.envs.common import BatchOfActions, checked_actions, checked_optio
 from territory.envs.opponents import find_opponents, is_mixture, kinds_of_games
 from territory.envs.vector import FinalObservations, TerritoryVectorEnv
 from territory.errors import BadInput, lists, shown, whole
+from territory.world.state import check_arrays
 
 
 def make_vector_env(
@@ -42,6 +43,8 @@ class MixedVectorEnv(VectorEnv):
     """
 
     def __init__(self, parts: Sequence["TerritoryVectorEnv | MixedVectorEnv"]):
+        if not isinstance(parts, list | tuple) or not all(isinstance(part, VectorEnv) for part in parts):
+            raise BadInput(f"a mixture takes a list of batches of games, got {shown(parts)}")
         spaces = [part.single_observation_space for part in parts]
         if not spaces or any(space != spaces[0] for space in spaces):
             raise BadInput(f"a mixture takes one or more batches of games with the same map size, got {spaces}")
@@ -50,7 +53,7 @@ class MixedVectorEnv(VectorEnv):
         self.parts = tuple(parts)
         self.metadata, self.autoreset_mode = parts[0].metadata, parts[0].autoreset_mode
         self.num_envs = sum(part.num_envs for part in parts)
-        self.render_mode = None
+        self.render_mode = parts[0].render_mode
         self.single_observation_space = spaces[0]
         self.single_action_space = parts[0].single_action_space
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
@@ -119,6 +122,11 @@ class MixedVectorEnv(VectorEnv):
         """bool (N, 90): which actions have an effect now."""
         return np.concatenate([part.action_masks() for part in self.parts])
 
+    def render(self) -> tuple[np.ndarray, ...] | None:
+        """A picture of each game, as of `TerritoryVectorEnv.render`."""
+        pictures = [part.render() or () for part in self.parts]
+        return tuple(picture for of_part in pictures for picture in of_part) or None
+
     def state_dict(self) -> dict[str, np.ndarray]:
         """Every part's, its number in front of each name."""
         states = enumerate(part.state_dict() for part in self.parts)
@@ -126,6 +134,7 @@ class MixedVectorEnv(VectorEnv):
 
     def load_state_dict(self, arrays: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Continue from a `state_dict`; returns the observations and info that the saved step returned."""
+        check_arrays(self.state_dict(), arrays, "mixture of games")
         loaded = []
         for number, part in enumerate(self.parts):
             start = f"{number}."

@@ -17,7 +17,7 @@ from territory.envs.common import (
 )
 from territory.envs.maps import as_terrain
 from territory.envs.window import ShownGame
-from territory.errors import BadInput, shown, whole
+from territory.errors import BadInput, one_of, shown, whole
 from territory.world.actions import NUM_ACTIONS, SCRIPTED
 from territory.world.params import HELD_OUT_SEED, MAX_BOTS
 from territory.world.world import World
@@ -68,11 +68,11 @@ class TerritoryParallelEnv(ShownGame, ParallelEnv):
 
     def observation_space(self, agent: str) -> spaces.Dict:
         """Of one agent."""
-        return cast(spaces.Dict, self.observation_spaces[agent])
+        return cast(spaces.Dict, self.observation_spaces[one_of("agent", agent, self._seats)])
 
     def action_space(self, agent: str) -> spaces.Discrete:
         """Of one agent."""
-        return cast(spaces.Discrete, self.action_spaces[agent])
+        return cast(spaces.Discrete, self.action_spaces[one_of("agent", agent, self._seats)])
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None):
         """Start a game on the map of `seed`, or of a random one below 1,000,000; returns observations and infos."""

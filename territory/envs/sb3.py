@@ -1,15 +1,15 @@
 """The native batch under the interface of Stable-Baselines3, several times as fast as its DummyVecEnv."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
-from territory.envs.common import checked_seed
+from territory.envs.common import checked_options, checked_seed
 from territory.envs.mixture import MixedVectorEnv, make_vector_env
 from territory.envs.vector import TerritoryVectorEnv
-from territory.errors import BadInput
+from territory.errors import BadInput, shown, whole
 
 try:
     from stable_baselines3.common.vec_env import VecEnv
@@ -30,11 +30,13 @@ class SB3VecEnv(VecEnv):
 
     def __init__(self, num_envs: "int | TerritoryVectorEnv | MixedVectorEnv" = 1, **options: Any):
         there = isinstance(num_envs, TerritoryVectorEnv | MixedVectorEnv)
+        if there and options:
+            raise BadInput(f"a batch that is there already takes no options, got {', '.join(options)}")
         self.envs = num_envs if there else make_vector_env(num_envs=num_envs, **options)
         if self.envs.autoreset_mode is not AutoresetMode.SAME_STEP:
             raise BadInput("Stable-Baselines3 takes SAME_STEP autoreset alone: leave autoreset_mode out")
         self.render_mode = self.envs.render_mode
-        self._actions = np.zeros(0, np.int64)
+        self._actions: Any = None
         super().__init__(self.envs.num_envs, self.envs.single_observation_space, self.envs.single_action_space)
 
     def reset(self) -> dict[str, np.ndarray]:
@@ -46,7 +48,13 @@ class SB3VecEnv(VecEnv):
 
     def seed(self, seed: int | None = None) -> Sequence[int | None]:
         """Name the maps of the next `reset`: seed, seed + 1, ..."""
-        return super().seed(checked_seed(seed))
+        return super().seed(checked_seed(seed, 2**64 - self.num_envs))
+
+    def set_options(self, options: Any = None) -> None:
+        """The games have none: only empty ones are taken."""
+        for each in options if isinstance(options, list) else [options]:
+            checked_options(each)
+        super().set_options(options)
 
     def step_async(self, actions: np.ndarray) -> None:
         """Keep the actions until `step_wait`."""
@@ -54,7 +62,10 @@ class SB3VecEnv(VecEnv):
 
     def step_wait(self):
         """One step of every game: observations, rewards float32 (N,), dones (N,), and one dictionary a game."""
-        obs, rewards, terminated, truncated, info = self.envs.step(self._actions)
+        if self._actions is None:
+            raise BadInput("no actions are waiting: call step_async() before step_wait(), or step()")
+        actions, self._actions = self._actions, None
+        obs, rewards, terminated, truncated, info = self.envs.step(actions)
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         for game in np.flatnonzero(terminated | truncated):
             summary = {name: of[game].item() for name, of in info["final_info"].items() if name[0] != "_"}
@@ -79,17 +90,36 @@ class SB3VecEnv(VecEnv):
 
     def has_attr(self, attr_name: str) -> bool:
         """Whether the batch has the attribute."""
-        return hasattr(self.envs, attr_name)
+        return isinstance(attr_name, str) and hasattr(self.envs, attr_name)
 
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
         """The batch's attribute, once for each game."""
-        return [getattr(self.envs, attr_name) for _ in self._get_indices(indices)]
+        chosen = self._get_indices(indices)
+        if not self.has_attr(attr_name):
+            raise NoAttribute(f"the batch of games has no attribute {shown(attr_name)}")
+        return [getattr(self.envs, attr_name)] * len(chosen)
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
-        """Set the batch's attribute."""
+        """Set the batch's attribute, which is that of all games."""
+        if set(self._get_indices(indices)) != set(range(self.num_envs)):
+            raise BadInput(f"{shown(attr_name)} is set for all games at once, got indices {shown(indices)}")
         setattr(self.envs, attr_name, value)
 
     def env_method(self, method_name: str, *args: Any, indices: Any = None, **options: Any) -> list[Any]:
         """Call the batch's method: ``action_masks`` gives each game its own row, anything else the same for all."""
-        answer = getattr(self.envs, method_name)(*args, **options)
-        return [answer[i] if method_name == "action_masks" else answer for i in self._get_indices(indices)]
+        chosen, method = self._get_indices(indices), self.get_attr(method_name)[0]
+        if not callable(method):
+            raise BadInput(f"{method_name} is no method of the batch of games")
+        answer = method(*args, **options)
+        return [answer[i] if method_name == "action_masks" else answer for i in chosen]
+
+    def _get_indices(self, indices: Any) -> list[int]:
+        """The games that SB3 means: None is all of them, a number one."""
+        if indices is None:
+            return list(range(self.num_envs))
+        games: Any = indices if isinstance(indices, Iterable) and np.ndim(indices) == 1 else [indices]  # pyright: ignore
+        return [whole("an index of a game", each, 0, self.num_envs - 1) for each in games]
+
+
+class NoAttribute(BadInput, AttributeError):
+    """Python's own kind of error too: SB3 tries an attribute, and wants an AttributeError if there is none."""

@@ -1,6 +1,7 @@
 """`Territory-v0` as a native batch: one compiled call steps every game."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from territory.envs.common import (
 from territory.envs.window import checked_render
 from territory.errors import BadInput, as_array, lists, shown
 from territory.world import rng
+from territory.world.actions import NUM_ACTIONS
 from territory.world.params import HELD_OUT_SEED
 from territory.world.picture import render_world
 from territory.world.state import check_arrays
@@ -69,7 +71,7 @@ class TerritoryVectorEnv(VectorEnv):
         self._seeds = np.zeros(self.num_envs, np.uint64)  # of each environment's first game
         self._games = np.zeros(self.num_envs, np.int64)  # begun since
         self._over = np.zeros(self.num_envs, np.bool_)  # ended, and nothing has begun since
-        self._masks = np.zeros(0, np.bool_)
+        self._masks = np.zeros((self.num_envs, NUM_ACTIONS), np.bool_)  # where a game has begun, some is set
 
     def reset(self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None):
         """Start a game in every environment, or where ``options["reset_mask"]`` says so.
@@ -84,7 +86,7 @@ class TerritoryVectorEnv(VectorEnv):
         mask = checked_options(options, ["reset_mask"]).get("reset_mask")
         chosen = self._chosen(mask)
         which = np.flatnonzero(chosen)
-        if seed is None and mask is not None and self._masks.size:
+        if seed is None and mask is not None and self._masks.any():
             seeds = self._next_seeds(which)
         else:
             self._seeds[which], self._games[which] = self._first_seeds(seed, bool(chosen.all()))[which], 1
@@ -99,7 +101,7 @@ class TerritoryVectorEnv(VectorEnv):
         given = as_array("reset_mask", mask)
         if given.shape != (self.num_envs,) or given.dtype != np.bool_:
             raise BadInput(f"reset_mask must be bool of shape ({self.num_envs},), got {given.dtype} of {given.shape}")
-        if not self._masks.size and not given.all():
+        if not self._masks.any() and not given.all():
             raise BadInput("no game has begun: call reset() without a reset_mask first")
         return given
 
@@ -149,7 +151,7 @@ class TerritoryVectorEnv(VectorEnv):
 
     def checked(self, actions: Any) -> np.ndarray:
         """The actions of a step, int64 (N,), if it can be played."""
-        if not self._masks.size:
+        if not self._masks.any():
             raise BadInput("no game has begun: call reset() before step()")
         if self.autoreset_mode is AutoresetMode.DISABLED and self._over.any():
             over = np.flatnonzero(self._over).tolist()
@@ -211,13 +213,15 @@ class TerritoryVectorEnv(VectorEnv):
         return obs, {"action_mask": self._masks.copy()}
 
 
-class FinalObservations(list):
-    """One dictionary a game, or None: a list, which gymnasium's wrappers can convert, with indices as an array has."""
+class FinalObservations(np.ndarray):
+    """One dictionary a game, or None, as gymnasium's batches have them; but its NumpyToTorch can convert them."""
 
-    def __getitem__(self, index):
-        if isinstance(index, np.ndarray | list):
-            return np.array([*self, None], object)[:-1][index]  # None: NumPy would look into dictionaries alone
-        return super().__getitem__(index)
+    def __new__(cls, games: Iterable[dict[str, Any] | None]):
+        wrapper = sys.modules.get("gymnasium.wrappers.array_conversion")
+        if wrapper is not None and cls not in wrapper.array_conversion.registry:
+            convert = wrapper.array_conversion
+            convert.register(cls, lambda value, *how, **where: cls(convert(each, *how, **where) for each in value))
+        return np.array([*games, None], object)[:-1].view(cls)  # None: NumPy would look into dictionaries alone
 
 
 def checked_mode(mode: Any) -> AutoresetMode:

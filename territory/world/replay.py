@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from territory.errors import BadInput, shown, whole
+from territory.errors import BadInput, as_array, shown, whole
 from territory.files import parse_json, read_arrays, write_whole
 from territory.world.actions import NUM_ACTIONS, SCRIPTED
 from territory.world.params import WorldParams
-from territory.world.world import AGENT, World
+from territory.world.world import AGENT, World, checked_terrain
 
 _FORMAT = "territory-replay-2"
 _ON_SCRIPT = 255  # how SCRIPTED is written: actions are single bytes
@@ -52,6 +52,11 @@ class Replay:
     kinds: tuple[str, ...] | None = None  # who sat where, unless as usual (see `World`)
 
     def __post_init__(self):
+        if not isinstance(self.params, WorldParams) or not isinstance(self.digest, str):
+            raise BadInput(f"params must be WorldParams and digest a text, got {shown((self.params, self.digest))}")
+        object.__setattr__(self, "actions", as_array("actions", self.actions))
+        if self.terrain is not None:  # its own: the caller's may change
+            object.__setattr__(self, "terrain", checked_terrain(self.terrain))
         steps = self.actions.shape[:1]
         allowed = (steps, (*steps, self.params.num_players + 1))
         if not steps or self.actions.shape not in allowed or self.actions.dtype.kind not in "iu":
@@ -64,7 +69,8 @@ class Replay:
                 f"a game of at most {self.params.max_steps} steps (and {MOST_STEPS:,} that can be kept) can't have had "
                 f"{len(self.actions)}"
             )
-        if self.kinds is not None and not all(isinstance(kind, str) for kind in self.kinds):
+        sat = self.kinds if isinstance(self.kinds, tuple | list) else [self.kinds]
+        if self.kinds is not None and not all(isinstance(kind, str) for kind in sat):
             raise BadInput(f"kinds names who sat in each seat, got {shown(self.kinds)}")
         whole("a seed", self.seed, 0, 2**64 - 1)
 
@@ -73,8 +79,7 @@ class Replay:
         """The game that a world of one game has played since its reset; `orders`: what each step was given."""
         actions = np.array(orders, np.int32) if len(orders) else np.zeros(0, np.int32)
         kinds = tuple(world.kinds) if world.kinds else None
-        terrain = None if world.terrain is None else np.array(world.terrain)  # its own: the caller's may change
-        return cls(world.params, int(world.state.seed[0]), actions, terrain, digest_of(world), kinds)
+        return cls(world.params, int(world.state.seed[0]), actions, world.terrain, digest_of(world), kinds)
 
     def play(self) -> Iterator[Frame]:
         """Play the game again: T + 1 frames. Raises BadInput at the end if it went another way than recorded."""
@@ -108,7 +113,7 @@ class Replay:
         arrays = {"header": np.frombuffer(json.dumps(header).encode(), np.uint8)}
         arrays["actions"] = np.where(self.actions == SCRIPTED, _ON_SCRIPT, self.actions).astype(np.uint8)
         if self.terrain is not None:
-            arrays["terrain"] = np.asarray(self.terrain, np.uint8)
+            arrays["terrain"] = self.terrain
         with write_whole(path) as unfinished, open(unfinished, "wb") as file:
             np.savez_compressed(file, **arrays)
 
@@ -141,12 +146,13 @@ class Replay:
 def record(policy, params: WorldParams, seed: int, terrain: np.ndarray | None = None) -> Replay:
     """Play one game with ``policy(obs, mask) -> action`` (one observation, no batch) and keep it."""
     world = World(1, params, terrain)
-    world.reset(np.array([seed], np.uint64))
+    world.reset([seed])
     actions, over = [], False
     while not over:
         obs, masks = world.observe()
-        actions.append(int(policy({name: value[0] for name, value in obs.items()}, masks[0])))
-        _, terminated, truncated = world.step(np.array(actions[-1:]))
+        orders = world.orders([policy({name: value[0] for name, value in obs.items()}, masks[0])])
+        actions.append(orders[0, AGENT])
+        _, terminated, truncated = world.step(orders)
         over = bool(terminated[0] or truncated[0])
     return Replay.of(world, actions)
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from territory.errors import BadInput
+from territory.errors import BadInput, shown
 from territory.world.actions import NUM_DIRECTIONS
 from territory.world.compiled import kernel
 from territory.world.params import WorldParams
@@ -223,10 +223,13 @@ def scratch_of(scratch, thread):
 
 def check_arrays(wanted: Mapping[str, np.ndarray], given: Mapping[str, np.ndarray], what: str) -> None:
     """Refuse arrays unless they have the names, dtypes and shapes of those of another state; ``what`` they are of."""
+    if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
+        raise BadInput(f"saved state of another {what}: it should be a dictionary of arrays, got {shown(given)}")
     for name in sorted(wanted.keys() | given.keys()):
         own, other = wanted.get(name), given.get(name)
-        if own is None or other is None or own.shape != other.shape or own.dtype != other.dtype:
-            says = ["nothing" if each is None else f"{each.dtype} {each.shape}" for each in (own, other)]
+        kinds = [(each.shape, each.dtype) if isinstance(each, np.ndarray) else None for each in (own, other)]
+        if kinds[0] != kinds[1]:
+            says = ["nothing" if kind is None else f"{kind[1]} {kind[0]}" for kind in kinds]
             raise BadInput(f"saved state of another {what}: {name} should be {says[0]}, got {says[1]}")
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from territory.errors import BadInput, as_array, lists, shown, whole
+from territory.errors import BadInput, as_array, lists, one_of, shown, whole
 from territory.world import rules
 from territory.world.actions import NUM_ACTIONS, SCRIPTED
 from territory.world.engine import rebuild_games, start_games, step_games
@@ -41,6 +41,8 @@ class World:
         kinds: Sequence[str] | None = None,
     ):
         self.params = params or WorldParams()
+        if not isinstance(self.params, WorldParams):
+            raise BadInput(f"params must be WorldParams, got {shown(params)}")
         self.num_envs = whole("num_envs", num_envs, 1, MOST_TILES // (self.params.height * self.params.width))
         self.settings = self.params.settings()
         self.state = empty_state(self.num_envs, self.params)
@@ -62,7 +64,7 @@ class World:
         seeds = np.array([whole("a seed", seed, 0, 2**64 - 1) for seed in seeds], np.uint64)
         self._run(start_games, which.size, self._kinds, seeds, which, self._fixed_map)
 
-    def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def step(self, actions: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Play one step of every game.
 
         Args:
@@ -73,13 +75,15 @@ class World:
             rewards float64 (N, P+1) by player, terminated bool (N,), truncated bool (N,), both for the agent.
         """
         orders = self.orders(actions)
+        if not self.state.land.all():
+            raise BadInput("no game has begun: call reset() before step()")
         rewards = np.zeros((self.num_envs, self.params.num_players + 1))
         self._run(self.step_games, self.num_envs, orders, self._scratch, rewards)
         terminated = ~self.state.alive[:, AGENT] | self.has_won()
         truncated = ~terminated & (self.state.step >= self.params.max_steps)
         return rewards, terminated, truncated
 
-    def orders(self, actions: np.ndarray) -> np.ndarray:
+    def orders(self, actions: Any) -> np.ndarray:
         """Actions as `step` takes them, checked, as a new int32 (N, P+1)."""
         orders = np.full((self.num_envs, self.params.num_players + 1), SCRIPTED, np.int32)
         actions = as_array("actions", actions)
@@ -100,15 +104,17 @@ class World:
     def has_won(self, player: int = AGENT) -> np.ndarray:
         """bool (N,): the player owns `win_share` of the land, or is the last one alive."""
         last = self.state.alive.sum(axis=1) == 1
+        player = self._seat(player)
         largest = self.state.tiles[:, player] >= self.params.win_share * self.state.land
         return self.state.alive[:, player] & (last | largest)
 
     def land_share(self, player: int = AGENT) -> np.ndarray:
         """float64 (N,): the player's share of the land."""
-        return self.state.tiles[:, player] / self.state.land
+        return self.state.tiles[:, self._seat(player)] / self.state.land
 
     def rank(self, player: int = AGENT) -> np.ndarray:
         """int (N,): 1 for the player with the most tiles; a dead player ranks last."""
+        player = self._seat(player)
         larger = (self.state.tiles[:, 1:] > self.state.tiles[:, player, None]).sum(axis=1) + 1
         return np.where(self.state.alive[:, player], larger, self.params.num_players)
 
@@ -123,14 +129,17 @@ class World:
 
         The rows of other games stay as they are: without `out`, they mean nothing.
         """
+        if out is not None and not _alike(out, self.new_observation()):
+            raise BadInput("out must be what new_observation() gives: arrays of the same shapes and types, to write to")
         obs, masks = out or self.new_observation()
-        which, player = self._games(which), whole("player", player, 1, self.params.num_players)
+        which, player = self._games(which), self._seat(player)
         self._run(observe_games, which.size, player, which, self._scratch, obs["map"], obs["global"], masks)
         return obs, masks
 
     def map_of(self, field: str) -> np.ndarray:
         """`terrain`, `owner` or `city` as uint8 (N, H, W): a view without the border."""
         shape = (self.num_envs, self.params.height + 2, self.params.width + 2)
+        one_of("field", field, ("terrain", "owner", "city"))
         return getattr(self.state, field).reshape(shape)[:, 1:-1, 1:-1]
 
     def state_dict(self) -> dict[str, np.ndarray]:
@@ -140,7 +149,7 @@ class World:
     def load_state_dict(self, arrays: dict[str, np.ndarray]) -> None:
         """Continue from a `state_dict`, exactly. Refuses one that no game can reach, before anything is changed."""
         saved = self.state.saved()
-        check_arrays(saved, {name: arrays[name] for name in saved.keys() & arrays.keys()}, "world")
+        check_arrays(saved, arrays, "world")
         check_state(arrays, self.params)
         for name, own in saved.items():
             own[...] = arrays[name]
@@ -149,6 +158,9 @@ class World:
     def rebuild(self) -> None:
         """Draw the bitboards anew, after `state` was written to by hand."""
         self._run(rebuild_games, self.num_envs)
+
+    def _seat(self, player: int) -> int:
+        return whole("player", player, 1, self.params.num_players)
 
     def _games(self, which: np.ndarray | None) -> np.ndarray:
         """Indices of games, int64, all of them by default."""
@@ -163,6 +175,19 @@ class World:
 
     def _run(self, kernel, games: int, *arguments) -> None:
         self._runner.run(kernel, games, self._scratch.count.size, self.state.game, self.settings, *arguments)
+
+
+def _alike(given: Any, wanted: Any) -> bool:
+    """Whether kernels can write to one as to the other."""
+    try:
+        return all(
+            isinstance(one, np.ndarray) and one.flags.carray and (one.shape, one.dtype) == (other.shape, other.dtype)
+            for one, other in zip(
+                (given[0]["map"], given[0]["global"], given[1]), (*wanted[0].values(), wanted[1]), strict=True
+            )
+        )
+    except (LookupError, TypeError):
+        return False
 
 
 def _kinds(names: Sequence[str], params: WorldParams) -> np.ndarray:

@@ -144,7 +144,10 @@ def test_gymnasiums_wrappers_take_the_batch_across_ends_of_games(name):
     assert len(rewards) == 2 and (isinstance(obs, dict) or len(obs) == 2)
 
 
-@pytest.mark.parametrize("name", ["NumpyToTorch", "RecordEpisodeStatistics", "ClipReward", "NormalizeReward"])
+TAKE_SAME_STEP = ["NumpyToTorch", "RecordEpisodeStatistics", "ClipReward", "NormalizeReward", "DictInfoToList"]
+
+
+@pytest.mark.parametrize("name", TAKE_SAME_STEP)
 def test_wrappers_that_take_same_step_take_ours(name):
     if name == "NumpyToTorch":
         pytest.importorskip("array_api_compat")  # gymnasium's own requirement for it
@@ -154,7 +157,11 @@ def test_wrappers_that_take_same_step_take_ours(name):
     if name == "NumpyToTorch":
         actions = torch.as_tensor(actions)
     seen = [envs.step(actions)[4] for _ in range(7)]
-    assert sum("final_info" in info for info in seen) == 2
+    infos = [info[1] for info in seen] if name == "DictInfoToList" else seen
+    ends = [info for info in infos if "final_info" in info]
+    assert len(ends) == 2
+    last = ends[0]["final_obs"] if name == "DictInfoToList" else ends[0]["final_obs"][1]
+    assert last["global"][7] == 1 and torch.is_tensor(last["map"]) == (name == "NumpyToTorch")
 
 
 @pytest.mark.parametrize(

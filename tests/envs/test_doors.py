@@ -6,11 +6,13 @@ from decimal import Decimal
 import gymnasium
 import numpy as np
 import pytest
+import torch
 from helpers.builders import WAIT
 
-from territory.envs import TerritoryEnv, TerritoryParallelEnv, TerritoryVectorEnv
+from territory.envs import TerritoryEnv, TerritoryParallelEnv, TerritoryVectorEnv, make_vector_env
 from territory.errors import BadInput
-from territory.world import World, WorldParams
+from territory.world import Replay, World, WorldParams
+from territory.world.replay import record
 
 SMALL = {"height": 32, "width": 32, "num_bots": 2}
 
@@ -295,9 +297,104 @@ def test_a_copy_of_an_environment_plays_on_by_itself():
     assert np.array_equal(other.step(4)[0]["map"], env.world.observe()[0]["map"][0])
 
 
+@pytest.mark.parametrize("values", [[True, 4], [4, np.True_], (False, 0)])
+def test_truth_values_are_no_numbers_wherever_numbers_are_listed(values):
+    world, envs = World(2, WorldParams(**SMALL)), batch()
+    world.reset([1, 2])
+    for call in (
+        lambda: world.step(values),
+        lambda: world.observe(which=values),
+        lambda: world.reset([1, 2], which=values),
+        lambda: world.reset(values),
+        lambda: envs.step(values),
+        lambda: envs.reset(seed=values),
+        lambda: TerritoryEnv(map=[values * 16] * 32),
+    ):
+        with pytest.raises(BadInput):
+            call()
+    assert world.state.step.tolist() == [0, 0]
+
+
+def test_tensors_are_actions_where_they_are_whole_numbers():
+    env, envs = single(), batch()
+    env.step(torch.tensor(80))
+    envs.step(torch.tensor([80, 80]))
+    for action in (torch.tensor(80.0), torch.tensor(True), torch.tensor([80])):
+        with pytest.raises(BadInput, match="an action is an integer"):
+            env.step(action)
+
+
+@pytest.mark.parametrize("mask", [np.ones(89, bool), np.full(90, 0.5), np.full(90, 2), "x", [1, "a"]], ids=kind)
+def test_a_mask_that_is_none_is_refused_by_the_spaces(mask):
+    for space, given in ((single().action_space, mask), (batch().action_space, [mask, mask])):
+        with pytest.raises(BadInput, match="mask must be"):
+            space.sample(given)
+
+
+def test_before_the_first_game_masks_allow_nothing():
+    assert not TerritoryVectorEnv(2, **SMALL).action_masks().any() and not TerritoryEnv(**SMALL).action_masks().any()
+    assert TerritoryVectorEnv(2, **SMALL).action_masks().shape == (2, 90)
+
+
+def test_a_saved_state_of_something_else_is_refused():
+    mixed = make_vector_env("2xbot+2xnation", 2, height=32, width=32)
+    for game in (batch(), World(2, WorldParams(**SMALL)), mixed):
+        for state in (None, {}, {3: np.ones(2)}, {"seeds": 3}, [1], game.state_dict() | {"more": np.ones(2)}):
+            with pytest.raises(BadInput, match="saved state of another"):
+                game.load_state_dict(state)
+        game.load_state_dict(game.state_dict()) if isinstance(game, TerritoryVectorEnv) else None
+
+
+def test_agents_that_there_are_not_have_no_spaces():
+    arena = TerritoryParallelEnv(2, height=32, width=32)
+    for space in (arena.observation_space, arena.action_space):
+        with pytest.raises(BadInput, match="agent must be one of player_1, player_2"):
+            space("player_3")
+
+
+def test_a_world_is_not_stepped_before_its_games_begin():
+    with pytest.raises(BadInput, match="no game has begun"):
+        World(2, WorldParams(**SMALL)).step([80, 80])
+
+
+def test_a_world_writes_only_where_there_is_room():
+    world = World(2, WorldParams(**SMALL))
+    world.reset([1, 2])
+    obs, masks = World(1, WorldParams(**SMALL)).new_observation()
+    fixed = world.new_observation()
+    fixed[1].flags.writeable = False
+    for out in ((obs, masks), 3, ({}, masks), (obs, None), fixed):
+        with pytest.raises(BadInput, match="out must be"):
+            world.observe(out=out)
+
+
+def test_a_replay_is_made_of_what_a_game_is_made_of():
+    params, orders = WorldParams(**SMALL), [80, 80]
+    assert Replay(params, 1, orders, terrain=np.ones((32, 32))).terrain.dtype == np.uint8
+    for call in (
+        lambda: Replay(3, 1, orders),
+        lambda: Replay(params, 1, None),
+        lambda: Replay(params, 1, [True, 3]),
+        lambda: Replay(params, 1, orders, kinds=3),
+        lambda: Replay(params, 1, orders, terrain="x"),
+        lambda: Replay(params, 1, orders, digest=3),
+        lambda: record(lambda obs, mask: 1.5, params, 1),
+        lambda: record(lambda obs, mask: None, params, 1),
+        lambda: record(lambda obs, mask: 80, params, -1),
+        lambda: record(lambda obs, mask: 80, 3, 1),
+    ):
+        with pytest.raises(BadInput):
+            call()
+
+
 def test_a_world_refuses_games_and_players_that_there_are_not():
     world = World(2, WorldParams(**SMALL))
     for call in (
+        lambda: world.has_won(4),
+        lambda: world.has_won(True),
+        lambda: world.rank(-1),
+        lambda: world.land_share("x"),
+        lambda: world.map_of("troops"),
         lambda: world.observe(player=4),
         lambda: world.observe(which=[2]),
         lambda: world.reset([1], which=[-1]),

@@ -106,6 +106,23 @@ def test_each_kind_of_game_needs_a_game():
         make(num_envs=1)
 
 
+def test_a_mixture_is_drawn_game_by_game():
+    envs = gymnasium.make_vec(
+        "Territory-v0", num_envs=3, opponents="2xbot+2xnation", height=32, width=32, render_mode="rgb_array"
+    )
+    envs.reset(seed=0)
+    alone = TerritoryVectorEnv(1, num_bots=2, height=32, width=32, render_mode="rgb_array")
+    alone.reset(seed=1)
+    assert len(envs.render()) == 3 and np.array_equal(envs.render()[1], alone.render()[0])
+    assert gymnasium.make_vec("Territory-v0", num_envs=2, opponents="2xbot+2xnation").render() is None
+
+
+def test_what_is_no_batch_is_no_part():
+    for parts in (3, [3], [], [gymnasium.make("Territory-v0")]):
+        with pytest.raises(BadInput, match="a mixture takes"):
+            MixedVectorEnv(parts)
+
+
 def test_games_of_different_sizes_do_not_mix():
     one, other = (TerritoryVectorEnv(num_envs=1, num_bots=2, height=side, width=32) for side in (32, 64))
     with pytest.raises(BadInput, match="same map size"):

@@ -13,6 +13,7 @@ from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import VecMonitor
 
 from territory.envs import SB3VecEnv
+from territory.errors import BadInput
 
 SMALL = {"height": 32, "width": 32, "num_bots": 2}
 
@@ -48,6 +49,67 @@ def test_masks_and_attributes_are_there_game_by_game():
     assert is_masking_supported(envs) and envs.env_method("action_masks", indices=[1])[0].shape == (90,)
     assert envs.get_attr("num_envs", indices=0) == [3] and envs.env_is_wrapped(VecMonitor) == [False] * 3
     assert SB3VecEnv(1, render_mode="rgb_array", **SMALL).get_images() is not None
+
+
+def test_games_are_named_by_their_numbers():
+    envs = SB3VecEnv(3, **SMALL)
+    envs.reset()
+    for indices, games in (
+        (None, 3),
+        (0, 1),
+        (np.int64(2), 1),
+        ([0, 2], 2),
+        ((1,), 1),
+        (range(2), 2),
+        (np.arange(3), 3),
+    ):
+        assert len(envs.env_method("action_masks", indices=indices)) == games
+        assert len(envs.get_attr("num_envs", indices=indices)) == len(envs.env_is_wrapped(VecMonitor, indices)) == games
+    with pytest.raises(BadInput, match="is set for all games at once"):
+        envs.set_attr("render_mode", None, indices=[0])
+    envs.set_attr("favourite", 3)
+    assert envs.get_attr("favourite") == [3, 3, 3]
+
+
+NO_GAMES = [3, -1, [0, 3], 1.5, "x", True, [True], [None], [[0]], np.array([0.5]), np.array(1), slice(0, 2)]
+
+
+@pytest.mark.parametrize("indices", NO_GAMES, ids=str)
+def test_games_that_there_are_not_are_refused(indices):
+    envs = SB3VecEnv(3, **SMALL)
+    for call in (
+        lambda: envs.env_method("action_masks", indices=indices),
+        lambda: envs.get_attr("num_envs", indices=indices),
+        lambda: envs.set_attr("render_mode", None, indices=indices),
+        lambda: envs.env_is_wrapped(VecMonitor, indices=indices),
+    ):
+        with pytest.raises(BadInput, match="an index of a game must be a whole number from 0 to 2"):
+            call()
+
+
+def test_what_the_batch_does_not_have_or_take_is_said():
+    envs = SB3VecEnv(2, **SMALL)
+    assert not envs.has_attr("nothing") and not envs.has_attr(3)
+    for kind in (BadInput, AttributeError):
+        with pytest.raises(kind, match="the batch of games has no attribute 'nothing'"):
+            envs.env_method("nothing")
+    with pytest.raises(BadInput, match="num_envs is no method"):
+        envs.env_method("num_envs")
+    with pytest.raises(BadInput, match="seed must be"):
+        envs.seed(2**64 - 1)
+    for options in ({"map": 3}, [{"map": 3}, {}], 3, [3, 3]):
+        with pytest.raises(BadInput, match=r"reset takes none|options must be"):
+            envs.set_options(options)
+    envs.set_options([{}, {}])
+    envs.reset()
+    for _ in range(2):
+        with pytest.raises(BadInput, match="call step_async"):
+            envs.step_wait()
+        envs.step(np.full(2, WAIT))
+    with pytest.raises(BadInput, match="takes no options, got num_bots"):
+        SB3VecEnv(envs.envs, num_bots=3)
+    envs.close()
+    envs.close()
 
 
 @pytest.mark.slow
