@@ -2,14 +2,15 @@
 
 import itertools
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from subprocess import PIPE, Popen
+from typing import Any, cast
 
 import numpy as np
 from PIL import Image
 
-from territory.errors import BadInput
+from territory.errors import BadInput, real
 from territory.files import as_path, write_whole
 from territory.viz.board import board_picture
 from territory.world.replay import Replay
@@ -47,8 +48,7 @@ def check_film(path: str | Path, fps: float) -> None:
     suffix = as_path(path, "film").suffix.lower()
     if suffix not in FILMS:
         raise BadInput(f"a film is a {' or '.join(FILMS)} file, got {path}")
-    if not 1 <= fps <= 50:
-        raise BadInput(f"a film shows 1 to 50 pictures a second, got {fps}")
+    real("pictures a second", fps, 1, 50)
     if suffix == ".mp4":
         _import_ffmpeg()
 
@@ -86,10 +86,13 @@ def _as_number(colours: np.ndarray) -> np.ndarray:
 
 def _write_mp4(shape: tuple[int, ...], pictures: Iterator[np.ndarray], path: Path, fps: float) -> None:
     # H.264 that every browser plays; sides must be even, which those of boards are.
-    writer = _import_ffmpeg().write_frames(
-        path, shape[1::-1], fps=fps, macro_block_size=2, quality=None, output_params=["-crf", "16", "-preset", "fast"]
-    )
-    with closing(writer):
-        writer.send(None)
-        for picture in pictures:
-            writer.send(np.ascontiguousarray(picture))
+    raw = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{shape[1]}x{shape[0]}", "-r", str(fps), "-i", "-")
+    coded = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "16", "-preset", "fast", str(path))
+    command = [_import_ffmpeg().get_ffmpeg_exe(), "-y", "-v", "error", *raw, *coded]
+    with Popen(command, stdin=PIPE, stderr=PIPE) as ffmpeg:
+        with suppress(BrokenPipeError):  # ffmpeg says itself why it stopped
+            for picture in pictures:
+                cast(Any, ffmpeg.stdin).write(np.ascontiguousarray(picture))
+        said = ffmpeg.communicate()[1].decode("utf-8", "replace")
+    if ffmpeg.returncode:
+        raise OSError(said or f"ffmpeg ended with status {ffmpeg.returncode}")

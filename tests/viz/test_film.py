@@ -1,5 +1,7 @@
 """Films: every step is there, in the right size and the right colours."""
 
+import os
+import signal
 import subprocess
 import sys
 
@@ -76,13 +78,29 @@ def test_an_mp4_shows_every_step_in_nearly_its_colours(game, tmp_path):
     assert np.abs(np.median(frames[-1][inside], axis=0) - AGENT_COLOUR).max() < 12
 
 
+@pytest.mark.skipif(os.name != "posix", reason="limits of a process are POSIX's")
+@pytest.mark.parametrize("name", ["game.gif", "game.mp4"])
+def test_a_film_that_there_is_no_room_for_is_a_sentence_and_no_file(game, tmp_path, name):
+    import resource
+
+    before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+        with pytest.raises(BadInput, match=f"{name} can't be written"):
+            save_film(film(game, SCALE), tmp_path / name)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("pictures", "name", "fps", "said"),
     [
         ([], "game.gif", 10, "at least one picture"),
         ([1], "game.avi", 10, r"\.gif or \.mp4 file, got .*game\.avi"),
-        ([1], "game.gif", 0, "1 to 50 pictures a second"),
-        ([1], "game.gif", 1000, "1 to 50 pictures a second"),
+        ([1], "game.gif", 0, "pictures a second must be a number from 1 to 50"),
+        ([1], "game.gif", 1000, "pictures a second must be a number from 1 to 50"),
     ],
 )
 def test_what_cant_be_filmed_is_explained_and_leaves_no_file(tmp_path, pictures, name, fps, said):
