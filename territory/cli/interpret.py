@@ -7,11 +7,10 @@ from typing import Annotated, Any
 import tyro
 
 from territory.cli.commands import Flag
-from territory.errors import BadInput, one_of
+from territory.errors import one_of
 from territory.world.params import HELD_OUT_SEED
 
 Table = dict[str, dict[str, Any]]
-RENAMED = {"vacated": "unclaimed", "flooded": "water", "elsewhere": "other_game"}
 
 
 def interpret(
@@ -58,8 +57,6 @@ def _tables(
     from territory.world import WorldParams
     from territory.world.replay import record
 
-    if baseline in RENAMED:
-        raise BadInput(f"the baseline {baseline!r} is now called {RENAMED[baseline]!r}: --baseline {RENAMED[baseline]}")
     removed = REMOVAL_BASELINES[one_of("baseline", baseline, REMOVAL_BASELINES)]
     num_bots, opponents, seed = world
     size = {name: player.config[name] for name in ("height", "width", "max_steps") if name in player.config}

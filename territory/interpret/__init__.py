@@ -91,25 +91,3 @@ __all__ += ["Sensitivity", "ablation_table", "attention_moved", "cascade", "fait
 __all__ += ["rank_correlation", "sanity_table", "sensitivity", "sensitivity_table", "shuffled", "spread_table"]
 __all__ += ["untrained_like", "with_stat"]
 __all__ += ["Interval", "bootstrap_interval"]
-
-_RENAMED = {
-    "BACKGROUNDS": "REMOVAL_BASELINES",
-    "PLACES": "REGIONS",
-    "Turning": "Equivariance",
-    "elsewhere": "other_game",
-    "even": "uniform",
-    "flooded": "water",
-    "frame_mean": "cell_mean",
-    "head_even": "uniform_head",
-    "head_silent": "zero_head",
-    "knock_out_table": "ablation_table",
-    "knock_outs": "ablations",
-    "turning": "equivariance",
-    "vacated": "unclaimed",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name in _RENAMED:
-        raise AttributeError(f"territory.interpret.{name} is now called territory.interpret.{_RENAMED[name]}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -15,23 +15,10 @@ if TYPE_CHECKING:
     from territory.training.rollout import Update
 
 _HOMES = {"PPO": "ppo", "TrainConfig": "config", "Update": "rollout", "iterate": "ppo", "train": "ppo"}
-_MOVED = {
-    "Agent": "territory.agent.Agent",
-    "EvaluationResult": "territory.agent.EvaluationResult",
-    "IdlePolicy": "territory.envs.IdlePolicy",
-    "RandomPolicy": "territory.envs.RandomPolicy",
-    "SteadyPolicy": "territory.envs.SteadyPolicy",
-    "evaluate": "territory.evaluate",
-    "load_agent": "territory.load_agent",
-    "save_agent": "territory.save_agent",
-    "wilson": "territory.stats.wilson",
-}
 __all__ = ["PPO", "TrainConfig", "Update", "iterate", "train"]
 
 
 def __getattr__(name: str):
-    if name in _MOVED:
-        raise AttributeError(f"territory.training.{name} is now {_MOVED[name]}")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"territory.training.{_HOMES[name]}"), name)

@@ -195,8 +195,3 @@ def test_the_public_names_are_functions_even_after_their_modules_are_loaded():
     assert all(getattr(territory.training, name) for name in territory.training.__all__)
     assert all(getattr(territory.agent, name) for name in territory.agent.__all__)
     assert all(getattr(territory.envs, name) for name in territory.envs.__all__)
-
-
-def test_a_name_that_moved_says_where_it_is_now():
-    with pytest.raises(AttributeError, match=r"is now territory\.load_agent"):
-        territory.training.load_agent  # noqa: B018

@@ -35,8 +35,3 @@ def test_a_baseline_or_an_agent_that_is_not_there_is_refused(capsys):
     assert "unclaimed, water, other_game; got 'grey'" in capsys.readouterr().err
     assert main(["interpret", "nobody"]) == 2
     assert "no agent 'nobody'" in capsys.readouterr().err
-
-
-def test_an_old_name_of_a_baseline_says_what_it_is_called_now(capsys):
-    assert main(["interpret", "tokens", "--background", "vacated"]) == 2
-    assert "now called 'unclaimed'" in capsys.readouterr().err
