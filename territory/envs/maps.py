@@ -10,6 +10,7 @@ What a colour means (`map_from_image`):
 """
 
 import io
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from territory.errors import BadInput, as_array, shown, whole
+from territory.errors import BadInput, as_array, whole
 from territory.files import as_path, read_bytes, write_whole
 from territory.world.params import MOST_TILES, SIDE_STEP
 from territory.world.picture import TERRAIN_COLOURS
@@ -34,21 +35,8 @@ GREYISH = 0.2  # a colour whose channels differ by less than this share of the b
 
 def as_terrain(map: Any, height: int | None = None, width: int | None = None) -> np.ndarray:
     """An environment's ``map``: an array (H, W) of terrain as it is, anything else by `map_from_image`."""
-    if isinstance(map, str | Path | Image.Image) or _dimensions(map) == 3:
-        return map_from_image(map, height, width)
-    if not isinstance(map, np.ndarray | list | tuple) or _dimensions(map) != 2:
-        raise BadInput(
-            "map must be a 2-D array of terrain (height, width), an image (height, width, 3) or the path of one; "
-            f"got {shown(map)}"
-        )
-    return checked_terrain(map)
-
-
-def _dimensions(map: Any) -> int:
-    try:
-        return np.ndim(map)
-    except Exception:  # rows of different lengths, or whatever an object does that should become an array
-        return 0
+    is_image = isinstance(map, str | Path | Image.Image) or as_array("map", map).ndim == 3
+    return map_from_image(map, height, width) if is_image else checked_terrain(map)
 
 
 def map_from_image(image: str | Path | Image.Image | np.ndarray, height: int | None = None, width: int | None = None):
@@ -121,14 +109,12 @@ def _open(image: Any) -> Image.Image:
             ) from error
     elif not isinstance(image, Image.Image):
         given = as_array("a map", image)
-        if given.ndim not in (2, 3) or given.size == 0 or given.size > 4 * MOST_PIXELS or given.dtype.kind not in "iuf":
+        pixels = given.shape[:2] if given.ndim == 2 or (given.ndim == 3 and given.shape[2] in (3, 4)) else ()
+        if not 0 < math.prod(pixels) <= MOST_PIXELS or not pixels or given.dtype.kind not in "iuf":
             raise BadInput(f"a map is an image file or uint8 (height, width, 3), got {given.dtype} {given.shape}")
         if not (given.min() >= 0 and given.max() <= 255):
             raise BadInput(f"the colours of a map are 0 to 255, got {given.min()} to {given.max()}")
-        try:
-            image = Image.fromarray(given.astype(np.uint8))
-        except (TypeError, ValueError, OverflowError) as error:
-            raise BadInput(f"a map is an image file or uint8 (height, width, 3), which this is not: {error}") from error
+        image = Image.fromarray(given.astype(np.uint8))
     if image.mode in ("I", "F"):
         raise BadInput("a map is an image of 8 or 16 bits a colour; this one has 32, and nothing says what white is")
     if image.width * image.height > MOST_PIXELS:

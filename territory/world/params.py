@@ -1,11 +1,10 @@
 """Every number of a game that can be chosen, each with its unit and its reason."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 
-from territory.errors import BadInput, one_of, real, shown, whole
+from territory.errors import BadInput, one_of, real, whole
 from territory.world.actions import NUM_DIRECTIONS, OFFSETS
 
 HELD_OUT_SEED = 1_000_000  # maps drawn while training have seeds below this; those of evaluation begin here
@@ -43,10 +42,10 @@ class WorldParams:
     def __post_init__(self):
         for name, (low, high) in _WHOLE.items():
             object.__setattr__(self, name, whole(name, getattr(self, name), low, high))
+            if name in ("height", "width") and getattr(self, name) % SIDE_STEP:
+                raise BadInput(f"{name} must be a multiple of {SIDE_STEP} tiles, got {getattr(self, name)}")
         for name, (low, high) in _REAL.items():
             object.__setattr__(self, name, real(name, getattr(self, name), low, high))
-        for name in ("height", "width"):
-            object.__setattr__(self, name, _side(name, getattr(self, name)))
         one_of("opponents", self.opponents, OPPONENTS)
         if self.mountain_share + self.highland_share > 1:
             raise BadInput(
@@ -106,6 +105,8 @@ SETTINGS = np.dtype(
 
 # From and to: beyond, a game can't be played, or says nothing.
 _WHOLE = {
+    "height": (SIDE_STEP, MOST_TILES),
+    "width": (SIDE_STEP, MOST_TILES),
     "num_bots": (1, MAX_BOTS),
     "max_steps": (1, 2**30),
     "ticks_per_step": (1, 1000),
@@ -125,14 +126,3 @@ _REAL = {
     "speed_reward": (-1e6, 1e6),
     "elimination_reward": (-1e6, 1e6),
 }
-
-
-def _side(name: str, value: Any) -> int:
-    said = f"{name} must be a multiple of {SIDE_STEP} tiles"
-    try:
-        side = whole(name, value, SIDE_STEP, MOST_TILES)
-    except BadInput as error:
-        raise BadInput(f"{said}, from {SIDE_STEP} to {MOST_TILES}; got {shown(value)}") from error
-    if side % SIDE_STEP:
-        raise BadInput(f"{said}, got {side}")
-    return side

@@ -133,7 +133,7 @@ def test_rendering_shows_the_map():
         ({"numbots": 5}, "unexpected keyword argument 'numbots'; there are render_mode, render_scale, map, height"),
         ({"opponents": "dragons"}, "opponents must be one of"),
         ({"render_mode": "hologram"}, "render_mode must be None or one of"),
-        ({"map": np.zeros(5)}, "map must be a 2-D array"),
+        ({"map": np.zeros(5)}, "a map is an array"),
     ],
 )
 def test_a_wrong_argument_is_explained(arguments, said):
