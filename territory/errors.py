@@ -68,15 +68,12 @@ def as_array(name: str, value: Any) -> np.ndarray:
         if np.ma.is_masked(value):
             raise ValueError("some of it is masked")
         array = np.asarray(value)
-        if isinstance(value, list | tuple) and array.dtype.kind in "iuf" and _has_truth_values(value):
+        parts = np.asarray(value, object).flat if isinstance(value, list | tuple) and array.dtype.kind in "iuf" else ()
+        if any(isinstance(part, bool | np.bool_) for part in parts):
             raise ValueError("numbers and truth values are mixed")
         return array
     except Exception as error:  # rows of different lengths, a tensor that wants gradients, an object's own conversion
         raise BadInput(f"{name} must be what makes an array ({shown(str(error))}), got {shown(value)}") from error
-
-
-def _has_truth_values(values: Any) -> bool:
-    return any(isinstance(each, bool | np.bool_) for each in np.asarray(values, object).flat)
 
 
 def lists(value: Any, wanted: int) -> bool:

@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from territory.errors import BadInput
+from territory.errors import BadInput, real
 
 RESAMPLES = 2000
+LEVELS = 1e-6, 1 - 1e-6  # of an interval
 
 
 class Interval(NamedTuple):
@@ -34,7 +35,7 @@ def wilson(successes: float, trials: int, level: float = 0.95) -> tuple[float, f
     """
     if not 0 <= successes <= trials or trials < 1:
         raise BadInput(f"expected 0 <= successes <= trials with at least one trial, got {successes} of {trials}")
-    share, z = successes / trials, NormalDist().inv_cdf((1 + _checked(level)) / 2)
+    share, z = successes / trials, NormalDist().inv_cdf((1 + real("level", level, *LEVELS)) / 2)
     centre = share + z * z / (2 * trials)
     margin = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
     scale = 1 + z * z / trials
@@ -58,7 +59,7 @@ def percentile_bootstrap(
         resamples: R.
         seed: of the draws.
     """
-    _checked(level)
+    real("level", level, *LEVELS)
     draws = np.random.default_rng(seed).integers(count, size=(resamples, count))
     low, high = np.quantile(statistic(draws), [(1 - level) / 2, (1 + level) / 2], axis=0)
     return low, high
@@ -117,9 +118,3 @@ def means_by_game(values: np.ndarray, games: np.ndarray) -> np.ndarray:
     counts = np.bincount(game[known], minlength=len(numbers))
     sums = np.bincount(game[known], values[known], minlength=len(numbers))
     return np.divide(sums, counts, out=np.full(len(numbers), np.nan), where=counts > 0)
-
-
-def _checked(level: float) -> float:
-    if not 0 < level < 1:
-        raise BadInput(f"level is a share between 0 and 1 (0.95), got {level}")
-    return level

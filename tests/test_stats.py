@@ -84,5 +84,5 @@ def test_the_mean_over_games_leaves_out_games_without_a_number():
     assert found.mean == 2 and 1 <= found.low <= found.high <= 3
     with pytest.raises(BadInput, match="two games or more"):
         bootstrap_interval(np.array([1.0, np.nan]))
-    with pytest.raises(BadInput, match="between 0 and 1"):
+    with pytest.raises(BadInput, match="level must be a number from"):
         bootstrap_interval(np.array([1.0, 2.0]), level=95)

@@ -74,21 +74,10 @@ class EvaluationResult:
 
     def summary(self) -> dict[str, Any]:
         """The means and what was played, ready for JSON."""
+        told = ("games", "num_bots", "opponents", "seed", "win_rate", "mean_rank", "land_share", "idle_share")
         low, high = self.interval
-        return {
-            "games": self.games,
-            "num_bots": self.num_bots,
-            "opponents": self.opponents,
-            "seed": self.seed,
-            "win_rate": self.win_rate,
-            "win_rate_low": low,
-            "win_rate_high": high,
-            "mean_rank": self.mean_rank,
-            "land_share": self.land_share,
-            "idle_share": self.idle_share,
-            "mean_length": self.mean_length,
-            "mean_return": self.mean_return,
-        }
+        means = {name: getattr(self, name) for name in (*told, "mean_length", "mean_return")}
+        return means | {"win_rate_low": low, "win_rate_high": high}
 
     def as_dict(self) -> dict[str, Any]:
         """The summary and every game."""

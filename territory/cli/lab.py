@@ -63,8 +63,6 @@ def copy_course(course: Path, folder: Path) -> tuple[Path, str]:
                 copied = _copy(course, place, mark)
                 return place, _sentence(folder, place, copied)
     except (OSError, ValueError, RuntimeError) as error:  # a NUL in the name; nobody's home, links in a circle
-        if isinstance(error, BadInput):
-            raise
         raise BadInput(f"the course could not be copied into {shown(str(folder))}: {error}") from None
     raise BadInput(f"{folder} and 98 folders beside it hold other courses: name another with --path")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import tyro
 
-from territory.errors import BadInput, whole
+from territory.errors import BadInput, real, whole
 from territory.files import check_writable
 from territory.world.params import HELD_OUT_SEED
 
@@ -77,8 +77,7 @@ def play(
 
 def _check(player: str, fps: float, save: Path | None, scale: int) -> None:
     """Say what can't be done before a game is played for nothing."""
-    if not 0 < fps <= 1000:
-        raise BadInput(f"fps must be above 0 and at most 1000, got {fps}")
+    real("fps", fps, 0.001, 1000)
     whole("scale", scale, 1, 64)
     if save and save.suffix not in (REPLAY, *FILMS):
         raise BadInput(f"a game is saved as {', '.join((REPLAY, *FILMS))}, got {save}")

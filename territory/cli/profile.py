@@ -33,8 +33,6 @@ def profile(
     from territory import models as registry
     from territory import profiling
 
-    if batch < 1:
-        raise BadInput(f"expected a batch of at least 1; got {batch}")
     networks = {name: load_network(name) for name in models or registry.names()}
     inputs = tuple(make_input(shape, dtype) for shape in shapes) or profiling.example_inputs(batch)
     for name, network in networks.items():

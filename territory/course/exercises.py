@@ -47,14 +47,13 @@ class Exercise:
 
 def read_cells(path: Path) -> list[Cell]:
     """The cells of a notebook file. Raises BadInput for a file that is none."""
+    data = read_bytes(path, MOST_BYTES, "notebook")
     try:
-        notebook = json.loads(read_bytes(path, MOST_BYTES, "notebook"))
+        notebook = json.loads(data)
         if not isinstance(notebook["cells"], list):
             raise TypeError("its cells are no list")
         return [_cell(cell) for cell in notebook["cells"]]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        if isinstance(error, BadInput):
-            raise
         raise BadInput(f"{path}: expected a Jupyter notebook. Was it saved as something else?") from error
 
 

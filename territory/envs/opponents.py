@@ -58,12 +58,12 @@ class SteadyPolicy:
 
 SCRIPTED = {"random": RandomPolicy, "idle": IdlePolicy, "steady": SteadyPolicy}  # as the command line names them
 
-_loaders: list[str | Callable[..., Policy]] = []
+_loader: list[str] = []
 
 
-def register_loader(loader: str | Callable[..., Policy]) -> None:
-    """Say who loads the policy of a name that is not scripted: ``loader(name, device)``, or its "module:function"."""
-    _loaders[:] = [loader]
+def register_loader(place: str) -> None:
+    """Say who loads the policy of a name that is not scripted: the "module:function" of ``loader(name, device)``."""
+    _loader[:] = place.split(":")
 
 
 def find_policy(name: str | Path, device: Any = "cpu") -> Policy:
@@ -74,13 +74,8 @@ def find_policy(name: str | Path, device: Any = "cpu") -> Policy:
     """
     if isinstance(name, str) and name in SCRIPTED:
         return SCRIPTED[name]()
-    if not _loaders:
-        raise BadInput(f"expected a policy out of {', '.join(SCRIPTED)}; got {str(name)!r}")
-    loader = _loaders[0]
-    if isinstance(loader, str):
-        module, _, function = loader.partition(":")
-        loader = getattr(import_module(module), function)
-    return loader(name, device)
+    module, function = _loader
+    return getattr(import_module(module), function)(name, device)
 
 
 def find_opponents(who: Any, device: Any = "cpu") -> str | Policy:

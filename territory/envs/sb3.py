@@ -88,14 +88,10 @@ class SB3VecEnv(VecEnv):
         """No single game has a wrapper."""
         return [False for _ in self._get_indices(indices)]
 
-    def has_attr(self, attr_name: str) -> bool:
-        """Whether the batch has the attribute."""
-        return isinstance(attr_name, str) and hasattr(self.envs, attr_name)
-
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
         """The batch's attribute, once for each game."""
         chosen = self._get_indices(indices)
-        if not self.has_attr(attr_name):
+        if not isinstance(attr_name, str) or not hasattr(self.envs, attr_name):
             raise NoAttribute(f"the batch of games has no attribute {shown(attr_name)}")
         return [getattr(self.envs, attr_name)] * len(chosen)
 
@@ -110,7 +106,7 @@ class SB3VecEnv(VecEnv):
         chosen, method = self._get_indices(indices), self.get_attr(method_name)[0]
         if not callable(method):
             raise BadInput(f"{method_name} is no method of the batch of games")
-        answer = method(*args, **options)
+        answer: Any = method(*args, **options)
         return [answer[i] if method_name == "action_masks" else answer for i in chosen]
 
     def _get_indices(self, indices: Any) -> list[int]:

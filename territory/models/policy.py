@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from territory.errors import BadInput
+from territory.errors import BadInput, real
 from territory.models.symmetry import VIEWS, View, views_of
 from territory.world.actions import FIRST_WAIT, NUM_DIRECTIONS, NUM_ORDERS
 
@@ -30,10 +30,9 @@ class Decoding:
     views: int = 1  # 1: the board as it lies; 8: the mean over it rotated and reflected (see `policy_and_value`)
 
     def __post_init__(self) -> None:
-        threshold = self.attack_threshold
         # At 0 an agent with nobody to attack would attack.
-        if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 < threshold <= 1:
-            raise BadInput(f"attack_threshold is a probability above 0, at most 1; got {threshold!r}")
+        threshold = real("attack_threshold, a probability,", self.attack_threshold, 1e-9, 1)
+        object.__setattr__(self, "attack_threshold", threshold)
         if isinstance(self.views, bool) or self.views not in (1, len(VIEWS)):
             raise BadInput(f"views is 1 (the board as it lies) or 8 (rotated and reflected too); got {self.views!r}")
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from territory.errors import BadInput
+from territory.errors import whole
 from territory.models.guests import Call, Inputs, check_model, device_of, paths_of
 from territory.world.layout import NUM_PLANES, NUM_STATS
 
@@ -15,8 +15,8 @@ def example_inputs(
     batch: int = 1, height: int = 128, width: int = 128, device: str | torch.device = "cpu"
 ) -> tuple[Tensor, Tensor]:
     """A blank observation: map uint8 ``(batch, 5, height, width)`` and statistics float32 ``(batch, 16)``."""
-    if min(batch, height, width) < 1:
-        raise BadInput(f"expected batch, height and width of at least 1; got {batch}, {height}, {width}.")
+    for name, size in (("batch", batch), ("height", height), ("width", width)):
+        whole(name, size, 1, 1 << 20)
     planes = torch.zeros(batch, NUM_PLANES, height, width, dtype=torch.uint8, device=device)
     return planes, torch.zeros(batch, NUM_STATS, device=device)
 

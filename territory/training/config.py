@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, get_args
 import tyro
 
 from territory.envs.opponents import is_mixture, kinds_of_games
-from territory.errors import BadInput, one_of, shown, whole
+from territory.errors import BadInput, one_of, real, shown, whole
 from territory.world.params import HELD_OUT_SEED, OPPONENTS, WorldParams
 
 Norm = Literal["group", "batch"]
@@ -18,7 +18,6 @@ Precision = Literal["fp32", "bf16"]
 FIXED_SIZE_MODEL, FIXED_SIZE = "baseline", (128, 128)  # the only network tied to one map size
 LONGEST_NAME = 1000  # characters
 MOST_SAMPLES = 1 << 20  # of one update: 86 GB of maps of 128x128, more than a rollout has any use for
-MOST_EPOCHS = 100  # of one update: more learn nothing new from the same games, and a million of them never end
 MAX_SEED = 900_000  # leaves room for the seeds of every environment below the held-out range
 
 
@@ -103,8 +102,7 @@ class TrainConfig:
 
     def __post_init__(self):
         _check_types(self)
-        _check_whole_numbers(self)
-        _check_ranges(self)
+        _check_numbers(self)
         for name, kind in (("norm", Norm), ("device", Device), ("precision", Precision)):
             one_of(name, getattr(self, name), get_args(kind))
         if self.name is not None and (not self.name or set(self.name) & set("/\\\0") or self.name in (".", "..")):
@@ -180,17 +178,18 @@ def _check_types(config: TrainConfig) -> None:
             raise BadInput(f"{name} must be true or false, got {shown(getattr(config, name))}")
 
 
-def _check_whole_numbers(config: TrainConfig) -> None:
-    positive = ("total_timesteps", "num_envs", "num_steps", "update_epochs", "minibatch_size", "checkpoint_every")
-    for name, least in (*((name, 1) for name in positive), ("warmup_updates", 0), ("seed", 0)):
-        object.__setattr__(config, name, whole(name, getattr(config, name), least))  # NumPy's numbers are no JSON
+def _check_numbers(config: TrainConfig) -> None:
+    """Refuse what is out of range; NumPy's numbers become Python's, since those are no JSON."""
+    for name, (low, high) in _WHOLE.items():
+        object.__setattr__(config, name, whole(name, getattr(config, name), low, high))
+    for name, (low, high) in _REAL.items():
+        if name != "target_kl" or config.target_kl is not None:
+            object.__setattr__(config, name, real(name, getattr(config, name), low, high))
     if config.batch_size > MOST_SAMPLES:
         raise BadInput(
             f"n_envs * num_steps must be at most {MOST_SAMPLES:,} samples in memory at once, "
             f"got {shown(config.batch_size)}"
         )
-    if config.update_epochs > MOST_EPOCHS:
-        raise BadInput(f"update_epochs must be at most {MOST_EPOCHS}, got {shown(config.update_epochs)}")
     if config.seed >= MAX_SEED:
         raise BadInput(
             f"seed must be a whole number from 0 to {MAX_SEED - 1}, got {shown(config.seed)}: "
@@ -198,18 +197,12 @@ def _check_whole_numbers(config: TrainConfig) -> None:
         )
 
 
-def _check_ranges(config: TrainConfig) -> None:
-    for name in ("gamma", "gae_lambda"):
-        _check(config, name, lambda value: 0 <= value <= 1, "a number from 0 to 1")
-    for name in ("learning_rate", "clip_coef", "max_grad_norm"):
-        _check(config, name, lambda value: 0 < value < float("inf"), "a number above 0")
-    for name in ("ent_coef", "vf_coef"):
-        _check(config, name, lambda value: 0 <= value < float("inf"), "a number of at least 0")
-    if config.target_kl is not None:
-        _check(config, "target_kl", lambda value: 0 < value < float("inf"), "none or a number above 0")
-
-
-def _check(config: TrainConfig, name: str, allowed, expected: str) -> None:
-    value = getattr(config, name)
-    if not isinstance(value, int | float) or isinstance(value, bool) or not allowed(value):
-        raise BadInput(f"{name} must be {expected}, got {shown(value)}")
+# From and to.
+_COUNTS = ("total_timesteps", "num_envs", "num_steps", "minibatch_size", "checkpoint_every")
+_WHOLE = dict.fromkeys(_COUNTS, (1, None)) | {
+    "warmup_updates": (0, None),
+    "seed": (0, None),
+    "update_epochs": (1, 100),  # more learn nothing new from the same games, and a million of them never end
+}
+_REAL = dict.fromkeys(("gamma", "gae_lambda"), (0, 1)) | dict.fromkeys(("ent_coef", "vf_coef"), (0, 1e9))
+_REAL |= dict.fromkeys(("learning_rate", "clip_coef", "max_grad_norm", "target_kl"), (1e-12, 1e9))

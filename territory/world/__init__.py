@@ -11,17 +11,11 @@ if TYPE_CHECKING:
     from territory.world.replay import Frame, Replay
     from territory.world.world import AGENT, World
 
-_HOMES = {
-    "AGENT": "territory.world.world",
-    "World": "territory.world.world",
-    "WorldParams": "territory.world.params",
-    "Replay": "territory.world.replay",
-    "Frame": "territory.world.replay",
-}
+_HOMES = {"AGENT": "world", "Frame": "replay", "Replay": "replay", "World": "world", "WorldParams": "params"}
 __all__ = ["AGENT", "Frame", "Replay", "World", "WorldParams"]
 
 
 def __getattr__(name: str):
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(f"territory.world.{_HOMES[name]}"), name)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from territory.errors import BadInput
+from territory.errors import whole
 
 
 class Direction(IntEnum):
@@ -64,20 +64,14 @@ def one_step_back(tiles: np.ndarray) -> Iterator[np.ndarray]:
 
 def encode(direction: int, intensity: int = 0, build: bool = False) -> int:
     """The index in ``[0, 90)`` of a direction (0 to 8), an intensity (0 to 4) and a build flag."""
-    if not 0 <= direction < len(Direction):
-        raise BadInput(f"direction must be 0 to {len(Direction) - 1} (a Direction), got {direction}")
-    if not 0 <= intensity < NUM_INTENSITIES:
-        raise BadInput(
-            f"intensity is an index 0 to {NUM_INTENSITIES - 1} into INTENSITIES {INTENSITIES}, got {intensity}"
-        )
-    return (int(direction) * NUM_INTENSITIES + int(intensity)) * NUM_BUILDS + int(bool(build))
+    direction = whole("direction", direction, 0, len(Direction) - 1)
+    intensity = whole("intensity, an index into INTENSITIES,", intensity, 0, NUM_INTENSITIES - 1)
+    return (direction * NUM_INTENSITIES + intensity) * NUM_BUILDS + int(bool(build))
 
 
 def decode(action: int) -> Action:
     """The parts of an action index; the inverse of :func:`encode`."""
-    if not 0 <= action < NUM_ACTIONS:
-        raise BadInput(f"an action is an integer 0 to {NUM_ACTIONS - 1}, got {action}")
-    order, build = divmod(int(action), NUM_BUILDS)
+    order, build = divmod(whole("an action", action, 0, NUM_ACTIONS - 1), NUM_BUILDS)
     direction, intensity = divmod(order, NUM_INTENSITIES)
     return Action(Direction(direction), intensity, bool(build))
 

@@ -129,7 +129,7 @@ class World:
 
         The rows of other games stay as they are: without `out`, they mean nothing.
         """
-        if out is not None and not _alike(out, self.new_observation()):
+        if out is not None and _layout(out) != _layout(self.new_observation()):
             raise BadInput("out must be what new_observation() gives: arrays of the same shapes and types, to write to")
         obs, masks = out or self.new_observation()
         which, player = self._games(which), self._seat(player)
@@ -177,17 +177,12 @@ class World:
         self._runner.run(kernel, games, self._scratch.count.size, self.state.game, self.settings, *arguments)
 
 
-def _alike(given: Any, wanted: Any) -> bool:
-    """Whether kernels can write to one as to the other."""
+def _layout(out: Any) -> Any:
+    """What a kernel that writes to a `new_observation` relies on; None where it can't be one."""
     try:
-        return all(
-            isinstance(one, np.ndarray) and one.flags.carray and (one.shape, one.dtype) == (other.shape, other.dtype)
-            for one, other in zip(
-                (given[0]["map"], given[0]["global"], given[1]), (*wanted[0].values(), wanted[1]), strict=True
-            )
-        )
-    except (LookupError, TypeError):
-        return False
+        return [(each.shape, each.dtype, each.flags.carray) for each in (out[0]["map"], out[0]["global"], out[1])]
+    except (LookupError, TypeError, AttributeError):
+        return None
 
 
 def _kinds(names: Sequence[str], params: WorldParams) -> np.ndarray:

@@ -196,7 +196,7 @@ def test_a_map_from_an_image_is_played_on(play, tmp_path):
         ("you --map nowhere.png", "playing by hand needs a terminal"),
         ("idle --map nowhere.png", "no map at nowhere.png"),
         ("idle --save game.avi", "saved as .npz, .gif, .mp4"),
-        ("idle --save game.gif --fps 60", "1 to 50 pictures a second"),
+        ("idle --save game.gif --fps 60", "pictures a second must be a number from 1 to 50"),
         ("idle --scale 0", "scale must be a whole number from 1 to 64"),
         ("nowhere.npz", "no replay at nowhere.npz"),
         ("idle --seed -1", "a seed must be a whole number from 0"),

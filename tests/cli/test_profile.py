@@ -14,7 +14,7 @@ def test_it_prints_layers_sight_memory_and_time_of_each_network(capsys):
 
 def test_an_unknown_network_or_an_empty_batch_is_refused_in_one_line(capsys):
     assert main(["profile", "toknes"]) == 2 and "'toknes'" in capsys.readouterr().err
-    assert main(["profile", "--batch", "0"]) == 2 and "at least 1; got 0" in capsys.readouterr().err
+    assert main(["profile", "--batch", "0"]) == 2 and "batch must be a whole number from 1" in capsys.readouterr().err
 
 
 NETWORK = """

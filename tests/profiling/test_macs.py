@@ -219,5 +219,5 @@ def test_wrong_inputs_are_named_and_the_model_is_released():
 
 
 def test_example_inputs_refuse_nonsense():
-    with pytest.raises(BadInput, match="at least 1; got 0, 128, 128"):
+    with pytest.raises(BadInput, match="batch must be a whole number from 1 to 1048576, got 0"):
         profiling.example_inputs(0)
