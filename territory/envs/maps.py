@@ -12,8 +12,6 @@ What a colour means (`map_from_image`):
 import io
 import math
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +53,7 @@ def map_from_image(image: str | Path | Image.Image | np.ndarray, height: int | N
     for name, side in (("height", height), ("width", width)):
         if side is not None:
             whole(name, side, SIDE_STEP, MOST_TILES)
-    with _quiet():
+    with warnings.catch_warnings(action="ignore"):  # what Pillow finds odd shows in the map, or is a BadInput
         opened = _open(image)
         size = (width or opened.width, height or opened.height)
         if any(side % SIDE_STEP or not SIDE_STEP <= side <= MOST_TILES for side in size):
@@ -78,14 +76,6 @@ def _terrain_of(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
         return _painted_terrain(np.asarray(pixels.resize(size, Image.Resampling.BOX)))
     except Exception as error:  # Pillow's decoders raise whatever a damaged file makes them stumble over
         raise BadInput(f"the image can't be read: it is damaged or cut off ({error})") from error
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Pillow warns of what is odd in a file; whoever reads a map is told by the map, or by a BadInput."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 def save_map(terrain: np.ndarray, path: str | Path) -> None:

@@ -90,6 +90,9 @@ class _Job:
         _Workers.call(self)
         try:
             self.work(0)
+        except KeyboardInterrupt:  # no game of a batch stays a step behind the others
+            self.work(0)
+            raise
         finally:
             self.finish()
 

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from territory.world import threads
+
 COMMON = """
 import hashlib, multiprocessing, sys, threading
 import gymnasium, numpy as np
@@ -122,3 +124,16 @@ def test_a_fork_after_a_game_plays_on(layer):
 def test_others_workers_play_after_a_game_in_the_parent():
     pytest.importorskip("stable_baselines3")
     run(CLIENTS)
+
+
+def test_ctrl_c_leaves_no_game_of_a_batch_a_step_behind():
+    played = []
+
+    def kernel(first, end, thread):
+        played.extend(range(first, end))
+        if first == 0:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        threads._Job(kernel, 20, 1, 4, ()).run()
+    assert played == list(range(20))
