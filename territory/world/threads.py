@@ -87,8 +87,8 @@ class _Job:
 
     def run(self) -> None:
         """Play all games."""
-        _Workers.call(self)
         try:
+            _Workers.call(self)
             self.work(0)
         except KeyboardInterrupt:  # no game of a batch stays a step behind the others
             self.work(0)
@@ -126,17 +126,22 @@ class _Job:
 
     def finish(self) -> None:
         """Let nobody take more, wait for those who still play, and forget the arrays."""
-        with self.lock:
-            self.next = self.games
         try:
-            self.over.acquire()
+            self.wait()
         except BaseException:  # Ctrl-C: whoever is told of it must find nobody playing
-            self.over.acquire()
+            self.wait()
             raise
         finally:
             self.arguments = ()
         if self.error is not None:
             raise self.error
+
+    def wait(self) -> None:
+        """Until nobody plays; again, where Ctrl-C came in between: so it keeps no lock."""
+        with self.lock:
+            self.next = self.games
+        with self.over:
+            pass
 
 
 class _Workers:
