@@ -60,10 +60,7 @@ def shown(value: Any) -> str:
 
 
 def as_array(name: str, value: Any) -> np.ndarray:
-    """A value as an array; BadInput where it can't be one, or where some of it is masked, which is no value at all.
-
-    Truth values in a list of numbers are refused too: NumPy would take True for 1.
-    """
+    """A value as an array; BadInput where it can't be one, or what it lists is masked, or True among numbers (no 1)."""
     try:
         if np.ma.is_masked(value):
             raise ValueError("some of it is masked")

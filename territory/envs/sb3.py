@@ -1,7 +1,7 @@
 """The native batch under the interface of Stable-Baselines3, several times as fast as its DummyVecEnv."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from gymnasium.vector import AutoresetMode
@@ -111,9 +111,8 @@ class SB3VecEnv(VecEnv):
 
     def _get_indices(self, indices: Any) -> list[int]:
         """The games that SB3 means: None is all of them, a number one."""
-        if indices is None:
-            return list(range(self.num_envs))
-        games: Any = indices if isinstance(indices, Iterable) and np.ndim(indices) == 1 else [indices]  # pyright: ignore
+        games: Any = range(self.num_envs) if indices is None else indices
+        games = games if isinstance(games, Iterable) and np.ndim(cast(Any, games)) == 1 else [games]
         return [whole("an index of a game", each, 0, self.num_envs - 1) for each in games]
 
 

@@ -74,7 +74,7 @@ def test_a_lower_threshold_attacks_where_attacking_is_rare_but_never_where_it_is
     obs, masks = batch
     eager = agent.with_decoding(1e-9).act(obs, masks)
     assert (eager < 80).tolist() == masks[:, :80].any(axis=1).tolist()
-    with pytest.raises(BadInput, match="above 0"):
+    with pytest.raises(BadInput, match="attack_threshold, a probability, must be"):
         agent.with_decoding(0.0)
 
 

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -137,3 +138,57 @@ def test_ctrl_c_leaves_no_game_of_a_batch_a_step_behind():
     with pytest.raises(KeyboardInterrupt):
         threads._Job(kernel, 20, 1, 4, ()).run()
     assert played == list(range(20))
+
+
+INTERRUPTS = """
+import os, random, signal
+
+world = World(8, WorldParams(height=64, width=64, num_bots=5))
+world.reset(np.arange(8))
+orders, wanted, draw, told = np.full(8, 4), play(1), random.Random(0), 0
+for _ in range(150):
+    later = threading.Timer(draw.uniform(0.0005, 0.01), os.kill, (os.getpid(), signal.SIGINT))
+    try:
+        later.start()
+        while True:
+            world.step(orders)
+    except KeyboardInterrupt:
+        told += 1
+    later.join()
+assert told == 150 and play(1) == wanted
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_ctrl_c_at_any_moment_ends_a_step_and_not_the_world():
+    run("signal.signal(signal.SIGINT, signal.default_int_handler)".join(["import signal\n", INTERRUPTS]))
+
+
+class PressedOnce:
+    """A lock at whose first taking Ctrl-C comes: after `acquire` has it, and inside `with` before."""
+
+    def __init__(self):
+        self.lock, self.pressed = threading.Lock(), False
+
+    def acquire(self):
+        assert self.lock.acquire(timeout=10), "waits for a lock that it holds itself"
+        self._press()
+
+    def __enter__(self):
+        self._press()
+        self.acquire()
+
+    def __exit__(self, *_error):
+        self.lock.release()
+
+    def _press(self):
+        if not self.pressed:
+            self.pressed = True
+            raise KeyboardInterrupt
+
+
+def test_ctrl_c_just_as_the_last_thread_ends_is_no_wait_for_ever():
+    job = threads._Job(lambda first, end, thread: None, 20, 1, 4, ())
+    job.over = PressedOnce()
+    with pytest.raises(KeyboardInterrupt):
+        job.run()
