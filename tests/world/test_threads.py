@@ -127,17 +127,31 @@ def test_others_workers_play_after_a_game_in_the_parent():
     run(CLIENTS)
 
 
+def play_shared(kernel) -> None:
+    """Call it for twenty games, shared by two threads as if each game took a millisecond."""
+    runner = threads.Runner()
+    runner.seconds[kernel, (20).bit_length()] = [1e-3, 0.0]
+    threads.set_num_threads(2)
+    try:
+        runner.run(kernel, 20, 2)
+    finally:
+        threads.set_num_threads(None)
+
+
 def test_ctrl_c_leaves_no_game_of_a_batch_a_step_behind():
-    played = []
+    played, pressed = [], threading.Event()
 
     def kernel(first, end, thread):
         played.extend(range(first, end))
-        if first == 0:
+        if thread:
+            pressed.wait(10)
+        elif not pressed.is_set():
+            pressed.set()
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        threads._Job(kernel, 20, 1, 4, ()).run()
-    assert played == list(range(20))
+        play_shared(kernel)
+    assert sorted(played) == list(range(20))
 
 
 INTERRUPTS = """
@@ -165,10 +179,11 @@ def test_ctrl_c_at_any_moment_ends_a_step_and_not_the_world():
 
 
 class PressedOnce:
-    """A lock at whose first taking Ctrl-C comes: after `acquire` has it, and inside `with` before."""
+    """A lock at whose first taking by the main thread Ctrl-C comes: once `acquire` has it, but before `with` has."""
 
     def __init__(self):
         self.lock, self.pressed = threading.Lock(), False
+        self.release = self.lock.release
 
     def acquire(self):
         assert self.lock.acquire(timeout=10), "waits for a lock that it holds itself"
@@ -179,16 +194,17 @@ class PressedOnce:
         self.acquire()
 
     def __exit__(self, *_error):
-        self.lock.release()
+        self.release()
 
     def _press(self):
-        if not self.pressed:
+        if not self.pressed and threading.current_thread() is threading.main_thread():
             self.pressed = True
             raise KeyboardInterrupt
 
 
-def test_ctrl_c_just_as_the_last_thread_ends_is_no_wait_for_ever():
-    job = threads._Job(lambda first, end, thread: None, 20, 1, 4, ())
-    job.over = PressedOnce()
+def test_ctrl_c_just_as_the_last_thread_ends_is_no_wait_for_ever(monkeypatch):
+    kinds = iter([threading.Lock, threading.Lock, PressedOnce])  # of the world, of the job, of its end
+    monkeypatch.setattr(threads, "Lock", lambda: next(kinds, threading.Lock)())
     with pytest.raises(KeyboardInterrupt):
-        job.run()
+        play_shared(lambda first, end, thread: None)
+    assert next(kinds, None) is None
