@@ -21,6 +21,7 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.papers import PAPERS
 from benchmarks.zoo import OTHERS, ZOO, Entry, installed
 from territory import profiling
 
@@ -123,7 +124,7 @@ def torchs(entry: Entry) -> int:
 
 def networks() -> dict[str, Entry]:
     others = {name: entry for name, (library, entry) in OTHERS.items() if installed(library)}
-    return {**ZOO, **others}
+    return {**ZOO, **PAPERS, **others}
 
 
 def table() -> tuple[list[list[str]], dict[str, int]]:
@@ -154,10 +155,10 @@ def page(rows: list[list[str]], right: dict[str, int]) -> str:
 
 INTRODUCTION = """# Four counters on the same networks
 
-`python -m benchmarks.counters` wrote this page, in one run, on small networks of `benchmarks/zoo.py` whose forward
-multiply-accumulates (MACs) are known from a closed form. Each number is a library's count over the right one: 1.00 is
-right, 0.00 means that nothing was counted, and "raises" that the library gave up. Bold: within 5 %, so that nobody is
-blamed for counting a bias. Versions stand in the head.
+`python -m benchmarks.counters` wrote this page, in one run, on small networks of `benchmarks/zoo.py` and
+`benchmarks/papers.py` whose forward multiply-accumulates (MACs) are known from a closed form. Each number is a
+library's count over the right one: 1.00 is right, 0.00 means that nothing was counted, and "raises" that the library
+gave up. Bold: within 5 %, so that nobody is blamed for counting a bias. Versions stand in the head.
 
 """
 READING = """

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 Shapes = Annotated[tuple[str, ...], tyro.conf.arg(name="input", metavar="SHAPE[:DTYPE] ...")]
 
+STEPS = {"train": "training step", "forward": "forward pass (it has nothing to train)"}
+
 
 def profile(
     models: tyro.conf.Positional[tuple[str, ...]] = (), batch: int = 12, shapes: Shapes = (), dtype: str = "float32"
@@ -32,30 +34,24 @@ def profile(
     """
     from territory import models as registry
     from territory import profiling
+    from territory.profiling.times import learns
 
     networks = {name: load_network(name) for name in models or registry.names()}
     inputs = tuple(make_input(shape, dtype) for shape in shapes) or profiling.example_inputs(batch)
+    modes = {name: "train" if learns(network, inputs) else "forward" for name, network in networks.items()}
     for name, network in networks.items():
         print(f"{name}: forward and backward, inputs of {' and '.join(str(tuple(each.shape)) for each in inputs)}")
         print(profiling.format_table(profiling.layer_table(network, inputs), total=True))
         print(f"\nreceptive field of each convolution\n{_fields(network, inputs if shapes else None)}")
         kept = sum(record.bytes for record in profiling.memory_table(network, inputs))
-        peak = profiling.peak_memory(network, inputs, _mode(network)).peak
-        print(f"\nmemory of a {_step(network)}: {kept / 1e6:.1f} MB kept, {peak / 1e6:.1f} MB at its peak\n")
+        peak = profiling.peak_memory(network, inputs, modes[name]).peak
+        print(f"\nmemory of a {STEPS[modes[name]]}: {kept / 1e6:.1f} MB kept, {peak / 1e6:.1f} MB at its peak\n")
     for mode in ("train", "forward"):
-        chosen = {name: network for name, network in networks.items() if _mode(network) == mode}
+        chosen = {name: network for name, network in networks.items() if modes[name] == mode}
         if chosen:
-            print(f"a whole {_step(next(iter(chosen.values())))}, the networks taking turns (seconds)")
+            print(f"a whole {STEPS[mode]}, the networks taking turns (seconds)")
             print(profiling.format_table(profiling.compare_latency(chosen, inputs, mode)))
     return 0
-
-
-def _mode(network: "nn.Module") -> str:
-    return "train" if any(parameter.requires_grad for parameter in network.parameters()) else "forward"
-
-
-def _step(network: "nn.Module") -> str:
-    return "training step" if _mode(network) == "train" else "forward pass (it has nothing to train)"
 
 
 def _fields(network: "nn.Module", inputs: Any) -> str:

@@ -29,7 +29,7 @@ from territory.errors import BadInput
 from territory.interpret.softmax import Call as SoftmaxCall
 from territory.interpret.softmax import SoftmaxWatch, is_inside
 from territory.models.cross_attention import CrossAttention
-from territory.models.guests import Call, paths_of, tensors_of
+from territory.models.guests import Call, dense, paths_of, tensors_of
 from territory.models.modes import eagerly, untouched
 
 ONE_KEY, CONSTANT = "one key", "constant weights"
@@ -40,6 +40,7 @@ ROUNDS = 8  # of small steps, as long as each brings a gradient to more paramete
 STEP = 1e-3  # of a weight's size
 HUGE = 100.0  # inputs beyond this, or below its inverse, are also tried at an ordinary size
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+NUMBERS = (*FLOATS, torch.complex32, torch.complex64, torch.complex128)
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,13 @@ def find_dead_attention(model: nn.Module, batches: Iterable[Sequence[Any]]) -> l
     calls = [Call(model, batch) for batch in batches]
     if len(calls) < 2:
         raise BadInput(f"expected two batches or more, got {len(calls)}: on one input alone a resting ReLU looks dead")
+    for tensors in (call.tensors for call in calls):
+        if any(tensor.is_nested for tensor in tensors):
+            raise BadInput("inputs: nested tensors keep their type, and the detector needs double precision: pad them")
+        if tensors and not any(tensor.numel() for tensor in tensors):
+            raise BadInput("expected examples in every batch; got one without any: it has no gradients to look at")
+    if any(tensor.is_meta for tensor in (*model.parameters(), *calls[0].tensors)):
+        raise BadInput("the model is on meta, where nothing is computed: there are no gradients to look at")
     pieces = list(_pieces(model))
     if not pieces:
         raise BadInput("the network has no parameter that asks for a gradient: is it frozen, or without weights?")
@@ -81,6 +89,9 @@ def find_dead_attention(model: nn.Module, batches: Iterable[Sequence[Any]]) -> l
             raise BadInput(f"{name} holds numbers that are not finite (NaN or infinite): nothing behind it can learn")
     with untouched(model), eagerly(), sdpa_kernel(SDPBackend.MATH):  # fused kernels round what is zero
         calls[0].training(False)
+        for call in calls:
+            with torch.enable_grad():
+                _touching_all(call(), 0)  # what can't take its inputs, or has no gradient, says so
         softmaxes = _Softmaxes(model)
         with _precision(calls, torch.float64):
             as_given = _largest_gradients(calls, pieces, softmaxes)
@@ -125,21 +136,40 @@ def _precision(calls: Sequence[Call], dtype: torch.dtype) -> Iterator[None]:
     """Weights, buffers, inputs and whatever the network makes itself in one floating-point type, inside the block."""
     model, default = calls[0].model, torch.get_default_dtype()
     tensors = [*model.parameters(), *model.buffers(), *(tensor for call in calls for tensor in call.tensors)]
-    changed = {id(tensor): (tensor, tensor.data) for tensor in tensors if tensor.dtype in FLOATS}
+    tensors = [tensor for tensor in tensors if tensor.dtype in NUMBERS and not _is_compressed(tensor)]
+    changed = {id(tensor): (tensor, tensor.data) for tensor in tensors}
     try:
         torch.set_default_dtype(dtype)
         for tensor, data in changed.values():
-            tensor.data = data.to(dtype)
+            tensor.data = data.to(_like(data.dtype, dtype))
+        modules = (module for module in model.modules() if not isinstance(module, torch.jit.ScriptModule))
+        for module in modules:  # of a compressed matrix, that changes its name for its type alone
+            compressed = {
+                name: each for name, each in module._buffers.items() if each is not None and _is_compressed(each)
+            }
+            module._buffers.update({name: each.to(_like(each.dtype, dtype)) for name, each in compressed.items()})
         with _OneType(dtype):
             yield
+    except BadInput as told:
+        reason = str(told).partition(" Pass inputs=")[0]
+        raise BadInput(f"the detector computes in {str(dtype)[6:]}, which this network can't: {reason}") from told
     finally:
         torch.set_default_dtype(default)
         for tensor, data in changed.values():
             tensor.data = data
 
 
+def _is_compressed(tensor: Tensor) -> bool:
+    return tensor.layout not in (torch.strided, torch.sparse_coo)
+
+
+def _like(kind: torch.dtype, dtype: torch.dtype) -> torch.dtype:
+    """A floating-point type for a real or a complex one."""
+    return dtype.to_complex() if kind.is_complex else dtype
+
+
 class _OneType(TorchFunctionMode):
-    """Casts to another floating-point type stay in this one."""
+    """Casts to another floating-point type, real or complex, stay in this one."""
 
     def __init__(self, dtype: torch.dtype):
         super().__init__()
@@ -155,7 +185,7 @@ class _OneType(TorchFunctionMode):
         return func(*(self._cast(value) for value in args), **named)
 
     def _cast(self, value: Any) -> Any:
-        return self.dtype if isinstance(value, torch.dtype) and value in FLOATS else value
+        return _like(value, self.dtype) if isinstance(value, torch.dtype) and value in NUMBERS else value
 
 
 def _largest_gradients(
@@ -211,7 +241,8 @@ def _move(calls: Sequence[Call], pieces: Sequence[_Piece]) -> None:
 @contextmanager
 def _ordinary_inputs(calls: Sequence[Call]) -> Iterator[bool]:
     """Huge and tiny inputs, whose rounding hides what a network does, scaled inside the block; if there are any."""
-    numbers = [tensor for call in calls for tensor in call.tensors if tensor.dtype in FLOATS and tensor.numel()]
+    tensors = [tensor for call in calls for tensor in call.tensors if tensor.layout == torch.strided]
+    numbers = [tensor for tensor in tensors if tensor.dtype in FLOATS and tensor.numel()]
     odd = [(tensor, tensor.data) for tensor in numbers if not 1 / HUGE < tensor.abs().max() < HUGE and tensor.any()]
     for tensor, data in odd:
         tensor.data = data / data.abs().max()
@@ -257,7 +288,8 @@ def _judge(
 def _touching_all(outputs: Any, seed: int) -> Tensor:
     """A loss in which every finite number of every output has its own random weight, so that nothing cancels."""
     generator = torch.Generator().manual_seed(seed)
-    parts = [values[values.isfinite()] for values in tensors_of(outputs) if values.requires_grad]
+    values = [dense(tensor) for tensor in tensors_of(outputs) if tensor.requires_grad]
+    parts = [each[each.isfinite()] for each in values]
     if not parts:
         raise BadInput("no output of the network depends on its parameters: is its forward under torch.no_grad?")
     parts = [torch.view_as_real(part).flatten() if part.is_complex() else part for part in parts]

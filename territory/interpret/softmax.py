@@ -1,10 +1,11 @@
 """Every softmax and every attention that a network computes, whoever calls it and however it is spelled.
 
 Seen: ``softmax``, ``softmin``, ``gumbel_softmax``, ``log_softmax`` and then ``exp``, a masked softmax, ``exp`` over its
-sum, ``exp(x - logsumexp(x))``, `F.scaled_dot_product_attention`, `nn.MultiheadAttention` and all of torch's transformer
-layers. Not seen: code that was scripted, traced or put under ``vmap``, FlexAttention and other libraries' kernels, an
-``autograd.Function``, sparse and scattered softmaxes, products that are divided by the sum only afterwards, weights
-that are no softmax (sigmoid or linear attention).
+sum, before or after the product with the values, ``exp(x - logsumexp(x))``, `F.scaled_dot_product_attention`,
+`nn.MultiheadAttention` and all of torch's transformer layers. Not seen: code that was scripted, traced or put under
+``vmap``, FlexAttention and other libraries' kernels, an ``autograd.Function``, nested tensors, sparse and scattered
+softmaxes, those that are summed block by block or by a product with ones, weights that are no softmax (sigmoid or
+linear attention).
 """
 
 import inspect
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakIdKeyDictionary
 
+from territory.errors import BadInput, lists
 from territory.models.guests import Owners, is_transformed, shape_of, tensors_of
 from territory.models.modes import slow_path
 
@@ -31,6 +33,7 @@ _PRODUCTS = {
 _SUMS = ("sum", "nansum", "mean", "nanmean")
 _SHARES = ("reciprocal", "rtruediv", "rdiv")  # 1 / x
 _EXPONENTIALS = ("exp", "exp2", "rpow")
+_DIVISIONS = ("div", "truediv", "true_divide", "itruediv", "mul", "imul", "rmul")  # by a sum, or times 1 over it
 _PARTS = {  # and repetitions: of weights are weights
     *("chunk", "split", "unbind", "getitem", "select", "narrow", "index_select", "gather", "take_along_dim", "topk"),
     *("expand", "repeat", "repeat_interleave", "pad", "as_strided", "unfold", "diagonal"),
@@ -39,12 +42,15 @@ _DIM = {"gumbel_softmax": 4, "masked_softmax": 2}  # where the argument stands, 
 
 
 class _Tag(NamedTuple):
-    """What is known of a tensor: weights; a logarithm of weights; an exponential, its sum, 1 over that; a logsumexp."""
+    """What is known of a tensor: weights; a logarithm of weights; an exponential, its sum, 1 over that; a logsumexp;
+    the product of an exponential with values."""
 
     kind: str
     dim: Any = None
     source: Any = None  # id of what an exponential is of; or who was shown the weights
     weighted: bool = False  # weights that were multiplied with something: their sum is a weighted mean
+    of: Any = None  # the exponential that was summed or multiplied
+    again: Any = None  # the same product of other weights
 
 
 _UNKNOWN = _Tag("")
@@ -101,7 +107,8 @@ class SoftmaxWatch(TorchFunctionMode):
         with ExitStack() as stack:
             stack.enter_context(slow_path())
             stack.enter_context(self.owners.watching())
-            stack.callback(self._model.register_forward_pre_hook(self._measure, with_kwargs=True).remove)
+            if not isinstance(self._model, torch.jit.ScriptModule):  # it takes no hooks, and shows no softmax
+                stack.callback(self._model.register_forward_pre_hook(self._measure, with_kwargs=True).remove)
             watches = _running.__dict__.setdefault("watches", [])
             watches.append(self)
             stack.callback(watches.remove, self)
@@ -112,12 +119,17 @@ class SoftmaxWatch(TorchFunctionMode):
         self.batch = next((shape_of(tensor)[0] for tensor in tensors_of([args, kwargs]) if tensor.ndim), None)
 
     def _begin(self) -> None:
-        """A forward pass begins."""
+        """A forward pass begins, or part of one is computed again."""
+        if torch._C._current_autograd_node() is not None:
+            return
         self._numbers, self._tags = {}, WeakIdKeyDictionary()
         self._began()
 
     def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         kwargs, name = kwargs or {}, _name(func)
+        if func in (torch.autograd.backward, torch.autograd.grad, Tensor.backward):
+            with self._on_going_back():
+                return func(*args, **kwargs)
         if self is not _running.watches[-1]:  # the innermost shows it to all
             return func(*args, **kwargs)
         if name == "multi_head_attention_forward":
@@ -129,15 +141,47 @@ class SoftmaxWatch(TorchFunctionMode):
             return result
         args = (*args, *(kwargs[each] for each in ("input", "other") if each in kwargs))  # as if all were by place
         tags = self._tag(args, 0), self._tag(args, 1)
-        dim = _dim_of_weights(name, args, kwargs, *tags) if isinstance(result, Tensor) else None
-        if not isinstance(result, Tensor) or dim is None or is_transformed(result) or result.layout != torch.strided:
-            self._follow(name, args, kwargs, result, *tags)
-            return result
-        return self._shown(result, dim)
+        if isinstance(result, Tensor) and (place := _product_place(name, *tags)) is not None:
+            return self._divided(result, tags[place], tags[1 - place], args[1 - place], result is args[0])
+        if isinstance(result, Tensor) and result.layout == torch.strided and not result.is_nested:
+            dim = None if is_transformed(result) else _dim_of_weights(name, args, kwargs, *tags)
+            if dim is not None:
+                return self._shown(result, dim, result is args[0])
+        self._follow(func, args, kwargs, result, *tags)
+        return result
 
-    def _shown(self, weights: Tensor, dim: int) -> Tensor:
+    @contextmanager
+    def _on_going_back(self) -> Iterator[None]:
+        """What checkpointing computes again is computed as it was before: torch turns modes off while it goes back."""
+        engine: Any = torch.autograd._engine_run_backward  # pyright: ignore[reportPrivateImportUsage] -- no other
+
+        def run(*args: Any, **kwargs: Any) -> Any:
+            with self, torch.autograd.set_multithreading_enabled(False):
+                return engine(*args, **kwargs)
+
+        setattr(torch.autograd, engine.__name__, run)
+        try:
+            yield
+        finally:
+            setattr(torch.autograd, engine.__name__, engine)
+
+    def _divided(self, result: Tensor, product: _Tag, share: _Tag, total: Tensor, in_place: bool) -> Tensor:
+        """A product of an exponential with values, divided by the exponential's sum or times 1 over it."""
+        e, dim = product.of, share.dim
+        if total.ndim != e.ndim or total.shape[dim] != 1:  # laid out like the product
+            total, share = e.sum(dim, keepdim=True), share._replace(kind="sum")
+        with torch.set_grad_enabled(torch.is_grad_enabled() and any(watch.changes for watch in _running.watches)):
+            weights = e * total if share.kind == "share" else e / total
+            changed, _ = _show(weights.movedim(dim, -1), attention=True)
+        if changed is None:
+            return result
+        fresh = product.again(changed.movedim(-1, dim).to(e.dtype))
+        return result.copy_(fresh) if in_place else fresh
+
+    def _shown(self, weights: Tensor, dim: int, in_place: bool) -> Tensor:
         changed, calls = _show(weights.movedim(dim, -1), attention=False)
-        weights = weights if changed is None else changed.movedim(-1, dim)
+        if changed is not None:
+            weights = weights.copy_(changed.movedim(-1, dim)) if in_place else changed.movedim(-1, dim)
         self._tags[weights] = _Tag("weights", source=calls)
         return weights
 
@@ -163,19 +207,29 @@ class SoftmaxWatch(TorchFunctionMode):
         return _Tag("weights", source=[call for each in weights for call in each.source]) if weights else _UNKNOWN
 
     def _follow(
-        self, name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Any, tag: _Tag, other: _Tag
+        self, func: Callable, args: Sequence[Any], kwargs: dict[str, Any], result: Any, tag: _Tag, other: _Tag
     ) -> None:
         """Keep track of what weights, and what could become weights, turn into."""
-        if name in _PRODUCTS or (name in _SUMS and tag.weighted):
+        name = _name(func)
+        if self._multiplies(name, args) or (name in _SUMS and tag.weighted and self.owners.at_work is not None):
             if not any(isinstance(each, Tensor) and each.ndim < 2 for each in args[:2]):  # of vectors, not of numbers
-                for each in (self._tags.get(tensor) for tensor in tensors_of([args, kwargs])):
-                    for watch, call in each.source if each is not None and each.kind == "weights" else ():
+                for tensor in tensors_of([args, kwargs]):
+                    each = self._tags.get(tensor) or _UNKNOWN
+                    for watch, call in each.source if each.kind == "weights" else ():
                         watch.confirm(call)
+                    if each.kind == "exp":
+                        self._tags[result] = _Tag("product", of=tensor, again=_with_other(func, args, kwargs, tensor))
             return
         new = _next(name, args, kwargs, result, tag, other)
         if new is not None:
             for tensor in tensors_of(result):
                 self._tags[tensor] = new
+
+    def _multiplies(self, name: str, args: Sequence[Any]) -> bool:
+        """Whether this is a product of matrices; a linear layer is none, `F.linear` of two computed ones is."""
+        if name != "linear":
+            return name in _PRODUCTS
+        return not isinstance(self.owners.module, nn.Linear) and not isinstance(args[1], nn.Parameter)
 
     def _dot_product(
         self,
@@ -190,6 +244,8 @@ class SoftmaxWatch(TorchFunctionMode):
         enable_gqa: bool = False,
         seen: list[Tensor] | None = None,
     ) -> Tensor:
+        if query.is_nested:
+            raise BadInput("attention of nested tensors can't be read: hand over padded ones, with a mask")
         with torch.set_grad_enabled(torch.is_grad_enabled() and any(watch.changes for watch in _running.watches)):
             weights = dot_product_weights(query, key, attn_mask, is_causal, scale, enable_gqa)
             changed, _ = _show(weights, attention=True)
@@ -231,12 +287,39 @@ def _show(weights: Tensor, attention: bool) -> tuple[Tensor | None, list[tuple[S
     changed, calls = None, []
     if is_transformed(weights):
         return None, []
+    going_back = torch._C._current_autograd_node() is not None
     for watch in list(_running.watches):
-        if watch.owners.at_work is not None:
+        if going_back:  # checkpointing computes it again: of which attention this is, nobody knows
+            if watch.changes and watch.owners.current() is not None:
+                raise BadInput(
+                    "attention under checkpointing can be changed on the way forward only: going back, it would be "
+                    "what it was. Turn checkpointing off."
+                )
+        elif watch.owners.at_work is not None:
             call, new = watch.shown(weights if changed is None else changed, attention)
             changed = changed if new is None else new
             calls.append((watch, call))
     return changed, calls
+
+
+def _with_other(func: Callable, args: Sequence[Any], kwargs: dict[str, Any], old: Tensor) -> Callable[[Tensor], Any]:
+    """A call as a function of one of its arguments; ``args`` as `__torch_function__` has them."""
+    placed = args[: len(args) - sum(name in kwargs for name in ("input", "other"))]
+
+    def call(new: Tensor) -> Any:
+        named = {name: new if value is old else value for name, value in kwargs.items()}
+        return func(*(new if value is old else value for value in placed), **named)
+
+    return call
+
+
+def _product_place(name: str, tag: _Tag, other: _Tag) -> int | None:
+    """Which of two arguments is a product that this divides by the sum of the exponential in it; None: neither."""
+    for place, product, total in ((0, tag, other), (1, other, tag)):
+        wanted = "share" if "mul" in name else "sum" if place == 0 else ""
+        if product.kind == "product" and total.kind == wanted and total.of is product.of and name in _DIVISIONS:
+            return place
+    return None
 
 
 def _dim_of_weights(name: str, args: Sequence[Any], kwargs: dict[str, Any], tag: _Tag, other: _Tag) -> int | None:
@@ -249,7 +332,7 @@ def _dim_of_weights(name: str, args: Sequence[Any], kwargs: dict[str, Any], tag:
         return -1 if dim is None else dim
     if name == "exp" and tag.kind == "log":
         return tag.dim
-    if name in ("div", "truediv", "true_divide", "itruediv", "mul", "imul") and tag.kind == "exp":
+    if name in _DIVISIONS and tag.kind == "exp":
         wanted = "share" if "mul" in name else "sum"
         return other.dim if other.kind == wanted and other.source == tag.source else None
     if name == "normalize" and tag.kind == "exp" and kwargs.get("p", args[1] if len(args) > 1 else 2) == 1:
@@ -259,7 +342,7 @@ def _dim_of_weights(name: str, args: Sequence[Any], kwargs: dict[str, Any], tag:
 
 def _next(name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Any, tag: _Tag, other: _Tag) -> _Tag | None:
     """What is known of a result, if anything, by what is known of the first two arguments."""
-    dim = kwargs.get("dim", args[1] if len(args) > 1 else None)
+    dim: Any = kwargs.get("dim", args[1] if len(args) > 1 else None)
     if name in _EXPONENTIALS:
         return _Tag("exp", source=id(args[0]))
     if name == "log_softmax":
@@ -268,11 +351,11 @@ def _next(name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Any, t
         return _Tag("logsumexp", dim=dim, source=id(args[0]))
     if name == "sub" and other.kind == "logsumexp" and other.source == id(args[0]):
         return _Tag("log", dim=other.dim)
-    if name == "sum" and tag.kind == "exp":
-        return _Tag("sum", dim=dim, source=tag.source)
+    if name == "sum" and tag.kind == "exp" and isinstance(dim := dim[0] if lists(dim, 1) else dim, int):
+        return _Tag("sum", dim=dim, source=tag.source, of=args[0])
     if name in _SHARES and tag.kind == "sum":
         return tag._replace(kind="share")
-    if not (tag.kind or other.kind):
+    if not (tag.kind or other.kind) or "product" in (tag.kind, other.kind):
         return None
     held, value = (tag, args[0]) if tag.kind else (other, args[1])
     before, after = (sum(each.numel() for each in tensors_of(each)) for each in (value, result))

@@ -22,7 +22,7 @@ from territory.interpret.measures import lift, total_variation
 from territory.interpret.records import ReplayRecord, attention_maps, capture_frames, spread
 from territory.interpret.relevance import Score, log_loss, policy_on, relevance_maps, removal_curves
 from territory.interpret.states import REGIONS, Baseline, Region, Sample, other_game, unclaimed
-from territory.models.guests import check_model
+from territory.models.guests import check_model, name_of
 from territory.stats import Interval
 from territory.world.layout import Stat
 from territory.world.replay import Frame
@@ -143,7 +143,7 @@ def untrained_like(model: Any, seed: int) -> nn.Module:
     from a normal distribution of the same spread.
     """
     check_model(model)
-    if getattr(model, "name", None) in models.names():
+    if name_of(model) in models.names():
         return models.build(model.name, seed=seed, **model.options).eval()
     fresh = copy.deepcopy(model)
     with torch.random.fork_rng(devices=[]), torch.no_grad():

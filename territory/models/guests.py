@@ -11,7 +11,7 @@ import os
 import threading
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import Callable, Container, ItemsView, Iterator, KeysView, Mapping, ValuesView
 from contextlib import ExitStack, contextmanager
 from types import GeneratorType
 from typing import Any
@@ -25,6 +25,7 @@ from torch.nn.modules.module import (
     register_module_forward_pre_hook,
 )
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from territory.errors import BadInput
 from territory.models.modes import OPEN, eagerly, rebuilt
@@ -103,6 +104,12 @@ def check_model(model: nn.Module) -> None:
             )
 
 
+def name_of(model: nn.Module) -> str:
+    """What it says that it is called, or its class's name; its own ``__getattr__`` isn't asked."""
+    name = inspect.getattr_static(model, "name", None)
+    return name if isinstance(name, str) else type(model).__name__
+
+
 def device_of(model: nn.Module) -> torch.device:
     """Where the model's first parameter or buffer lives; the CPU for a model without any."""
     for tensor in (*model.parameters(), *model.buffers()):
@@ -136,7 +143,8 @@ class Call:
 
     def __call__(self) -> Any:
         """The network's output; whatever goes wrong becomes a BadInput that names the shapes and the layer."""
-        with self.explained("cannot take inputs of shapes"):
+        hint = " Pass inputs=(...) as its forward expects them; without inputs a game observation is used."
+        with self.explained("cannot take inputs of shapes", hint):
             output = self.model(*self.args, **self.kwargs)
             return list(output) if isinstance(output, GeneratorType) else output
 
@@ -150,17 +158,18 @@ class Call:
         return list(tensors_of([self.args, self.kwargs]))
 
     @contextmanager
-    def explained(self, what: str) -> Iterator[None]:
+    def explained(self, what: str, hint: str = "") -> Iterator[None]:
         try:
             yield
         except BadInput:
             raise
         except Exception as error:
             shapes = ", ".join(str(shape_of(tensor)) for tensor in self.tensors)
-            reason = str(error).strip().split("\n")[0] or type(error).__name__
+            reason = str(error).strip().split("\n")[0].rstrip(".")
+            if not isinstance(error, RuntimeError | TypeError | ValueError):
+                reason = f"{type(error).__name__} {reason}".strip()
             raise BadInput(
-                f"{type(self.model).__name__} {what} {shapes}{_where(self.model, error)}: {reason.rstrip('.')}. "
-                "Pass inputs=(...) as its forward expects them; without inputs a game observation is used."
+                f"{type(self.model).__name__} {what} {shapes}{_where(self.model, error)}: {reason}.{hint}"
             ) from error
 
     def gradients(self, outputs: Any) -> bool:
@@ -168,7 +177,7 @@ class Call:
 
         Gradients go nowhere, except with the reentrant kind of checkpointing, which only knows ``.grad``.
         """
-        roots = [dense(tensor) for tensor in tensors_of(outputs) if tensor.requires_grad]
+        roots = roots_of(outputs)
         targets = [tensor for tensor in (*self.model.parameters(), *self.tensors) if tensor.requires_grad]
         if not roots or not targets:
             return False
@@ -196,6 +205,11 @@ class Call:
         for target in targets:
             target.grad = None
         return found
+
+
+def roots_of(outputs: Any) -> list[Tensor]:
+    """Where a backward pass begins: every output that has a gradient, a sparse one written out."""
+    return [each if each.is_nested else dense(each) for each in tensors_of(outputs) if each.requires_grad]
 
 
 def graph_of(roots: list[Any]) -> Iterator[Any]:
@@ -240,12 +254,11 @@ def _own(value: Any) -> Any:
 
 
 def _binds(model: nn.Module, *args: Any, **named: Any) -> bool:
-    """Whether ``forward`` says that it takes these; where it says ``(*args, **kwargs)``, that of what it wraps."""
+    """Whether ``forward`` says that it takes these; where it says ``(*args, **kwargs)``, that of a module inside."""
     try:
         signature = inspect.signature(model.forward)
         if all(each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD) for each in signature.parameters.values()):
-            inner = getattr(model, "module", getattr(model, "_orig_mod", None))
-            return isinstance(inner, nn.Module) and _binds(inner, *args, **named)
+            return any(_binds(inner, *args, **named) for inner in model.children())
         signature.bind(*args, **named)
     except (TypeError, ValueError):
         return False
@@ -293,8 +306,13 @@ class Owners:
         self._owners: list[str | None] = [None]
 
     @property
+    def module(self) -> nn.Module | None:
+        """The innermost module whose forward is under way; None between forward passes."""
+        return self._stack[-1][0] if self._stack else None
+
+    @property
     def at_work(self) -> str | None:
-        """The path of the innermost module whose forward is under way; None between forward passes."""
+        """Its path."""
         return self._stack[-1][1] if self._stack else None
 
     def current(self) -> str | None:
@@ -340,7 +358,26 @@ class Owners:
             self._switched()
 
 
-def is_made_of_others(types: Any) -> bool:
-    """Whether one of the classes that came to a dispatch mode is a tensor that unfolds into operators on others."""
-    inherited: Any = Tensor.__torch_dispatch__  # pyright: ignore[reportAttributeAccessIssue] -- its stub lacks self
-    return any(kind.__torch_dispatch__ is not inherited for kind in types)
+class Operators(TorchDispatchMode):
+    """Shows every operator to `ran`, those in ``whole`` as they are, all others as what they are made of."""
+
+    supports_higher_order_operators = True
+    whole: Container[Any] = ()
+
+    def ran(self, func: Any, args: tuple, kwargs: dict[str, Any], out: Any) -> None:
+        raise NotImplementedError
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> Any:
+        inherited: Any = Tensor.__torch_dispatch__  # pyright: ignore[reportAttributeAccessIssue] -- its stub lacks self
+        if any(kind.__torch_dispatch__ is not inherited for kind in types):
+            return NotImplemented  # of a class of its own: the operators that it unfolds into come next
+        kwargs = kwargs or {}
+        nested = any(tensor.is_nested for tensor in tensors_of([args, kwargs]))  # they have kernels of their own
+        if hasattr(func, "decompose") and not nested and func._overloadpacket not in self.whole:
+            with self:  # under torch.no_grad it comes in one piece
+                out = func.decompose(*args, **kwargs)
+            if out is not NotImplemented:
+                return out
+        out = func(*args, **kwargs)
+        self.ran(func, args, kwargs, out)
+        return out

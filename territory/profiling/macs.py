@@ -18,11 +18,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from territory.errors import BadInput
 from territory.models.cross_attention import AttentionWeights
-from territory.models.guests import Owners, is_made_of_others, shape_of, tensors_of
+from territory.models.guests import Operators, Owners, shape_of, tensors_of
 from territory.models.modes import slow_path, untouched
 from territory.profiling.inputs import Inputs, Names, prepare
 
@@ -41,26 +40,15 @@ class MacsRecord:
     backward_flops: int  # 2 * backward_macs
 
 
-class _Counter(TorchDispatchMode):
+class _Counter(Operators):
     """Adds up every operator's MACs under the module that it is part of, forward and backward."""
-
-    supports_higher_order_operators = True
 
     def __init__(self, owners: Owners):
         super().__init__()
-        self.owners, self.backward = owners, False
+        self.owners, self.backward, self.whole = owners, False, FORMULAS
         self.counts: dict[str | None, list[int]] = {}  # by path: forward, backward
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> Any:
-        kwargs = kwargs or {}
-        if is_made_of_others(types):
-            return NotImplemented  # its own operators come next
-        if getattr(func, "_overloadpacket", None) not in FORMULAS and hasattr(func, "decompose"):
-            with self:  # what is made of other operators (under torch.no_grad it comes in one piece)
-                out = func.decompose(*args, **kwargs)
-            if out is not NotImplemented:
-                return out
-        out = func(*args, **kwargs)
+    def ran(self, func: Any, args: tuple, kwargs: dict[str, Any], out: Any) -> None:
         try:
             macs = macs_of(func, args, kwargs, out)
         except LookupError as unknown:
@@ -69,7 +57,6 @@ class _Counter(TorchDispatchMode):
             ) from unknown
         if macs:
             self.counts.setdefault(self.owners.current(), [0, 0])[self.backward] += macs
-        return out
 
 
 def macs_table(model: nn.Module, inputs: Inputs = None) -> list[MacsRecord]:
@@ -153,9 +140,20 @@ def _product_added(_c: Tensor, a: Tensor, b: Tensor, *_: Any, **__: Any) -> int:
     return _product(a, b)
 
 
+def _product_nested(a: Tensor, b: Tensor, *_: Any, **__: Any) -> int:
+    """Of a list of matrices, of different sizes, by a list or by the weight of a linear layer."""
+    others = b.unbind() if b.is_nested else [b.mT] * a.size(0)
+    return sum(_product(one, other) for one, other in zip(a.unbind(), others, strict=True))
+
+
 def _packed(a: Tensor, *_: Any, out: Tensor, **__: Any) -> int:
-    """A linear layer whose weight is packed or grouped: each output sums over the last axis of the input."""
+    """A linear layer whose weight is packed: each output sums over the last axis of the input."""
     return out.numel() * a.shape[-1]
+
+
+def _product_in_groups(a: Tensor, b: Tensor, *_: Any, out: Tensor, **__: Any) -> int:
+    """Of experts; two matrices: the gradient of their weights, to which each row of a group adds in its own."""
+    return (b.shape[-1] * a.shape[0] if a.ndim == b.ndim == 2 else out.numel()) * a.shape[-1]
 
 
 def _convolution(x: Tensor, weight: Tensor, *rest: Any, out: Tensor, **__: Any) -> int:
@@ -212,7 +210,8 @@ FORMULAS: dict[Any, Formula] = {
     **dict.fromkeys(_existing("mm", "bmm", "mv", "_int_mm", "_scaled_mm", "_sparse_mm"), _product),
     **dict.fromkeys(_existing("addmm", "baddbmm", "addbmm", "addmv", "_addmm_activation"), _product_added),
     **dict.fromkeys(_existing("_sparse_addmm", "sparse_sampled_addmm"), _product_added),
-    **dict.fromkeys(_existing("_weight_int8pack_mm", "_weight_int4pack_mm", "_grouped_mm"), _packed),
+    **dict.fromkeys(_existing("_weight_int8pack_mm", "_weight_int4pack_mm"), _packed),
+    **dict.fromkeys(_existing("_grouped_mm"), _product_in_groups),
     **dict.fromkeys((aten.dot, aten.vdot), lambda a, b: a.numel()),
     aten.addr: lambda c, a, b, **_: a.numel() * b.numel(),
     **dict.fromkeys((aten.convolution, aten._convolution, aten.convolution_overrideable), _convolution),
@@ -223,6 +222,11 @@ FORMULAS: dict[Any, Formula] = {
     aten._trilinear: _trilinear,
     aten.mkldnn_rnn_layer: _recurrent,
     aten.mkldnn_rnn_layer_backward: _recurrent_backward,
+}
+NESTED: dict[Any, Formula] = {  # operators that nested tensors have kernels of their own for
+    **dict.fromkeys((aten.matmul, aten.linear), _product_nested),
+    aten.matmul_backward: lambda _gradient, a, b, wanted: sum(wanted) * _product_nested(a, b),
+    aten.linear_backward: lambda a, _gradient, weight, wanted: sum(wanted[:2]) * _product_nested(a, weight),
 }
 _FUSED = [
     f"_scaled_dot_product_{way}"
@@ -237,7 +241,7 @@ _FUSED = [
 FORMULAS |= dict.fromkeys(_existing(*_FUSED), _attention)
 FORMULAS |= dict.fromkeys(_existing(*(f"{name}_backward" for name in _FUSED)), _attention_backward)
 
-_WITH_OUTPUT = {_packed, _convolution, _convolution_backward, _convolution_in_time}
+_WITH_OUTPUT = {_packed, _product_in_groups, _convolution, _convolution_backward, _convolution_in_time}
 UNKNOWN = _existing(  # fused kernels: their arguments don't tell their products; all are switched off while we count
     "_cudnn_rnn",
     "miopen_rnn",
@@ -254,6 +258,8 @@ def macs_of(func: Any, args: tuple, kwargs: dict[str, Any], out: Any) -> int:
     Raises LookupError for one of which that can't be said: of another library, or fused beyond knowing.
     """
     packet = getattr(func, "_overloadpacket", None)
+    if packet in NESTED and any(tensor.is_nested for tensor in tensors_of(args)):
+        return NESTED[packet](*args, **kwargs)
     if packet in FORMULAS:
         formula = FORMULAS[packet]
         if formula in _WITH_OUTPUT:

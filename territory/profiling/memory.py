@@ -133,7 +133,9 @@ class _Kept:
 
 
 def _span(tensor: Tensor) -> tuple[int, int]:
-    """First and last byte of a storage that a tensor reaches."""
+    """First and last byte of a storage that a tensor reaches; of a nested one, all."""
+    if tensor.is_nested:
+        return 0, tensor.untyped_storage().nbytes()
     size = tensor.element_size()
     reach = sum((count - 1) * stride for count, stride in zip(tensor.shape, tensor.stride(), strict=True))
     start = tensor.storage_offset() * size
@@ -153,8 +155,16 @@ def _kept_for_backward(model: nn.Module, inputs: Inputs) -> dict[str, int]:
         own = [*model.parameters(), *model.buffers()]
         kept = _Kept(own, made, lambda: names.get(owners.at_work, owners.at_work or itself))
         call.training(True)
-        with owners.watching(), made, saved_tensors_hooks(kept.add, lambda tensor: tensor):
-            call()
+        try:
+            with owners.watching(), made, saved_tensors_hooks(kept.add, lambda tensor: tensor):
+                call()
+        except BadInput as told:
+            if "support saved tensor hooks" not in str(told):
+                raise
+            raise BadInput(
+                "the network takes gradients by torch.func on its way forward, where torch shows nobody what it keeps. "
+                "peak_memory measures the pass as a whole."
+            ) from told
     return kept.bytes
 
 

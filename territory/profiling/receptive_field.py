@@ -5,6 +5,7 @@ number. Convolution and pooling make windows grow (Araujo, Norris & Sim 2019), a
 that holds both. Windows are followed from operator to operator, through branches and shortcuts.
 """
 
+import inspect
 import math
 from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass
@@ -14,11 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakIdKeyDictionary
 
 from territory.errors import BadInput
-from territory.models.guests import Inputs, Owners, is_made_of_others, tensors_of
+from territory.models.guests import Inputs, Operators, Owners, tensors_of
 from territory.models.map_conv import plain_convolutions
 from territory.models.modes import slow_path, untouched
 from territory.profiling.inputs import Names, prepare
@@ -84,45 +84,31 @@ def field_table(model: nn.Module, inputs: Inputs = None) -> list[FieldRecord]:
         slow_path(),
         owners.watching(),
         watch,
-        _Linear(watch.known),
+        _Steps(watch.known),
     ):
         call.training(False)
         call()
     return watch.records
 
 
-class _Fields(TorchDispatchMode):
+class _Fields(Operators):
     """The windows of every grid's cells, from the inputs on."""
-
-    supports_higher_order_operators = True
 
     def __init__(self, owners: Owners, names: Names, inputs: list[Tensor]):
         super().__init__()
-        self.owners, self.names, self.records = owners, names, []
+        self.owners, self.names, self.records, self.whole = owners, names, [], _SIZES
         self.known = WeakIdKeyDictionary()  # tensor -> windows; None: its cells don't lie in rows and columns
         for tensor in inputs:
             self.known[tensor] = WHOLE if tensor.ndim > 2 else None
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> Any:
-        kwargs = kwargs or {}
-        if is_made_of_others(types):
-            return NotImplemented
-        packet = getattr(func, "_overloadpacket", None)
-        sizes, moved = _SIZES.get(packet), _MOVED.get(packet)
-        if sizes is None and hasattr(func, "decompose"):
-            with self:
-                out = func.decompose(*args, **kwargs)
-            if out is not NotImplemented:
-                return out
-        out = func(*args, **kwargs)
-        written = list(tensors_of(out))
-        if sizes is not None and args[0].ndim >= 3:
-            self._record(sizes(*args, **kwargs), args[0], written)
-        elif moved is not None and self.known.get(args[0]) and not args[0].is_nested:
-            self.known[out] = moved(self.known[args[0]], *args, **kwargs)
+    def ran(self, func: Any, args: tuple, kwargs: dict[str, Any], out: Any) -> None:
+        packet, written = getattr(func, "_overloadpacket", None), list(tensors_of(out))
+        if packet in _SIZES and args[0].ndim >= 3:
+            self._record(_SIZES[packet](*args, **kwargs), args[0], written)
+        elif packet in _MOVED and self.known.get(args[0]) and not args[0].is_nested:
+            self.known[out] = _MOVED[packet](self.known[args[0]], *args, **kwargs)
         else:
             self._pass_on([tensor for tensor in tensors_of([args, kwargs]) if tensor in self.known], written)
-        return out
 
     def _record(self, sizes: tuple[Pair, Pair, Pair, Pair] | None, x: Tensor, written: list[Tensor]) -> None:
         if sizes is None:  # of another number of dimensions, or transposed
@@ -159,16 +145,18 @@ class _Fields(TorchDispatchMode):
             self.known[tensor] = windows if same else None
 
     def _cells(self, grid: Tensor) -> list[int]:
-        """How many rows and columns; of what is none, its last two axes."""
-        return [grid.shape[axis] for axis in self.known[grid] or WHOLE]
+        """How many rows and columns; of what is none, its last two axes. One number for all (expanded) is one cell."""
+        strides = grid.stride() if grid.layout == torch.strided else [1] * grid.ndim
+        return [grid.shape[axis] if strides[axis] else 1 for axis in self.known[grid] or WHOLE]
 
     def _forget(self, written: list[Tensor]) -> None:
         for tensor in written:
             self.known[tensor] = None
 
 
-class _Linear(TorchFunctionMode):
-    """A linear layer over the channels of each cell, where they come last: its operators take the grid apart."""
+class _Steps(TorchFunctionMode):
+    """What is one step although its operators take the grid apart: a linear layer over the channels of each cell,
+    where they come last, and padding with what lies at the other border."""
 
     def __init__(self, known: MutableMapping[Tensor, Windows | None]):
         super().__init__()
@@ -176,9 +164,13 @@ class _Linear(TorchFunctionMode):
 
     def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         out = func(*args, **(kwargs or {}))
-        windows = self.known.get(args[0]) if func is F.linear and args else None
-        if windows and -1 not in windows:
+        windows = self.known.get(args[0]) if func in (F.linear, F.pad) and args else None
+        if windows and func is F.linear and -1 not in windows:
             self.known[out] = windows
+        elif windows and func is F.pad:
+            given = inspect.signature(F.pad).bind(*args, **(kwargs or {})).arguments
+            if given.get("mode") == "circular":
+                self.known[out] = _padded(windows, *args[:1], given["pad"])
         return out
 
 

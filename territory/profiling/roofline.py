@@ -9,7 +9,7 @@ from torch import nn
 
 from territory.errors import whole
 from territory.models.guests import Inputs, Owners, device_of, tensors_of
-from territory.models.modes import untouched
+from territory.models.modes import slow_path, untouched
 from territory.profiling.inputs import Names, prepare
 from territory.profiling.macs import macs_table
 from territory.profiling.memory import bytes_of
@@ -77,12 +77,14 @@ def roofline(
 ) -> list[RooflineRecord]:
     """One record per layer that multiplies, in order of execution; without a machine, this one is measured first.
 
-    Layers without multiply-accumulates (norms, activations) have no intensity to speak of and are left out.
+    Layers without multiply-accumulates (norms, activations) have no intensity to speak of and are left out. torch's own
+    transformer layers run in steps, not in their one fused kernel.
     """
     machine = machine or measure_machine(device_of(model))
     flops = {(r.part, r.layer): r.flops for r in macs_table(model, inputs)}
-    times = {(r.part, r.layer): r.forward for r in time_table(model, inputs, "forward", repeats, clock=clock)}
-    moved = _bytes_by_layer(model, inputs)
+    with slow_path():
+        times = {(r.part, r.layer): r.forward for r in time_table(model, inputs, "forward", repeats, clock=clock)}
+        moved = _bytes_by_layer(model, inputs)
     records = []
     for key, count in flops.items():
         if count and (seconds := times.get(key)) and (size := moved.get(key)):

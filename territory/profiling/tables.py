@@ -9,7 +9,7 @@ from torch import nn
 from territory.models.guests import Inputs, check_model, paths_of
 from territory.profiling.inputs import Names
 from territory.profiling.macs import macs_table
-from territory.profiling.times import time_table
+from territory.profiling.times import learns, time_table
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,11 @@ class LayerRecord:
 def layer_table(model: nn.Module, inputs: Inputs = None, repeats: int = 10) -> list[LayerRecord]:
     """One record per layer with parameters, MACs or time, in order of execution; timed over ``repeats`` runs.
 
-    Of a network with nothing to train, the forward pass alone.
+    Of a network with nothing to train, or whose outputs have no gradient, the forward pass alone.
     """
     held = {(r.part, r.layer): r for r in parameter_table(model)}
     macs = {(r.part, r.layer): r.macs + r.backward_macs for r in macs_table(model, inputs)}
-    mode = "train" if any(parameter.requires_grad for parameter in model.parameters()) else "forward"
+    mode = "train" if learns(model, inputs) else "forward"
     times = {(r.part, r.layer): r for r in time_table(model, inputs, mode, repeats)}
     total = sum(macs.values()) or 1
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from territory.errors import BadInput, one_of, whole
 from territory.models.cross_attention import AttentionWeights
-from territory.models.guests import Call, Inputs, Owners, dense, graph_of, tensors_of
+from territory.models.guests import Call, Inputs, Owners, graph_of, name_of, roots_of, tensors_of
 from territory.models.modes import untouched
 from territory.profiling.inputs import Names, prepare
 
@@ -44,8 +44,7 @@ def latency(
     clock: Clock = time.perf_counter,
 ) -> LatencyRecord:
     """Times one model; see :func:`compare_latency`, which is the better choice for two."""
-    name = getattr(model, "name", type(model).__name__)
-    return compare_latency({name: model}, inputs, mode, repeats, warmup, clock)[0]
+    return compare_latency({name_of(model): model}, inputs, mode, repeats, warmup, clock)[0]
 
 
 def compare_latency(
@@ -104,9 +103,8 @@ def make_call(call: Call, mode: str) -> tuple[Callable[[], object], Callable[[],
     def train() -> None:
         for optimiser in optimisers:
             optimiser.zero_grad()
-        loss = loss_of(call())
+        go_back(call, trained_outputs(call()), "has no training step on inputs of shapes")
         with call.explained("has no training step on inputs of shapes"):
-            loss.backward()
             for optimiser in optimisers:
                 optimiser.step()
 
@@ -121,6 +119,16 @@ def trained_parameters(model: nn.Module) -> list[nn.Parameter]:
     return trained
 
 
+def learns(model: nn.Module, inputs: Inputs = None) -> bool:
+    """Whether there is a training step: a parameter asks for a gradient, and an output depends on it."""
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        return False
+    call = prepare(model, inputs)
+    with untouched(model), torch.enable_grad():
+        call.training(True)
+        return any(tensor.requires_grad for tensor in tensors_of(call()))
+
+
 def _optimisers(model: nn.Module, trained: list[nn.Parameter]) -> Iterator[torch.optim.Optimizer]:
     """Adam, and its sparse kind for lookups that ask for sparse gradients."""
     lookups = [m for m in model.modules() if isinstance(m, nn.Embedding | nn.EmbeddingBag) and m.sparse]
@@ -131,13 +139,18 @@ def _optimisers(model: nn.Module, trained: list[nn.Parameter]) -> Iterator[torch
             yield optimiser(chosen, lr=1e-6)
 
 
-def loss_of(outputs: Any) -> Tensor:
-    """The sum of all outputs that have a gradient: the work of a backward pass doesn't depend on the loss's value."""
-    parts = [dense(tensor) for tensor in tensors_of(outputs) if tensor.requires_grad]
-    if not parts:
+def go_back(call: Call, roots: list[Tensor], what: str) -> None:
+    """Into ``.grad``, from ones: the work of a backward pass doesn't depend on the loss."""
+    with call.explained(what):
+        torch.autograd.backward(roots, [torch.ones_like(root) for root in roots])
+
+
+def trained_outputs(outputs: Any) -> list[Tensor]:
+    """Those that have a gradient; BadInput where there are none."""
+    roots = roots_of(outputs)
+    if not roots:
         raise BadInput("no output of the network depends on a parameter that is trained. Is its forward under no_grad?")
-    reals = (torch.view_as_real(part) if part.is_complex() else part for part in parts)
-    return cast(Tensor, sum(part.sum() for part in reals))
+    return roots
 
 
 def waiting_clock(clock: Clock, device: torch.device) -> Clock:
@@ -222,13 +235,12 @@ def _run(call: Call, watch: _Stopwatch, train: bool) -> tuple[dict[str, float], 
         forward = watch.take()
         if not train:
             return forward, {}
-        loss = loss_of(outputs)
-        for node in graph_of([loss.grad_fn]):
+        roots = trained_outputs(outputs)
+        for node in graph_of([root.grad_fn for root in roots]):
             if not hasattr(node, "variable"):  # accumulating a gradient is part of the step that made it
                 node.register_prehook(partial(_hand_on, watch, owners.owner_of(node) or ""))
         watch.take()
-        with call.explained("has no backward pass on inputs of shapes"):
-            loss.backward()
+        go_back(call, roots, "has no backward pass on inputs of shapes")
         return forward, watch.take()
 
 

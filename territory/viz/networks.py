@@ -14,6 +14,7 @@ from torch import nn
 from territory.errors import BadInput
 from territory.models.blocks import ConvBlock
 from territory.models.cross_attention import CrossAttention
+from territory.models.guests import name_of
 from territory.models.modes import inference
 from territory.profiling import Machine, ParameterRecord, PartRecord, RooflineRecord, example_inputs
 from territory.viz import style
@@ -52,7 +53,7 @@ def plot_architecture(model: nn.Module, inputs: tuple[torch.Tensor, ...] | None 
     ax.set_xlim(0, 8.4)
     ax.set_ylim(-0.05, total + 0.05)
     count = sum(parameter.numel() for parameter in model.parameters())
-    return style.bare(ax, f"{getattr(model, 'name', type(model).__name__)}: {count:,} parameters")
+    return style.bare(ax, f"{name_of(model)}: {count:,} parameters")
 
 
 def _box(ax: Axes, left: float, top: float, width: float, height: float, rows: list[str]) -> None:

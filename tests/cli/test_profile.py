@@ -35,6 +35,11 @@ class Words(nn.Module):
     def forward(self, ids):
         return self.embed(ids)
 
+class Frozen(Net):
+    def forward(self, x):
+        with torch.no_grad():
+            return super().forward(x)
+
 def broken():
     raise RuntimeError("no weights here")
 
@@ -49,6 +54,8 @@ def test_somebody_elses_network_is_profiled_from_a_module_or_a_file(tmp_path, mo
     assert main(["profile", "strangers:Net", "--input", "1x3x8x8"]) == 0
     out = capsys.readouterr().out
     assert "122" in out and "3x3" in out  # 4 * 27 + 4 + 8 + 2 parameters; the convolution's field
+    assert main(["profile", "strangers:Frozen", "--input", "1x3x8x8"]) == 0
+    assert "forward pass (it has nothing to train)" in capsys.readouterr().out
     assert main(["profile", f"{tmp_path}/strangers.py:Words", "--input", "2x5:int64"]) == 0
     assert "(no records)" in capsys.readouterr().out
 

@@ -7,7 +7,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
+from benchmarks.zoo import Calls
 from examples.small_vit import SmallViT
 from territory import load_agent
 from territory.errors import BadInput
@@ -85,6 +87,38 @@ def by_share(q, k, v):
     return (e * (1 / (e.sum(dim=-1, keepdim=True) + 1e-9))) @ v
 
 
+def divided_afterwards(q, k, v):
+    scores = q @ k.mT / 2
+    e = (scores - scores.amax(-1, keepdim=True)).exp()
+    return torch.einsum("bhij,bhjd->bhid", e, v) / e.sum(-1)[..., None]
+
+
+def times_a_share_afterwards(q, k, v):
+    e = torch.exp(q @ k.mT / 2)
+    return e.sum(dim=(-1,), keepdim=True).reciprocal() * torch.matmul(e, other=v)
+
+
+def divided_in_place(q, k, v):
+    e = (q @ k.mT / 2).exp()
+    e.div_(e.sum(-1, keepdim=True))
+    return e @ v
+
+
+def product_divided_in_place(q, k, v):
+    e = (q @ k.mT / 2).exp()
+    out = e @ v
+    out.div_(e.sum(-1, keepdim=True))
+    return out
+
+
+def by_linear(q, k, v):
+    """Head by head and example by example, as F.linear knows matrices alone."""
+    weights = (q @ k.mT / 2).softmax(-1)
+    return torch.stack(
+        [torch.stack([F.linear(a, b.mT) for a, b in zip(*each, strict=True)]) for each in zip(weights, v, strict=True)]
+    )
+
+
 SPELLINGS = {
     "fused": (sdpa(), None),
     "fused and causal": (sdpa(is_causal=True), causal()),
@@ -108,6 +142,15 @@ SPELLINGS = {
         None,
     ),
     "padded and cut": (lambda q, k, v: F.pad((q @ k.mT / 2).softmax(-1), (0, 2))[..., :T] @ v, None),
+    "exp over its sum in a tuple": (
+        lambda q, k, v: ((e := (q @ k.mT / 2).exp()) / e.sum(dim=(-1,), keepdim=True)) @ v,
+        None,
+    ),
+    "divided by the sum afterwards": (divided_afterwards, None),
+    "times one over the sum afterwards": (times_a_share_afterwards, None),
+    "divided in place": (divided_in_place, None),
+    "divided in place afterwards": (product_divided_in_place, None),
+    "a linear layer of two computed matrices": (by_linear, None),
     "a weighted mean": (lambda q, k, v: T * ((q @ k.mT / 2).softmax(-1)[..., None] * v[:, :, None]).mean(3), None),
     "a weighted sum": (lambda q, k, v: ((q @ k.mT / 2).softmax(-1)[..., None] * v[:, :, None]).sum(3), None),
 }
@@ -137,6 +180,89 @@ def test_a_head_of_every_spelling_can_be_ablated(spelling):
     with intervene(model, {"Attends": uniform}):
         averaged = model(x)
     torch.testing.assert_close(averaged[:, 0], values.mean(dim=2).flatten(1))
+
+
+def test_attention_without_a_softmax_is_not_taken_for_one():
+    def by_features(q, k, v):  # linear attention: the sum is that of another product
+        q, k = q.exp(), k.exp()
+        return q @ (k.mT @ v) / (q @ k.sum(2, keepdim=True).mT)
+
+    def by_blocks(q, k, v):  # a softmax over blocks of keys: no single tensor holds its weights
+        e, f = (q @ k[:, :, :2].mT).exp(), (q @ k[:, :, 2:].mT).exp()
+        return (e @ v[:, :, :2] + f @ v[:, :, 2:]) / (e.sum(-1, keepdim=True) + f.sum(-1, keepdim=True))
+
+    for attend in (by_features, by_blocks):
+        with capture(Attends(attend)) as record:
+            Attends(attend)(tokens())
+        assert record == {}
+
+
+def test_a_linear_layer_over_probabilities_is_no_attention():
+    with capture(model := Chooses(nn.Linear(4, 3))) as record:
+        model(tokens())
+    assert record == {}
+
+
+class Checkpointed(nn.Module):
+    def __init__(self, attend):
+        super().__init__()
+        torch.manual_seed(0)
+        self.before, self.attend = nn.Linear(WIDTH, WIDTH), attend
+
+    def forward(self, x):
+        return checkpoint(self.attend, self.before(x), use_reentrant=False)
+
+
+def attends_to_itself():
+    attend = nn.MultiheadAttention(WIDTH, HEADS, batch_first=True)
+    return Calls(lambda s, x: s.attend(x, x, x)[0], attend=attend)
+
+
+@pytest.mark.parametrize("attend", [attends_to_itself, lambda: Attends(sdpa()), lambda: Attends(divided_afterwards)])
+@pytest.mark.parametrize("goes_back", ["backward", "autograd.backward", "autograd.grad"])
+def test_a_checkpointed_network_has_the_same_gradients_while_it_is_captured(attend, goes_back):
+    def gradient(model):
+        loss = model(tokens()).square().sum()
+        if goes_back == "autograd.grad":
+            return torch.autograd.grad(loss, model.before.weight)[0]
+        model.zero_grad()
+        loss.backward() if goes_back == "backward" else torch.autograd.backward(loss)
+        return model.before.weight.grad
+
+    model = Checkpointed(attend())
+    expected = gradient(model)
+    with capture(model) as record:
+        found = gradient(model)
+    torch.testing.assert_close(found, expected)
+    assert len(record) == 1 and not next(iter(record.values())).requires_grad
+
+
+def test_attention_changed_under_checkpointing_has_no_gradients_and_says_so():
+    model = Checkpointed(Attends(sdpa()))
+    with intervene(model, {"attend": uniform}):
+        changed = model(tokens())
+        with pytest.raises(BadInput, match="Turn checkpointing off"):
+            changed.sum().backward()
+
+
+def test_a_loss_over_gated_vectors_is_not_part_of_the_network():
+    model = Calls(lambda s, x: s.gate(x).softmax(-1)[..., None] * x[..., None, :], gate=nn.Linear(WIDTH, 4))
+    with capture(model) as record:
+        model(tokens()).sum()
+    assert record == {}
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script|.*nested tensors is in prototype")
+def test_scripted_networks_and_nested_tensors():
+    scripted = torch.jit.script(nn.Sequential(nn.Linear(WIDTH, WIDTH), nn.Softmax(-1)))
+    with capture(scripted) as record:
+        scripted(tokens())
+    with pytest.raises(BadInput, match="no attention that can be read"):
+        record["x"]
+    nested = torch.nested.nested_tensor([torch.randn(HEADS, 3, 4), torch.randn(HEADS, 5, 4)])
+    model = Calls(lambda s, q: F.scaled_dot_product_attention(q, q, q))
+    with pytest.raises(BadInput, match="nested tensors can't be read: hand over padded ones"), capture(model):
+        model(nested)
 
 
 def test_shared_keys_of_grouped_queries_are_read_for_each_query_head():

@@ -6,6 +6,8 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from benchmarks.papers import Graph
+from benchmarks.zoo import D
 from territory.errors import BadInput
 from territory.interpret import find_dead_attention
 from territory.interpret.dead import CANCELS, CONSTANT, NO_GRADIENT, ONE_KEY
@@ -98,6 +100,19 @@ class Checkpointed(nn.Module):
         return checkpoint(self.attends, self.before(x), use_reentrant=self.use_reentrant)
 
 
+class Waves(nn.Module):
+    """A Fourier layer, in complex numbers that it makes itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.modes = nn.Parameter(torch.randn(3, 8, 8, dtype=torch.cfloat))
+
+    def forward(self, x):
+        kept = torch.zeros(*x.shape[:1], 3, 8, dtype=torch.cfloat)
+        kept[:, :2] = torch.einsum("btd,tde->bte", torch.fft.rfft(x, dim=1)[:, :2], self.modes[:2])
+        return torch.fft.irfft(kept, n=5, dim=1) + torch.einsum("btd,de->bte", x, self.modes[2].real)
+
+
 class Casts(nn.Module):
     def __init__(self):
         super().__init__()
@@ -105,6 +120,18 @@ class Casts(nn.Module):
 
     def forward(self, x):
         return self.layer(x.float()).to(torch.float32) + torch.zeros(8, dtype=torch.float32)
+
+
+class AfterAll(nn.Module):
+    """A softmax that is normalised after its product with the values."""
+
+    def __init__(self, bias=True):
+        super().__init__()
+        self.q, self.k, self.v = nn.Linear(8, 8), nn.Linear(8, 8, bias=bias), nn.Linear(8, 8)
+
+    def forward(self, x):
+        e = (self.q(x) @ self.k(x).mT / 3).exp()
+        return (e @ self.v(x)) / e.sum(-1, keepdim=True)
 
 
 def residual_block():
@@ -131,10 +158,16 @@ HEALTHY = {
     "checkpointed": (lambda: Checkpointed(use_reentrant=False), TOKENS),
     "checkpointed, reentrant": (lambda: Checkpointed(use_reentrant=True), TOKENS),
     "casts to float32": (Casts, TOKENS),
+    "divided by the sum afterwards": (lambda: AfterAll(bias=False), TOKENS),
+    "a graph's sparse matrix": (lambda: Graph(torch.eye(5).to_sparse()), (5, D)),
+    "a graph's compressed matrix": (lambda: Graph(torch.eye(5).to_sparse_csr()), (5, D)),
+    "traced": (lambda: torch.jit.trace(nn.Sequential(nn.Linear(8, 8), nn.Tanh()), torch.randn(TOKENS)), TOKENS),
+    "scripted": (lambda: torch.jit.script(nn.Sequential(nn.Linear(8, 8), nn.Tanh())), TOKENS),
     "recurrent": (lambda: nn.LSTM(8, 6, batch_first=True), TOKENS),
 }
 
 
+@pytest.mark.filterwarnings("ignore:.*(torch.jit|Sparse CSR)")
 @pytest.mark.parametrize("name", HEALTHY)
 def test_a_network_at_rest_is_not_reported_as_dead(name):
     torch.manual_seed(0)
@@ -160,6 +193,37 @@ def test_other_number_types_and_sparse_and_complex_weights_are_judged_too(dtype)
     assert find_dead_attention(lookup, [(torch.randint(0, 10, (4, 3)),) for _ in range(2)]) == []
     turns = nn.Linear(8, 8, dtype=torch.complex64)
     assert find_dead_attention(turns, [(x.to(torch.complex64),) for (x,) in batches(*TOKENS)]) == []
+
+
+def test_a_layer_in_complex_numbers_is_judged_in_complex_numbers():
+    torch.manual_seed(0)
+    assert find_dead_attention(Waves(), batches(*TOKENS)) == []
+
+
+class Single(nn.Module):
+    """Works in float32 alone, as kernels of some quantised layers do."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(8, 8)
+
+    def forward(self, x):
+        if x.dtype != torch.float32:
+            raise RuntimeError("expected scalar type Float")
+        return self.layer(x)
+
+
+def test_what_the_detector_cannot_judge_it_says():
+    nested = torch.nested.nested_tensor([torch.randn(3, 8), torch.randn(5, 8)], layout=torch.jagged)
+    for model, inputs, told in (
+        (Single(), torch.randn(TOKENS), "computes in float64, which this network can't: Single"),
+        (nn.Linear(8, 8, device="meta"), torch.randn(4, 8, device="meta"), "is on meta"),
+        (nn.Linear(8, 8), torch.randn(0, 8), "expected examples in every batch"),
+        (nn.Linear(8, 8), nested, "nested tensors keep their type"),
+        (nn.Linear(9, 8), torch.randn(4, 8), "^Linear cannot take inputs of shapes"),
+    ):
+        with pytest.raises(BadInput, match=told):
+            find_dead_attention(model, [inputs, inputs])
 
 
 def test_weights_that_are_not_finite_are_refused_by_their_name():
@@ -198,6 +262,11 @@ def resting():
 
 FAULTS = {
     "one key": (Attends, (4, 1, 8), [("Attends", ONE_KEY, 0), ("q", NO_GRADIENT, 72), ("k", NO_GRADIENT, 64)]),
+    "one key, normalised afterwards": (
+        AfterAll,
+        (4, 1, 8),
+        [("AfterAll", ONE_KEY, 0), ("q", CANCELS, 72), ("k", CANCELS, 72)],  # in the product as in the sum
+    ),
     "keys that are all the same": (
         lambda: Attends(keys=lambda k: k.mean(2, keepdim=True).expand_as(k)),
         TOKENS,

@@ -154,6 +154,44 @@ def test_what_a_forward_pass_changes_is_put_back():
         assert torch.equal(model.own.get_state(), random) and model.numbers.bit_generator.state == numbers
 
 
+class Wrapper(nn.Module):
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, *args, **kwargs):
+        return self.inner(*args, **kwargs)
+
+    def __getattr__(self, name):
+        if name == "name":
+            raise KeyError(name)
+        return super().__getattr__(name)
+
+
+def test_a_wrapper_takes_what_the_network_inside_takes():
+    model = Wrapper(Wrapper(ByKeyword()))
+    assert [record.macs for record in profiling.macs_table(model, {"x": torch.rand(2, 8), "scale": 2.0})] == [128]
+    assert profiling.latency(Wrapper(nn.Linear(8, 8)), torch.rand(2, 8), repeats=1).name == "Wrapper"
+
+
+def test_what_goes_wrong_inside_is_named_with_its_kind():
+    model = Calls(lambda s, x: {}["weights"])
+    with pytest.raises(BadInput, match=r"cannot take inputs of shapes .*: KeyError 'weights'"):
+        profiling.macs_table(model, torch.rand(2, 8))
+
+
+def test_gradients_by_torch_func_hide_what_is_kept():
+    model = Calls(lambda s, x: torch.func.grad(lambda y: s.fc(y).sum())(x), fc=nn.Linear(8, 8))
+    with pytest.raises(BadInput, match=r"torch\.func on its way forward.*peak_memory measures"):
+        profiling.memory_table(model, torch.rand(2, 8))
+
+
+def test_without_a_gradient_in_any_output_the_forward_pass_is_measured():
+    model = Calls(lambda s, x: torch.no_grad()(s.fc)(x), fc=nn.Linear(8, 8))
+    (record,) = [record for record in profiling.layer_table(model, torch.rand(2, 8), repeats=1) if record.macs]
+    assert (record.layer, record.macs, record.parameters) == ("fc", 128, 72) and record.seconds > 0
+
+
 def test_a_network_whose_mode_cannot_be_changed_says_so():
     class Fixed(nn.Linear):
         def train(self, mode=True):

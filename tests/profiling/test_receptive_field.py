@@ -54,6 +54,17 @@ def test_each_window_grows_the_field_by_the_steps_before_it():
     assert [(r.field[0], r.step[0]) for r in records] == [(8, 4), (20, 8), (36, 8)]
 
 
+def test_padding_with_the_other_border_makes_no_window_larger():
+    model = nn.Sequential(*(nn.Conv2d(1, 1, 3, padding=1, padding_mode="circular") for _ in range(2)))
+    assert last_field(model, torch.zeros(1, 1, 9, 9)) == ((5, 5), (1, 1), (9, 9))
+
+
+def test_a_gate_for_each_channel_is_no_grid_however_it_is_expanded():
+    gate = Calls(lambda s, x: x * s.fc(x.mean((2, 3)))[..., None, None].expand_as(x), fc=nn.Linear(2, 2))
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), gate, nn.Conv2d(2, 1, 3))
+    assert last_field(model, torch.zeros(1, 1, 9, 9)) == ((5, 5), (1, 1), (5, 5))
+
+
 def test_max_pooling_is_a_window_too():
     model = nn.Sequential(nn.Conv2d(1, 1, 2), nn.MaxPool2d(2))
     assert last_field(model, torch.zeros(1, 1, 9, 9)) == ((3, 3), (2, 2), (4, 4))

@@ -38,6 +38,12 @@ def test_every_layer_that_multiplies_is_there(name):
     ]
 
 
+def test_torchs_own_encoder_is_there_layer_by_layer():
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+    records = profiling.roofline(nn.TransformerEncoder(layer, 1), torch.randn(2, 5, 8), MACHINE, repeats=1)
+    assert [r.layer for r in records] == ["0.self_attn", "0.linear1", "0.linear2"]
+
+
 def test_more_examples_use_a_linear_layers_weights_more_often():
     layer = nn.Sequential(nn.Linear(100, 100))
     one, many = (profiling.roofline(layer, torch.zeros(b, 100), MACHINE, repeats=1)[0] for b in (1, 100))
