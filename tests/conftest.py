@@ -58,13 +58,23 @@ def chromium():
         pytest.skip(reason)
 
 
-@pytest.fixture
-def page(chromium):
-    """A page of a headless browser."""
-    from helpers.lab_browser import browser_page
+@pytest.fixture(scope="module")
+def browser(chromium):
+    """One browser for all tests of a file."""
+    from helpers.lab_browser import headless_browser
 
-    with browser_page() as page:
-        yield page
+    with headless_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser):
+    """A fresh page."""
+    from helpers.lab_browser import new_page
+
+    page = new_page(browser)
+    yield page
+    page.close()
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,8 @@ from territory.profiling import compare_calls
 from territory.training import TrainConfig
 from territory.training.build import make_envs, make_model
 
+pytestmark = pytest.mark.slow
+
 SMALL = TrainConfig(
     height=64, width=64, num_bots=1, max_steps=2, num_envs=2, num_steps=4, minibatch_size=8, device="cpu"
 )

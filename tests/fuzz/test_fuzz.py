@@ -7,6 +7,8 @@ import pytest
 from tests.fuzz.__main__ import LOADERS
 from tests.fuzz.campaign import run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.skipif(sys.platform != "linux", reason="FIFOs, limits and peaks of memory are told apart as on Linux")
 def test_no_hostile_file_gets_further_than_a_sentence():

@@ -29,16 +29,22 @@ def find_firefox() -> str | None:
 
 
 class FirefoxPage:
-    """One tab. `errors` collects what the console calls an error, `outside` requests beyond this machine."""
+    """One tab at a time. `errors` collects what its console calls an error, `outside` requests beyond this machine."""
 
     def __init__(self, socket: ClientConnection):
-        self.errors: list[str] = []
-        self.outside: list[str] = []
-        self._socket, self._numbers = socket, itertools.count(1)
+        self._socket, self._numbers, self._tab = socket, itertools.count(1), None
         self._ask("session.new", capabilities={})
         self._ask("session.subscribe", events=_EVENTS)
+
+    def fresh(self) -> None:
+        """Take another tab, and forget the one before."""
+        before = self._tab
         self._tab = self._ask("browsingContext.create", type="tab")["context"]  # the first one is Firefox's own
         self._ask("browsingContext.setViewport", context=self._tab, viewport={"width": 1280, "height": 900})
+        if before is not None:
+            self._ask("browsingContext.close", context=before)
+        self.errors: list[str] = []
+        self.outside: list[str] = []
 
     def goto(self, address: str) -> None:
         """Open an address and wait until it has loaded."""
@@ -73,7 +79,7 @@ class FirefoxPage:
 
 @contextmanager
 def firefox_page(profile: Path) -> Iterator[FirefoxPage]:
-    """A tab of a fresh Firefox, whose profile is made in an empty folder."""
+    """A fresh Firefox, whose profile is made in an empty folder."""
     command = [find_firefox(), "--headless", "--no-remote", "--profile", str(profile), "--remote-debugging-port", "0"]
     log = profile / "firefox.log"
     with open(log, "wb") as out:

@@ -22,7 +22,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from urllib.request import Request, urlopen
 
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 PATIENCE = 120.0  # seconds; a loaded machine with two cores starts a kernel slowly
 
@@ -105,6 +105,7 @@ def _command(folder: Path, token: str) -> list[str]:
         "IdentityProvider.token": token,
         "LabApp.expose_app_in_browser": "True",
         "JupyterNotebookApp.expose_app_in_browser": "True",
+        "KernelManager.shutdown_wait_time": "0.2",  # seconds until a kernel that was told to end is made to
         "LabApp.news_url": "None",
         "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
     }
@@ -134,17 +135,29 @@ def _wait_for_address(server: subprocess.Popen, home: Path) -> str:
 
 
 @contextmanager
-def browser_page() -> Iterator[Page]:
-    """A fresh page of a headless browser that reaches this machine only."""
+def headless_browser() -> Iterator[Browser]:
+    """A headless browser; its pages come from `new_page`."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=_FLAGS)
         try:
-            page = browser.new_page(viewport={"width": 1280, "height": 900})
-            page.set_default_timeout(PATIENCE * 1000)
             expect.set_options(timeout=PATIENCE * 1000)
-            yield page
+            yield browser
         finally:
             browser.close()
+
+
+def new_page(browser: Browser) -> Page:
+    """A page that knows nothing of the others of its browser."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(PATIENCE * 1000)
+    return page
+
+
+@contextmanager
+def browser_page() -> Iterator[Page]:
+    """The one page of a headless browser."""
+    with headless_browser() as browser:
+        yield new_page(browser)
 
 
 class Lab:

@@ -23,6 +23,8 @@ from territory.course.checks import BEGINNINGS
 from territory.course.exercises import exercises_of, needed, read_cells
 from tests.notebooks.answers import NEAR_MISSES, RIGHT_TOO
 
+pytestmark = pytest.mark.slow
+
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 NUMBERS = int | float | np.number
 

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from helpers.machine_code import lend_machine_code
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 RUN_NOTEBOOK = """
 import nbclient, nbformat, sys

@@ -19,7 +19,10 @@ from territory.training.build import compile_in_place
 COMPILER = os.environ.get("CXX", "g++")
 needs_compiler = pytest.mark.skipif(shutil.which(COMPILER) is None, reason="torch.compile needs a C++ compiler")
 
-pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # of torch, by torch
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning"),  # of torch, by torch
+]
 
 CONFIG = TrainConfig(
     model="tokens", height=32, width=32, num_bots=1, max_steps=3, num_envs=4, num_steps=8, minibatch_size=16,

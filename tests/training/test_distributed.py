@@ -16,6 +16,8 @@ from territory.models.policy import sample
 from territory.training import TrainConfig, run
 from territory.training.distributed import ProcessGroup
 
+pytestmark = pytest.mark.slow
+
 SMALL = TrainConfig(
     height=32, width=32, num_bots=2, max_steps=20, num_envs=4, num_steps=16, minibatch_size=4, update_epochs=2,
     device="cpu", name="run", total_timesteps=4 * 64,

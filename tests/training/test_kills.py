@@ -13,9 +13,8 @@ from territory.training import run
 
 KILLS = 9  # three of each kind; `python -m tests.helpers.kills --kills 200` makes more
 
-pytestmark = pytest.mark.skipif(
-    "forkserver" not in multiprocessing.get_all_start_methods(), reason="this system has no SIGKILL"
-)
+ABLE = "forkserver" in multiprocessing.get_all_start_methods()
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not ABLE, reason="this system has no SIGKILL")]
 
 
 def test_a_run_killed_at_random_moments_ends_bit_for_bit_like_one_that_was_left_alone(tmp_path):

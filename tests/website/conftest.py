@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from helpers.lab_browser import PATIENCE, browser_page
 from helpers.website import pages_of, served
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,19 +39,3 @@ def address(site):
 def pages(site):
     """Each page by its place in the site, parsed."""
     return pages_of(site)
-
-
-@pytest.fixture(scope="module")
-def browser(chromium):
-    """One browser for all tests of a file: these need no fresh one, only a fresh page."""
-    with browser_page() as page:
-        yield page.context.browser
-
-
-@pytest.fixture
-def page(browser):
-    """A fresh page."""
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
-    page.set_default_timeout(PATIENCE * 1000)
-    yield page
-    page.close()

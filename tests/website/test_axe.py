@@ -1,7 +1,6 @@
 """Every page of the website, light and dark, looked at by axe.
 
-By parts, so that pytest-xdist, which begins with the files that hold the most tests, does not leave this long one to
-the end.
+By parts: each may take as long as one test may.
 """
 
 from pathlib import Path
@@ -32,6 +31,7 @@ TURN = """theme => {
 
 
 @pytest.mark.browser
+@pytest.mark.slow
 @pytest.mark.parametrize("part", range(PARTS))
 def test_axe_finds_no_violation_light_or_dark(pages, address, page, part):
     page.emulate_media(reduced_motion="reduce")

@@ -5,7 +5,7 @@ import re
 import nbformat
 import pytest
 from helpers.firefox import find_firefox, firefox_page
-from helpers.lab_browser import Lab
+from helpers.lab_browser import Lab, shut_down_kernels
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -78,7 +78,16 @@ def address(lab_address, tmp_path, tmp_path_factory):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(SOURCE)], metadata=metadata)
     nbformat.write(notebook, tmp_path / "all.ipynb")
     folder = tmp_path.relative_to(tmp_path_factory.getbasetemp()).as_posix()
-    return lambda place: lab_address.replace("lab/tree", PLACES[place]).format(f"{folder}/all.ipynb")
+    yield lambda place: lab_address.replace("lab/tree", PLACES[place]).format(f"{folder}/all.ipynb")
+    shut_down_kernels(lab_address)
+
+
+@pytest.fixture(scope="module")
+def firefox(tmp_path_factory):
+    if find_firefox() is None:
+        pytest.skip("no Firefox found")
+    with firefox_page(tmp_path_factory.mktemp("profile")) as page:
+        yield page
 
 
 @pytest.mark.parametrize("place", ["notebook", "voila"])
@@ -90,14 +99,11 @@ def test_they_answer_in_chromium(place, page, address):
 
 
 @pytest.mark.parametrize("place", ["lab", "notebook", "voila"])
-def test_they_answer_in_firefox(place, address, tmp_path):
-    if find_firefox() is None:
-        pytest.skip("no Firefox found")
-    (tmp_path / "profile").mkdir()
-    with firefox_page(tmp_path / "profile") as page:
-        page.goto(address(place))
-        assert use(page, place) == NO_TROUBLE
-        assert_no_more_than_its_own(page)
+def test_they_answer_in_firefox(place, address, firefox):
+    firefox.fresh()
+    firefox.goto(address(place))
+    assert use(firefox, place) == NO_TROUBLE
+    assert_no_more_than_its_own(firefox)
 
 
 def assert_no_more_than_its_own(tab):
