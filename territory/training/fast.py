@@ -45,8 +45,7 @@ def keep_freed_memory() -> str:
     if preloaded:
         return f"memory is {preloaded[0]}'s affair (LD_PRELOAD)"
     libc = ctypes.CDLL(None)
-    refused = [name for name, value in _KEPT.items() if not libc.mallopt(name, value)]
-    if refused:
+    if not all(libc.mallopt(name, value) for name, value in _KEPT.items()):
         return "freed memory goes back to the system: glibc refused to keep it"
     pages = ", in large pages" if _ask_for_large_pages(libc) else ""
     return f"freed memory is kept for the next step{pages} (--no-keep-memory leaves it to the system)"
