@@ -9,16 +9,17 @@ linear attention).
 """
 
 import inspect
-import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_map
 from torch.utils.weak import WeakIdKeyDictionary
 
 from territory.errors import BadInput, lists
@@ -218,7 +219,9 @@ class SoftmaxWatch(TorchFunctionMode):
                     for watch, call in each.source if each.kind == "weights" else ():
                         watch.confirm(call)
                     if each.kind == "exp":
-                        self._tags[result] = _Tag("product", of=tensor, again=_with_other(func, args, kwargs, tensor))
+                        self._tags[result] = _Tag(
+                            "product", of=tensor, again=partial(_with_other, func, args, kwargs, tensor)
+                        )
             return
         new = _next(name, args, kwargs, result, tag, other)
         if new is not None:
@@ -247,7 +250,15 @@ class SoftmaxWatch(TorchFunctionMode):
         if query.is_nested:
             raise BadInput("attention of nested tensors can't be read: hand over padded ones, with a mask")
         with torch.set_grad_enabled(torch.is_grad_enabled() and any(watch.changes for watch in _running.watches)):
-            weights = dot_product_weights(query, key, attn_mask, is_causal, scale, enable_gqa)
+            exact = torch.promote_types(query.dtype, torch.float32)
+            mask = None if attn_mask is None else attn_mask.to(exact)
+            if attn_mask is not None and mask is not None and attn_mask.dtype == torch.bool:
+                mask = mask.log()  # 0 where it is true, else minus infinity
+            options = {"scale": scale, "enable_gqa": enable_gqa}
+            inputs = (each.to(exact) for each in (query, key, value))
+            _, weights = torch.ops.aten._scaled_dot_product_attention_math(
+                *inputs, mask, 0.0, is_causal, None, **options
+            )
             changed, _ = _show(weights, attention=True)
         if seen is not None:
             seen.append(weights if changed is None else changed)
@@ -302,15 +313,11 @@ def _show(weights: Tensor, attention: bool) -> tuple[Tensor | None, list[tuple[S
     return changed, calls
 
 
-def _with_other(func: Callable, args: Sequence[Any], kwargs: dict[str, Any], old: Tensor) -> Callable[[Tensor], Any]:
-    """A call as a function of one of its arguments; ``args`` as `__torch_function__` has them."""
+def _with_other(func: Callable, args: Sequence[Any], kwargs: dict[str, Any], old: Tensor, new: Tensor) -> Any:
+    """A call once more, with another tensor; ``args`` as `__torch_function__` has them."""
     placed = args[: len(args) - sum(name in kwargs for name in ("input", "other"))]
-
-    def call(new: Tensor) -> Any:
-        named = {name: new if value is old else value for name, value in kwargs.items()}
-        return func(*(new if value is old else value for value in placed), **named)
-
-    return call
+    placed, kwargs = tree_map(lambda value: new if value is old else value, (placed, kwargs))
+    return func(*placed, **kwargs)
 
 
 def _product_place(name: str, tag: _Tag, other: _Tag) -> int | None:
@@ -370,27 +377,3 @@ def _name(func: Callable) -> str:
     if name in ("__get__", "__set__"):
         name = getattr(func.__self__, "__name__", "")
     return name.split(".")[0].removeprefix("special_").removeprefix("linalg_").strip("_")
-
-
-def dot_product_weights(
-    query: Tensor,
-    key: Tensor,
-    attn_mask: Tensor | None = None,
-    is_causal: bool = False,
-    scale: float | None = None,
-    enable_gqa: bool = False,
-) -> Tensor:
-    """softmax(q k^T scale + mask), ``(..., Tq, Tk)``, in float32 or better; a query without any key gets zeros."""
-    if enable_gqa:
-        key = key.repeat_interleave(query.shape[-3] // key.shape[-3], dim=-3)
-    exact = torch.promote_types(query.dtype, torch.float32)
-    scores = (
-        query.to(exact) @ key.to(exact).transpose(-2, -1) * (1 / math.sqrt(query.shape[-1]) if scale is None else scale)
-    )
-    if is_causal:
-        attn_mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
-    if attn_mask is not None:
-        is_bool = attn_mask.dtype == torch.bool
-        scores = scores.masked_fill(~attn_mask, -torch.inf) if is_bool else scores + attn_mask.to(exact)
-    weights = scores.softmax(dim=-1)
-    return weights.masked_fill((scores == -torch.inf).all(dim=-1, keepdim=True), 0.0)
