@@ -147,7 +147,7 @@ def assert_all_are_lost(book, said):
     expect(explorer.locator(".explorer-standing")).to_contain_text("Step 9 of 12")
 
 
-def test_a_restarted_kernel_is_said_and_the_cells_run_again_bring_all_back(book):
+def test_a_restarted_or_killed_kernel_is_said_and_the_cells_run_again_bring_all_back(book):
     ask_what_if(book, -0.5)
     view(book, "game").get_by_role("button", name="run on (P)").click()
     book.restart()
@@ -160,8 +160,6 @@ def test_a_restarted_kernel_is_said_and_the_cells_run_again_bring_all_back(book)
     ask_what_if(book, -0.5)
     expect(view(book, "explorer").locator(".explorer-latency")).to_contain_text("answered in")
 
-
-def test_a_killed_kernel_is_said(book):
     book.run_cell(AT[KILL], wait=False)
     assert_all_are_lost(book, "or died and was started again")
 
