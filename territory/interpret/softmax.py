@@ -248,7 +248,7 @@ class SoftmaxWatch(TorchFunctionMode):
         seen: list[Tensor] | None = None,
     ) -> Tensor:
         if query.is_nested:
-            raise BadInput("attention of nested tensors can't be read: hand over padded ones, with a mask")
+            return func(query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa)
         with torch.set_grad_enabled(torch.is_grad_enabled() and any(watch.changes for watch in _running.watches)):
             exact = torch.promote_types(query.dtype, torch.float32)
             mask = None if attn_mask is None else attn_mask.to(exact)
