@@ -197,6 +197,7 @@ def paths(random: Random) -> None:
     odd = ("", ".", "..", "/", "/dev/zero", "/dev/full", "/dev/null", "/dev/tty", "/proc/self/mem", "a\0b", "é" * 5000)
     name = pick(random, (*odd, "file/below", "x" * 255, "\udc80", str(made), str(made), str(made), "a/b/c", "~/x"))
     end = pick(random, ("", "", ".npz", ".png", ".safetensors"))
+    end = "" if name.startswith("/") else end  # else root's /dev/zero.npz would be written, and stay
     uses: tuple[Callable[[str], Any], ...] = (load_agent, Replay.load, map_from_image, Rollouts.load, files.read)
     uses += (run.resume, lambda path: save_map(np.ones((32, 32), np.uint8), path))
     uses += (lambda path: Replay(PARAMS, 1, np.zeros(1, np.int32)).save(path),)
