@@ -169,11 +169,12 @@ def _write_member(random: Random, archive: zipfile.ZipFile, name: str, data: byt
     how = int(random.integers(8)) if hostile else -1
     method = zipfile.ZIP_DEFLATED
     if how == 0:
-        data = _declaring(pick(random, ((2**62,), (10**6, 10**5), (-1,), (0,), (2**40, 2**40))), "|u1")
+        shapes = ((2**62,), (10**6, 10**5), (-1,), (0,), (2**40, 2**40), (True,), (0, 2**62))
+        data = _declaring(pick(random, shapes), "|u1")
     elif how == 1:
         data = _declaring((4,), pick(random, ("|O", "<M8[s]", "<U9", "|V8", "<c16", ">i4", "<f2", "|S3", "nonsense")))
     elif how == 2:
-        data = data[:6] + bytes([9, 9]) + data[8:]  # a version that there is not
+        data = data[:6] + bytes(pick(random, ([9, 9], [2, 0, 0, 0, 0, 16]))) + data[8:]  # no such version, header
     elif how == 3:
         data = _declaring((100_000_000,), "|u1") + bytes(100_000_000)  # a hundred kilobytes that would be so many
     elif how == 4:
