@@ -80,7 +80,7 @@ class AttentionExplorer(Instrument):
     ):
         super().__init__()
         self.agents = [agent] if other is None else [agent, other]
-        self._source, self.records, self._imagined = game, [], None
+        self._source, self.records, self._imagined, self._imagined_at = game, [], None, 0
         self._relevance: dict[tuple, np.ndarray] = {}
         self.names = _names(self.models, names)
         frames = self._frames()
@@ -222,8 +222,9 @@ class AttentionExplorer(Instrument):
                 raise BadInput(f"head is -1 (the mean of all) or one of the layer's {heads}, from 0; got {head}")
         return proposal["value"]
 
-    def _forget(self, _change: object) -> None:
-        self._imagined = None
+    def _forget(self, change: Any) -> None:
+        if change["name"] != "step" or change["new"] != self._imagined_at:  # played on, it hears of a step later
+            self._imagined = None
 
     def _view(self, number: int) -> viz.View:
         record = self.records[number]
@@ -283,7 +284,7 @@ class AttentionExplorer(Instrument):
             f"{name}: {total_variation(look.probabilities[0], record.probabilities[message['step']]):.0%}"
             for name, look, record in zip(self.names, looks, self.records, strict=True)
         ]
-        self._imagined = looks
+        self._imagined, self._imagined_at = looks, message["step"]
         index, data = viz.pack_moment(looks)
         return {"index": index, "moved": f"of the policy moved, {', '.join(moved)}"}, [data]
 

@@ -15,6 +15,7 @@ from territory.envs.opponents import SCRIPTED, as_policy, find_policy
 from territory.envs.single import TerritoryEnv
 from territory.errors import BadInput, shown, whole
 from territory.widgets.base import Answer, Instrument, bundle
+from territory.widgets.looks import on_one_thread
 from territory.world.actions import INTENSITIES, Direction, describe, encode
 from territory.world.layout import Plane, Stat
 from territory.world.params import MAX_BOTS, OPPONENTS
@@ -154,7 +155,8 @@ class GamePlayer(Instrument):
         if self.player not in self._policies:
             self._policies[self.player] = as_policy(find_policy(who) if isinstance(who, str) else who)
         batch = {name: values[None] for name, values in self.obs.items()}
-        return int(self._policies[self.player](batch, self.mask[None])[0])
+        with on_one_thread():
+            return int(self._policies[self.player](batch, self.mask[None])[0])
 
     @property
     def over(self) -> bool:

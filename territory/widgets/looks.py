@@ -1,11 +1,12 @@
 """What the explorer asks networks: what they compute in states, ablated or not, and what their decision rests on."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
 from territory import interpret
@@ -59,10 +60,22 @@ def _one_after_another(changes: Sequence[Callable]) -> Callable:
     return change
 
 
+@contextmanager
+def on_one_thread() -> Iterator[None]:
+    """One state is so little work that threads would wait for each other longer: the browser wants the cores too."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def look(agent: Any, frames: Sequence[Frame], changes: Mapping[str, Any] | None = None) -> ReplayRecord:
     """What an agent computes on some frames: attention of the board as it lies, policy and value as it decodes them."""
     model = getattr(agent, "model", agent)
-    with interpret.intervene(model, changes) if changes else nullcontext():
+    threads = on_one_thread() if len(frames) == 1 else nullcontext()
+    with threads, interpret.intervene(model, changes) if changes else nullcontext():
         record = capture_frames(model, frames)
         if _views_of(agent) != 1:
             parts = [_predict(agent, frames[start : start + TOGETHER]) for start in range(0, len(frames), TOGETHER)]

@@ -17,7 +17,7 @@ from territory.world import WorldParams
 from territory.world.replay import record
 torch.set_num_threads({threads})
 agent = load_agent("{agent}")
-game = record(agent.act, WorldParams(num_bots=5, max_steps=30), seed=1_000_007)
+game = record(agent.act, WorldParams(num_bots=5, max_steps=120), seed=1_000_007)
 explorer = widgets.AttentionExplorer(game, agent, step=20)
 explorer
 """
@@ -32,6 +32,7 @@ def forward():
         agent.model(*state)
 print("forward", compare_calls({"forward": forward}, repeats=40)[0].median)
 """
+IN_VIEW = "view => view.scrollIntoView({block: 'start'})"  # what is out of sight is not drawn
 # From the slider's move to the frame after the answer: everything that a person waits for. In milliseconds.
 WHAT_IF = """async count => {
   const root = document.querySelector(".territory-explorer");
@@ -53,6 +54,25 @@ WHAT_IF = """async count => {
     took.push(performance.now() - start);
   }
   return took;
+}"""
+# When each state of the game was shown as the kernel computes it with that head ablated, in milliseconds.
+PLAY = """async count => {
+  const root = document.querySelector(".territory-explorer");
+  const parts = [".explorer-time", "[aria-label=at]", ".explorer-latency"];
+  const [slider, speed, note] = parts.map(each => root.querySelector(each));
+  [speed.value, slider.value] = ["20", "0"];
+  speed.dispatchEvent(new Event("change"));
+  slider.dispatchEvent(new Event("input"));
+  await new Promise(done => setTimeout(done, 1000));
+  const times = [];
+  const done = new Promise(done => new MutationObserver(() => requestAnimationFrame(now => {
+    times.push(now);
+    if (times.length === count) done();
+  })).observe(note, {attributes: true, attributeFilter: ["data-answer"]}));
+  root.querySelector(".explorer-play").click();
+  await done;
+  root.querySelector(".explorer-play").click();
+  return times;
 }"""
 # When each of the kernel's frames was shown, in milliseconds.
 FRAMES = """async count => {
@@ -76,28 +96,40 @@ def measure(folder: Path, agent: str, threads: int, questions: int, frames: int)
     metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), folder / "instruments.ipynb")
     with lab_server(folder) as address, browser_page() as page:
-        page.set_viewport_size({"width": 1280, "height": 2600})  # a hidden view is not drawn
+        page.set_viewport_size({"width": 1280, "height": 1400})  # the explorer with all its thumbnails in one view
         lab = Lab(page, address)
         lab.open("instruments.ipynb")
         lab.run_all()
-        page.locator(".territory-explorer").wait_for()
+        page.locator(".territory-explorer").evaluate(IN_VIEW)
         took = page.evaluate(WHAT_IF, questions)
+        played = page.evaluate(PLAY, min(frames, len_of_game(page)))
+        page.locator(".territory-game").evaluate(IN_VIEW)
         shown = page.evaluate(FRAMES, frames)
         passes = [float(lab.printed(cell).split()[-1]) for cell in (2, 3)]
         assert lab.errors == [] and lab.outside == []
-    return {"what_if": np.array(took), "frames": np.array(shown), "forward": 1000 * float(np.mean(passes))}
+    arrays = {name: np.array(times) for name, times in (("what_if", took), ("played", played), ("frames", shown))}
+    return arrays | {"forward": 1000 * float(np.mean(passes))}
+
+
+def len_of_game(page) -> int:
+    """The states of the explorer's game that can be gone to from its first."""
+    return int(page.locator(".explorer-time").get_attribute("max"))
 
 
 def report(agent: str, measured: dict) -> str:
     """The figures as ratios."""
     middle, late = np.percentile(measured["what_if"], (50, 95))
-    gaps, forward = np.diff(measured["frames"]), measured["forward"]
+    forward = measured["forward"]
+    rates = "; ".join(
+        f"{what} {1000 / gaps.mean():.1f} came, 95th percentile between two {np.percentile(gaps, 95) / 50:.2f} of a "
+        "twentieth of a second"
+        for what, gaps in (("played", np.diff(measured["played"])), ("of the game", np.diff(measured["frames"])))
+    )
     return (
         f"{agent}, what if, from the slider's move to the answer drawn ({len(measured['what_if'])} questions): "
         f"median {middle / forward:.1f}, 95th percentile {late / forward:.1f} times one forward pass; "
         f"{middle / 100:.2f} and {late / 100:.2f} of the goal of 100 ms\n"
-        f"128x128 frames through the kernel, asked for 20 a second: {1000 / gaps.mean():.1f} came; "
-        f"95th percentile between two {np.percentile(gaps, 95) / 50:.2f} of a twentieth of a second"
+        f"128x128 frames through the kernel, asked for 20 a second, explorer with that head ablated and game: {rates}"
     )
 
 

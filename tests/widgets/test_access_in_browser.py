@@ -158,6 +158,24 @@ def test_who_wants_less_motion_gets_none_and_a_screen_reader_few_voices(name, in
     view.page.close()
 
 
+def test_played_with_an_ablation_every_state_waits_for_its_answer(instruments, new_page):
+    explorer = instruments["explorer"]
+    view, start = show(new_page, explorer, 1100), explorer.step
+    view.control("what if (W)").check()
+    view.root.get_by_label("ablate spatial.1: as trained").click()
+    view.settle()
+    note = view.root.locator(".explorer-latency")
+    answers, last = int(note.get_attribute("data-answer")), len(explorer.record.frames) - 1
+    view.control("at").select_option("20")
+    view.root.get_by_role("button", name="play").click()
+    view.page.wait_for_function("last => document.querySelector('.explorer-time').value == last", arg=last)
+    view.settle()
+    assert int(note.get_attribute("data-answer")) - answers == last - start
+    assert explorer.step == last  # and the kernel knows where it ended
+    explorer.what_if, explorer.step, explorer.ablation = False, start, [{}]
+    view.page.close()
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_newcomer_is_told_what_to_try_first(name, instruments, new_page):
     view = show(new_page, instruments[name], 1100)

@@ -414,6 +414,16 @@ def test_what_is_no_game_no_step_and_no_policy_is_refused(replay, network):
             AttentionExplorer(replay, Odd(2), names=names)
 
 
+def test_one_state_is_asked_about_on_one_thread_and_the_threads_are_given_back(replay, explorer, monkeypatch):
+    """Two threads that wait for each other under a load take many times as long."""
+    used, forward = [], explorer.models[0].forward
+    monkeypatch.setattr(explorer.models[0], "forward", lambda *x: used.append(torch.get_num_threads()) or forward(*x))
+    monkeypatch.setattr(explorer, "send", lambda content, buffers=None: None)
+    torch.set_num_threads(2)
+    ask(explorer, {"ask": "imagine", "id": 1, "step": 4, "ablation": [{}]})
+    assert used == [1] and torch.get_num_threads() == 2
+
+
 def test_a_name_may_be_anything_that_can_be_written(replay, network):
     nasty = '<b>"</script><img src=x onerror=alert(1)>&'
     explorer = AttentionExplorer(replay, network, names=nasty)

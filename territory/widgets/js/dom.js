@@ -21,6 +21,11 @@ export function place(node, attributes) {
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
 }
 
+// Other words in a node, if they are others: setting the same again would have the page lay everything out again.
+export function say(node, text) {
+  if (node.textContent !== String(text)) node.textContent = text;
+}
+
 export function options(pairs) {
   return pairs.map(([value, text]) => make("option", "", { value }, text));
 }

@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: fb9de2675d1c37985c28c08656ffc96e5f98b2c8db68017501bd23cb12a236f8 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: ef98f6dee7c81ceb09b425e97dfe12a109d4e3220ac2813b09fe11a661157a96 */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";
@@ -16,6 +16,9 @@ function make(tag, className = "", attributes = {}, ...children) {
 var draw = (tag, attributes = {}, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
 function place(node, attributes) {
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+}
+function say(node, text) {
+  if (node.textContent !== String(text)) node.textContent = text;
 }
 function options(pairs) {
   return pairs.map(([value, text]) => make("option", "", { value }, text));
@@ -178,7 +181,7 @@ function makeConnection(model, root, { lost, keeps = "" }) {
   const banner = make("div", "tw-banner", { role: "alert" }, text, more, hide);
   banner.hidden = true;
   root.dataset.kernel = "quiet";
-  const say = (words, extra = "", canHide = true) => {
+  const say2 = (words, extra = "", canHide = true) => {
     [text.textContent, details.textContent] = [words, extra];
     [more.hidden, hide.hidden, banner.hidden] = [!extra, !canHide, false];
   };
@@ -191,7 +194,7 @@ function makeConnection(model, root, { lost, keeps = "" }) {
   const gone = (status) => {
     if (line.state() === "lost") return;
     line.lose(status);
-    say(`${GONE[status]}: nothing here is computed any more, and what you see is from before. ${keeps}${TO_DO}`, "", false);
+    say2(`${GONE[status]}: nothing here is computed any more, and what you see is from before. ${keeps}${TO_DO}`, "", false);
     root.dataset.lost = status;
     lost(status);
   };
@@ -201,7 +204,7 @@ function makeConnection(model, root, { lost, keeps = "" }) {
     line,
     banner,
     note,
-    say,
+    say: say2,
     gone,
     end: () => {
       clearInterval(clock);
@@ -448,14 +451,15 @@ function cellOf(layer, game, [row, column]) {
 
 // territory/widgets/js/explorer/ask.js
 var CARRIED = ["step", "strength", "palette", "scale", "owners", "stat", "cell", "layers", "heads", "what_if", "ablation"];
-function makeQuestions(state, tools, { line, say }, redraw) {
+var PATIENCE_MS = 150;
+function makeQuestions(state, tools, { line, say: say2 }, redraw) {
   const own = (bytes2) => bytes2.buffer.slice(bytes2.byteOffset, bytes2.byteOffset + bytes2.byteLength);
   const buffersOf = ({ stats, owner, city, density }) => [stats, owner, city, density].map((each) => each.slice().buffer);
-  const sorry = (words, details) => say(words, details);
+  const sorry = (words, details) => say2(words, details);
   const imagine = () => {
     state.edited.serial = ++state.edits;
-    redraw();
     const about = state.edited;
+    const late = setTimeout(redraw, state.hasAblation() ? PATIENCE_MS : 0);
     let since = 0;
     const question = () => {
       since = performance.now();
@@ -463,6 +467,7 @@ function makeQuestions(state, tools, { line, say }, redraw) {
     };
     const answer = ({ index, moved }, [bytes2]) => {
       if (state.edited !== about) return;
+      clearTimeout(late);
       about.looks = looksFrom(own(bytes2), index, state.networks());
       const took = performance.now() - since;
       tools.note.textContent = `answered in ${took.toFixed(0)} ms · ${moved}`;
@@ -578,8 +583,9 @@ function layerSays(state, number, over) {
 
 // territory/widgets/js/explorer/bar.js
 var SPEEDS = [1, 2, 5, 10, 20];
+var TELL_MS = 500;
 function makePlay(state) {
-  let [playing, last] = [false, 0];
+  let [playing, last, told] = [false, 0, 0];
   const atEnd = () => state.get("step") >= state.game.length - 1;
   const toggle = () => {
     if (!playing && atEnd()) state.seek(0);
@@ -587,15 +593,20 @@ function makePlay(state) {
   };
   const view = button("", toggle, { "data-control": "play", class: "explorer-play primary" });
   const set = (on) => {
+    if (playing && !on) state.model.save_changes();
     playing = on;
     view.textContent = on ? "❚❚ pause" : "▶ play";
     view.setAttribute("aria-pressed", String(on));
   };
   const tick = (now) => {
     const period = 1e3 / state.get("speed");
-    if (!playing || now - last < period) return;
+    if (!playing || now - last < period || state.waits()) return;
     last = Math.max(last + period, now - period);
-    state.seek(state.get("step") + 1);
+    state.model.set("step", state.get("step") + 1);
+    if (now - told >= TELL_MS) {
+      told = now;
+      state.model.save_changes();
+    }
     if (atEnd()) set(false);
   };
   set(false);
@@ -612,7 +623,7 @@ function makeTime(state) {
     [slider.max, slider.value] = [state.game.length - 1, state.recorded.step];
     slider.setAttribute("aria-valuetext", `step ${state.recorded.step} of ${state.game.length - 1}`);
     speed.show(state.get("speed"));
-    standing.textContent = standingOf(state);
+    say(standing, standingOf(state));
   };
   return { standing, views: [play.view, slider, speed.view], show, toggle: play.toggle, tick: play.tick };
 }
@@ -894,15 +905,15 @@ function makeCompass(shares) {
       cell.path.style.fillOpacity = Math.sqrt(share);
       const chosen = taken >= 0 && Math.floor(taken / 10) === cell.direction && (cell.direction === WAIT || Math.floor(taken % 10 / 2) === cell.ring);
       cell.path.classList.toggle("taken", chosen);
-      if (chosen) svg.insertBefore(cell.path, labels[0].text);
+      if (chosen && cell.path.nextSibling !== labels[0].text) svg.insertBefore(cell.path, labels[0].text);
       cell.path.dataset.share = share.toFixed(4);
-      cell.title.textContent = `${cell.name}: ${percent(share, 1)}${chosen ? ", the order that was given" : ""}`;
+      say(cell.title, `${cell.name}: ${percent(share, 1)}${chosen ? ", the order that was given" : ""}`);
     }
     labels.forEach(({ share, was }, direction) => {
-      share.textContent = percent(towards(policy, direction));
-      was.textContent = before ? `was ${percent(towards(before, direction))}` : "";
+      say(share, percent(towards(policy, direction)));
+      say(was, before ? `was ${percent(towards(before, direction))}` : "");
     });
-    build.textContent = `builds a city: ${percent(builds(policy))}${before ? ` (was ${percent(builds(before))})` : ""}`;
+    say(build, `builds a city: ${percent(builds(policy))}${before ? ` (was ${percent(builds(before))})` : ""}`);
     svg.setAttribute("aria-label", "policy: " + labels.map(({ share }, d) => `${NAMES[d] || "wait"} ${share.textContent}`).join(", "));
   };
   const words = make("div", "explorer-legend", {}, build, makeScale(), rings);
@@ -914,7 +925,7 @@ var [HEIGHT, LEFT, RIGHT, BOTTOM] = [110, 34, 12, 16];
 function makeCurve(seek) {
   const [grid, line, cursor] = [draw("g", { class: "grid" }), draw("polyline", { class: "line" }), draw("line", { class: "cursor" })];
   const [dot, other] = [draw("circle", { class: "dot", r: 4.5 }), draw("path", { class: "imagined", d: "M0-6 6 0 0 6-6 0Z" })];
-  let width = 0;
+  let [width, room, last] = [0, 320, [0, null]];
   const svg = draw("svg", { height: HEIGHT, "aria-hidden": "true" }, grid, line, cursor, dot, other);
   const box = make("div", "explorer-curve", { "data-control": "value curve" }, svg);
   const said = make("p", "explorer-value tw-answer");
@@ -927,7 +938,7 @@ function makeCurve(seek) {
   box.addEventListener("pointerdown", go);
   box.addEventListener("pointermove", (event) => event.buttons & 1 && go(event));
   const load = (all) => {
-    [values, width] = [all, Math.max(120, box.clientWidth || 320)];
+    [values, width] = [all, Math.max(120, room)];
     svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
     const [low, high] = range([0, ...all]);
     const margin = (high - low) * 0.06;
@@ -943,14 +954,20 @@ function makeCurve(seek) {
     line.setAttribute("points", Array.from(all, (value, step) => `${across(step)},${down(value)}`).join(" "));
   };
   const show = (step, imagined) => {
-    if (box.clientWidth && Math.abs(box.clientWidth - width) > 1) load(values);
+    last = [step, imagined];
     place(cursor, { x1: across(step), x2: across(step), y1: 4, y2: HEIGHT - BOTTOM });
     place(dot, { cx: across(step), cy: down(values[step]) });
     other.style.display = imagined === null ? "none" : "";
     if (imagined !== null) other.setAttribute("transform", `translate(${across(step)} ${clip(down(imagined), 6, HEIGHT - BOTTOM)})`);
     const now = imagined === null ? values[step] : imagined;
-    said.textContent = `value ${signed(now)}${imagined === null ? "" : ` (was ${signed(values[step])})`}`;
+    say(said, `value ${signed(now)}${imagined === null ? "" : ` (was ${signed(values[step])})`}`);
   };
+  new ResizeObserver(([{ contentRect }]) => {
+    if (!contentRect.width || Math.abs(contentRect.width - width) <= 1) return;
+    room = contentRect.width;
+    load(values);
+    show(...last);
+  }).observe(box);
   return { view: make("div", "explorer-values", {}, said, box, legend), load, show };
 }
 
@@ -982,10 +999,18 @@ function makeScale2(players) {
     view.style.background = `linear-gradient(to right, ${colours.filter((_, i) => i % 15 === 0).map((colour) => `rgb(${colour.map(Math.round)})`)})`;
     return view;
   };
-  const show = (over) => {
+  let drawn = "";
+  const drawBar = (over) => {
+    const look = over && [over.owners, over.strength, over.palette].join();
+    if (look === drawn) return;
+    drawn = look;
     bar.replaceChildren(...over ? (over.owners ? groundsOf(players) : [GREY]).map((ground) => strip(blend(over.palette, over.strength, ground))) : []);
-    [low.textContent, high.textContent] = over ? [minus(over.low.toFixed(3)), minus(over.high.toFixed(3))] : ["", ""];
-    exact.textContent = !over ? "" : over.owners ? "over your land, others', nobody's" : "";
+  };
+  const show = (over) => {
+    drawBar(over);
+    say(low, over ? minus(over.low.toFixed(3)) : "");
+    say(high, over ? minus(over.high.toFixed(3)) : "");
+    say(exact, !over ? "" : over.owners ? "over your land, others', nobody's" : "");
   };
   return { view: make("div", "explorer-scale", {}, low, bar, high, exact), show };
 }
@@ -1014,7 +1039,7 @@ function makeSide(state, number, hands) {
     board.markAt(state.tile(), over && over.size);
     choice.show();
     scale.show(over);
-    says.textContent = layerSays(state, number, over);
+    say(says, layerSays(state, number, over));
     compass.show(look.policy, imagined ? before.policy : null, state.game.at("action", state.recorded.step)[0]);
     curve.show(state.recorded.step, imagined ? look.value : null);
   };
@@ -1037,6 +1062,8 @@ function makeState(model) {
     // how many changes there have been, each with its number
     relevance: /* @__PURE__ */ new Map(),
     // by network, method and moment: what the kernel said
+    waits: () => false,
+    // for the kernel's word on this moment
     networks: () => get("about").networks,
     now: () => state.edited || state.recorded,
     tile: () => get("cell").length ? get("cell") : null,
@@ -1139,8 +1166,8 @@ function makeStats(words, hands) {
       pick.checked = i === state.get("stat");
       switchOff(slider, state.edited === null);
       slider.value = now.stats[i];
-      value.textContent = signed(now.stats[i], 3);
-      was.textContent = changed ? signed(before.stats[i], 3) : "";
+      say(value, signed(now.stats[i], 3));
+      say(was, changed ? signed(before.stats[i], 3) : "");
       row.classList.toggle("changed", changed);
       row.classList.toggle("chosen", pick.checked && !pick.hidden);
       weights.forEach(({ bar, number }, column) => {
@@ -1149,7 +1176,7 @@ function makeStats(words, hands) {
         const pair = asks ? [cell, i] : [i, cell];
         const share = cell === null ? null : weight(layer, now.looks[side].weights[layer.name], head2, ...pair);
         bar.style.width = `${100 * Math.min(1, (share || 0) / layer.high)}%`;
-        number.textContent = share === null ? "–" : percent(share, 1);
+        say(number, share === null ? "–" : percent(share, 1));
       });
     });
   };
@@ -1189,7 +1216,7 @@ function makeThumb(state, number, picture, { choose, ablate }) {
     const chosen = state.get("layers")[number] === picture.name && (picture.head === state.get("heads")[number] || !picture.target);
     open.setAttribute("aria-pressed", String(chosen));
     const how = state.ablated(number)[picture.target] || "";
-    cut2.textContent = SAID[how];
+    say(cut2, SAID[how]);
     cut2.dataset.how = how;
     cut2.setAttribute("aria-label", `ablate ${name}: ${SAID[how]}`);
     switchOff(cut2, off);
@@ -1247,8 +1274,8 @@ function makeTools(words, { toggle, reset }) {
     parts.owner.hidden = !on.checked || tool.value !== "owner";
     parts.density.hidden = !on.checked || tool.value !== "density";
     parts.brush.hidden = !on.checked || !["owner", "density"].includes(tool.value);
-    why.textContent = words.standalone ? PAGE : on.checked ? ON : OFF;
-    troops.textContent = `${troopsOf(density.value)} a tile`;
+    say(why, words.standalone ? PAGE : on.checked ? ON : OFF);
+    say(troops, `${troopsOf(density.value)} a tile`);
   };
   on.addEventListener("change", () => toggle(on.checked));
   for (const each of [tool, density]) each.addEventListener("input", fit);
@@ -1293,6 +1320,7 @@ async function render({ model, el }) {
   };
   const connection = makeConnection(model, root, { lost, keeps: KEEPS });
   const tools = makeTools(state.words, { toggle: (on) => state.set("what_if", on), reset: () => reset() });
+  state.waits = () => state.edited !== null && connection.line.busy();
   const questions = makeQuestions(state, tools, connection, redraw);
   const brush = (tool, at) => {
     brushOver(state.game, state.edited, state.game.at("density", state.recorded.step), tool, at);
@@ -1328,7 +1356,7 @@ async function render({ model, el }) {
     tools.note.textContent = "";
     if (state.edited && edits) applyEdits(state.edited, edits);
     if (state.edited && (edits || state.hasAblation())) questions.imagine();
-    redraw();
+    else redraw();
   };
   const reset = () => {
     state.set("ablation", state.get("ablation").map(() => ({})));

@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: fb9de2675d1c37985c28c08656ffc96e5f98b2c8db68017501bd23cb12a236f8 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: ef98f6dee7c81ceb09b425e97dfe12a109d4e3220ac2813b09fe11a661157a96 */
 
 // territory/widgets/js/dom.js
 function fill(node, attributes, children) {
@@ -11,6 +11,9 @@ function make(tag, className = "", attributes = {}, ...children) {
   if (className) node.className = className;
   if (tag === "output") node.setAttribute("aria-live", "off");
   return fill(node, attributes, children);
+}
+function say(node, text) {
+  if (node.textContent !== String(text)) node.textContent = text;
 }
 function options(pairs) {
   return pairs.map(([value, text]) => make("option", "", { value }, text));
@@ -167,7 +170,7 @@ function makeConnection(model, root, { lost, keeps = "" }) {
   const banner = make("div", "tw-banner", { role: "alert" }, text, more, hide);
   banner.hidden = true;
   root.dataset.kernel = "quiet";
-  const say = (words, extra = "", canHide = true) => {
+  const say2 = (words, extra = "", canHide = true) => {
     [text.textContent, details.textContent] = [words, extra];
     [more.hidden, hide.hidden, banner.hidden] = [!extra, !canHide, false];
   };
@@ -180,7 +183,7 @@ function makeConnection(model, root, { lost, keeps = "" }) {
   const gone = (status) => {
     if (line.state() === "lost") return;
     line.lose(status);
-    say(`${GONE[status]}: nothing here is computed any more, and what you see is from before. ${keeps}${TO_DO}`, "", false);
+    say2(`${GONE[status]}: nothing here is computed any more, and what you see is from before. ${keeps}${TO_DO}`, "", false);
     root.dataset.lost = status;
     lost(status);
   };
@@ -190,7 +193,7 @@ function makeConnection(model, root, { lost, keeps = "" }) {
     line,
     banner,
     note,
-    say,
+    say: say2,
     gone,
     end: () => {
       clearInterval(clock);
@@ -665,9 +668,9 @@ function makeStats(model, explain) {
       bar.style.left = `${50 + 50 * Math.min(now, 0)}%`;
       bar.style.width = `${50 * Math.abs(now)}%`;
       mark.style.left = `${50 + 50 * then}%`;
-      value.textContent = minus(now.toFixed(3));
+      say(value, minus(now.toFixed(3)));
       const step = now - then;
-      change.textContent = Math.abs(step) < 5e-4 ? "" : `${step > 0 ? "▲ +" : "▼ −"}${Math.abs(step).toFixed(3)}`;
+      say(change, Math.abs(step) < 5e-4 ? "" : `${step > 0 ? "▲ +" : "▼ −"}${Math.abs(step).toFixed(3)}`);
     });
   };
   return { view, draw };
@@ -759,7 +762,7 @@ function render({ model, el }) {
   };
   const drawScene = () => {
     const scene = model.get("scene");
-    standing.textContent = `Step ${scene.step} · ${scene.standing}`;
+    say(standing, `Step ${scene.step} · ${scene.standing}`);
     status.textContent = scene.line;
     root.classList.toggle("over", scene.over);
     root.dataset.wide = scene.size[1] > 1.8 * scene.size[0];

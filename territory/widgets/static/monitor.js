@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: fb9de2675d1c37985c28c08656ffc96e5f98b2c8db68017501bd23cb12a236f8 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: ef98f6dee7c81ceb09b425e97dfe12a109d4e3220ac2813b09fe11a661157a96 */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";

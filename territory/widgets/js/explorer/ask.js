@@ -5,6 +5,8 @@ import { looksFrom } from "./data.js";
 
 const CARRIED = ["step", "strength", "palette", "scale", "owners", "stat", "cell", "layers", "heads", "what_if", "ablation"];
 
+const PATIENCE_MS = 150;
+
 export function makeQuestions(state, tools, { line, say }, redraw) {
   const own = (bytes) => bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
   const buffersOf = ({ stats, owner, city, density }) => [stats, owner, city, density].map((each) => each.slice().buffer);
@@ -13,8 +15,9 @@ export function makeQuestions(state, tools, { line, say }, redraw) {
   // Ask what the networks make of the edited moment; only the newest question is worth an answer.
   const imagine = () => {
     state.edited.serial = ++state.edits;
-    redraw();
     const about = state.edited;
+    // With an ablation the answer comes first: what is not ablated would flash up between two states.
+    const late = setTimeout(redraw, state.hasAblation() ? PATIENCE_MS : 0);
     let since = 0;
     const question = () => {
       since = performance.now();
@@ -22,6 +25,7 @@ export function makeQuestions(state, tools, { line, say }, redraw) {
     };
     const answer = ({ index, moved }, [bytes]) => {
       if (state.edited !== about) return;
+      clearTimeout(late);
       about.looks = looksFrom(own(bytes), index, state.networks());
       const took = performance.now() - since;
       tools.note.textContent = `answered in ${took.toFixed(0)} ms · ${moved}`;

@@ -1,12 +1,13 @@
 // The controls above the boards: time, what lies over the map, and what to keep.
 
-import { button, make, select } from "../dom.js";
+import { button, make, say, select } from "../dom.js";
 import { standingOf } from "./words.js";
 
 const SPEEDS = [1, 2, 5, 10, 20];
+const TELL_MS = 500;
 
 function makePlay(state) {
-  let [playing, last] = [false, 0];
+  let [playing, last, told] = [false, 0, 0];
   const atEnd = () => state.get("step") >= state.game.length - 1;
   const toggle = () => {
     if (!playing && atEnd()) state.seek(0);
@@ -14,15 +15,20 @@ function makePlay(state) {
   };
   const view = button("", toggle, { "data-control": "play", class: "explorer-play primary" });
   const set = (on) => {
+    if (playing && !on) state.model.save_changes();
     playing = on;
     view.textContent = on ? "❚❚ pause" : "▶ play";
     view.setAttribute("aria-pressed", String(on));
   };
   const tick = (now) => {
     const period = 1000 / state.get("speed");
-    if (!playing || now - last < period) return;
+    if (!playing || now - last < period || state.waits()) return; // each state gets its answer
     last = Math.max(last + period, now - period); // a tick that came late does not delay those after it
-    state.seek(state.get("step") + 1);
+    state.model.set("step", state.get("step") + 1);
+    if (now - told >= TELL_MS) { // not of each step: a message to the kernel costs the page more than the step does
+      told = now;
+      state.model.save_changes();
+    }
     if (atEnd()) set(false); // with the last moment, not one tick after it
   };
   set(false);
@@ -40,7 +46,7 @@ export function makeTime(state) {
     [slider.max, slider.value] = [state.game.length - 1, state.recorded.step];
     slider.setAttribute("aria-valuetext", `step ${state.recorded.step} of ${state.game.length - 1}`);
     speed.show(state.get("speed"));
-    standing.textContent = standingOf(state);
+    say(standing, standingOf(state));
   };
   return { standing, views: [play.view, slider, speed.view], show, toggle: play.toggle, tick: play.tick };
 }

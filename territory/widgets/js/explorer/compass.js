@@ -1,6 +1,6 @@
 // What a network would do: its ninety actions as a compass, with a scale.
 
-import { draw, make } from "../dom.js";
+import { draw, make, say } from "../dom.js";
 import { percent } from "../numbers.js";
 
 const NAMES = ["N", "NE", "E", "SE", "S", "SW", "W", "NW"];
@@ -70,15 +70,15 @@ export function makeCompass(shares) {
       const chosen = taken >= 0 && Math.floor(taken / 10) === cell.direction &&
         (cell.direction === WAIT || Math.floor((taken % 10) / 2) === cell.ring);
       cell.path.classList.toggle("taken", chosen);
-      if (chosen) svg.insertBefore(cell.path, labels[0].text); // its outline over its neighbours
+      if (chosen && cell.path.nextSibling !== labels[0].text) svg.insertBefore(cell.path, labels[0].text); // its outline over its neighbours
       cell.path.dataset.share = share.toFixed(4);
-      cell.title.textContent = `${cell.name}: ${percent(share, 1)}${chosen ? ", the order that was given" : ""}`;
+      say(cell.title, `${cell.name}: ${percent(share, 1)}${chosen ? ", the order that was given" : ""}`);
     }
     labels.forEach(({ share, was }, direction) => {
-      share.textContent = percent(towards(policy, direction));
-      was.textContent = before ? `was ${percent(towards(before, direction))}` : "";
+      say(share, percent(towards(policy, direction)));
+      say(was, before ? `was ${percent(towards(before, direction))}` : "");
     });
-    build.textContent = `builds a city: ${percent(builds(policy))}${before ? ` (was ${percent(builds(before))})` : ""}`;
+    say(build, `builds a city: ${percent(builds(policy))}${before ? ` (was ${percent(builds(before))})` : ""}`);
     svg.setAttribute("aria-label", "policy: " + labels.map(({ share }, d) => `${NAMES[d] || "wait"} ${share.textContent}`).join(", "));
   };
   const words = make("div", "explorer-legend", {}, build, makeScale(), rings);

@@ -1,6 +1,6 @@
 // The value over the whole game, with its numbers: click or drag to go there.
 
-import { draw, make, place } from "../dom.js";
+import { draw, make, place, say } from "../dom.js";
 import { clip, linear, minus, range, signed, ticks } from "../numbers.js";
 
 // Of the drawing, pixel for pixel, so that letters keep their size; the last step's number fits into the right edge.
@@ -9,7 +9,7 @@ const [HEIGHT, LEFT, RIGHT, BOTTOM] = [110, 34, 12, 16];
 export function makeCurve(seek) {
   const [grid, line, cursor] = [draw("g", { class: "grid" }), draw("polyline", { class: "line" }), draw("line", { class: "cursor" })];
   const [dot, other] = [draw("circle", { class: "dot", r: 4.5 }), draw("path", { class: "imagined", d: "M0-6 6 0 0 6-6 0Z" })];
-  let width = 0;
+  let [width, room, last] = [0, 320, [0, null]];
   const svg = draw("svg", { height: HEIGHT, "aria-hidden": "true" }, grid, line, cursor, dot, other);
   const box = make("div", "explorer-curve", { "data-control": "value curve" }, svg);
   const said = make("p", "explorer-value tw-answer");
@@ -23,7 +23,7 @@ export function makeCurve(seek) {
   box.addEventListener("pointermove", (event) => event.buttons & 1 && go(event));
 
   const load = (all) => {
-    [values, width] = [all, Math.max(120, box.clientWidth || 320)];
+    [values, width] = [all, Math.max(120, room)];
     svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
     const [low, high] = range([0, ...all]);
     const margin = (high - low) * 0.06;
@@ -40,13 +40,20 @@ export function makeCurve(seek) {
     line.setAttribute("points", Array.from(all, (value, step) => `${across(step)},${down(value)}`).join(" "));
   };
   const show = (step, imagined) => {
-    if (box.clientWidth && Math.abs(box.clientWidth - width) > 1) load(values); // the page has another width now
+    last = [step, imagined];
     place(cursor, { x1: across(step), x2: across(step), y1: 4, y2: HEIGHT - BOTTOM });
     place(dot, { cx: across(step), cy: down(values[step]) });
     other.style.display = imagined === null ? "none" : "";
     if (imagined !== null) other.setAttribute("transform", `translate(${across(step)} ${clip(down(imagined), 6, HEIGHT - BOTTOM)})`);
     const now = imagined === null ? values[step] : imagined;
-    said.textContent = `value ${signed(now)}${imagined === null ? "" : ` (was ${signed(values[step])})`}`;
+    say(said, `value ${signed(now)}${imagined === null ? "" : ` (was ${signed(values[step])})`}`);
   };
+  // Told, not asked at every step: asking has the page lay itself out in the middle of a frame.
+  new ResizeObserver(([{ contentRect }]) => {
+    if (!contentRect.width || Math.abs(contentRect.width - width) <= 1) return;
+    room = contentRect.width;
+    load(values);
+    show(...last);
+  }).observe(box);
   return { view: make("div", "explorer-values", {}, said, box, legend), load, show };
 }

@@ -43,6 +43,7 @@ export async function render({ model, el }) {
   };
   const connection = makeConnection(model, root, { lost, keeps: KEEPS });
   const tools = makeTools(state.words, { toggle: (on) => state.set("what_if", on), reset: () => reset() });
+  state.waits = () => state.edited !== null && connection.line.busy();
   const questions = makeQuestions(state, tools, connection, redraw);
 
   const brush = (tool, at) => {
@@ -81,7 +82,7 @@ export async function render({ model, el }) {
     tools.note.textContent = "";
     if (state.edited && edits) applyEdits(state.edited, edits);
     if (state.edited && (edits || state.hasAblation())) questions.imagine();
-    redraw();
+    else redraw();
   };
   const reset = () => {
     state.set("ablation", state.get("ablation").map(() => ({})));

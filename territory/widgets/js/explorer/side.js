@@ -1,6 +1,6 @@
 // One network: its board under its weights, its policy and its value.
 
-import { make, options, select, switchOff } from "../dom.js";
+import { make, options, say, select, switchOff } from "../dom.js";
 import { minus } from "../numbers.js";
 import { MEAN } from "./data.js";
 import { makeBoard } from "./board.js";
@@ -40,10 +40,18 @@ function makeScale(players) {
     view.style.background = `linear-gradient(to right, ${colours.filter((_, i) => i % 15 === 0).map((colour) => `rgb(${colour.map(Math.round)})`)})`;
     return view;
   };
-  const show = (over) => {
+  let drawn = "";
+  const drawBar = (over) => {
+    const look = over && [over.owners, over.strength, over.palette].join();
+    if (look === drawn) return;
+    drawn = look;
     bar.replaceChildren(...(over ? (over.owners ? groundsOf(players) : [GREY]).map((ground) => strip(blend(over.palette, over.strength, ground))) : []));
-    [low.textContent, high.textContent] = over ? [minus(over.low.toFixed(3)), minus(over.high.toFixed(3))] : ["", ""];
-    exact.textContent = !over ? "" : over.owners ? "over your land, others', nobody's" : "";
+  };
+  const show = (over) => {
+    drawBar(over);
+    say(low, over ? minus(over.low.toFixed(3)) : "");
+    say(high, over ? minus(over.high.toFixed(3)) : "");
+    say(exact, !over ? "" : over.owners ? "over your land, others', nobody's" : "");
   };
   return { view: make("div", "explorer-scale", {}, low, bar, high, exact), show };
 }
@@ -67,7 +75,7 @@ export function makeSide(state, number, hands) {
     board.markAt(state.tile(), over && over.size);
     choice.show();
     scale.show(over);
-    says.textContent = layerSays(state, number, over);
+    say(says, layerSays(state, number, over));
     compass.show(look.policy, imagined ? before.policy : null, state.game.at("action", state.recorded.step)[0]);
     curve.show(state.recorded.step, imagined ? look.value : null);
   };

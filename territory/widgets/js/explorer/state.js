@@ -13,6 +13,7 @@ export function makeState(model) {
     edited: null, // a copy of it that what-if changes
     edits: 0, // how many changes there have been, each with its number
     relevance: new Map(), // by network, method and moment: what the kernel said
+    waits: () => false, // for the kernel's word on this moment
     networks: () => get("about").networks,
     now: () => state.edited || state.recorded,
     tile: () => (get("cell").length ? get("cell") : null),

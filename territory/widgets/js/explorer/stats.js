@@ -1,7 +1,7 @@
 // The sixteen statistics: choose one to see which cells it attends to, move one to ask what if, and beside each what
 // the chosen cell gives it and gets from it.
 
-import { make, switchOff } from "../dom.js";
+import { make, say, switchOff } from "../dom.js";
 import { percent, signed } from "../numbers.js";
 import { cellOf, weight } from "./data.js";
 
@@ -52,8 +52,8 @@ export function makeStats(words, hands) {
       pick.checked = i === state.get("stat");
       switchOff(slider, state.edited === null);
       slider.value = now.stats[i];
-      value.textContent = signed(now.stats[i], 3);
-      was.textContent = changed ? signed(before.stats[i], 3) : "";
+      say(value, signed(now.stats[i], 3));
+      say(was, changed ? signed(before.stats[i], 3) : "");
       row.classList.toggle("changed", changed);
       row.classList.toggle("chosen", pick.checked && !pick.hidden);
       weights.forEach(({ bar, number }, column) => {
@@ -62,7 +62,7 @@ export function makeStats(words, hands) {
         const pair = asks ? [cell, i] : [i, cell];
         const share = cell === null ? null : weight(layer, now.looks[side].weights[layer.name], head, ...pair);
         bar.style.width = `${100 * Math.min(1, (share || 0) / layer.high)}%`;
-        number.textContent = share === null ? "–" : percent(share, 1);
+        say(number, share === null ? "–" : percent(share, 1));
       });
     });
   };

@@ -1,6 +1,6 @@
 // All layers and heads of this moment at a glance: click one to enlarge it, click below it to ablate it.
 
-import { make, switchOff } from "../dom.js";
+import { make, say, switchOff } from "../dom.js";
 import { MEAN } from "./data.js";
 import { paintGrid } from "../paint.js";
 import { nextAblation } from "./state.js";
@@ -42,7 +42,7 @@ function makeThumb(state, number, picture, { choose, ablate }) {
     const chosen = state.get("layers")[number] === picture.name && (picture.head === state.get("heads")[number] || !picture.target);
     open.setAttribute("aria-pressed", String(chosen));
     const how = state.ablated(number)[picture.target] || "";
-    cut.textContent = SAID[how];
+    say(cut, SAID[how]);
     cut.dataset.how = how;
     cut.setAttribute("aria-label", `ablate ${name}: ${SAID[how]}`);
     switchOff(cut, off);

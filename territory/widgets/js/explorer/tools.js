@@ -1,6 +1,6 @@
 // Changes that only a running network can answer: the switch, tools to paint with, and the way back.
 
-import { button, make, options, switchOff } from "../dom.js";
+import { button, make, options, say, switchOff } from "../dom.js";
 import { troopsOf } from "./words.js";
 
 const TOOLS = [
@@ -33,8 +33,8 @@ export function makeTools(words, { toggle, reset }) {
     parts.owner.hidden = !on.checked || tool.value !== "owner";
     parts.density.hidden = !on.checked || tool.value !== "density";
     parts.brush.hidden = !on.checked || !["owner", "density"].includes(tool.value);
-    why.textContent = words.standalone ? PAGE : on.checked ? ON : OFF;
-    troops.textContent = `${troopsOf(density.value)} a tile`;
+    say(why, words.standalone ? PAGE : on.checked ? ON : OFF);
+    say(troops, `${troopsOf(density.value)} a tile`);
   };
   on.addEventListener("change", () => toggle(on.checked));
   for (const each of [tool, density]) each.addEventListener("input", fit);

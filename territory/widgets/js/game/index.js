@@ -1,6 +1,6 @@
 // The face of GamePlayer: draws what Python sends and asks Python for every step. It knows no rule of the game.
 
-import { hideStill, listen, make, oncePerFrame, panel } from "../dom.js";
+import { hideStill, listen, make, oncePerFrame, panel, say } from "../dom.js";
 import { makeConnection } from "../health.js";
 import { listenToBoard, makeBoard } from "./board.js";
 import { makeCompass, makeLegend } from "./compass.js";
@@ -63,7 +63,7 @@ export function render({ model, el }) {
   };
   const drawScene = () => {
     const scene = model.get("scene");
-    standing.textContent = `Step ${scene.step} · ${scene.standing}`;
+    say(standing, `Step ${scene.step} · ${scene.standing}`);
     status.textContent = scene.line;
     root.classList.toggle("over", scene.over);
     root.dataset.wide = scene.size[1] > 1.8 * scene.size[0];

@@ -1,6 +1,6 @@
 // What an agent would be given: the planes, the statistics, and the land of everyone.
 
-import { make } from "../dom.js";
+import { make, say } from "../dom.js";
 import { minus, percent } from "../numbers.js";
 import { tileUnder, valueAt } from "./board.js";
 
@@ -48,9 +48,9 @@ export function makeStats(model, explain) {
       bar.style.left = `${50 + 50 * Math.min(now, 0)}%`;
       bar.style.width = `${50 * Math.abs(now)}%`;
       mark.style.left = `${50 + 50 * then}%`;
-      value.textContent = minus(now.toFixed(3));
+      say(value, minus(now.toFixed(3)));
       const step = now - then;
-      change.textContent = Math.abs(step) < 5e-4 ? "" : `${step > 0 ? "▲ +" : "▼ −"}${Math.abs(step).toFixed(3)}`;
+      say(change, Math.abs(step) < 5e-4 ? "" : `${step > 0 ? "▲ +" : "▼ −"}${Math.abs(step).toFixed(3)}`);
     });
   };
   return { view, draw };
