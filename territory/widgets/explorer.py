@@ -215,11 +215,10 @@ class AttentionExplorer(Instrument):
 
     @traitlets.validate("heads")
     def _check_heads(self, proposal) -> list[int]:
-        for head, name, record in zip(proposal["value"], self.layers, self.records, strict=False):
-            weights = record.attention.get(name)
-            heads = weights.shape[1] if weights is not None and weights.ndim == 4 else 0
-            if head != MEAN and not 0 <= head < max(heads, _most_heads(record)):
-                raise BadInput(f"head is -1 (the mean of all) or one of the layer's {heads}, from 0; got {head}")
+        for head, record in zip(proposal["value"], self.records, strict=False):
+            heads = max((each.shape[1] for each in record.attention.values() if each.ndim == 4), default=0)
+            if head != MEAN and not 0 <= head < heads:
+                raise BadInput(f"head is -1 (the mean of all) or one of at most {heads}, from 0; got {head}")
         return proposal["value"]
 
     def _forget(self, change: Any) -> None:
@@ -307,10 +306,6 @@ class AttentionExplorer(Instrument):
         if recorded:
             self._relevance[key] = grid
         return grid
-
-
-def _most_heads(record: ReplayRecord) -> int:
-    return max((weights.shape[1] for weights in record.attention.values() if weights.ndim == 4), default=0)
 
 
 def _an_own_tile(frame: Frame) -> list[int]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -52,12 +53,7 @@ def _change(how: str, head: int | None, gate: bool) -> Callable:
 
 
 def _one_after_another(changes: Sequence[Callable]) -> Callable:
-    def change(weights):
-        for each in changes:
-            weights = each(weights)
-        return weights
-
-    return change
+    return lambda weights: reduce(lambda changed, change: change(changed), changes, weights)
 
 
 @contextmanager
@@ -77,7 +73,7 @@ def look(agent: Any, frames: Sequence[Frame], changes: Mapping[str, Any] | None 
     threads = on_one_thread() if len(frames) == 1 else nullcontext()
     with threads, interpret.intervene(model, changes) if changes else nullcontext():
         record = capture_frames(model, frames)
-        if _views_of(agent) != 1:
+        if getattr(getattr(agent, "decoding", agent), "views", 1) != 1:
             parts = [_predict(agent, frames[start : start + TOGETHER]) for start in range(0, len(frames), TOGETHER)]
             probabilities, values = (np.concatenate(each) for each in zip(*parts, strict=True))
             record = replace(record, probabilities=probabilities, values=values)
@@ -93,10 +89,6 @@ def _refuse_nan(record: ReplayRecord) -> None:
             f"expected numbers from the network; its {', '.join(broken)} came out as NaN or infinity. "
             "Did its training diverge, or do its weights hold NaN?"
         )
-
-
-def _views_of(agent: Agent | nn.Module) -> int:
-    return getattr(getattr(agent, "decoding", agent), "views", 1)
 
 
 def _predict(agent: Agent, frames: Sequence[Frame]) -> tuple[np.ndarray, np.ndarray]:

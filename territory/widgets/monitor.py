@@ -14,7 +14,7 @@ import traitlets
 
 from territory import viz
 from territory.agent import Agent
-from territory.errors import BadInput, real
+from territory.errors import BadInput, real, shown
 from territory.training.live import RESTING, LiveTraining, WatchedGame
 from territory.training.ppo import PPO
 from territory.training.rollout import Update
@@ -94,7 +94,8 @@ class TrainingMonitor(Instrument):
         self.runs, self._cut = runs, [name for name, (_, cut) in logs.items() if cut]
         if live is not None:
             self.watched = WatchedGame(live.ppo, game_envs)
-            _stop_earlier(name)
+            if (earlier := _BY_NAME.get(name)) is not None:
+                earlier.stop()  # else both would share the cores, and the first could no longer be reached
             _BY_NAME[name], self.live = self, live
             self._show_game()
         self._show()
@@ -250,14 +251,13 @@ def _columns(records: Sequence[Update]) -> bytes:
 
 def _folder(run: str | Path) -> Path:
     """The folder of a run, by its path or its name in ``runs``."""
-    if not isinstance(run, str | Path):
-        raise BadInput(f"expected the folder of a run, or its name in runs/; got {run!r}")
-    for path in (Path(run), Path("runs") / run):
-        if path.is_dir():
-            if not (path / LOG).is_file() and not (path / "config.json").is_file():
-                raise BadInput(f"expected the folder of a run; {path} holds neither {LOG} nor config.json")
-            return path
-    raise BadInput(f"expected the folder of a run, or its name in runs/; got {str(run)!r}, which is no folder")
+    paths = (Path(run), Path("runs") / run) if isinstance(run, str | Path) else ()
+    path = next((each for each in paths if each.is_dir()), None)
+    if path is None:
+        raise BadInput(f"expected the folder of a run, or its name in runs/; got {shown(run)}, which is no folder")
+    if not (path / LOG).is_file() and not (path / "config.json").is_file():
+        raise BadInput(f"expected the folder of a run; {path} holds neither {LOG} nor config.json")
+    return path
 
 
 def _log(folder: Path) -> tuple[list[Update], bool]:
@@ -272,13 +272,6 @@ def _names(folders: Sequence[Path]) -> list[str]:
     """What to call runs: their folders' names, with as much of the path as tells them apart."""
     names = [folder.name for folder in folders]
     return [name if names.count(name) == 1 else str(folder) for name, folder in zip(names, folders, strict=True)]
-
-
-def _stop_earlier(name: str) -> None:
-    """Two trainings of one name would share the cores, and the first could no longer be reached."""
-    earlier = _BY_NAME.get(name)
-    if earlier is not None:
-        earlier.stop()
 
 
 def _verdict(result: dict[str, float]) -> str:
