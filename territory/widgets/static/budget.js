@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: ef98f6dee7c81ceb09b425e97dfe12a109d4e3220ac2813b09fe11a661157a96 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 3fbb6e837c9aae85c9362a68c190563fe57ac2c74bd503d25c56680d7fb06bb3 */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";
