@@ -1,5 +1,7 @@
 """The environment's page and docstring say what the code says."""
 
+import inspect
+
 from territory.envs import TerritoryEnv
 from territory.world.layout import Plane, Stat
 from tools import environment
@@ -7,7 +9,7 @@ from tools import environment
 
 def test_the_page_and_the_docstring_are_what_the_command_makes():
     assert environment.PAGE.read_text("utf-8") == environment.page(), "run python -m tools.environment"
-    assert environment.docstring_lines() in (TerritoryEnv.__doc__ or ""), "run python -m tools.environment"
+    assert environment.docstring_lines() in inspect.getsource(TerritoryEnv), "run python -m tools.environment"
 
 
 def test_every_entry_of_an_observation_is_on_the_page():
