@@ -9,7 +9,7 @@ from gymnasium.vector.utils import batch_space
 
 from territory.envs.common import BatchOfActions, checked_actions, checked_options
 from territory.envs.opponents import find_opponents, is_mixture, kinds_of_games
-from territory.envs.vector import FinalObservations, TerritoryVectorEnv
+from territory.envs.vector import FinalObservations, TerritoryVectorEnv, masks_info
 from territory.errors import BadInput, lists, shown, whole
 from territory.world.state import check_arrays
 
@@ -99,7 +99,7 @@ class MixedVectorEnv(VectorEnv):
         return actions
 
     def _info(self, infos: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        info: dict[str, Any] = {"action_mask": np.concatenate([each["action_mask"] for each in infos])}
+        info = masks_info(np.concatenate([each["action_mask"] for each in infos]))
         if not any("final_info" in each for each in infos):
             return info
         if self.autoreset_mode is AutoresetMode.SAME_STEP:

@@ -81,7 +81,8 @@ class TerritoryVectorEnv(VectorEnv):
                 draws, so what follows a reset with a number is the same every time).
 
         Returns:
-            observations of all games, and ``{"action_mask": bool (N, 90)}``.
+            observations of all games, and ``{"action_mask": bool (N, 90)}`` with gymnasium's ``"_action_mask"``,
+            bool (N,): which games have one.
         """
         mask = checked_options(options, ["reset_mask"]).get("reset_mask")
         chosen = self._chosen(mask)
@@ -93,7 +94,7 @@ class TerritoryVectorEnv(VectorEnv):
             seeds = self._seeds[which]
         self._begin(seeds, which)
         obs, self._masks = self.world.observe()
-        return obs, {"action_mask": self._masks.copy()}
+        return obs, masks_info(self._masks)
 
     def _chosen(self, mask: Any) -> np.ndarray:
         if mask is None:
@@ -146,8 +147,7 @@ class TerritoryVectorEnv(VectorEnv):
         if over.any():
             info = self._finish(out, over)
         obs, self._masks = out
-        info["action_mask"] = self._masks.copy()
-        return obs, rewards, terminated, truncated, info
+        return obs, rewards, terminated, truncated, info | masks_info(self._masks)
 
     def checked(self, actions: Any) -> np.ndarray:
         """The actions of a step, int64 (N,), if it can be played."""
@@ -210,7 +210,12 @@ class TerritoryVectorEnv(VectorEnv):
         self._seeds[:], self._games[:] = arrays["seeds"], arrays["games"]
         self._over[:] = arrays.get("over", False)
         obs, self._masks = self.world.observe()
-        return obs, {"action_mask": self._masks.copy()}
+        return obs, masks_info(self._masks)
+
+
+def masks_info(masks: np.ndarray) -> dict[str, Any]:
+    """Masks (N, 90) as gymnasium's batches hand out what a game says: beside them, which games said it."""
+    return {"action_mask": masks.copy(), "_action_mask": np.ones(len(masks), np.bool_)}
 
 
 class FinalObservations(np.ndarray):

@@ -70,7 +70,7 @@ def test_an_episode_that_goes_on_has_no_final_anything():
     envs = gymnasium.make_vec("Territory-v0", num_envs=2, **SMALL)
     envs.reset(seed=1)
     info = envs.step(np.full(2, WAIT))[4]
-    assert set(info) == {"action_mask"}
+    assert set(info) == {"action_mask", "_action_mask"} and info["_action_mask"].all()
 
 
 def test_winning_and_losing_terminate_and_time_truncates():
