@@ -110,7 +110,7 @@ class Replay:
         """Write the game as one .npz file, all or nothing."""
         header = {"format": _FORMAT, "params": self.params.as_dict(), "seed": int(self.seed), "digest": self.digest}
         header |= {"kinds": self.kinds}
-        arrays = {"header": np.frombuffer(json.dumps(header).encode(), np.uint8)}
+        arrays: dict[str, Any] = {"header": np.frombuffer(json.dumps(header).encode(), np.uint8)}
         arrays["actions"] = np.where(self.actions == SCRIPTED, _ON_SCRIPT, self.actions).astype(np.uint8)
         if self.terrain is not None:
             arrays["terrain"] = self.terrain
