@@ -23,13 +23,17 @@ class BadInput(ValueError):
         super().__init__(text if len(text) <= LONGEST else f"{text[: LONGEST - 500]} … {text[-400:]}")
 
 
-def whole(name: str, value: Any, low: int, high: int | None = None) -> int:
-    """A whole number from `low` to `high` (None: any), Python's or NumPy's, as Python's; BadInput for anything else."""
+def whole(name: str, value: Any, low: int, high: int | None = None, step: int = 1) -> int:
+    """A whole number from `low` to `high` (None: any), a multiple of `step`; BadInput for anything else.
+
+    Python's or NumPy's, as Python's.
+    """
     is_whole = _is_number(value) and isinstance(value, int | np.integer)
-    if is_whole and low <= value and (high is None or value <= high):
+    if is_whole and low <= value and (high is None or value <= high) and value % step == 0:
         return int(value)
+    kind = "whole number" if step == 1 else f"multiple of {step}"
     allowed = f"of at least {low}" if high is None else f"from {low} to {high}"
-    raise BadInput(f"{name} must be a whole number {allowed}, got {shown(value)}")
+    raise BadInput(f"{name} must be a {kind} {allowed}, got {shown(value)}")
 
 
 def real(name: str, value: Any, low: float, high: float) -> float:

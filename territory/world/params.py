@@ -41,9 +41,8 @@ class WorldParams:
 
     def __post_init__(self):
         for name, (low, high) in _WHOLE.items():
-            object.__setattr__(self, name, whole(name, getattr(self, name), low, high))
-            if name in ("height", "width") and getattr(self, name) % SIDE_STEP:
-                raise BadInput(f"{name} must be a multiple of {SIDE_STEP} tiles, got {getattr(self, name)}")
+            step = SIDE_STEP if name in ("height", "width") else 1
+            object.__setattr__(self, name, whole(name, getattr(self, name), low, high, step))
         for name, (low, high) in _REAL.items():
             object.__setattr__(self, name, real(name, getattr(self, name), low, high))
         one_of("opponents", self.opponents, OPPONENTS)
