@@ -18,6 +18,9 @@ from territory.errors import BadInput
 
 _BUNDLES = Path(__file__).parent / "static"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+# Jupyter's server lets what is smaller than a packet wait until the browser has acknowledged the message before it
+# (Nagle's algorithm), which takes up to 40 ms. Between two programs of one machine a packet holds nearly 64 KiB.
+_AT_ONCE = 1 << 16
 Answer = tuple[dict[str, Any], list[bytes]] | None  # what a handler says, and its buffers; None: only that it is done
 
 # Three outputs for one widget: this style, the picture, the widget. Where the widget lives, the picture is hidden;
@@ -115,6 +118,11 @@ class Instrument(LeavesPicture, anywidget.AnyWidget, metaclass=_Abstract):
         except Exception as error:  # whatever it is, the browser must hear of it: it waits
             said = {"error": f"{type(error).__name__}: {error}", "details": traceback.format_exc()}
         self.send({"re": message.get("id"), **said}, data)
+
+    def send(self, content: Any, buffers: Any = None) -> None:
+        """As every widget sends a message, with a last buffer of zeros where it would be too small to leave at once."""
+        data = buffers or []
+        super().send(content, [*data, bytes(max(0, _AT_ONCE - sum(map(len, data))))])
 
 
 _MADE: dict[tuple[str, str], tuple[str, list[weakref.ref]]] = {}  # by class and cell: which run made which

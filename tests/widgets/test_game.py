@@ -163,6 +163,16 @@ def test_an_agent_as_opponent_stays_a_choice():
     assert player.env.spec.kwargs["opponents"] is wait
 
 
+def test_no_answer_is_so_small_that_jupyters_server_lets_it_wait(player):
+    packets = []
+    player.comm.send = lambda data, buffers=None, **_: packets.append((data, buffers))
+    for message in ({"id": 1, "ask": "save"}, {"id": 2, "ask": "nonsense"}):
+        player._handle_custom_msg(message, [])
+    (saved, (archive, rest)), (refused, filling) = packets
+    assert saved["content"]["file"].endswith(".npz") and archive[:2] == b"PK" and len(archive) + len(rest) >= 1 << 16
+    assert "error" in refused["content"] and len(filling[0]) == 1 << 16
+
+
 def test_the_game_so_far_can_be_saved_and_replayed(player, sent, tmp_path):
     for _ in range(2):
         player.order(first_allowed(player))
