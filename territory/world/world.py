@@ -120,16 +120,15 @@ class World:
 
     def new_observation(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Room for what `observe` writes: ``{"map": uint8 (N, 5, H, W), "global": float32 (N, 16)}``, bool (N, 90)."""
-        planes = np.empty((self.num_envs, NUM_PLANES, self.params.height, self.params.width), np.uint8)
-        stats = np.empty((self.num_envs, NUM_STATS), np.float32)
-        return {"map": planes, "global": stats}, np.empty((self.num_envs, NUM_ACTIONS), np.bool_)
+        planes, stats, masks = (np.empty(*each) for each in self._layout)
+        return {"map": planes, "global": stats}, masks
 
     def observe(self, player: int = AGENT, out=None, which: np.ndarray | None = None):
         """Observations and masks of the games `which` through one player's eyes, into `out` (see new_observation).
 
         The rows of other games stay as they are: without `out`, they mean nothing.
         """
-        if out is not None and _layout(out) != _layout(self.new_observation()):
+        if out is not None and _layout_of(out) != self._layout:
             raise BadInput("out must be what new_observation() gives: arrays of the same shapes and types, to write to")
         obs, masks = out or self.new_observation()
         which, player = self._games(which), self._seat(player)
@@ -159,6 +158,13 @@ class World:
         """Draw the bitboards anew, after `state` was written to by hand."""
         self._run(rebuild_games, self.num_envs)
 
+    @property
+    def _layout(self) -> list[tuple]:
+        """Shapes and types of an observation's planes, statistics and masks."""
+        sides = self.params.height, self.params.width
+        rows = ((NUM_PLANES, *sides), np.uint8), ((NUM_STATS,), np.float32), ((NUM_ACTIONS,), np.bool_)
+        return [((self.num_envs, *shape), np.dtype(kind)) for shape, kind in rows]
+
     def _seat(self, player: int) -> int:
         return whole("player", player, 1, self.params.num_players)
 
@@ -177,10 +183,11 @@ class World:
         self._runner.run(kernel, games, self._scratch.count.size, self.state.game, self.settings, *arguments)
 
 
-def _layout(out: Any) -> Any:
-    """What a kernel that writes to a `new_observation` relies on; None where it can't be one."""
+def _layout_of(out: Any) -> list[tuple] | None:
+    """Shapes and types of what a kernel can write a `new_observation` to; None where it can't be one."""
     try:
-        return [(each.shape, each.dtype, each.flags.carray) for each in (out[0]["map"], out[0]["global"], out[1])]
+        arrays = out[0]["map"], out[0]["global"], out[1]
+        return [(each.shape, each.dtype) for each in arrays] if all(each.flags.carray for each in arrays) else None
     except (LookupError, TypeError, AttributeError):
         return None
 
