@@ -134,14 +134,15 @@ class TerritoryVectorEnv(VectorEnv):
     def step(self, actions: np.ndarray):
         """Play ten ticks of every game: observations, rewards (N,), terminated (N,), truncated (N,), info."""
         actions = self.checked(actions)
-        rewards, terminated, truncated = self.world.step(everyones_orders(self.world, self._opponent, actions))
+        out = self.world.new_observation()
+        rewards, terminated, truncated = self.world.step(everyones_orders(self.world, self._opponent, actions), out)
         rewards = rewards[:, AGENT].copy()
         self._episodes.add(rewards, actions)
         if self._over.any():  # NEXT_STEP: what has just been played there does not count
             rewards[self._over], terminated[self._over], truncated[self._over] = 0, False, False
             which = np.flatnonzero(self._over)
             self._begin(self._next_seeds(which), which)
-        out = self.world.observe()
+            self.world.observe(out=out, which=which)
         info: dict[str, Any] = {}
         over = terminated | truncated
         if over.any():

@@ -64,12 +64,14 @@ class World:
         seeds = np.array([whole("a seed", seed, 0, 2**64 - 1) for seed in seeds], np.uint64)
         self._run(start_games, which.size, self._kinds, seeds, which, self._fixed_map)
 
-    def step(self, actions: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def step(self, actions: Any, out=None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Play one step of every game.
 
         Args:
             actions: int (N,) for the agent, or (N, P+1) for every player; -1 leaves a player to its script
                 (column 0, nobody, is ignored). A masked action has no effect.
+            out: a `new_observation` for what the agent sees then. Cheaper than to `observe` afterwards: threads share
+                both at once, and are woken once.
 
         Returns:
             rewards float64 (N, P+1) by player, terminated bool (N,), truncated bool (N,), both for the agent.
@@ -78,7 +80,12 @@ class World:
         if not self.state.land.all():
             raise BadInput("no game has begun: call reset() before step()")
         rewards = np.zeros((self.num_envs, self.params.num_players + 1))
-        self._run(self.step_games, self.num_envs, orders, self._scratch, rewards)
+        step = orders, self._scratch, rewards
+        if out is None:
+            self._run(self.step_games, self.num_envs, *step)
+        else:
+            seen = AGENT, self._everyone, self._scratch, *self._writable(out)
+            self._run(_step_and_observe, self.num_envs, self.step_games, step, seen)
         terminated = ~self.state.alive[:, AGENT] | self.has_won()
         truncated = ~terminated & (self.state.step >= self.params.max_steps)
         return rewards, terminated, truncated
@@ -128,12 +135,10 @@ class World:
 
         The rows of other games stay as they are: without `out`, they mean nothing.
         """
-        if out is not None and _layout_of(out) != self._layout:
-            raise BadInput("out must be what new_observation() gives: arrays of the same shapes and types, to write to")
-        obs, masks = out or self.new_observation()
+        out = out or self.new_observation()
         which, player = self._games(which), self._seat(player)
-        self._run(observe_games, which.size, player, which, self._scratch, obs["map"], obs["global"], masks)
-        return obs, masks
+        self._run(observe_games, which.size, player, which, self._scratch, *self._writable(out))
+        return out
 
     def map_of(self, field: str) -> np.ndarray:
         """`terrain`, `owner` or `city` as uint8 (N, H, W): a view without the border."""
@@ -165,6 +170,11 @@ class World:
         rows = ((NUM_PLANES, *sides), np.uint8), ((NUM_STATS,), np.float32), ((NUM_ACTIONS,), np.bool_)
         return [((self.num_envs, *shape), np.dtype(kind)) for shape, kind in rows]
 
+    def _writable(self, out: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        if _layout_of(out) != self._layout:
+            raise BadInput("out must be what new_observation() gives: arrays of the same shapes and types, to write to")
+        return out[0]["map"], out[0]["global"], out[1]
+
     def _seat(self, player: int) -> int:
         return whole("player", player, 1, self.params.num_players)
 
@@ -181,6 +191,12 @@ class World:
 
     def _run(self, kernel, games: int, *arguments) -> None:
         self._runner.run(kernel, games, self._scratch.count.size, self.state.game, self.settings, *arguments)
+
+
+def _step_and_observe(first, end, thread, games, settings, step_games, step, seen) -> None:
+    """Two kernels for the same games, as `Runner.run` calls one."""
+    step_games(first, end, thread, games, settings, *step)
+    observe_games(first, end, thread, games, settings, *seen)
 
 
 def _layout_of(out: Any) -> list[tuple] | None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from helpers.builders import board, everyone, random_actions, two_halves
 
+from territory.errors import BadInput
 from territory.world import World, WorldParams, rules
 from territory.world.actions import NUM_ACTIONS, OFFSETS, Direction, encode
 from territory.world.layout import NUM_STATS, Plane, Stat
@@ -105,3 +106,26 @@ def test_a_dead_player_ranks_last_and_may_only_wait():
     assert terminated[0] and not world.state.alive[0, 1]
     assert obs["global"][0, Stat.RANK] == 1  # the design document's agent got rank 0, the best, when dead
     assert np.flatnonzero(masks[0]).tolist() == [encode(Direction.WAIT)] and masks.shape == (1, NUM_ACTIONS)
+
+
+def test_what_a_step_observes_is_what_is_observed_after_it():
+    seen, apart = (World(12, WorldParams(height=64, width=64)) for _ in range(2))
+    out = seen.new_observation()
+    for world in (seen, apart):
+        world.reset(np.arange(12, dtype=np.uint64))
+    for step in range(30):  # shared by threads, or not, as it happens to be quicker
+        actions = np.full(12, step % 90)
+        assert all(map(np.array_equal, seen.step(actions, out), apart.step(actions)))
+        (obs, masks), (later, later_masks) = out, apart.observe()
+        assert all(np.array_equal(obs[name], later[name]) for name in obs) and np.array_equal(masks, later_masks)
+
+
+def test_a_step_that_has_nowhere_to_write_what_it_sees_is_not_played():
+    world = World(2, WorldParams(height=32, width=32, num_bots=2))
+    world.reset([1, 2])
+    before = world.state_dict()
+    obs, masks = world.new_observation()
+    for out in ((obs, masks[:1]), (obs, masks.astype(np.int8)), obs, ()):
+        with pytest.raises(BadInput, match="out must be what new_observation"):
+            world.step(np.full(2, 80), out)
+    assert all(np.array_equal(value, before[name]) for name, value in world.state_dict().items())
