@@ -9,6 +9,7 @@ import copyreg
 import inspect
 import os
 import threading
+from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Container, ItemsView, Iterator, KeysView, Mapping, ValuesView
@@ -358,14 +359,15 @@ class Owners:
             self._switched()
 
 
-class Operators(TorchDispatchMode):
+class Operators(TorchDispatchMode, ABC):
     """Shows every operator to `ran`, those in ``whole`` as they are, all others as what they are made of."""
 
     supports_higher_order_operators = True
     whole: Container[Any] = ()
 
+    @abstractmethod
     def ran(self, func: Any, args: tuple, kwargs: dict[str, Any], out: Any) -> None:
-        raise NotImplementedError
+        """An operator that was called, and what came out."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> Any:
         inherited: Any = Tensor.__torch_dispatch__  # pyright: ignore[reportAttributeAccessIssue] -- its stub lacks self
