@@ -22,6 +22,7 @@ from studies.datafile import DATA, kept
 from studies.direction_policy import direction_log_probs, expected_advantage, with_directions
 from studies.distillation import policies_and_values
 from studies.fitting import fit, kl_divergence
+from studies.games import first_part
 from studies.rollouts import Out, Rollouts, directions, known, worth
 from territory.agent import Agent, load_agent, save_agent
 from territory.errors import BadInput
@@ -54,7 +55,7 @@ def fine_tune(
     """
     if epochs < 0:
         raise BadInput(f"epochs must be 0 or more, got {epochs}")
-    first = rollouts.states.among(1 - HELD_OUT, seed)
+    first = first_part(rollouts.states, 1 - HELD_OUT, seed)
     learned, held_out = rollouts.where(first), rollouts.where(~first)
     games = len(np.unique(rollouts.states.games))
     del rollouts  # the two parts are as large together

@@ -25,7 +25,7 @@ from studies.command import run
 from studies.datafile import DATA, kept
 from studies.direction_policy import direction_kl, sharpened
 from studies.fitting import MINIBATCH, fit, kl_divergence
-from studies.games import config_of
+from studies.games import config_of, joined, split
 from territory.agent import evaluate
 from territory.agent.agent import Agent, load_agent, save_agent
 from territory.agent.states import GAMES_AT_ONCE, SampledStates, sample_states
@@ -37,7 +37,7 @@ from territory.profiling import format_table
 from territory.training.build import make_model
 from territory.training.config import Norm, TrainConfig
 from territory.training.ppo import iterate
-from territory.verdict.migration import Carried, carry_over
+from territory.verdict.counts import Carried, carry_over
 
 LEARNING_RATE = 1e-3
 EVERY = 4  # steps of a game from one state that is learned to the next
@@ -73,7 +73,7 @@ def teach(
         player = sampling_policy(old) if number == 0 else Agent(student, decoding=replace(old.decoding, views=1))
         first_map = config.seed + number * GAMES_AT_ONCE
         part = sample_states(player, states // rounds, EVERY, first_map, **config.world())
-        seen = part if seen is None else seen + part
+        seen = part if seen is None else joined(seen, part)
         yield from distil(student, old.model, seen, epochs, config.seed, old.decoding.views, sharpening)
 
 
@@ -99,7 +99,7 @@ def distil(
     """
     if epochs < 0 or not sharpening >= 1:
         raise BadInput(f"epochs must be 0 or more and sharpening at least 1, got {epochs} and {sharpening}")
-    learned, held_out = states.split(0.9)
+    learned, held_out = split(states, 0.9)
     if not len(learned) or not len(held_out):
         raise BadInput("expected states of at least two games, to learn from one and to measure on another")
     wanted, held_out_wanted = (_wanted(teacher, part, views, sharpening) for part in (learned, held_out))

@@ -19,6 +19,7 @@ from studies.command import run
 from studies.datafile import DATA, add, by_network, load
 from studies.distillation import imitate, policies_and_values, sampling_policy
 from studies.fitting import kl_divergence
+from studies.games import split
 from studies.learning import NETWORKS, spread
 from territory.agent import load_agent
 from territory.agent.states import SampledStates, sample_states
@@ -55,7 +56,7 @@ def main(seeds: int = 3, states: int = 2048, epochs: int = 40, out: Path = DATA 
 def record(seed: int, states: int) -> tuple[SampledStates, SampledStates]:
     """Two halves of the games that the teacher plays with sampled actions, on maps that no other seed has."""
     teacher, world = load_agent(TEACHER), {"num_bots": 5, "opponents": "nation"}
-    return sample_states(sampling_policy(teacher), states, EVERY, 1000 * seed, **world).split(0.5, seed)
+    return split(sample_states(sampling_policy(teacher), states, EVERY, 1000 * seed, **world), 0.5, seed)
 
 
 def learn(name: str, seed: int, learned: SampledStates, others: SampledStates, epochs: int) -> Told:

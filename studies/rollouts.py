@@ -23,7 +23,7 @@ from studies.command import run
 from studies.datafile import DATA
 from studies.direction_policy import direction_log_probs
 from studies.distillation import policies_and_values
-from studies.games import config_of, mean_over_games
+from studies.games import config_of, joined, mean_over_games
 from territory.agent.agent import Agent, load_agent
 from territory.agent.states import GAMES_AT_ONCE, SampledStates
 from territory.cli.train import stop_on_signals
@@ -74,7 +74,7 @@ class Rollouts:
 
     def __add__(self, other: "Rollouts") -> "Rollouts":
         """Both, of other games: theirs get other numbers."""
-        return Rollouts(self.states + other.states, np.concatenate([self.returns, other.returns]))
+        return Rollouts(joined(self.states, other.states), np.concatenate([self.returns, other.returns]))
 
     @classmethod
     def of(cls, parts: Sequence["Rollouts"]) -> "Rollouts":

@@ -29,11 +29,8 @@ _HOMES = {
     "sample_states": "territory.agent.states",
     "save_agent": "territory.agent.agent",
 }
-__all__ = ["Agent", "find_checkpoint", "load_agent", "pretrained", "save_agent"]
-__all__ += ["Checkpoint"]
-__all__ += ["EvaluationResult", "evaluate"]
-__all__ += ["SampledStates", "sample_states"]
-__all__ += ["Decoding"]
+__all__ = ["Agent", "Checkpoint", "Decoding", "find_checkpoint", "load_agent", "pretrained", "save_agent"]
+__all__ += ["EvaluationResult", "SampledStates", "evaluate", "sample_states"]
 
 
 def __getattr__(name: str):

@@ -15,7 +15,7 @@ from territory.world.params import HELD_OUT_SEED, WorldParams
 
 BATCH, SIDE = 64, 128  # games of so many tiles a side at once: enough to work in bulk, few enough for a laptop's memory
 MOST_GAMES, LAST_SEED = 1_000_000, 2**64 - 1
-MEASURED = ("win", "rank", "land_share", "idle_share", "length", "return")  # what a finished game reports
+MEASURED = ("win", "rank", "land_share", "idle_share", "length", "return")  # of a finished game: the fields below
 
 
 @dataclass(frozen=True)
@@ -134,15 +134,11 @@ def evaluate(
         envs.close()
     columns = {name: np.concatenate([part[name] for part in played]).tolist() for name in MEASURED}
     return EvaluationResult(
-        num_bots=num_bots,
-        opponents=str(opponents) if isinstance(opponents, str | Path) else type(opponents).__name__,
-        seed=seed,
-        wins=tuple(map(bool, columns["win"])),
-        ranks=tuple(columns["rank"]),
-        land_shares=tuple(columns["land_share"]),
-        idle_shares=tuple(columns["idle_share"]),
-        lengths=tuple(columns["length"]),
-        returns=tuple(columns["return"]),
+        num_bots,
+        str(opponents) if isinstance(opponents, str | Path) else type(opponents).__name__,
+        seed,
+        tuple(map(bool, columns.pop("win"))),
+        *map(tuple, columns.values()),  # in the order of `MEASURED`, which is that of the fields
     )
 
 

@@ -26,24 +26,6 @@ class SampledStates:
     def __len__(self) -> int:
         return len(self.games)
 
-    def split(self, share: float, seed: int = 0) -> tuple["SampledStates", "SampledStates"]:
-        """The states of about that share of the games, drawn by seed, and those of the others.
-
-        A game that is in the first part stays there when others are added.
-        """
-        first = self.among(share, seed)
-        return self.where(first), self.where(~first)
-
-    def among(self, share: float, seed: int = 0) -> np.ndarray:
-        """bool (S,): whether a state is of the first part, if they are `split`."""
-        return np.random.default_rng(seed).random(self.games.max() + 1)[self.games] < share
-
-    def __add__(self, other: "SampledStates") -> "SampledStates":
-        games = np.concatenate([self.games, self.games.max() + 1 + other.games])
-        pairs = ((self.maps, other.maps), (self.stats, other.stats), (self.masks, other.masks))
-        maps, stats, masks = (np.concatenate(pair) for pair in pairs)
-        return SampledStates(maps, stats, masks, games)
-
     def tensors(self) -> tuple[Tensor, Tensor, Tensor]:
         """Maps, statistics and masks as a network takes them, without a copy."""
         return torch.from_numpy(self.maps), torch.from_numpy(self.stats), torch.from_numpy(self.masks)

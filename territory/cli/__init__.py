@@ -13,9 +13,7 @@ import tyro
 
 from territory import __version__
 from territory.cli import streams
-from territory.cli.commands import evaluate, export, verdict
-from territory.cli.grade import grade
-from territory.cli.interpret import interpret
+from territory.cli.commands import evaluate, export, grade, interpret, verdict
 from territory.cli.lab import lab
 from territory.cli.play import play
 from territory.cli.profile import profile

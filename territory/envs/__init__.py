@@ -28,13 +28,9 @@ _HOMES = {
     "map_from_image": "maps",
     "save_map": "maps",
 }
-__all__ = ["map_from_image", "save_map"]
-__all__ += ["MixedVectorEnv", "make_vector_env"]
+__all__ = ["MixedVectorEnv", "make_vector_env", "map_from_image", "save_map"]
 __all__ += ["IdlePolicy", "RandomPolicy", "SteadyPolicy"]
-__all__ += ["TerritoryParallelEnv"]
-__all__ += ["SB3VecEnv"]
-__all__ += ["TerritoryEnv"]
-__all__ += ["TerritoryVectorEnv"]
+__all__ += ["SB3VecEnv", "TerritoryEnv", "TerritoryParallelEnv", "TerritoryVectorEnv"]
 
 
 def __getattr__(name: str):

@@ -7,14 +7,7 @@ from gymnasium import spaces
 from gymnasium.utils import seeding
 from pettingzoo import ParallelEnv
 
-from territory.envs.common import (
-    Actions,
-    checked_action,
-    checked_options,
-    checked_seed,
-    observation_space,
-    world_params,
-)
+from territory.envs import common
 from territory.envs.maps import as_terrain
 from territory.envs.window import ShownGame
 from territory.errors import BadInput, one_of, shown, whole
@@ -54,16 +47,16 @@ class TerritoryParallelEnv(ShownGame, ParallelEnv):
             raise BadInput(f"here every player is an agent: give num_players, not {' or '.join(sorted(FORBIDDEN))}")
         num_players = whole("num_players", num_players, 2, MAX_BOTS + 1)
         terrain = None if map is None else as_terrain(map, options.get("height"), options.get("width"))
-        self.params = world_params(type(self), terrain, options | {"num_bots": num_players - 1})
+        self.params = common.world_params(type(self), terrain, options | {"num_bots": num_players - 1})
         self.world = World(1, self.params, terrain, ["human"] * num_players)
         self._seats = {f"player_{seat}": seat for seat in range(1, num_players + 1)}
         self.possible_agents, self.agents = list(self._seats), []
         mask = spaces.Box(0, 1, (NUM_ACTIONS,), np.int8)
-        seen = observation_space(self.params)
+        seen = common.observation_space(self.params)
         self.observation_spaces = {
             name: spaces.Dict({"observation": seen, "action_mask": mask}) for name in self._seats
         }
-        self.action_spaces = {name: Actions() for name in self._seats}
+        self.action_spaces = {name: common.Actions() for name in self._seats}
         self._random, _ = seeding.np_random()
 
     def observation_space(self, agent: str) -> spaces.Dict:
@@ -76,8 +69,8 @@ class TerritoryParallelEnv(ShownGame, ParallelEnv):
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None):
         """Start a game on the map of `seed`, or of a random one below 1,000,000; returns observations and infos."""
-        seed = checked_seed(seed)
-        checked_options(options, ["options"])  # nothing follows from it, but PettingZoo's own test passes one
+        seed = common.checked_seed(seed)
+        common.checked_options(options, ["options"])  # nothing follows from it, but PettingZoo's own test passes one
         if seed is not None:
             self._random, _ = seeding.np_random(seed)
         self.world.reset([int(self._random.integers(HELD_OUT_SEED)) if seed is None else seed])
@@ -112,7 +105,7 @@ class TerritoryParallelEnv(ShownGame, ParallelEnv):
             raise BadInput(f"expected one action for each of {', '.join(self.agents)}; got {given}")
         orders = np.full((1, self.params.num_players + 1), SCRIPTED)
         for name, action in actions.items():
-            orders[0, self._seats[name]] = checked_action(action, f" for {name}")
+            orders[0, self._seats[name]] = common.checked_action(action, f" for {name}")
         return orders
 
     def _endings(self) -> tuple[dict[str, bool], dict[str, bool]]:

@@ -5,16 +5,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from territory.envs.common import (
-    Actions,
-    Episodes,
-    checked_action,
-    checked_options,
-    checked_seed,
-    everyones_orders,
-    make_world,
-    observation_space,
-)
+from territory.envs import common
 from territory.envs.window import ShownGame
 from territory.errors import BadInput
 from territory.world.actions import NUM_ACTIONS
@@ -70,17 +61,17 @@ class TerritoryEnv(ShownGame, gymnasium.Env):
 
     def __init__(self, render_mode: str | None = None, map: Any = None, render_scale: int = 4, **options):
         self._prepare_drawing(render_mode, render_scale)
-        self.world, self._opponent = make_world(type(self), 1, map, options)
+        self.world, self._opponent = common.make_world(type(self), 1, map, options)
         self.params = self.world.params
-        self.observation_space = observation_space(self.params)
-        self.action_space = Actions()
-        self._episodes = Episodes(1)
+        self.observation_space = common.observation_space(self.params)
+        self.action_space = common.Actions()
+        self._episodes = common.Episodes(1)
         self._mask = np.zeros(NUM_ACTIONS, np.bool_)
         self._running = False
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
         """Start a game; returns the first observation and ``{"action_mask": ...}``."""
-        seed, _ = checked_seed(seed), checked_options(options)
+        seed, _ = common.checked_seed(seed), common.checked_options(options)
         super().reset(seed=seed)
         map_seed = seed if seed is not None else int(self.np_random.integers(HELD_OUT_SEED))
         self.world.reset([map_seed])
@@ -94,8 +85,8 @@ class TerritoryEnv(ShownGame, gymnasium.Env):
         """Play ten ticks. The last ``info`` of an episode also holds its summary (win, land_share, rank, ...)."""
         if not self._running:
             raise BadInput("the game is over or has not begun: call reset() before step()")
-        actions = np.array([checked_action(action)])
-        orders = everyones_orders(self.world, self._opponent, actions)
+        actions = np.array([common.checked_action(action)])
+        orders = common.everyones_orders(self.world, self._opponent, actions)
         rewards, terminated, truncated = self.world.step(orders)
         self._played.append(orders[0])
         self._episodes.add(rewards[:, AGENT], actions)

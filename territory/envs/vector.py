@@ -8,17 +8,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from territory.envs.common import (
-    Actions,
-    BatchOfActions,
-    Episodes,
-    checked_actions,
-    checked_options,
-    checked_seed,
-    everyones_orders,
-    make_world,
-    observation_space,
-)
+from territory.envs import common
 from territory.envs.window import checked_render
 from territory.errors import BadInput, as_array, lists, shown
 from territory.world import rng
@@ -61,13 +51,13 @@ class TerritoryVectorEnv(VectorEnv):
         self.render_mode, self._scale = checked_render(render_mode, render_scale, self.metadata["render_modes"])
         self.autoreset_mode = checked_mode(autoreset_mode)
         self.metadata = self.metadata | {"autoreset_mode": self.autoreset_mode}
-        self.world, self._opponent = make_world(type(self), num_envs, map, options)
+        self.world, self._opponent = common.make_world(type(self), num_envs, map, options)
         self.params, self.num_envs = self.world.params, self.world.num_envs
-        self.single_observation_space = observation_space(self.params)
-        self.single_action_space = Actions()
+        self.single_observation_space = common.observation_space(self.params)
+        self.single_action_space = common.Actions()
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
-        self.action_space = BatchOfActions(self.num_envs)
-        self._episodes = Episodes(self.num_envs)
+        self.action_space = common.BatchOfActions(self.num_envs)
+        self._episodes = common.Episodes(self.num_envs)
         self._seeds = np.zeros(self.num_envs, np.uint64)  # of each environment's first game
         self._games = np.zeros(self.num_envs, np.int64)  # begun since
         self._over = np.zeros(self.num_envs, np.bool_)  # ended, and nothing has begun since
@@ -84,7 +74,7 @@ class TerritoryVectorEnv(VectorEnv):
             observations of all games, and ``{"action_mask": bool (N, 90)}`` with gymnasium's ``"_action_mask"``,
             bool (N,): which games have one.
         """
-        mask = checked_options(options, ["reset_mask"]).get("reset_mask")
+        mask = common.checked_options(options, ["reset_mask"]).get("reset_mask")
         chosen = self._chosen(mask)
         which = np.flatnonzero(chosen)
         if seed is None and mask is not None and self._masks.any():
@@ -110,7 +100,7 @@ class TerritoryVectorEnv(VectorEnv):
         """uint64 (N,); one number also decides the seeds of every later `reset()` without one, as several do."""
         most = 2**64 - self.num_envs
         if seed is None or isinstance(seed, int | np.integer):
-            first = checked_seed(seed, most)
+            first = common.checked_seed(seed, most)
             if everywhere:
                 super().reset(seed=first)
             if first is None:
@@ -120,7 +110,7 @@ class TerritoryVectorEnv(VectorEnv):
             raise BadInput(
                 f"seed must be a whole number of 0 or more, or one for each of {self.num_envs} games, got {shown(seed)}"
             )
-        seeds = [checked_seed(each) for each in seed]
+        seeds = [common.checked_seed(each) for each in seed]
         drawn = [int(self.np_random.integers(HELD_OUT_SEED)) if each is None else each for each in seeds]
         if everywhere and None not in seeds:
             self.np_random = np.random.default_rng(drawn)
@@ -135,7 +125,9 @@ class TerritoryVectorEnv(VectorEnv):
         """Play ten ticks of every game: observations, rewards (N,), terminated (N,), truncated (N,), info."""
         actions = self.checked(actions)
         out = self.world.new_observation()
-        rewards, terminated, truncated = self.world.step(everyones_orders(self.world, self._opponent, actions), out)
+        rewards, terminated, truncated = self.world.step(
+            common.everyones_orders(self.world, self._opponent, actions), out
+        )
         rewards = rewards[:, AGENT].copy()
         self._episodes.add(rewards, actions)
         if self._over.any():  # NEXT_STEP: what has just been played there does not count
@@ -157,7 +149,7 @@ class TerritoryVectorEnv(VectorEnv):
         if self.autoreset_mode is AutoresetMode.DISABLED and self._over.any():
             over = np.flatnonzero(self._over).tolist()
             raise BadInput(f'game {shown(over)} is over: call reset(options={{"reset_mask": terminated | truncated}})')
-        return checked_actions(actions, self.num_envs)
+        return common.checked_actions(actions, self.num_envs)
 
     def _finish(self, out, over: np.ndarray) -> dict[str, Any]:
         """Sum up what ended; with SAME_STEP also keep the last observations, and start anew in the same arrays."""
@@ -176,9 +168,10 @@ class TerritoryVectorEnv(VectorEnv):
         return info
 
     def _next_seeds(self, which: np.ndarray) -> np.ndarray:
-        seeds = [_seed_of_game(int(self._seeds[i]), int(self._games[i])) for i in which]
+        with np.errstate(over="ignore"):  # 64-bit mixing wraps around by design
+            bits = [rng.bits(rng.stream(int(self._seeds[i]), rng.SEED, 0), int(self._games[i])) for i in which]
         self._games[which] += 1
-        return np.array(seeds, np.uint64)
+        return np.array([int(each) % HELD_OUT_SEED for each in bits], np.uint64)
 
     def action_masks(self) -> np.ndarray:
         """bool (N, 90): which actions have an effect now."""
@@ -237,8 +230,3 @@ def checked_mode(mode: Any) -> AutoresetMode:
             return each
     names = ", ".join(each.name for each in AutoresetMode)
     raise BadInput(f"autoreset_mode must be one of {names}, got {shown(mode)}")
-
-
-def _seed_of_game(first_seed: int, game: int) -> int:
-    with np.errstate(over="ignore"):  # 64-bit mixing wraps around by design
-        return int(rng.bits(rng.stream(first_seed, rng.SEED, 0), game)) % HELD_OUT_SEED

@@ -55,23 +55,18 @@ def untrained_lifts(
     games: SampledStates, mask: np.ndarray, gates: list[dict[str, np.ndarray]]
 ) -> dict[str, np.ndarray]:
     """By gate: the mean lift of each untrained network, (networks,)."""
-    found = [
-        {name: np.nanmean(means_by_game(lift(seen, mask), games.games)) for name, seen in each.items()}
-        for each in gates
-    ]
-    return {name: np.array([each[name] for each in found]) for name in found[0]}
-
-
-def untrained_gates(games: SampledStates) -> list[dict[str, np.ndarray]]:
-    """The gates (S, h, w) of twenty freshly initialised networks in the same states."""
-    return [gates_of(untrained("attention", seed, norm="group"), games) for seed in SEEDS]
+    return {
+        name: np.array([np.nanmean(means_by_game(lift(each[name], mask), games.games)) for each in gates])
+        for name in gates[0]
+    }
 
 
 def _learned_lift(evidence: Evidence, mask: np.ndarray) -> Finding:
     """Confirmed where the trained gate is above chance and above 95 of 100 untrained networks."""
     games = evidence.surrounded
     trained = lifts(evidence.keep("trained", lambda: gates_of(evidence.agent.model, games)), games, mask)
-    fresh = untrained_lifts(games, mask, evidence.keep("untrained", lambda: untrained_gates(games)))
+    others = (untrained("attention", seed, norm="group") for seed in SEEDS)
+    fresh = untrained_lifts(games, mask, evidence.keep("untrained", lambda: [gates_of(each, games) for each in others]))
     bars = {name: max(1.0, float(np.percentile(fresh[name], LEARNED))) for name in trained}
     cases = [rules.above(found.low, found.high, bars[name]) for name, found in trained.items()]
     figure = ", ".join(f"{found.mean:.2f} [{found.low:.2f}, {found.high:.2f}]" for found in trained.values())

@@ -17,12 +17,11 @@ from territory.stats import means_by_game
 from territory.verdict import rules
 from territory.verdict.evidence import Evidence
 from territory.verdict.ledger import Finding, claims_of
-from territory.world.actions import OFFSETS, Direction
+from territory.world.actions import FIRST_WAIT, one_step_back
 from territory.world.layout import Plane, Stat
 
 claim = claims_of("behaviour")
 STRATEGY = "Cross-Attention → Context-Dependent Strategy"
-WAIT = 10 * Direction.WAIT  # the first action that attacks nobody
 FIFTH_OF_TEN = 4 / 9  # the statistic RANK: 0 the largest player, 1 the smallest
 
 Measure = Callable[[np.ndarray, SampledStates], np.ndarray]  # probabilities (S, 90) and states to numbers (S,)
@@ -30,21 +29,15 @@ Measure = Callable[[np.ndarray, SampledStates], np.ndarray]  # probabilities (S,
 
 def attacks(policy: np.ndarray, states: SampledStates) -> np.ndarray:
     """Probability (S,) of attacking at all; the rest waits, which is all the defence that the game has."""
-    return policy[:, :WAIT].sum(axis=1)
+    return policy[:, :FIRST_WAIT].sum(axis=1)
 
 
 def at_enemies(policy: np.ndarray, states: SampledStates) -> np.ndarray:
     """Of the probability of attacking, the share (S,) in directions whose front has enemy land."""
-    by_direction = policy[:, :WAIT].reshape(len(policy), 8, 10).sum(axis=2)
+    by_direction = policy[:, :FIRST_WAIT].reshape(len(policy), 8, 10).sum(axis=2)
     own, enemy = (states.maps[:, plane] > 0 for plane in (Plane.OWN, Plane.ENEMY))
-    fronts = np.stack([(_one_step(own, *OFFSETS[way]) & enemy).any(axis=(1, 2)) for way in range(8)], axis=1)
+    fronts = np.stack([(behind & enemy).any(axis=(1, 2)) for behind in one_step_back(own)], axis=1)
     return (by_direction * fronts).sum(axis=1) / np.maximum(by_direction.sum(axis=1), 1e-9)
-
-
-def _one_step(tiles: np.ndarray, down: int, right: int) -> np.ndarray:
-    """Tiles (S, H, W) moved one step; nothing comes in from the other side."""
-    padded = np.pad(tiles, ((0, 0), (1, 1), (1, 1)))
-    return np.roll(padded, (down, right), axis=(1, 2))[:, 1:-1, 1:-1]
 
 
 def policy_of(evidence: Evidence, states: SampledStates, changed: dict[Stat, float] | None = None) -> np.ndarray:
@@ -57,16 +50,11 @@ def policy_of(evidence: Evidence, states: SampledStates, changed: dict[Stat, flo
         return masked_log_softmax(logits, torch.from_numpy(states.masks)).exp().numpy()
 
 
-def over_games(values: np.ndarray, states: SampledStates) -> Interval:
-    """Mean of values (S,) with its 95 % interval over games."""
-    return bootstrap_interval(means_by_game(values, states.games))
-
-
 def counterfactual(evidence: Evidence, measure: Measure, then: dict[Stat, float], less: dict[Stat, float]) -> Interval:
     """How much the measure is higher with these statistics than with those."""
     states = evidence.played
     more, fewer = (measure(policy_of(evidence, states, changed), states) for changed in (then, less))
-    return over_games(more - fewer, states)
+    return bootstrap_interval(means_by_game(more - fewer, states.games))
 
 
 def observed(evidence: Evidence, measure: Measure, where: np.ndarray) -> Interval | None:

@@ -1,5 +1,9 @@
-"""Claims that counting decides."""
+"""Claims that counting decides, and what of an old checkpoint fits into another network."""
 
+import copy
+from dataclasses import dataclass
+
+import torch
 from torch import nn
 
 from territory.profiling import macs_table, parameter_table, part_table
@@ -13,7 +17,8 @@ NEW_PARTS = {"map_branch": 208_003, "global_branch": 18_688, "cross_attention": 
 NEW_PARTS |= {"actor": 44_506, "critic": 33_025}
 OLD_PERCENT = (96.0, 0.3, 2.4, 0.7, 0.5)
 NEW_PERCENT = (40.0, 3.6, 16.0, 25.0, 8.6, 6.4)
-claim = claims_of("counts")
+claim, migration = claims_of("counts"), claims_of("migration")
+OLD, NEW = "Parameters: 6,763,387 (13x over target)", "Parameters: 517,982 (~500K target)"  # sections
 
 
 def total(model: nn.Module) -> int:
@@ -26,9 +31,14 @@ def part(model: nn.Module, name: str) -> int:
     return {record.part: record.parameters for record in part_table(model)}.get(name, 0)
 
 
-def layer(model: nn.Module, path: str) -> int:
-    """Parameters of all layers whose path within their part begins so."""
-    return sum(record.parameters for record in parameter_table(model) if record.layer.startswith(path))
+def over(model: nn.Module) -> float:
+    """Percent of the target by which a network has too many parameters."""
+    return 100 * (total(model) / TARGET - 1)
+
+
+def fewer(evidence: Evidence, name: str) -> float:
+    """How many times fewer parameters the new network has in one of its parts."""
+    return part(evidence.old, name) / part(evidence.new, name)
 
 
 def _whole(measured: list[int], claimed: list[int], note: str = "") -> Finding:
@@ -36,8 +46,8 @@ def _whole(measured: list[int], claimed: list[int], note: str = "") -> Finding:
     return Finding(rules.counted(measured, claimed), ", ".join(f"{n:,}" for n in measured), numbers, note)
 
 
-def _rounded(measured: float, claimed: float, digits: int, figure: str, note: str = "") -> Finding:
-    return Finding(rules.printed([measured], [claimed], [digits]), figure, {"measured": measured}, note)
+def _rounded(measured: float, claimed: float, figure: str = "{:.1f}x", note: str = "") -> Finding:
+    return Finding(rules.printed([measured], [claimed], [0]), figure.format(measured), {"measured": measured}, note)
 
 
 def _parts(model: nn.Module, claimed: dict[str, int]) -> Finding:
@@ -61,100 +71,65 @@ def _grids(model: nn.Module, claimed: list[int]) -> Finding:
     return Finding(verdict, figure, {"cells": measured[-1] * measured[-2]})
 
 
-@claim("old-total", "Parameters: 6,763,387 (13x over target)", "the old network's parameters", "6,763,387")
-def old_total(evidence: Evidence) -> Finding:
-    return _whole([total(evidence.old)], [6_763_387])
-
-
-@claim("new-total", "Parameters: 517,982 (~500K target)", "the new network's parameters", "517,982")
-def new_total(evidence: Evidence) -> Finding:
-    return _whole([total(evidence.new)], [517_982])
-
-
-@claim("old-parts", "Parameters: 6,763,387 (13x over target)", "the old network part by part", "five counts")
-def old_parts(evidence: Evidence) -> Finding:
-    return _parts(evidence.old, OLD_PARTS)
-
-
-@claim("new-parts", "Parameters: 517,982 (~500K target)", "the new network part by part", "six counts")
-def new_parts(evidence: Evidence) -> Finding:
-    return _parts(evidence.new, NEW_PARTS)
-
-
-@claim(
-    "old-shares", "Parameters: 6,763,387 (13x over target)", "the shares of the old parts", "96, 0.3, 2.4, 0.7, 0.5 %"
+claim("old-total", OLD, "the old network's parameters", "6,763,387")(lambda e: _whole([total(e.old)], [6_763_387]))
+claim("new-total", NEW, "the new network's parameters", "517,982")(lambda e: _whole([total(e.new)], [517_982]))
+claim("old-parts", OLD, "the old network part by part", "five counts")(lambda e: _parts(e.old, OLD_PARTS))
+claim("new-parts", NEW, "the new network part by part", "six counts")(lambda e: _parts(e.new, NEW_PARTS))
+claim("old-shares", OLD, "the shares of the old parts", "96, 0.3, 2.4, 0.7, 0.5 %")(
+    lambda e: _percents(e.old, OLD_PERCENT, (0, 1, 1, 1, 1))
 )
-def old_shares(evidence: Evidence) -> Finding:
-    return _percents(evidence.old, OLD_PERCENT, (0, 1, 1, 1, 1))
-
-
-@claim("new-shares", "Parameters: 517,982 (~500K target)", "the shares of the new parts", "40, 3.6, 16, 25, 8.6, 6.4 %")
-def new_shares(evidence: Evidence) -> Finding:
-    return _percents(evidence.new, NEW_PERCENT, (0, 1, 0, 0, 1, 1))
+claim("new-shares", NEW, "the shares of the new parts", "40, 3.6, 16, 25, 8.6, 6.4 %")(
+    lambda e: _percents(e.new, NEW_PERCENT, (0, 1, 0, 0, 1, 1))
+)
 
 
 @claim("one-layer-share", "Problem Found", "one linear layer holds nearly all of the old network", "96 %")
 def one_layer_share(evidence: Evidence) -> Finding:
     share = 100 * max(record.share for record in parameter_table(evidence.old))
     branch = 100 * part(evidence.old, "map_branch") / total(evidence.old)
-    return _rounded(share, 96, 0, f"{share:.1f} %", f"the branch around the layer is {branch:.1f} %")
+    return _rounded(share, 96, "{:.1f} %", f"the branch around the layer is {branch:.1f} %")
 
 
-@claim("one-layer-weights", "The Problem", "12,544 x 512 weights in that layer", "6,422,528")
-def one_layer_weights(evidence: Evidence) -> Finding:
-    return _whole([max(parameter.numel() for parameter in evidence.old.parameters())], [6_422_528])
-
-
-@claim("old-grids", "Architecture (old)", "what the old convolutions give", "32x32x32, 64x16x16, 64x14x14")
-def old_grids(evidence: Evidence) -> Finding:
-    return _grids(evidence.old, [32, 32, 32, 64, 16, 16, 64, 14, 14])
-
-
-@claim("new-grids", "Architecture (new)", "what the new convolutions give", "32x32x32, 64x8x8, 128x4x4")
-def new_grids(evidence: Evidence) -> Finding:
-    return _grids(evidence.new, [32, 32, 32, 64, 8, 8, 128, 4, 4])
-
-
-@claim("old-over", "Summary", "how far the old network is over its target of 500,000", "1350 % over")
-def old_over(evidence: Evidence) -> Finding:
-    over = 100 * (total(evidence.old) / TARGET - 1)
-    return _rounded(over, 1350, 0, f"{over:.0f} % over", f"it is {over + 100:.0f} % of the target")
+claim("one-layer-weights", "The Problem", "12,544 x 512 weights in that layer", "6,422,528")(
+    lambda e: _whole([max(parameter.numel() for parameter in e.old.parameters())], [6_422_528])
+)
+claim("old-grids", "Architecture (old)", "what the old convolutions give", "32x32x32, 64x16x16, 64x14x14")(
+    lambda e: _grids(e.old, [32, 32, 32, 64, 16, 16, 64, 14, 14])
+)
+claim("new-grids", "Architecture (new)", "what the new convolutions give", "32x32x32, 64x8x8, 128x4x4")(
+    lambda e: _grids(e.new, [32, 32, 32, 64, 8, 8, 128, 4, 4])
+)
+claim("old-over", "Summary", "how far the old network is over its target of 500,000", "1350 % over")(
+    lambda e: _rounded(over(e.old), 1350, "{:.0f} % over", f"it is {over(e.old) + 100:.0f} % of the target")
+)
 
 
 @claim("old-times", "Problem Found", "the old network against its target", "13x over")
 def old_times(evidence: Evidence) -> Finding:
     times = total(evidence.old) / TARGET
-    return _rounded(times, 13, 0, f"{times:.1f}x the target", f"{times - 1:.1f} times the target too many")
+    return _rounded(times, 13, "{:.1f}x the target", f"{times - 1:.1f} times the target too many")
 
 
-@claim("new-over", "Summary", "how far the new network is over its target", "3 % over")
-def new_over(evidence: Evidence) -> Finding:
-    over = 100 * (total(evidence.new) / TARGET - 1)
-    return _rounded(over, 3, 0, f"{over:.1f} % over")
-
-
-@claim("fewer", "Recommendation", "how many times fewer parameters in all", "13x")
-def fewer(evidence: Evidence) -> Finding:
-    ratio = total(evidence.old) / total(evidence.new)
-    return _rounded(ratio, 13, 0, f"{ratio:.1f}x")
-
-
-@claim("cnn-fewer", "Efficient CNN (13x parameter reduction)", "how many times smaller the efficient CNN is", "13x")
-def cnn_fewer(evidence: Evidence) -> Finding:
-    ratio = part(evidence.old, "map_branch") / part(evidence.new, "map_branch")
-    return _rounded(ratio, 13, 0, f"{ratio:.1f}x", "13x is the whole network; the table below that heading has 31x")
-
-
-@claim("branch-fewer", "CNN Architecture", "how many times fewer in the map branch", "31x")
-def branch_fewer(evidence: Evidence) -> Finding:
-    ratio = part(evidence.old, "map_branch") / part(evidence.new, "map_branch")
-    return _rounded(ratio, 31, 0, f"{ratio:.1f}x")
+claim("new-over", "Summary", "how far the new network is over its target", "3 % over")(
+    lambda e: _rounded(over(e.new), 3, "{:.1f} % over")
+)
+claim("fewer", "Recommendation", "how many times fewer parameters in all", "13x")(
+    lambda e: _rounded(total(e.old) / total(e.new), 13)
+)
+claim("cnn-fewer", "Efficient CNN (13x parameter reduction)", "how many times smaller the efficient CNN is", "13x")(
+    lambda e: _rounded(
+        fewer(e, "map_branch"), 13, note="13x is the whole network; the table below that heading has 31x"
+    )
+)
+claim("branch-fewer", "CNN Architecture", "how many times fewer in the map branch", "31x")(
+    lambda e: _rounded(fewer(e, "map_branch"), 31)
+)
 
 
 @claim("pooled-linear", "Efficient CNN (13x parameter reduction)", "the layer from 128 to 256 features", "32K")
 def pooled_linear(evidence: Evidence) -> Finding:
-    count = layer(evidence.new, "to_features")
-    return _rounded(count / 1000, 32, 0, f"{count:,}")
+    count = sum(r.parameters for r in parameter_table(evidence.new) if r.layer.startswith("to_features"))
+    return _rounded(count / 1000, 32, f"{count:,}")
 
 
 @claim("gate-cost", "Spatial Attention", "what each gate costs", "about 200")
@@ -166,9 +141,9 @@ def gate_cost(evidence: Evidence) -> Finding:
     return Finding(verdict, ", ".join(map(str, gates)), {"all": sum(gates)}, f"{sum(gates)} for all together")
 
 
-@claim("cross-cost", "Cross-Attention Fusion", "what the cross-attention costs", "82,432")
-def cross_cost(evidence: Evidence) -> Finding:
-    return _whole([part(evidence.new, "cross_attention")], [82_432])
+claim("cross-cost", "Cross-Attention Fusion", "what the cross-attention costs", "82,432")(
+    lambda e: _whole([part(e.new, "cross_attention")], [82_432])
+)
 
 
 @claim("fusion-cost", "Fusion Architecture", "old fusion, new fusion with cross-attention", "164,096 and 213,760")
@@ -179,10 +154,9 @@ def fusion_cost(evidence: Evidence) -> Finding:
 
 @claim("slip", "Memory Usage", "8 ms to 6 ms, in the document's own arithmetic", "25 % faster")
 def slip(evidence: Evidence) -> Finding:
-    faster, less = 100 * (8 / 6 - 1), 100 * (1 - 6 / 8)
-    return _rounded(
-        faster, 25, 0, f"{faster:.0f} % faster", f"it is {less:.0f} % less time; the tables of FPS have it right"
-    )
+    less = 100 * (1 - 6 / 8)
+    note = f"it is {less:.0f} % less time; the tables of FPS have it right"
+    return _rounded(100 * (8 / 6 - 1), 25, "{:.0f} % faster", note)
 
 
 @claim("spread", "Computational Efficiency", "the new parameters are spread over the components")
@@ -190,3 +164,57 @@ def spread(evidence: Evidence) -> Finding:
     shares = {name: max(r.share for r in part_table(model)) for name, model in evidence.networks.items()}
     verdict = rules.holds([shares["new"] < 0.5 < shares["old"]])
     return Finding(verdict, f"largest part {shares['new']:.0%}, was {shares['old']:.0%}", shares)
+
+
+@dataclass(frozen=True)
+class Carried:
+    """One tensor of the new network, and whether the old one's was put in its place."""
+
+    tensor: str
+    shape: tuple[int, ...]
+    parameters: int
+    carried: int  # the same number, or 0
+    old_shape: tuple[int, ...]  # () where the old network has none of that name
+
+
+def carry_over(old: nn.Module, new: nn.Module) -> list[Carried]:
+    """Copy every parameter and running average that shares name and shape; one record for each tensor of ``new``."""
+    source, target = old.state_dict(), new.state_dict()
+    records = []
+    with torch.no_grad():
+        for name, tensor in target.items():
+            before = source.get(name)
+            fits = before is not None and before.shape == tensor.shape
+            if fits:
+                tensor.copy_(before)
+            shape = () if before is None else tuple(before.shape)
+            records.append(Carried(name, tuple(tensor.shape), tensor.numel(), tensor.numel() * fits, shape))
+    parameters = dict(new.named_parameters())
+    return [record for record in records if record.tensor in parameters]
+
+
+@migration("load", "Option 1: Train with New Architecture (Recommended)", "old checkpoints can't be loaded", "nothing")
+def load(evidence: Evidence) -> Finding:
+    """Refuted if all loads, off if part of it does, confirmed if no tensor has its name and shape in both."""
+    records = carry_over(evidence.old, copy.deepcopy(evidence.new))
+    carried, all_ = sum(record.carried for record in records), sum(record.parameters for record in records)
+    tensors = sum(record.carried > 0 for record in records)
+    verdict = "confirmed" if carried == 0 else "refuted" if carried == all_ else "off"
+    figure = f"{tensors} of {len(records)} tensors, {carried:,} of {all_:,} parameters"
+    note = "same name and same shape; python -m studies.distillation carries them and teaches the rest"
+    return Finding(verdict, figure, {"tensors": tensors, "parameters": carried, "share": carried / all_}, note)
+
+
+@migration(
+    "continue", "Option 2: Continue with Old Architecture", "an old checkpoint loads into the old network", "all of it"
+)
+def go_on(evidence: Evidence) -> Finding:
+    records = carry_over(evidence.old, copy.deepcopy(evidence.old))
+    loads = all(record.carried == record.parameters for record in records)
+    figure = f"{sum(record.carried > 0 for record in records)} of {len(records)} tensors"
+    return Finding("exact" if loads else "refuted", figure, {"tensors": len(records)})
+
+
+@migration("idle", "Recommendation", "the old checkpoints weren't learning: their agents were idle")
+def idle(evidence: Evidence) -> Finding:
+    return Finding("not testable here", "none came with the document", {}, "there are no old checkpoints to watch")

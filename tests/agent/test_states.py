@@ -1,4 +1,4 @@
-"""Sampled states of a policy's games: kept at a pace, split by games, decided by the seed."""
+"""Sampled states of a policy's games: kept at a pace, decided by the seed."""
 
 import dataclasses
 
@@ -20,17 +20,6 @@ def test_states_are_kept_at_a_pace_with_their_games(states):
     assert len(np.unique(states.games)) == 32
     long = sample_states(RandomPolicy(), 192, every=10, height=64, width=64, num_bots=2, max_steps=20)
     assert len(np.unique(long.games)) >= 64  # games of 20 steps, seen twice each
-
-
-def test_a_split_keeps_games_whole_and_in_their_part_when_others_are_added(states):
-    first, second = states.split(0.75)
-    assert len(first) + len(second) == len(states)
-    assert not set(first.games) & set(second.games)
-    assert 16 <= len(set(first.games)) < 32
-    both = states + states
-    assert (len(both), len(set(both.games))) == (2 * 192, 2 * 32)
-    assert set(both.split(0.75)[0].games) >= set(first.games)
-    assert not set(both.split(0.75)[0].games) & set(second.games)
 
 
 def test_states_are_those_of_the_seed(states):

@@ -3,7 +3,7 @@
 import json
 
 from territory.cli import main
-from territory.cli.interpret import text_table
+from territory.cli.commands import text_table
 from territory.interpret import Interval
 
 QUICK = ["--games", "2", "--moments", "1", "--num-bots", "1"]

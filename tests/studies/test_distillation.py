@@ -17,7 +17,7 @@ from territory.cli import main
 from territory.envs.opponents import RandomPolicy
 from territory.errors import BadInput
 from territory.training import PPO, TrainConfig, run
-from territory.verdict.migration import carry_over
+from territory.verdict.counts import carry_over
 
 SMALL = TrainConfig(
     height=64, width=64, num_bots=2, max_steps=20, num_envs=4, num_steps=16, minibatch_size=32, device="cpu",
