@@ -7,7 +7,7 @@ import argparse
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 
@@ -20,6 +20,7 @@ from territory.cli.profile import profile
 from territory.errors import BadInput
 from territory.training.config import TrainConfig
 
+COMMANDS = (evaluate, grade, export, interpret, play, profile, verdict, lab)  # and `train`
 # Commands of former versions, and the study that answers now.
 MOVED = {"league": "league", "migrate": "distillation", "branch": "rollouts", "aim": "directions"}
 INTERRUPTED = 128 + signal.SIGINT  # the exit status of a program that Ctrl-C ended
@@ -42,7 +43,10 @@ def _run(args: list[str]) -> int:
     try:
         _refuse_moved(args)
         status = tyro.extras.subcommand_cli_from_dict(
-            _commands(args), prog="territory", description="A territory game and agents that learn it.", args=args
+            {"train": _train_command(args)} | {command.__name__: command for command in COMMANDS},
+            prog="territory",
+            description="A territory game and agents that learn it.",
+            args=args,
         )
         sys.stdout.flush()  # so that a closed pipe shows itself here
         return status or 0
@@ -67,11 +71,6 @@ def _refuse_moved(args: list[str]) -> None:
     if args and args[0] in MOVED:
         study = f"python -m studies.{MOVED[args[0]]}"
         raise BadInput(f"`territory {args[0]}` is a study now: in a clone of the repository run `{study}`")
-
-
-def _commands(args: list[str]) -> dict[str, Callable[..., Any]]:
-    own = (evaluate, grade, export, interpret, play, profile, verdict, lab)
-    return {"train": _train_command(args)} | {command.__name__: command for command in own}
 
 
 def _train_command(args: list[str]) -> Callable[..., int]:

@@ -55,15 +55,19 @@ def play(
     """
     _check(player, fps, save, scale)
     from territory.cli.streams import has_colours
-    from territory.cli.terminal import board_text, ending
+    from territory.cli.terminal import Screen, board_text, ending, play_by_hand, watch, watch_replay
+    from territory.world.replay import Replay
 
     if Path(player).suffix == REPLAY:
-        world, replay = _watch_replay(player, fps)
+        replay = Replay.load(player)
+        with Screen() as screen:
+            world = watch_replay(screen, replay, fps)
     else:
         options = {"num_bots": num_bots, "opponents": opponents, "max_steps": max_steps}
         game, decide = _begin(player, seed, map, options | {"height": height, "width": width})
         try:
-            _run(game, decide, fps)
+            with Screen() as screen:
+                play_by_hand(screen, game) if decide is None else watch(screen, game, decide, fps)
         finally:
             if player == YOU and game.orders:  # whatever ended the game
                 _keep(game.replay(), PLAYED / f"{datetime.now():%Y-%m-%d-%H%M%S}-seed{seed}{REPLAY}", fps, scale)
@@ -123,25 +127,6 @@ def _with_script(world: "World", kind: str) -> "World":
 
     others = (KINDS[other] for other in world.state.kind[0, 2:])
     return World(1, world.params, world.terrain, (kind, *others))
-
-
-def _run(game: "Game", decide: Callable | None, fps: float) -> None:
-    from territory.cli.terminal import Screen, play_by_hand, watch
-
-    with Screen() as screen:
-        if decide is None:
-            play_by_hand(screen, game)
-        else:
-            watch(screen, game, decide, fps)
-
-
-def _watch_replay(path: str, fps: float) -> tuple["World", "Replay"]:
-    from territory.cli.terminal import Screen, watch_replay
-    from territory.world.replay import Replay
-
-    replay = Replay.load(path)
-    with Screen() as screen:
-        return watch_replay(screen, replay, fps), replay
 
 
 def _keep(replay: "Replay", path: Path, fps: float, scale: int) -> None:

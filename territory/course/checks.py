@@ -75,11 +75,9 @@ def shown(answer: Any, quoted: bool = True) -> str:
 
 def number(answer: Any, whole: bool = False) -> float | int:
     """A finite number: int, float, fraction, decimal, or a scalar of NumPy or torch."""
-    value = _plain(answer, "a number")
+    value = _one(answer, "a number")
     if isinstance(value, np.ndarray):
-        if value.shape != ():
-            raise NotYet(f"expected one number, got an array of shape {value.shape}.")
-        value = value.item()
+        raise NotYet(f"expected one number, got an array of shape {value.shape}.")
     if isinstance(value, bool | np.bool_) or not isinstance(value, Real | Decimal):
         hint = " Leave the quotes away." if isinstance(value, str) else ""
         raise NotYet(f"expected a number, got {shown(answer)}.{hint}")
@@ -123,9 +121,7 @@ def letters(answer: Any, out_of: str) -> set[str]:
 
 def text(answer: Any) -> str:
     """A text without regard to case and spaces around it."""
-    value = _plain(answer, "a text")
-    if isinstance(value, np.ndarray) and value.shape == ():
-        value = value.item()
+    value = _one(answer, "a text")
     if not isinstance(value, str):
         raise NotYet(f"expected a text in quotes, got {shown(answer)}.")
     return one_line(value).casefold()
@@ -142,9 +138,7 @@ def word(answer: Any, known: Sequence[str]) -> str:
 
 def yes_or_no(answer: Any) -> bool:
     """True or False, also NumPy's and torch's."""
-    value = _plain(answer, "True or False")
-    if isinstance(value, np.ndarray) and value.shape == ():
-        value = value.item()
+    value = _one(answer, "True or False")
     if not isinstance(value, bool):
         raise NotYet(f"expected True or False, got {shown(answer)}.")
     return value
@@ -192,11 +186,14 @@ def slip(answer: Any, slips: Mapping[str, Any], within: float = 1e-6) -> str:
     """The hint whose slip gives just this answer, or nothing: ``{hint: what one gets who makes that slip}``."""
     mine = array(answer)
     others = ((hint, array(other)) for hint, other in slips.items())
-    return next((hint for hint, other in others if mine.shape == other.shape and _same(mine, other, within)), "")
+    near = ((hint, np.abs(mine - other)) for hint, other in others if mine.shape == other.shape)
+    return next((hint for hint, apart in near if apart.max(initial=0) <= within), "")
 
 
-def _same(one: np.ndarray, other: np.ndarray, within: float) -> bool:
-    return bool(np.abs(one - other).max(initial=0) <= within)
+def _one(answer: Any, expected: str) -> Any:
+    """`_plain`, an array of a single value as that value."""
+    value = _plain(answer, expected)
+    return value.item() if isinstance(value, np.ndarray) and value.shape == () else value
 
 
 def _plain(answer: Any, expected: str) -> Any:

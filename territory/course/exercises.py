@@ -76,7 +76,8 @@ def exercises_of(cells: Sequence[Cell]) -> list[Exercise]:
             hidden = SOLUTION.search(solution.source) if solution else None
             code = CODE.search(hidden[0]) if hidden else None
             many = solution is not None and "of many</summary>" in solution.source
-            answer = _answer_place(cells, names, place)
+            blanks = [p for p in range(place) if cells[p].kind == "code" and names_bound(cells[p].source) & set(names)]
+            answer = blanks[-1] if blanks else place
             graded = "by-hand" not in cell.tags
             found.append(Exercise(name, names, answer, place, code[1] if code else "", many, graded))
     return found
@@ -202,8 +203,3 @@ def _named(statement: ast.stmt) -> set[str]:
 
 def _stores(name: ast.Name) -> bool:
     return isinstance(name.ctx, ast.Store)
-
-
-def _answer_place(cells: Sequence[Cell], names: tuple[str, ...], call: int) -> int:
-    places = [p for p in range(call) if cells[p].kind == "code" and names_bound(cells[p].source) & set(names)]
-    return places[-1] if places else call

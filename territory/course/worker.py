@@ -91,11 +91,7 @@ def _seal() -> dict[str, Parts]:
         if module.name.split(".")[1] not in SHOWS and module.name != f"{__package__}.report":
             importlib.import_module(module.name)
     modules = {name: module for name, module in list(sys.modules.items()) if isinstance(module, ModuleType)}
-    return {name: _parts(vars(modules[name]), name) for name in modules if _is_sealed(name)}
-
-
-def _is_sealed(name: str) -> bool:
-    return name in SEALED or name.partition(".")[0] == "territory"
+    return {name: _parts(vars(modules[name]), name) for name in modules if name in SEALED or _own(name)}
 
 
 def _changed(sealed: Mapping[str, Parts]) -> str:

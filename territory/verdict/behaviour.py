@@ -1,6 +1,12 @@
-"""Claims about what attention does."""
+"""Claims about what attention does, and about what the trained agent does: by its rank, under threat, against leaders.
+
+Two questions of the agent. Counterfactual: the same boards with another statistic, everything else kept; how does the
+policy change? Observed: in its own games, does it act so in the states where the sentence applies? Each has its
+interval over games.
+"""
 
 import copy
+from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
@@ -21,16 +27,23 @@ from territory.interpret import (
     total_variation,
 )
 from territory.interpret.measures import beside
+from territory.models.policy import masked_log_softmax
 from territory.stats import means_by_game
 from territory.verdict import rules
 from territory.verdict.evidence import Evidence, untrained
 from territory.verdict.ledger import Finding, claims_of
+from territory.world.actions import FIRST_WAIT, one_step_back
 from territory.world.layout import Plane, Stat
 
 claim = claims_of("behaviour")
 CELLS = 2000  # of own land that a probe is shown
 SEEDS = range(20)  # of untrained networks
 LEARNED = 95  # the percentile of the untrained networks that a trained one has to pass
+BORDERS = "Spatial Attention → Better Border Awareness"  # two sections of the document
+STRATEGY = "Cross-Attention → Context-Dependent Strategy"
+FIFTH_OF_TEN = 4 / 9  # the statistic RANK: 0 the largest player, 1 the smallest
+
+Measure = Callable[[np.ndarray, SampledStates], np.ndarray]  # probabilities (S, 90) and states to numbers (S,)
 
 
 def gates_of(model: nn.Module, games: SampledStates) -> dict[str, np.ndarray]:
@@ -75,7 +88,7 @@ def _learned_lift(evidence: Evidence, mask: np.ndarray) -> Finding:
     return Finding(rules.holds(cases), figure, {name: found.mean for name, found in trained.items()}, note)
 
 
-@claim("borders", "Spatial Attention → Better Border Awareness", "surrounded by enemies, gates are high on the border")
+@claim("borders", BORDERS, "surrounded by enemies, gates are high on the border")
 def borders(evidence: Evidence) -> Finding:
     return _learned_lift(evidence, border_mask(evidence.surrounded.maps))
 
@@ -90,19 +103,19 @@ def cities(evidence: Evidence) -> Finding:
     return _learned_lift(evidence, evidence.surrounded.maps[:, Plane.CITIES] > 0)
 
 
-@claim("openings", "Spatial Attention → Better Border Awareness", "gates pick out land to expand into")
+@claim("openings", BORDERS, "gates pick out land to expand into")
 def openings(evidence: Evidence) -> Finding:
     return _learned_lift(evidence, evidence.surrounded.maps[:, Plane.UNCLAIMED] > 0)
 
 
-@claim("battles", "Spatial Attention → Better Border Awareness", "gates pick out active battle zones")
+@claim("battles", BORDERS, "gates pick out active battle zones")
 def battles(evidence: Evidence) -> Finding:
     """Where own land and an enemy's meet, both sides of it."""
     own, enemy = (evidence.surrounded.maps[:, plane] > 0 for plane in (Plane.OWN, Plane.ENEMY))
     return _learned_lift(evidence, own & beside(enemy) | enemy & beside(own))
 
 
-@claim("movements", "Spatial Attention → Better Border Awareness", "it tracks enemy movements")
+@claim("movements", BORDERS, "it tracks enemy movements")
 def movements(evidence: Evidence) -> Finding:
     """Two histories that end in the same board: what keeps no memory answers alike, however the enemy came there."""
     maps, stats = evidence.boards(8)
@@ -119,7 +132,7 @@ def movements(evidence: Evidence) -> Finding:
     )
 
 
-@claim("equal", "Spatial Attention → Better Border Awareness", "without gates borders can't be told from the interior")
+@claim("equal", BORDERS, "without gates borders can't be told from the interior")
 def equal(evidence: Evidence) -> Finding:
     """Refuted if a linear probe tells, cell by cell of own land, border from interior by the untrained old features."""
     games = evidence.steady
@@ -156,7 +169,7 @@ def underused(evidence: Evidence) -> Finding:
     return Finding(rules.holds([m < 0.05 for m in moved.values()]), figure, {str(k): m for k, m in moved.items()}, note)
 
 
-@claim("rank", "Cross-Attention → Context-Dependent Strategy", "another rank changes what is attended to")
+@claim("rank", STRATEGY, "another rank changes what is attended to")
 def rank(evidence: Evidence) -> Finding:
     """Over real boards: the share of the attention that moves when the rank goes from first to last."""
     maps, stats = evidence.boards()
@@ -191,7 +204,7 @@ def both_ways(evidence: Evidence) -> Finding:
     return Finding(rules.holds(cases), ", ".join(ways) or "none", {"ways": len(ways)})
 
 
-@claim("separate", "Cross-Attention → Context-Dependent Strategy", "without it map and statistics don't interact")
+@claim("separate", STRATEGY, "without it map and statistics don't interact")
 def separate(evidence: Evidence) -> Finding:
     """What two changes do together, less what each does alone: 0 if nothing interacts. Over the sum of the effects."""
     maps, stats = evidence.boards()
@@ -201,3 +214,89 @@ def separate(evidence: Evidence) -> Finding:
     share = ((a - b - c + d).norm() / (d - a).norm()).item()
     figure = f"{share:.0%} of the effect is interaction"
     return Finding(rules.holds([share < 0.01]), figure, {"share": share}, "one ReLU behind the concatenation suffices")
+
+
+def attacks(policy: np.ndarray, states: SampledStates) -> np.ndarray:
+    """Probability (S,) of attacking at all; the rest waits, which is all the defence that the game has."""
+    return policy[:, :FIRST_WAIT].sum(axis=1)
+
+
+def at_enemies(policy: np.ndarray, states: SampledStates) -> np.ndarray:
+    """Of the probability of attacking, the share (S,) in directions whose front has enemy land."""
+    by_direction = policy[:, :FIRST_WAIT].reshape(len(policy), 8, 10).sum(axis=2)
+    own, enemy = (states.maps[:, plane] > 0 for plane in (Plane.OWN, Plane.ENEMY))
+    fronts = np.stack([(behind & enemy).any(axis=(1, 2)) for behind in one_step_back(own)], axis=1)
+    return (by_direction * fronts).sum(axis=1) / np.maximum(by_direction.sum(axis=1), 1e-9)
+
+
+def policy_of(evidence: Evidence, states: SampledStates, changed: dict[Stat, float] | None = None) -> np.ndarray:
+    """The trained agent's probabilities (S, 90) in these states, with some statistics changed."""
+    stats = states.stats.copy()
+    for stat, value in (changed or {}).items():
+        stats[:, stat] = value
+    with torch.inference_mode():
+        logits = evidence.agent.model(torch.from_numpy(states.maps), torch.from_numpy(stats))[0]
+        return masked_log_softmax(logits, torch.from_numpy(states.masks)).exp().numpy()
+
+
+def counterfactual(evidence: Evidence, measure: Measure, then: dict[Stat, float], less: dict[Stat, float]) -> Interval:
+    """How much the measure is higher with these statistics than with those."""
+    states = evidence.played
+    more, fewer = (measure(policy_of(evidence, states, changed), states) for changed in (then, less))
+    return bootstrap_interval(means_by_game(more - fewer, states.games))
+
+
+def observed(evidence: Evidence, measure: Measure, where: np.ndarray) -> Interval | None:
+    """How much the measure is higher in the states bool (S,) than in the others of the same game."""
+    states = evidence.played
+    values = measure(policy_of(evidence, states), states)
+    inside, outside = (means_by_game(np.where(here, values, np.nan), states.games) for here in (where, ~where))
+    differences = inside - outside  # nan for a game that has only one of the two
+    return bootstrap_interval(differences) if np.isfinite(differences).sum() > 1 else None
+
+
+def _judged(told: dict[str, Interval | None], what: str, sign: float = 1.0) -> Finding:
+    """The sentence holds if each difference is above 0 (below, where ``sign`` is -1)."""
+    cases, words, numbers = [], [], {}
+    for name, found in told.items():
+        if found is None:
+            cases.append(None)
+            words.append(f"{name}: too few games")
+            continue
+        low, high = sorted((sign * found.low, sign * found.high))
+        cases.append(rules.above(low, high))
+        words.append(f"{name} {found.mean:+.3f} [{found.low:+.3f}, {found.high:+.3f}]")
+        numbers[name] = found.mean
+    return Finding(
+        rules.holds(cases), "; ".join(words), numbers, f"difference in {what}; the trained agent's own games"
+    )
+
+
+@claim("first-defends", STRATEGY, "as the largest player it prioritises defence")
+def first_defends(evidence: Evidence) -> Finding:
+    told = {
+        "told it is first": counterfactual(evidence, attacks, {Stat.RANK: 0.0}, {Stat.RANK: 1.0}),
+        "being first": observed(evidence, attacks, evidence.played.stats[:, Stat.RANK] == 0),
+    }
+    return _judged(told, "the probability of attacking (defence is less of it)", sign=-1)
+
+
+@claim("threatened-attacks", STRATEGY, "with threatened borders it is aggressive")
+def threatened_attacks(evidence: Evidence) -> Finding:
+    threat = evidence.played.stats[:, Stat.STRONGEST_NEIGHBOUR]
+    high, low = {Stat.STRONGEST_NEIGHBOUR: 0.5}, {Stat.STRONGEST_NEIGHBOUR: -0.5}
+    told = {
+        "told of a strong neighbour": counterfactual(evidence, attacks, high, low),
+        "having a stronger one": observed(evidence, attacks, threat > np.median(threat)),
+    }
+    return _judged(told, "the probability of attacking")
+
+
+@claim("fifth-catches-up", STRATEGY, "as fifth of ten it turns to catching the leaders")
+def fifth_catches_up(evidence: Evidence) -> Finding:
+    fifth, first = {Stat.RANK: FIFTH_OF_TEN}, {Stat.RANK: 0.0}
+    told = {
+        "told it is fifth": counterfactual(evidence, at_enemies, fifth, first),
+        "not being first": observed(evidence, at_enemies, evidence.played.stats[:, Stat.RANK] > 0),
+    }
+    return _judged(told, "the share of its attacks that goes against players")

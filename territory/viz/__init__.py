@@ -14,7 +14,6 @@ from territory.viz.board import (
     plot_planes,
     plot_relevance,
 )
-from territory.viz.compass import by_part, plot_action_compass
 from territory.viz.curves import (
     plot_directions,
     plot_growth,
@@ -27,7 +26,16 @@ from territory.viz.curves import (
     plot_stats,
     plot_value,
 )
-from territory.viz.figures import COMPASS, View, playing_figure, plot_mask, seen_figure, training_figure
+from territory.viz.figures import (
+    COMPASS,
+    View,
+    by_part,
+    playing_figure,
+    plot_action_compass,
+    plot_mask,
+    seen_figure,
+    training_figure,
+)
 from territory.viz.film import film, save_film
 from territory.viz.networks import (
     plot_architecture,

@@ -126,7 +126,10 @@ def render_board(
     pixels = _PIXELS[(part * NUM_OWNERS + owner) * len(TERRAIN_COLOURS) + terrain]
     picture = pixels.view(np.uint8).reshape(*owner.shape, 4)[..., :3].copy()
     if fronts is not None:
-        _draw_fronts(picture, enlarge(np.asarray(fronts), scale))
+        fronts = enlarge(np.asarray(fronts), scale)
+        where = np.nonzero(fronts)
+        attacker = player_colours()[fronts[where]]
+        picture[where] = (FRONT_SHARE * attacker + (1 - FRONT_SHARE) * picture[where]).round()
     if city is not None:
         draw_cities(picture, np.asarray(city), scale)
     return picture
@@ -142,12 +145,6 @@ def _relief(terrain: np.ndarray) -> np.ndarray:
     height = np.pad(terrain.astype(np.int8), ((1, 0), (1, 0)), mode="edge")
     rise = 2 * height[1:, 1:] - height[:-1, 1:] - height[1:, :-1]
     return (rise > 0) * np.uint16(_LIT) + (rise < 0) * np.uint16(_SHADED)
-
-
-def _draw_fronts(picture: np.ndarray, fronts: np.ndarray) -> None:
-    where = np.nonzero(fronts)
-    attacker = player_colours()[fronts[where]]
-    picture[where] = (FRONT_SHARE * attacker + (1 - FRONT_SHARE) * picture[where]).round()
 
 
 def draw_cities(picture: np.ndarray, city: np.ndarray, scale: int) -> None:
