@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from territory.errors import BadInput, one_of
+from territory.errors import BadInput, lists, one_of, shown, whole
 from territory.models.blocks import (
     FULL,
     FUSED_FEATURES,
@@ -46,8 +46,12 @@ class NetworkDesign:
     def __post_init__(self) -> None:
         one_of("pooling", self.pooling, POOLINGS)
         one_of("reading", self.reading, READINGS)
-        if min(*self.channels, *self.kernels, *self.strides, self.features) < 1:
-            raise BadInput(f"expected channels, kernels, strides and features of at least 1; got {self}.")
+        whole("features", self.features, 1)
+        for name in ("channels", "kernels", "strides"):
+            if not lists(sizes := getattr(self, name), 3):
+                raise BadInput(f"expected {name} of three convolutions; got {shown(sizes)}")
+            for size in sizes:
+                whole(f"each of {name}", size, 1)
         for number, (kernel, stride) in enumerate(zip(self.kernels, self.strides, strict=True), 1):
             if kernel < stride:
                 raise BadInput(

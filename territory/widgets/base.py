@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import anywidget
+import traitlets
 from IPython import get_ipython
 from IPython.display import publish_display_data
 
-from territory.errors import BadInput
+from territory.errors import BadInput, real, whole
 
 _BUNDLES = Path(__file__).parent / "static"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -123,6 +124,20 @@ class Instrument(LeavesPicture, anywidget.AnyWidget, metaclass=_Abstract):
         """As every widget sends a message, with a last buffer of zeros where it would be too small to leave at once."""
         data = buffers or []
         super().send(content, [*data, bytes(max(0, _AT_ONCE - sum(map(len, data))))])
+
+
+class Whole(traitlets.Int):
+    """A whole number as everywhere else here: True is none, and what is none gets a `BadInput`."""
+
+    def validate(self, _widget: object, value: Any) -> Any:
+        return whole(self.name or "each entry", value, -(1 << 53) if self.min is None else self.min, self.max)
+
+
+class Real(traitlets.Float):
+    """A number, likewise; NaN is none either."""
+
+    def validate(self, _widget: object, value: Any) -> Any:
+        return real(self.name or "each entry", value, self.min, self.max)
 
 
 _MADE: dict[tuple[str, str], tuple[str, list[weakref.ref]]] = {}  # by class and cell: which run made which

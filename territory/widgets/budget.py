@@ -18,7 +18,7 @@ from territory.profiling import (
     parameter_table,
 )
 from territory.profiling.design import POOLINGS, READINGS, SIDE
-from territory.widgets.base import Answer, Instrument, bundle
+from territory.widgets.base import Answer, Instrument, Whole, bundle
 
 RIVAL = "attention"
 MOST_BUILT = 200_000_000  # parameters; a draft costs nothing, a network that is timed takes memory
@@ -46,12 +46,12 @@ class NetworkBudget(Instrument):
     _esm = bundle("budget.js")
     _css = bundle("budget.css")
     # What the controls say.
-    channels = traitlets.List(traitlets.Int(), list(_START.channels)).tag(sync=True)
-    kernels = traitlets.List(traitlets.Int(), list(_START.kernels)).tag(sync=True)
-    strides = traitlets.List(traitlets.Int(), list(_START.strides)).tag(sync=True)
+    channels = traitlets.List(Whole(), list(_START.channels)).tag(sync=True)
+    kernels = traitlets.List(Whole(), list(_START.kernels)).tag(sync=True)
+    strides = traitlets.List(Whole(), list(_START.strides)).tag(sync=True)
     pooling = traitlets.Enum(tuple(POOLINGS), _START.pooling).tag(sync=True)
     reading = traitlets.Enum(READINGS, _START.reading).tag(sync=True)
-    features = traitlets.Int(_START.features).tag(sync=True)
+    features = Whole(_START.features).tag(sync=True)
     # What is shown.
     report = traitlets.Dict().tag(sync=True)
     words = traitlets.Dict().tag(sync=True)  # what never changes: the budget and what each control offers
@@ -77,8 +77,6 @@ class NetworkBudget(Instrument):
     def design(self) -> NetworkDesign:
         """What the controls say, for `profiling.build_design` or the exercise. Raises BadInput if impossible."""
         sizes: Any = [tuple(each) for each in (self.channels, self.kernels, self.strides)]
-        if any(len(each) != 3 for each in sizes):
-            raise BadInput(f"expected three convolutions, got channels, kernels and strides {sizes}")
         rest: Any = self.pooling, self.reading, self.features
         return NetworkDesign(*sizes, *rest)
 

@@ -16,7 +16,7 @@ from territory.agent import Agent
 from territory.errors import BadInput, lists, shown, whole
 from territory.files import read_bytes, write_atomically
 from territory.interpret import MEAN, Layer, ReplayRecord, imagine, layers_of, overlay, total_variation
-from territory.widgets.base import Answer, Instrument, bundle, standalone_page
+from territory.widgets.base import Answer, Instrument, Real, Whole, bundle, standalone_page
 from territory.widgets.looks import RELEVANCE, changes_of, look, relevance_map
 from territory.world.actions import INTENSITIES, NUM_ACTIONS, describe
 from territory.world.layout import Stat
@@ -53,16 +53,16 @@ class AttentionExplorer(Instrument):
     _esm = bundle("explorer.js")
     _css = bundle("explorer.css")
     # What the controls say; what belongs to a network is a list with one entry for each.
-    step = traitlets.Int(0, min=0).tag(sync=True)  # of the frames from 0 on
-    speed = traitlets.Int(10, min=1, max=20).tag(sync=True)  # steps a second while playing
-    strength = traitlets.Float(1.0, min=0, max=1).tag(sync=True)  # 0 what lies behind, 1 the exact colours
+    step = Whole(0, min=0).tag(sync=True)  # of the frames from 0 on
+    speed = Whole(10, min=1, max=20).tag(sync=True)  # steps a second while playing
+    strength = Real(1.0, min=0, max=1).tag(sync=True)  # 0 what lies behind, 1 the exact colours
     palette = traitlets.Enum(viz.PALETTES, viz.PALETTES[0]).tag(sync=True)
     scale = traitlets.Enum(("game", "moment"), "game").tag(sync=True)  # what the ends of the colours are taken from
     owners = traitlets.Bool(False).tag(sync=True)  # whether owners' colours lie behind the weights, or one grey
-    stat = traitlets.Int(0, min=0, max=len(Stat) - 1).tag(sync=True)  # that cross-attention is shown for
-    cell = traitlets.List(traitlets.Int()).tag(sync=True)  # row and column of the chosen tile; empty: none
+    stat = Whole(0, min=0, max=len(Stat) - 1).tag(sync=True)  # that cross-attention is shown for
+    cell = traitlets.List(Whole()).tag(sync=True)  # row and column of the chosen tile; empty: none
     layers = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    heads = traitlets.List(traitlets.Int()).tag(sync=True)  # -1: their mean
+    heads = traitlets.List(Whole()).tag(sync=True)  # -1: their mean
     what_if = traitlets.Bool(False).tag(sync=True)
     ablation = traitlets.List(traitlets.Dict()).tag(sync=True)  # {"spatial.1": "uniform", "map_to_stats 0": "zero"}
     # What is shown.

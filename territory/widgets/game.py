@@ -14,7 +14,7 @@ from territory.agent import pretrained
 from territory.envs.opponents import SCRIPTED, as_policy, find_policy
 from territory.envs.single import TerritoryEnv
 from territory.errors import BadInput, shown, whole
-from territory.widgets.base import Answer, Instrument, bundle
+from territory.widgets.base import Answer, Instrument, Whole, bundle
 from territory.widgets.looks import on_one_thread
 from territory.world.actions import INTENSITIES, Direction, describe, encode
 from territory.world.layout import Plane, Stat
@@ -44,13 +44,13 @@ class GamePlayer(Instrument):
     _esm = bundle("game.js")
     _css = bundle("game.css")
     # What the controls say.
-    intensity = traitlets.Int(1, min=0, max=len(INTENSITIES) - 1).tag(sync=True)
+    intensity = Whole(1, min=0, max=len(INTENSITIES) - 1).tag(sync=True)
     build = traitlets.Bool(False).tag(sync=True)
-    seed = traitlets.Int(7, min=0, max=2**31 - 1).tag(sync=True)
-    num_bots = traitlets.Int(5, min=1, max=MAX_BOTS).tag(sync=True)
+    seed = Whole(7, min=0, max=2**31 - 1).tag(sync=True)
+    num_bots = Whole(5, min=1, max=MAX_BOTS).tag(sync=True)
     opponents = traitlets.Unicode("bot").tag(sync=True)
     running = traitlets.Bool(False).tag(sync=True)  # waits by itself, `speed` steps a second
-    speed = traitlets.Int(5, min=1, max=20).tag(sync=True)
+    speed = Whole(5, min=1, max=20).tag(sync=True)
     player = traitlets.Unicode("you").tag(sync=True)  # who plays where it runs on: you (waiting), or one of the agents
     # What is shown.
     board = traitlets.Bytes().tag(sync=True)  # see `viz.pack_board`

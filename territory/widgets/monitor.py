@@ -19,7 +19,7 @@ from territory.training.live import RESTING, LiveTraining, WatchedGame
 from territory.training.ppo import PPO
 from territory.training.rollout import Update
 from territory.training.run import LOG, Run, read_log
-from territory.widgets.base import Answer, Instrument, bundle
+from territory.widgets.base import Answer, Instrument, Whole, bundle
 from territory.world.actions import describe
 from territory.world.params import MAX_BOTS
 from territory.world.picture import player_colours, render_world
@@ -59,7 +59,7 @@ class TrainingMonitor(Instrument):
     board = traitlets.Bytes().tag(sync=True)  # see `viz.pack_board`
     game = traitlets.Dict().tag(sync=True)  # what stands below the board
     watching = traitlets.Bool(True).tag(sync=True)  # whether the game goes on
-    speed = traitlets.Int(5, min=1, max=20).tag(sync=True)  # its steps a second
+    speed = Whole(5, min=1, max=20).tag(sync=True)  # its steps a second
     compared = traitlets.Bytes().tag(sync=True)  # of the runs beside this one: as `history`, one after another
     others = traitlets.Dict().tag(sync=True)  # their names, and how many updates each has
     words = traitlets.Dict().tag(sync=True)  # what never changes: names and sentences

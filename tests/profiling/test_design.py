@@ -77,6 +77,9 @@ def test_pooling_takes_the_largest_of_four_or_their_mean():
         ({"kernels": (16, 4, 3), "strides": (16, 4, 1)}, "conv 3 has a window of 3x3 cells, but finds a smaller grid"),
         ({"strides": (16, 2, 1)}, "conv 1 steps 16 cells with a kernel of 8"),
         ({"features": 0}, "at least 1"),
+        ({"features": True}, "features must be a whole number of at least 1, got True"),
+        ({"strides": (4, 2.5, 1)}, "each of strides must be a whole number of at least 1, got 2.5"),
+        ({"kernels": (8, 4)}, r"kernels of three convolutions; got \(8, 4\)"),
     ],
 )
 def test_an_impossible_design_is_refused(sizes, message):

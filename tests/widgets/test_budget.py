@@ -130,6 +130,14 @@ def test_sizes_of_another_kind_are_explained(view, change):
     assert "got" in view.report["problem"] or "came" in view.report["problem"]
 
 
+@pytest.mark.parametrize("change", [{"features": True}, {"channels": [True, 32, 64]}, {"kernels": [8, 4, 2.5]}])
+def test_a_control_that_is_set_to_no_whole_number_stays_as_it_was(view, change):
+    (name, value), before = *change.items(), view.design
+    with pytest.raises(BadInput, match=f"{name if name == 'features' else 'each entry'} must be a whole number"):
+        setattr(view, name, value)
+    assert view.design == before
+
+
 def test_a_pooling_that_is_unknown_is_refused(view):
     with pytest.raises(traitlets.TraitError):
         view.pooling = "median"

@@ -228,6 +228,10 @@ def test_what_does_not_exist_is_refused(replay, network, explorer):
         explorer.step = 13
     with pytest.raises(BadInput, match=r"no layer called spatial.9; there is spatial.1, "):
         explorer.layers = ["spatial.9"]
+    with pytest.raises(BadInput, match="strength must be a number from 0 to 1, got nan"):
+        explorer.strength = float("nan")
+    with pytest.raises(BadInput, match="step must be a whole number of at least 0, got True"):
+        explorer.step = True
     with pytest.raises(traitlets.TraitError):
         explorer.palette = "jet"
     assert viz.PALETTES[0] == explorer.palette
