@@ -39,6 +39,7 @@ _PARTS = {  # and repetitions: of weights are weights
     *("chunk", "split", "unbind", "getitem", "select", "narrow", "index_select", "gather", "take_along_dim", "topk"),
     *("expand", "repeat", "repeat_interleave", "pad", "as_strided", "unfold", "diagonal"),
 }
+_NAMED = ("input", "logits", "x", "a", "other", "weight", "mat2", "y", "b")  # what the first two are called
 _DIM = {"gumbel_softmax": 4, "masked_softmax": 2}  # where the argument stands, if not second
 
 
@@ -140,7 +141,7 @@ class SoftmaxWatch(TorchFunctionMode):
         result = func(*args, **kwargs)
         if not isinstance(result, Tensor | tuple | list):
             return result
-        args = (*args, *(kwargs[each] for each in ("input", "other") if each in kwargs))  # as if all were by place
+        args = (*args, *(kwargs[each] for each in _NAMED if each in kwargs))  # as if all were by place
         tags = self._tag(args, 0), self._tag(args, 1)
         if isinstance(result, Tensor) and (place := _product_place(name, *tags)) is not None:
             return self._divided(result, tags[place], tags[1 - place], args[1 - place], result is args[0])
@@ -315,7 +316,7 @@ def _show(weights: Tensor, attention: bool) -> tuple[Tensor | None, list[tuple[S
 
 def _with_other(func: Callable, args: Sequence[Any], kwargs: dict[str, Any], old: Tensor, new: Tensor) -> Any:
     """A call once more, with another tensor; ``args`` as `__torch_function__` has them."""
-    placed = args[: len(args) - sum(name in kwargs for name in ("input", "other"))]
+    placed = args[: len(args) - sum(name in kwargs for name in _NAMED)]
     placed, kwargs = tree_map(lambda value: new if value is old else value, (placed, kwargs))
     return func(*placed, **kwargs)
 

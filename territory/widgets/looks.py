@@ -1,5 +1,6 @@
 """What the explorer asks networks: what they compute in states, ablated or not, and what their decision rests on."""
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -58,10 +59,16 @@ def _one_after_another(changes: Sequence[Callable]) -> Callable:
 
 @contextmanager
 def on_one_thread() -> Iterator[None]:
-    """One state is so little work that threads would wait for each other longer: the browser wants the cores too."""
+    """One state is so little work that threads would wait for each other longer: the browser wants the cores too.
+
+    This thread has its own number; those that begin take the last that was set, by any, which is put back at once.
+    """
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    others = threading.Thread(target=torch.set_num_threads, args=(before,))
     try:
+        torch.set_num_threads(1)
+        others.start()
+        others.join()
         yield
     finally:
         torch.set_num_threads(before)

@@ -111,11 +111,11 @@ def product_divided_in_place(q, k, v):
     return out
 
 
-def by_linear(q, k, v):
+def by_linear(q, k, v, linear=F.linear):
     """Head by head and example by example, as F.linear knows matrices alone."""
     weights = (q @ k.mT / 2).softmax(-1)
     return torch.stack(
-        [torch.stack([F.linear(a, b.mT) for a, b in zip(*each, strict=True)]) for each in zip(weights, v, strict=True)]
+        [torch.stack([linear(a, b.mT) for a, b in zip(*each, strict=True)]) for each in zip(weights, v, strict=True)]
     )
 
 
@@ -151,6 +151,7 @@ SPELLINGS = {
     "divided in place": (divided_in_place, None),
     "divided in place afterwards": (product_divided_in_place, None),
     "a linear layer of two computed matrices": (by_linear, None),
+    "that by keyword": (lambda *qkv: by_linear(*qkv, lambda a, b: F.linear(input=a, weight=b)), None),
     "a weighted mean": (lambda q, k, v: T * ((q @ k.mT / 2).softmax(-1)[..., None] * v[:, :, None]).mean(3), None),
     "a weighted sum": (lambda q, k, v: ((q @ k.mT / 2).softmax(-1)[..., None] * v[:, :, None]).sum(3), None),
 }

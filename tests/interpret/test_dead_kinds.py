@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from benchmarks.papers import Graph
+from benchmarks.papers import PAPERS, Graph
 from benchmarks.zoo import D
 from territory.errors import BadInput
 from territory.interpret import find_dead_attention
@@ -164,6 +164,10 @@ HEALTHY = {
     "traced": (lambda: torch.jit.trace(nn.Sequential(nn.Linear(8, 8), nn.Tanh()), torch.randn(TOKENS)), TOKENS),
     "scripted": (lambda: torch.jit.script(nn.Sequential(nn.Linear(8, 8), nn.Tanh())), TOKENS),
     "recurrent": (lambda: nn.LSTM(8, 6, batch_first=True), TOKENS),
+    "experts in groups, whose kernel knows no double precision": (
+        PAPERS["mixture of experts, grouped"].make,
+        (2, 24, D),
+    ),
 }
 
 

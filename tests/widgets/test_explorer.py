@@ -8,6 +8,7 @@ import weakref
 import zlib
 from dataclasses import replace
 from io import BytesIO
+from threading import Thread
 
 import gymnasium
 import numpy as np
@@ -22,6 +23,7 @@ from territory import interpret, models, viz
 from territory.agent.agent import Agent
 from territory.errors import BadInput
 from territory.widgets import AttentionExplorer
+from territory.widgets.looks import on_one_thread
 from territory.world.layout import Plane, Stat
 
 
@@ -426,6 +428,18 @@ def test_one_state_is_asked_about_on_one_thread_and_the_threads_are_given_back(r
     torch.set_num_threads(2)
     ask(explorer, {"ask": "imagine", "id": 1, "step": 4, "ablation": [{}]})
     assert used == [1] and torch.get_num_threads() == 2
+
+
+def test_a_thread_that_begins_while_a_state_is_asked_about_has_as_many_as_ever():
+    """One thread's training would go on with one core for ever if it began in such a moment."""
+    torch.set_num_threads(2)
+    begun = []
+    with on_one_thread():
+        other = Thread(target=lambda: begun.append(torch.get_num_threads()))
+        other.start()
+        other.join()
+        assert torch.get_num_threads() == 1
+    assert begun == [2] and torch.get_num_threads() == 2
 
 
 def test_a_name_may_be_anything_that_can_be_written(replay, network):
