@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from territory.errors import BadInput, one_of
 from territory.models.map_conv import MapConv2d
+from territory.models.one_pass import NormReluGate, fits
 from territory.world.actions import NUM_ACTIONS
 from territory.world.layout import NUM_PLANES, NUM_STATS
 
@@ -25,23 +26,7 @@ def make_norm(kind: str, channels: int) -> nn.Module:
     ``"batch"`` measures each channel over the whole batch, so an example's output depends on its companions while
     training; ``"group"`` measures each example alone. Raises BadInput for any other kind.
     """
-    return nn.BatchNorm2d(channels) if one_of("norm", kind, NORMS) == "batch" else GroupNorm(GROUPS, channels)
-
-
-class GroupNorm(nn.GroupNorm):
-    """torch's, in float32 where its bfloat16 kernel is slow.
-
-    That is on a processor with the channels of a cell side by side: 20 ms there, 3 in float32 (forward and backward,
-    256 boards, 32 channels of 16x16).
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        slow = x.dtype == torch.bfloat16 and x.device.type == "cpu" and _channels_last(x)
-        return super().forward(x.float()).to(x.dtype) if slow else super().forward(x)
-
-
-def _channels_last(x: Tensor) -> bool:
-    return x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+    return nn.BatchNorm2d(channels) if one_of("norm", kind, NORMS) == "batch" else nn.GroupNorm(GROUPS, channels)
 
 
 class SpatialGate(nn.Module):
@@ -85,7 +70,16 @@ class ConvBlock(nn.Module):
         self.attention = SpatialGate(channels_out) if gated else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.attention(self.relu(self.norm(self.conv(x))))
+        features = self.conv(x)
+        layers: list[Any] = [self.norm, self.relu, *self.attention.modules()]
+        if [type(layer) for layer in layers] in IN_ONE_PASS and fits(features, layers):
+            norm, gate = layers[0], layers[3:4]
+            score = (gate[0].weight.flatten(), gate[0].bias) if gate else 2 * (norm.weight.new_empty(0),)
+            return NormReluGate.apply(features, norm.weight, norm.bias, *score, norm.num_groups, norm.eps)
+        return self.attention(self.relu(self.norm(features)))
+
+
+IN_ONE_PASS = [nn.GroupNorm, nn.ReLU, nn.Identity], [nn.GroupNorm, nn.ReLU, SpatialGate, nn.Conv2d, nn.Sigmoid]
 
 
 def mlp(*sizes: int) -> nn.Sequential:

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from territory.models.one_pass import in_one_pass
 from territory.training.config import TrainConfig
 
 # mallopt's parameters (malloc.h), and what they are set to
@@ -130,7 +131,7 @@ class TrainingStep:
 
     def __call__(self) -> None:
         device = self.batch[0].device
-        with torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+        with torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bf16"), in_one_pass():
             logits, values = self.model(*self.batch)
         self.optimizer.zero_grad()
         (logits.float().square().mean() + values.float().square().mean()).backward()

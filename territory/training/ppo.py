@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from territory.agent.agent import Agent
 from territory.errors import BadInput
+from territory.models.one_pass import in_one_pass
 from territory.models.policy import act, log_prob_of, masked_log_softmax
 from territory.models.symmetry import VIEWS, View, views_of
 from territory.training import distributed, losses
@@ -142,7 +143,7 @@ class PPO:
 
     def forward(self, maps: Tensor, global_stats: Tensor) -> tuple[Tensor, Tensor]:
         """Logits ``(B, actions)`` and values ``(B,)`` in float32, whatever precision they were computed in."""
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"), in_one_pass():
             logits, values = self.model(maps.contiguous(memory_format=self.layout), global_stats)
         return logits.float(), values.float()
 

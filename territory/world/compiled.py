@@ -100,7 +100,7 @@ class _Announcer(event.Listener):
         if event.data["dispatcher"] in self.entries and not self.told:
             self.told = True
             kept = "once" if cache_folder() else "anew in every process: there is no folder to keep it in"
-            _say(f"compiling the game for this machine, {kept}; half a minute …")
+            _say(f"compiling for this machine, {kept}; half a minute at most …")
 
     def on_end(self, event) -> None:
         pass
@@ -128,9 +128,15 @@ def kernel(function: Callable | None = None, *, inline: bool = False) -> Any:
     return _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model="numpy", inline=how)(function)
 
 
-def entry(function: Callable) -> Any:
-    """Compile a function that Python calls, on first use, and keep it on disk. While it runs, other threads can."""
-    compiled = _njit(nogil=True, no_cfunc_wrapper=True, error_model="numpy")(function)
+def entry(function: Callable | None = None, *, reorder: bool = False) -> Any:
+    """Compile a function that Python calls, on first use, and keep it on disk. While it runs, other threads can.
+
+    A decorator with or without arguments. `reorder` lets sums of floats be added in any order, several at a time.
+    """
+    if function is None:
+        return lambda f: entry(f, reorder=reorder)
+    order = {"reassoc", "contract", "nsz"} if reorder else set()
+    compiled = _njit(nogil=True, no_cfunc_wrapper=True, error_model="numpy", fastmath=order)(function)
     source, folder = Path(function.__code__.co_filename), cache_folder()
     if folder is not None and source.is_file():  # what is typed into a shell has none
         compiled._cache = _KeptCode(folder, function, source.read_bytes())

@@ -93,7 +93,7 @@ def test_what_was_compiled_beforehand_is_taken_over_from_a_package_that_can_only
 
 
 def test_compiling_is_announced_when_it_happens_and_only_then(package):
-    for said in ("territory: compiling the game for this machine, once; half a minute …\n", ""):
+    for said in ("territory: compiling for this machine, once; half a minute at most …\n", ""):
         done = python(package, COMPILE, NUMBA_CACHE_DIR=str(package / "mine"))
         assert (done.stdout, done.stderr) == ("nothing is compiled before the first game\n[2.]\n", said)
 
@@ -128,7 +128,7 @@ def test_damaged_machine_code_is_compiled_anew(package, damage):
     (file,) = (package / "mine").rglob("*.code")
     (MENDED | IN_THE_WAY)[damage](file)
     once, again = (python(package, COMPILE, NUMBA_CACHE_DIR=str(package / "mine")) for _ in range(2))
-    assert once.stdout.endswith("[2.]\n") and "compiling the game" in once.stderr
+    assert once.stdout.endswith("[2.]\n") and "compiling for this machine" in once.stderr
     assert again.stdout.endswith("[2.]\n") and again.returncode == 0
     assert again.stderr == ("" if damage in MENDED else once.stderr)
     assert ("could not be kept" in again.stderr) == (damage in IN_THE_WAY)
