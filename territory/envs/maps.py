@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from territory.errors import BadInput, as_array, whole
 from territory.files import as_path, read_bytes, write_whole
@@ -28,6 +28,7 @@ from territory.world.world import checked_terrain
 HEIGHTS = (64, 144, 200)  # grey levels where plains, highland and mountain begin
 LARGEST, MOST_PIXELS = 1 << 26, 1 << 24  # bytes of a file; pixels, before any of them is unpacked
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")  # others, such as EPS, are read by outside programs
+OPAQUE = 128  # less is transparent
 GREYISH = 0.2  # a colour whose channels differ by less than this share of the brightest is grey
 
 
@@ -54,28 +55,17 @@ def map_from_image(image: str | Path | Image.Image | np.ndarray, height: int | N
         if side is not None:
             whole(name, side, SIDE_STEP, MOST_TILES)
     with warnings.catch_warnings(action="ignore"):  # what Pillow finds odd shows in the map, or is a BadInput
-        opened = _open(image)
-        size = (width or opened.width, height or opened.height)
+        pixels = _open(image)
+        size = (width or pixels.width, height or pixels.height)
         if any(side % SIDE_STEP or not SIDE_STEP <= side <= MOST_TILES for side in size):
             raise BadInput(
                 f"a map's sides are multiples of {SIDE_STEP} tiles, {SIDE_STEP} to {MOST_TILES}, but this one would be "
-                f"{size[1]} high and {size[0]} wide: give height and width in tiles, {_near(opened)} for example"
+                f"{size[1]} high and {size[0]} wide: give height and width in tiles, {_near(pixels)} for example"
             )
-        return _terrain_of(opened, size)
-
-
-def _terrain_of(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
-    """A map of ``size`` (width, height) from an opened image, whose pixels are read here."""
-    try:
-        if image.mode.startswith("I;16"):  # which Pillow would cut off at 255
-            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-        pixels = image.convert("RGBA")
         exact = _exact_terrain(np.asarray(pixels))
         if exact is not None:
             return np.array(Image.fromarray(exact).resize(size, Image.Resampling.NEAREST))
         return _painted_terrain(np.asarray(pixels.resize(size, Image.Resampling.BOX)))
-    except Exception as error:  # Pillow's decoders raise whatever a damaged file makes them stumble over
-        raise BadInput(f"the image can't be read: it is damaged or cut off ({error})") from error
 
 
 def save_map(terrain: np.ndarray, path: str | Path) -> None:
@@ -88,12 +78,12 @@ def save_map(terrain: np.ndarray, path: str | Path) -> None:
 
 
 def _open(image: Any) -> Image.Image:
-    """An image whose size is known and sound, and whose pixels, if it is a file, are not read yet."""
+    """An image's pixels as red, green, blue and opacity, the way up that it is meant to be seen."""
     if isinstance(image, str | Path):
         data = read_bytes(image, LARGEST, "map")
         try:
             image = Image.open(io.BytesIO(data), formats=FORMATS)
-        except Exception as error:  # as in `_terrain_of`
+        except Exception as error:  # as below
             raise BadInput(
                 f"a map is an image ({', '.join(FORMATS)}), which {image} is not, or a damaged one"
             ) from error
@@ -104,6 +94,8 @@ def _open(image: Any) -> Image.Image:
             raise BadInput(f"a map is an image file or uint8 (height, width, 3), got {given.dtype} {given.shape}")
         if not (given.min() >= 0 and given.max() <= 255):
             raise BadInput(f"the colours of a map are 0 to 255, got {given.min()} to {given.max()}")
+        if given.dtype.kind == "f" and (given.max() <= 1 or (given % 1).any()):
+            raise BadInput("the colours of a map are whole numbers 0 to 255: are they shares of 1? Multiply by 255")
         image = Image.fromarray(given.astype(np.uint8))
     if image.mode in ("I", "F"):
         raise BadInput("a map is an image of 8 or 16 bits a colour; this one has 32, and nothing says what white is")
@@ -111,7 +103,15 @@ def _open(image: Any) -> Image.Image:
         raise BadInput(
             f"a map is an image of at most {MOST_PIXELS:,} pixels, got {image.width} x {image.height}: make it smaller"
         )
-    return image
+    try:
+        upright = ImageOps.exif_transpose(image)
+        if upright.mode.startswith("I;16"):  # which Pillow would cut off at 255
+            levels = np.asarray(upright)
+            opaque = levels != image.info.get("transparency", -1)
+            upright = Image.fromarray(np.dstack([levels >> 8, opaque * 255]).astype(np.uint8))
+        return upright.convert("RGBA")
+    except Exception as error:  # Pillow's decoders raise whatever a damaged file makes them stumble over
+        raise BadInput(f"the image can't be read: it is damaged or cut off ({error})") from error
 
 
 def _near(image: Image.Image) -> str:
@@ -126,16 +126,16 @@ def _exact_terrain(pixels: np.ndarray) -> np.ndarray | None:
     terrain = np.full(pixels.shape[:2], 255, np.uint8)
     for level, colour in enumerate(TERRAIN_COLOURS):
         terrain[(pixels[..., :3] == colour).all(axis=-1)] = level
-    return None if (terrain == 255).any() else terrain
+    return None if (terrain == 255).any() else np.where(pixels[..., 3] < OPAQUE, WATER, terrain).astype(np.uint8)
 
 
 def _painted_terrain(pixels: np.ndarray) -> np.ndarray:
     red, green, blue, opaque = (pixels[..., channel].astype(int) for channel in range(4))
     brightest = np.maximum(np.maximum(red, green), blue)
     colourless = brightest - np.minimum(np.minimum(red, green), blue) <= GREYISH * brightest
-    if colourless[opaque >= 128].all():
+    if colourless[opaque >= OPAQUE].all():
         terrain = np.searchsorted(HEIGHTS, brightest, side="right")
     else:
         painted = [colourless, blue == brightest, green == brightest]
         terrain = np.select(painted, [MOUNTAIN, WATER, PLAINS], HIGHLAND)
-    return np.where(opaque < 128, WATER, terrain).astype(np.uint8)
+    return np.where(opaque < OPAQUE, WATER, terrain).astype(np.uint8)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -59,11 +59,21 @@ class Window:
         fps: the most pictures a second; `show` waits for the rest of the time.
     """
 
+    _on_screen: ClassVar["Window | None"] = None  # pygame has one window for all: who shows a picture takes it
+
     def __init__(self, title: str, fps: float):
         self._title, self._fps = title, fps
         self._pygame: Any = _import_pygame()
         self._clock = self._pygame.time.Clock()
-        self.is_open, self._closed_by_hand = False, False
+        self._closed_by_hand = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is the one that is on the screen."""
+        return Window._on_screen is self and self._pygame.display.get_surface() is not None
+
+    def __reduce__(self):  # a copy of an environment opens a window of its own
+        return Window, (self._title, self._fps)
 
     def show(self, picture: np.ndarray) -> None:
         """Draw uint8 (H, W, 3), and attend to what happened to the window since."""
@@ -89,13 +99,12 @@ class Window:
                 'without one, use render_mode="rgb_array" or `territory play`'
             ) from error
         self._pygame.display.set_caption(self._title)
-        self.is_open = True
+        Window._on_screen = self
 
     def close(self) -> None:
         """Close it; does nothing where it is closed."""
         if self.is_open:
             self._pygame.display.quit()
-            self.is_open = False
 
 
 def _import_pygame():

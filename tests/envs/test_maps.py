@@ -3,10 +3,11 @@
 import gymnasium
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 
 from territory.envs import TerritoryEnv, map_from_image, save_map
 from territory.errors import BadInput
+from territory.world.picture import TERRAIN_COLOURS
 
 WATER, PLAINS, HIGHLAND, MOUNTAIN = range(4)
 
@@ -73,6 +74,45 @@ def test_transparent_is_water():
     pixels = np.full((32, 32, 4), (60, 160, 60, 255), np.uint8)
     pixels[:, :16, 3] = 0
     assert map_from_image(pixels)[0, 15:17].tolist() == [WATER, PLAINS]
+
+
+def test_transparent_is_water_however_a_file_says_it(tmp_path):
+    levels = np.full((32, 32), 100, np.uint8)
+    levels[:16] = 99
+    colours = np.full((32, 32, 3), TERRAIN_COLOURS[PLAINS], np.uint8)  # exact ones: as an editor leaves them
+    colours[:16] = TERRAIN_COLOURS[HIGHLAND]
+    palette = Image.fromarray(colours).quantize(2)
+    for image, clear in (
+        (Image.fromarray(levels), 99),
+        (Image.fromarray(levels.astype(np.uint16) * 257), 99 * 257),
+        (Image.fromarray(colours), TERRAIN_COLOURS[HIGHLAND]),
+        (palette, palette.getpixel((0, 0))),
+    ):
+        image.save(tmp_path / "map.png", transparency=clear)
+        assert map_from_image(tmp_path / "map.png")[::31, 0].tolist() == [WATER, PLAINS]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_photo_is_read_the_way_up_that_it_is_shown(tmp_path, orientation):
+    terrain = np.arange(32 * 64).reshape(32, 64) % 7 % 4
+    written = Image.Exif()
+    written[ExifTags.Base.Orientation] = orientation
+    for name, image in (
+        ("exact.png", Image.fromarray(np.array(TERRAIN_COLOURS, np.uint8)[terrain])),
+        ("deep.png", Image.fromarray(np.array([0, 100, 150, 250], np.uint16)[terrain] << 8)),
+    ):
+        image.save(tmp_path / name, exif=written)
+        turned = Image.fromarray(terrain.astype(np.uint8))
+        turned.getexif()[ExifTags.Base.Orientation] = orientation
+        assert np.array_equal(map_from_image(tmp_path / name), ImageOps.exif_transpose(turned))
+
+
+def test_colours_as_shares_of_1_are_refused():
+    picture = stripes((30, 60, 200), (60, 160, 60))
+    for colours in (picture / 255, (picture > 100).astype(np.float32), picture + 0.5):
+        with pytest.raises(BadInput, match="are they shares of 1"):
+            map_from_image(colours)
+    assert np.array_equal(map_from_image(picture.astype(">f4")), map_from_image(picture))
 
 
 def test_an_image_of_any_size_is_shrunk_to_the_sides_that_are_asked_for(tmp_path):

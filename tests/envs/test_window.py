@@ -1,5 +1,7 @@
 """render_mode="human": a window that shows each step and goes when it is told to."""
 
+import copy
+import pickle
 import sys
 
 import gymnasium
@@ -11,6 +13,7 @@ from helpers.builders import WAIT
 
 import territory
 from territory.errors import BadInput
+from territory.world.picture import render_world
 
 pygame = pytest.importorskip("pygame")
 SMALL = {"height": 32, "width": 64, "num_bots": 2}
@@ -60,6 +63,15 @@ def test_closing_the_environment_closes_the_window_and_a_reset_opens_it_again(en
     env.close()
     env.reset(seed=0)
     assert pygame.display.get_surface() is not None
+
+
+def test_a_copy_of_an_environment_opens_a_window_of_its_own(env):
+    env.reset(seed=0)
+    for other in (copy.deepcopy(env), pickle.loads(pickle.dumps(env))):
+        other.step(WAIT)
+        assert (shown() == render_world(other.world, scale=3)).all()
+        other.close()
+        env.step(WAIT)
 
 
 def test_who_closes_the_window_by_hand_goes_on_without(env):
