@@ -86,12 +86,24 @@ def lab_address(tmp_path_factory):
         yield address
 
 
-@pytest.fixture
-def lab(tmp_path, page, request):
-    """JupyterLab over `tmp_path` in a headless browser: put a notebook there, then `lab.open(name)`."""
-    from helpers.lab_browser import Lab, shut_down_kernels
+@pytest.fixture(scope="module")
+def lab_page(browser):
+    """One page for all tests of a file that look at JupyterLab, which takes seconds to load."""
+    from helpers.lab_browser import Lab, new_page
 
-    address = request.getfixturevalue("lab_address")  # after `page`, which may skip the test
+    page = new_page(browser)
+    yield Lab(page)
+    page.close()
+
+
+@pytest.fixture
+def lab(tmp_path, lab_page, request):
+    """JupyterLab over `tmp_path` in a headless browser: put a notebook there, then `lab.open(name)`."""
+    from helpers.lab_browser import shut_down_kernels
+
+    address = request.getfixturevalue("lab_address")  # after the page, which may skip the test
     folder = tmp_path.relative_to(request.getfixturevalue("tmp_path_factory").getbasetemp())
-    yield Lab(page, address.format(f"{folder.as_posix()}/{{}}"))
+    lab_page.begin(address, folder.as_posix())
+    yield lab_page
+    lab_page.close()
     shut_down_kernels(address)

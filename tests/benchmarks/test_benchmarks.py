@@ -2,8 +2,6 @@
 
 import importlib.util
 import re
-import subprocess
-import sys
 import time
 from functools import partial
 
@@ -13,6 +11,7 @@ import torch
 from helpers.builders import WAIT
 
 from benchmarks import gpu
+from benchmarks.__main__ import main
 from benchmarks.sb3 import make_peer
 from benchmarks.workers import Work, compare
 from territory import models
@@ -41,22 +40,30 @@ ROWS = {
         "baseline, MACs",
         *[f"baseline, {mode}, batch {batch}" for batch in (1, 2) for mode in ("forward", "training step")],
     ],
-    "training": [
-        f"{name}, {what}" for name in ("attention", "tokens") for what in ("Stable-Baselines3's update", "a PPO update")
-    ],
+    "training --network tokens": ["tokens, Stable-Baselines3's update", "tokens, a PPO update"],
 }
 
 
-def _benchmarks(root, *arguments):
-    command = [sys.executable, "-m", "benchmarks", *arguments]
-    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+@pytest.fixture
+def benchmarks(monkeypatch, capsys):
+    """``python -m benchmarks``: its exit status, and what it prints on both streams."""
+
+    def call(*arguments):
+        monkeypatch.setattr("sys.argv", ["benchmarks", *arguments])
+        try:
+            main()
+        except SystemExit as ended:
+            return ended.code, *capsys.readouterr()
+        return 0, *capsys.readouterr()
+
+    return call
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_a_benchmark_prints_finite_positive_ratios(name, root):
-    done = _benchmarks(root, name, "--small")
-    assert done.returncode == 0, done.stderr
-    _, table = done.stdout.split("-  -", 1)  # rows stand below the rule
+def test_a_benchmark_prints_finite_positive_ratios(name, benchmarks):
+    status, printed, _ = benchmarks(*name.split(), "--small")
+    assert status == 0
+    _, table = printed.split("-  -", 1)  # rows stand below the rule
     rows = [re.split(r"\s{2,}", line) for line in table.splitlines()[1:]]
     assert set(ROWS[name]) <= {row[0] for row in rows}
     if name == "models":
@@ -66,17 +73,17 @@ def test_a_benchmark_prints_finite_positive_ratios(name, root):
     assert (ratios[:, 1] <= ratios[:, 0]).all() and (ratios[:, 0] <= ratios[:, 2]).all()
 
 
-def test_an_unknown_benchmark_is_named_with_those_that_exist(root):
-    done = _benchmarks(root, "wrold")
-    assert done.returncode == 2
-    assert "wrold" in done.stderr and "world, models, training, gpu, peer" in done.stderr
+def test_an_unknown_benchmark_is_named_with_those_that_exist(benchmarks):
+    status, _, said = benchmarks("wrold")
+    assert status == 2
+    assert "wrold" in said and "world, models, training, gpu, peer" in said
 
 
 @pytest.mark.skipif(importlib.util.find_spec("generals") is not None, reason="the peer is installed")
-def test_without_the_peer_it_says_how_to_install_it(root):
-    done = _benchmarks(root, "peer", "--small")
-    assert done.returncode == 2
-    assert "pip install --no-deps generals-bots" in done.stderr and "Traceback" not in done.stderr
+def test_without_the_peer_it_says_how_to_install_it(benchmarks):
+    status, _, said = benchmarks("peer", "--small")
+    assert status == 2
+    assert "pip install --no-deps generals-bots" in said
 
 
 def test_the_peer_trains_our_network_from_our_first_weights_with_our_hyperparameters():

@@ -48,7 +48,7 @@ def test_the_exported_page_shows_what_the_widget_showed(name, root, page, tmp_pa
     notebook = nbformat.read(root / "notebooks" / f"{name}.ipynb", as_version=4)
     (picture,) = shown_by_widgets(notebook)
     (tmp_path / "page.html").write_text(HTMLExporter().from_notebook_node(notebook)[0], "utf-8")
-    Lab(page, "")  # refuses every address beyond this machine
+    Lab(page)  # refuses every address beyond this machine
     page.goto((tmp_path / "page.html").as_uri(), wait_until="domcontentloaded")
     image = page.locator(f"img[src='data:image/png;base64,{picture}']")
     image.scroll_into_view_if_needed()

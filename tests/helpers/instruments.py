@@ -96,8 +96,9 @@ def measure(folder: Path, agent: str, threads: int, questions: int, frames: int)
     metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), folder / "instruments.ipynb")
     with lab_server(folder) as address, browser_page() as page:
+        lab = Lab(page)
+        lab.begin(address)
         page.set_viewport_size({"width": 1280, "height": 1400})  # the explorer with all its thumbnails in one view
-        lab = Lab(page, address)
         lab.open("instruments.ipynb")
         lab.run_all()
         page.locator(".territory-explorer").evaluate(IN_VIEW)

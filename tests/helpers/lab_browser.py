@@ -1,7 +1,8 @@
 """A notebook in a real JupyterLab, in a real headless browser: what nbval cannot see, this can.
 
     with lab_server(folder) as address, browser_page() as page:
-        lab = Lab(page, address)
+        lab = Lab(page)
+        lab.begin(address)
         lab.open("a.ipynb")
         lab.run_all()
 
@@ -32,6 +33,13 @@ _SETTINGS = {
     # No question whether to fetch news: it would lie over the notebook's corner.
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
 }
+
+WINDOW = {"width": 1280, "height": 900}
+# No JupyterLab yet, or one that asks something, such as what to do about a kernel that died.
+_UNUSABLE = "() => window.jupyterapp === undefined || document.querySelector('.jp-Dialog') !== null"
+_OPEN = "path => window.jupyterapp.commands.execute('docmanager:open', {path, factory: 'Notebook'})"
+# Nobody is asked whether to save what was open.
+_CLOSE = "() => [...(window.jupyterapp?.shell.widgets('main') ?? [])].forEach(each => each.dispose())"
 
 _FLAGS = [
     "--no-sandbox",  # Chromium refuses to sandbox for root, as in a container
@@ -148,7 +156,7 @@ def headless_browser() -> Iterator[Browser]:
 
 def new_page(browser: Browser) -> Page:
     """A page that knows nothing of the others of its browser."""
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page = browser.new_page(viewport=WINDOW)
     page.set_default_timeout(PATIENCE * 1000)
     return page
 
@@ -161,20 +169,27 @@ def browser_page() -> Iterator[Page]:
 
 
 class Lab:
-    """One notebook open in JupyterLab.
+    """One notebook open in JupyterLab; the next one that is opened takes its place in the same page.
 
     `errors` collects what the browser's console calls an error, `outside` the addresses beyond this machine that
     the page asked for (refused here: the course must work offline).
     """
 
-    def __init__(self, page: Page, address: str) -> None:
+    def __init__(self, page: Page) -> None:
         self.page = page
         self.errors: list[str] = []
         self.outside: list[str] = []
-        self._address = address
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", self._listen)
         page.route(beyond_this_machine, self._refuse)
+
+    def begin(self, address: str, folder: str = ".") -> None:
+        """Notebooks are now those of a folder of this server, the window is as large as at first, no error is known."""
+        self._address, self._folder = address, folder
+        self.page.set_viewport_size(WINDOW)
+        self.page.emulate_media(color_scheme="light", reduced_motion="no-preference")
+        self.errors.clear()
+        self.outside.clear()
 
     def _listen(self, message) -> None:
         if message.type == "error":
@@ -186,11 +201,20 @@ class Lab:
         route.abort()
 
     def open(self, name: str) -> None:
-        """Open a notebook of the served folder and wait for its kernel."""
-        self.page.goto(self._address.format(name))
+        """Open a notebook of the folder and wait for its kernel."""
+        self.close()
+        path = f"{self._folder}/{name}"
+        if self.page.evaluate(_UNUSABLE):
+            self.page.goto(self._address.format(path))
+        else:
+            self.page.evaluate(_OPEN, path)
         self.page.wait_for_selector(".jp-NotebookPanel .jp-Cell")
         self.theme("JupyterLab Light")  # whatever the test before left
         self.wait_idle()
+
+    def close(self) -> None:
+        """Close what is open; better before its kernel ends, since widgets say goodbye."""
+        self.page.evaluate(_CLOSE)
 
     def theme(self, name: str) -> None:
         """Choose a theme, "JupyterLab Light" or "JupyterLab Dark", and wait for its colours."""

@@ -92,7 +92,7 @@ def firefox(tmp_path_factory):
 
 @pytest.mark.parametrize("place", ["notebook", "voila"])
 def test_they_answer_in_chromium(place, page, address):
-    tab = Lab(page, "")
+    tab = Lab(page)
     page.goto(address(place))
     assert use(page, place) == NO_TROUBLE
     assert_no_more_than_its_own(tab)

@@ -74,13 +74,14 @@ def write(path, *sources):
 
 
 @pytest.fixture(scope="module")
-def seen():
-    return Seen()
+def seen(lab_page):
+    seen = Seen()
+    watch(lab_page.page, seen.driven)
+    return seen
 
 
 @pytest.fixture
 def explorer(lab, tmp_path, game, seen):
-    watch(lab.page, seen.driven)
     game.save(tmp_path / "game.npz")
     lab.page.set_viewport_size({"width": 1280, "height": 1600})  # all of it in view: the mouse goes by place
     write(tmp_path / "widget.ipynb", SOURCE, "")

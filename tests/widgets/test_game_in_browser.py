@@ -86,13 +86,14 @@ class Game:
 
 
 @pytest.fixture(scope="module")
-def seen():
-    return Seen()
+def seen(lab_page):
+    seen = Seen()
+    watch(lab_page.page, seen.driven)
+    return seen
 
 
 @pytest.fixture
 def game(lab, tmp_path, seen):
-    watch(lab.page, seen.driven)
     game = Game(lab, tmp_path)
     seen.there |= controls_of(game.root)
     yield game

@@ -5,6 +5,7 @@ import re
 
 import nbformat
 import pytest
+from helpers.lab_browser import shut_down_kernels
 from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -56,14 +57,26 @@ WIDGETS = {"explorer": 1, "game": 2, "monitor": 3, "budget": 4}
 AT = {source: number for number, source in enumerate(CELLS)}
 
 
-@pytest.fixture
-def book(lab, tmp_path):
-    """The notebook with the four widgets running in it."""
+@pytest.fixture(scope="module")
+def notebook(lab_page, lab_address, tmp_path_factory):
+    """The notebook, open with one kernel for all tests until one of them ends it; and its folder."""
+    folder = tmp_path_factory.mktemp("trouble")
     metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), tmp_path / "trouble.ipynb")
-    lab.page.set_viewport_size({"width": 1280, "height": 1600})
-    lab.open("trouble.ipynb")
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), folder / "trouble.ipynb")
+    lab_page.begin(lab_address, folder.relative_to(tmp_path_factory.getbasetemp()).as_posix())
+    lab_page.page.set_viewport_size({"width": 1280, "height": 1600})
+    lab_page.open("trouble.ipynb")
+    yield lab_page, folder
+    lab_page.close()
+    shut_down_kernels(lab_address)
+
+
+@pytest.fixture
+def book(notebook):
+    """The notebook with the four widgets running in it, each as it is at first."""
+    lab, _ = notebook
+    lab.errors.clear()
     for number in range(5):
         lab.run_cell(number)
     for name in WIDGETS:
@@ -85,7 +98,7 @@ def ask_what_if(lab, value):
     explorer.get_by_label("growth", exact=True).fill(str(value))
 
 
-def test_a_busy_kernel_is_waited_for_in_words_and_its_answer_clears_them(book, tmp_path):
+def test_a_busy_kernel_is_waited_for_in_words_and_its_answer_clears_them(book, notebook):
     explorer, game = view(book, "explorer"), view(book, "game")
     book.run_cell(AT[BUSY], wait=False)
     expect(book.output(AT[BUSY])).to_contain_text("busy")
@@ -95,7 +108,7 @@ def test_a_busy_kernel_is_waited_for_in_words_and_its_answer_clears_them(book, t
         expect(each).to_have_attribute("data-kernel", "slow")
         expect(each.locator(".tw-waiting")).to_contain_text("waiting for the kernel")
         expect(each.locator(".tw-old").first).to_be_visible()
-    (tmp_path / "go on").touch()
+    (notebook[1] / "go on").touch()
     for each in (explorer, game):
         expect(each).to_have_attribute("data-kernel", "quiet")
         expect(each.locator(".tw-waiting")).to_have_text("")
@@ -125,6 +138,38 @@ def test_an_exception_is_said_with_its_traceback_and_the_line_recovers(book):
     game.get_by_role("button", name="WAIT", exact=True).click(position={"x": 4, "y": 4})
     expect(game.locator(".territory-standing")).to_contain_text("Step 1 ")
     assert book.errors == []
+
+
+def test_running_a_cell_again_and_again_keeps_one_widget_and_one_training(book, notebook):
+    book.run_cell(AT[COUNT])
+    before = book.printed(AT[COUNT])
+    for _ in range(3):
+        for number in WIDGETS.values():
+            book.run_cell(number)
+    book.run_cell(AT[COUNT])
+    widgets, threads = map(int, book.printed(AT[COUNT]).split())
+    assert widgets == int(before.split()[0])
+    assert threads <= int(before.split()[1])
+    assert book.errors == []
+
+    # reopened in a kernel that knows nothing of them: pictures, and no error in their place
+    for name in WIDGETS:
+        expect(view(book, name)).to_be_visible()
+        for picture in book.output(WIDGETS[name]).locator("img").all():
+            expect(picture).to_be_hidden()
+    book.save()
+    book.end_kernels()
+    written = json.loads((notebook[1] / "trouble.ipynb").read_text("utf-8"))
+    assert all(len(written["cells"][number]["outputs"]) == 3 for number in WIDGETS.values())
+    book.open("trouble.ipynb")
+    for name, number in WIDGETS.items():
+        output = book.output(number)
+        expect(output.locator("img")).to_be_visible()
+        output.locator("img").evaluate("image => image.decode()")
+        assert output.locator("img").bounding_box()["width"] > 300, name
+        for said in ("Error displaying widget", "Loading widget"):
+            for each in output.get_by_text(said).all():
+                expect(each).to_be_hidden()
 
 
 def assert_all_are_lost(book, said):
@@ -162,35 +207,3 @@ def test_a_restarted_or_killed_kernel_is_said_and_the_cells_run_again_bring_all_
 
     book.run_cell(AT[KILL], wait=False)
     assert_all_are_lost(book, "or died and was started again")
-
-
-def test_running_a_cell_five_times_keeps_one_widget_and_one_training(book, tmp_path):
-    book.run_cell(AT[COUNT])
-    before = book.printed(AT[COUNT])
-    for _ in range(5):
-        for number in WIDGETS.values():
-            book.run_cell(number)
-    book.run_cell(AT[COUNT])
-    widgets, threads = map(int, book.printed(AT[COUNT]).split())
-    assert widgets == int(before.split()[0])
-    assert threads <= int(before.split()[1])
-    assert book.errors == []
-
-    # reopened in a kernel that knows nothing of them: pictures, and no error in their place
-    for name in WIDGETS:
-        expect(view(book, name)).to_be_visible()
-        for picture in book.output(WIDGETS[name]).locator("img").all():
-            expect(picture).to_be_hidden()
-    book.save()
-    book.end_kernels()
-    written = json.loads((tmp_path / "trouble.ipynb").read_text("utf-8"))
-    assert all(len(written["cells"][number]["outputs"]) == 3 for number in WIDGETS.values())
-    book.open("trouble.ipynb")
-    for name, number in WIDGETS.items():
-        output = book.output(number)
-        expect(output.locator("img")).to_be_visible()
-        output.locator("img").evaluate("image => image.decode()")
-        assert output.locator("img").bounding_box()["width"] > 300, name
-        for said in ("Error displaying widget", "Loading widget"):
-            for each in output.get_by_text(said).all():
-                expect(each).to_be_hidden()
