@@ -27,6 +27,7 @@ from territory.errors import BadInput
 SECONDS, GIGABYTES = 300, 8.0  # by default, for one submission
 RESULTS = ("right", "not yet", "no answer", "stopped", "by hand")
 BY_HAND = "For a reader: this check speaks of a game or of times on the learner's own machine."
+WORDS = {"Right": "right", "No answer yet": "no answer", "Refused": "stopped", BY_HAND: "by hand"}  # else "not yet"
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ def grade(submission: Path, course: Path, seconds: float = SECONDS, gigabytes: f
     grades = []
     for exercise in exercises:
         said = answers.get(exercise.check, lost) if exercise.graded else BY_HAND
-        result = "stopped" if said == lost else _result(said)
+        result = next((result for beginning, result in WORDS.items() if said.startswith(beginning)), "not yet")
+        result = "stopped" if said == lost else result
         grades.append(Grade(str(submission), path.stem, exercise.check, result, said))
     return grades
 
@@ -63,11 +65,6 @@ def submissions_in(paths: Sequence[str]) -> list[Path]:
     if not found:
         raise BadInput(f"expected notebooks, or folders of them; got {', '.join(paths) or 'none'}")
     return [path for path in found if ".ipynb_checkpoints" not in path.parts]
-
-
-def _result(said: str) -> str:
-    words = {"Right": "right", "No answer yet": "no answer", "Refused": "stopped", BY_HAND: "by hand"}
-    return next((result for beginning, result in words.items() if said.startswith(beginning)), "not yet")
 
 
 def _notebook_of(submission: Path, theirs: Sequence[Cell], course: Path) -> Path:

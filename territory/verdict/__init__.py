@@ -6,7 +6,6 @@ the tests all read this one ledger.
 
 # importing a theme enters its claims
 from territory.verdict import behaviour, costs, counts, invariance, learning  # noqa: F401
-from territory.verdict.evidence import Evidence
-from territory.verdict.ledger import THEMES, VERDICTS, Claim, Finding, claims, judge, told
+from territory.verdict.evidence import THEMES, VERDICTS, Claim, Evidence, Finding, claims, judge, told
 
 __all__ = ["THEMES", "VERDICTS", "Claim", "Evidence", "Finding", "claims", "judge", "told"]

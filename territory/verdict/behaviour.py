@@ -30,8 +30,7 @@ from territory.interpret.measures import beside
 from territory.models.policy import masked_log_softmax
 from territory.stats import means_by_game
 from territory.verdict import rules
-from territory.verdict.evidence import Evidence, untrained
-from territory.verdict.ledger import Finding, claims_of
+from territory.verdict.evidence import Evidence, Finding, claims_of, untrained
 from territory.world.actions import FIRST_WAIT, one_step_back
 from territory.world.layout import Plane, Stat
 

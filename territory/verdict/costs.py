@@ -13,8 +13,7 @@ from safetensors.torch import save
 from territory.profiling import compare_latency, example_inputs, macs_table, peak_memory
 from territory.training import TrainConfig, iterate
 from territory.verdict import rules
-from territory.verdict.evidence import Evidence
-from territory.verdict.ledger import Finding, claims_of
+from territory.verdict.evidence import Evidence, Finding, claims_of
 
 sizes, speed = claims_of("sizes"), claims_of("speed")
 ROUNDS = 3  # of training updates, after one that isn't counted

@@ -8,8 +8,7 @@ from torch import nn
 
 from territory.profiling import macs_table, parameter_table, part_table
 from territory.verdict import rules
-from territory.verdict.evidence import Evidence
-from territory.verdict.ledger import Finding, claims_of
+from territory.verdict.evidence import Evidence, Finding, claims_of
 
 TARGET = 500_000  # parameters: "~500K as intended"
 OLD_PARTS = {"map_branch": 6_503_072, "global_branch": 18_688, "fusion": 164_096, "actor": 44_506, "critic": 33_025}

@@ -6,8 +6,7 @@ from torch import nn
 
 from territory.interpret import centre_of, features_of, probe
 from territory.verdict import rules
-from territory.verdict.evidence import Evidence, untrained
-from territory.verdict.ledger import Finding, claims_of
+from territory.verdict.evidence import Evidence, Finding, claims_of, untrained
 from territory.world.layout import Plane
 
 SHIFTS = (1, 2, 4, 8, 16, 32)  # tiles; one cell of the last grid stands for 32

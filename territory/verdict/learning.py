@@ -11,8 +11,7 @@ import numpy as np
 
 from territory.interpret import Interval, bootstrap_interval
 from territory.verdict import rules
-from territory.verdict.evidence import Evidence
-from territory.verdict.ledger import Finding, claims_of
+from territory.verdict.evidence import Evidence, Finding, claims_of
 
 OLD = "baseline"
 NEW = ("attention", "attention, batch norm")  # as it was trained here, and as the document has it
