@@ -27,7 +27,8 @@ from territory.interpret import (
     total_variation,
 )
 from territory.interpret.measures import beside
-from territory.models.policy import masked_log_softmax
+from territory.models.modes import inference
+from territory.models.policy import masked_softmax
 from territory.stats import means_by_game
 from territory.verdict import rules
 from territory.verdict.evidence import Evidence, Finding, claims_of, untrained
@@ -47,15 +48,9 @@ Measure = Callable[[np.ndarray, SampledStates], np.ndarray]  # probabilities (S,
 
 def gates_of(model: nn.Module, games: SampledStates) -> dict[str, np.ndarray]:
     """Gates (S, h, w) of a network in some moments, by name."""
-    parts: dict[str, list[np.ndarray]] = {}
-    model.eval()
-    for chunk in np.array_split(np.arange(len(games)), -(-len(games) // 64)):
-        with capture(model) as record, torch.inference_mode():
-            model(torch.from_numpy(games.maps[chunk]), torch.from_numpy(games.stats[chunk]))
-        for name, weights in record.items():
-            if name.startswith("spatial."):
-                parts.setdefault(name, []).append(weights.numpy())
-    return {name: np.concatenate(chunks) for name, chunks in parts.items()}
+    with inference(model), capture(model) as record:
+        model(*games.tensors()[:2])
+    return {name: weights.numpy() for name, weights in record.items() if name.startswith("spatial.")}
 
 
 def lifts(gates: dict[str, np.ndarray], games: SampledStates, mask: np.ndarray) -> dict[str, Interval]:
@@ -230,12 +225,12 @@ def at_enemies(policy: np.ndarray, states: SampledStates) -> np.ndarray:
 
 def policy_of(evidence: Evidence, states: SampledStates, changed: dict[Stat, float] | None = None) -> np.ndarray:
     """The trained agent's probabilities (S, 90) in these states, with some statistics changed."""
-    stats = states.stats.copy()
+    maps, stats, masks = states.tensors()
+    stats = stats.clone()
     for stat, value in (changed or {}).items():
         stats[:, stat] = value
-    with torch.inference_mode():
-        logits = evidence.agent.model(torch.from_numpy(states.maps), torch.from_numpy(stats))[0]
-        return masked_log_softmax(logits, torch.from_numpy(states.masks)).exp().numpy()
+    with inference(evidence.agent.model):
+        return masked_softmax(evidence.agent.model(maps, stats)[0], masks).numpy()
 
 
 def counterfactual(evidence: Evidence, measure: Measure, then: dict[Stat, float], less: dict[Stat, float]) -> Interval:
