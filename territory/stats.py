@@ -1,10 +1,11 @@
-"""Uncertainty, once: Wilson's interval, the percentile bootstrap, the interquartile mean. NumPy only.
+"""Uncertainty, once: Wilson's interval, the percentile bootstrap, the interquartile mean; and times taken by turns.
 
-The tests hold each of them to SciPy's own.
+NumPy only. The tests hold each interval to SciPy's own.
 """
 
 import math
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -118,3 +119,19 @@ def means_by_game(values: np.ndarray, games: np.ndarray) -> np.ndarray:
     counts = np.bincount(game[known], minlength=len(numbers))
     sums = np.bincount(game[known], values[known], minlength=len(numbers))
     return np.divide(sums, counts, out=np.full(len(numbers), np.nan), where=counts > 0)
+
+
+def take_turns(
+    calls: Collection[Callable[[], object]], rounds: int, clock: Callable[[], float] = time.perf_counter
+) -> np.ndarray:
+    """Seconds ``(rounds, calls)``, one call after another in every round: a busy moment of the machine hits them all.
+
+    A call must not return before its work is done.
+    """
+    seconds = np.empty((rounds, len(calls)))
+    for row in seconds:
+        for place, call in enumerate(calls):
+            start = clock()
+            call()
+            row[place] = clock() - start
+    return seconds

@@ -1,7 +1,6 @@
 """What bounds each layer: this machine's arithmetic, or its memory (Williams, Waterman & Patterson 2009)."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +13,7 @@ from territory.profiling.inputs import Names, prepare
 from territory.profiling.macs import macs_table
 from territory.profiling.memory import bytes_of
 from territory.profiling.times import Clock, time_table, waiting_clock
+from territory.stats import take_turns
 
 GEMM = 1024  # rows and columns of the two matrices that are multiplied
 COPY = 2**26  # bytes that are copied: more than the caches of most machines hold
@@ -52,20 +52,11 @@ def measure_machine(device: str | torch.device = "cpu", repeats: int = 7, clock:
     a, b, product = (torch.ones(GEMM, GEMM, device=device) for _ in range(3))
     source, target = (torch.ones(COPY // 4, device=device) for _ in range(2))
     ticks = waiting_clock(clock, device)
-    multiply = _best(lambda: torch.mm(a, b, out=product), repeats, ticks)
-    copy = _best(lambda: target.copy_(source), repeats, ticks)
-    return Machine(2 * GEMM**3 / multiply, 2 * COPY / copy)
-
-
-def _best(call: Callable[[], object], repeats: int, clock: Clock) -> float:
-    """Seconds of the quickest call; one more before them warms up."""
-    call()
-    seconds = []
-    for _ in range(repeats):
-        start = clock()
-        call()
-        seconds.append(clock() - start)
-    return min(seconds)
+    quickest = []
+    for call in (lambda: torch.mm(a, b, out=product), lambda: target.copy_(source)):
+        call()  # warms up
+        quickest.append(take_turns([call], repeats, ticks).min().item())
+    return Machine(2 * GEMM**3 / quickest[0], 2 * COPY / quickest[1])
 
 
 def roofline(

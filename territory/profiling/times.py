@@ -19,6 +19,7 @@ from territory.models.cross_attention import AttentionWeights
 from territory.models.guests import Call, Inputs, Owners, graph_of, name_of, roots_of, tensors_of
 from territory.models.modes import untouched
 from territory.profiling.inputs import Names, prepare
+from territory.stats import take_turns
 
 MODES = ("forward", "train")
 Clock = Callable[[], float]
@@ -80,13 +81,8 @@ def compare_calls(
     calls: Mapping[str, Callable[[], object]], repeats: int = 30, warmup: int = 5, clock: Clock = time.perf_counter
 ) -> list[LatencyRecord]:
     """Times anything that can be called, taking turns; a call must not return before its work is done."""
-    times = np.empty((warmup + repeats, len(calls)))
-    for row in times:
-        for column, call in enumerate(calls.values()):
-            start = clock()
-            call()
-            row[column] = clock() - start
-    low, median, high = np.quantile(times[warmup:], [0.25, 0.5, 0.75], axis=0)
+    times = take_turns(calls.values(), warmup + repeats, clock)[warmup:]
+    low, median, high = np.quantile(times, [0.25, 0.5, 0.75], axis=0)
     return [
         LatencyRecord(name, float(median[i]), float(low[i]), float(high[i]), repeats) for i, name in enumerate(calls)
     ]

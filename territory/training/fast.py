@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from territory.models.one_pass import in_one_pass
+from territory.stats import take_turns
 from territory.training.config import TrainConfig
 
 # mallopt's parameters (malloc.h), and what they are set to
@@ -142,13 +143,8 @@ class TrainingStep:
 
 def _median_seconds(steps: dict[str, TrainingStep], clock: Callable[[], float]) -> dict[str, float]:
     """Of each, taking turns; the first round warms up."""
-    times: dict[str, list[float]] = {name: [] for name in steps}
-    for _ in range(1 + ROUNDS):
-        for name, step in steps.items():
-            before = clock()
-            step()
-            times[name].append(clock() - before)
-    return {name: float(np.median(each[1:])) for name, each in times.items()}
+    times = take_turns(steps.values(), 1 + ROUNDS, clock)[1:]
+    return dict(zip(steps, np.median(times, axis=0).tolist(), strict=True))
 
 
 def _minibatch(

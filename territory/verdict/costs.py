@@ -3,14 +3,15 @@
 Times are ratios of the two networks taking turns; they are of the machine they are measured on.
 """
 
+from functools import partial
 from statistics import median
-from time import perf_counter
 from typing import Any
 
 import torch
 from safetensors.torch import save
 
 from territory.profiling import compare_latency, example_inputs, macs_table, peak_memory
+from territory.stats import take_turns
 from territory.training import TrainConfig, iterate
 from territory.verdict import rules
 from territory.verdict.evidence import Evidence, Finding, claims_of
@@ -85,16 +86,11 @@ def training_ratios(num_envs: int, steps: int) -> list[float]:
     """
     config: dict[str, Any] = {"num_envs": num_envs, "num_steps": steps, "minibatch_size": 64, "device": "cpu"}
     config["total_timesteps"] = (ROUNDS + 2) * num_envs * steps
-    runs = {name: iterate(TrainConfig(model=name, **config)) for name in ("baseline", "attention")}
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(ROUNDS + 1):
-        for name, run in runs.items():
-            start = perf_counter()
-            next(run)
-            times[name].append(perf_counter() - start)
-    for run in runs.values():
+    runs = [iterate(TrainConfig(model=name, **config)) for name in ("baseline", "attention")]
+    old, new = take_turns([partial(next, run) for run in runs], ROUNDS + 1)[1:].T
+    for run in runs:
         run.close()
-    return sorted(old / new for old, new in zip(times["baseline"][1:], times["attention"][1:], strict=True))
+    return sorted((old / new).tolist())
 
 
 def _steps(num_envs: int, steps: int, claimed: float) -> Finding:
