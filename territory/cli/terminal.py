@@ -18,7 +18,7 @@ import numpy as np
 from territory.cli.streams import has_colours
 from territory.envs.common import everyones_orders
 from territory.world.actions import INTENSITIES, NUM_INTENSITIES, Direction, describe, encode
-from territory.world.picture import find_fronts, render_board
+from territory.world.picture import board_of, render_board
 from territory.world.replay import Replay
 from territory.world.world import AGENT, World
 
@@ -116,8 +116,7 @@ def letters(world: World, columns: int, rows: int) -> str:
 
 def _fitted(world: World, down: float, across: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Owner, terrain, cities and fronts in another size: tiles are left out or repeated, cities are not."""
-    owner, terrain, city = (world.map_of(field)[0] for field in ("owner", "terrain", "city"))
-    fronts = find_fronts(owner, terrain, world.state.attacks[0])
+    owner, terrain, city, fronts = board_of(world)
     height, width = max(1, int(owner.shape[0] * down)), max(1, int(owner.shape[1] * across))
     shown = zip((height, width), owner.shape, strict=True)
     tiles = np.ix_(*(np.arange(places) * side // places for places, side in shown))
@@ -136,18 +135,14 @@ def half_blocks(picture: np.ndarray, all_colours: bool = True) -> str:
     """A picture uint8 (H, W, 3) as lines of W characters: ▀ has one pixel's colour, its background the one below's."""
     if len(picture) % 2:
         picture = np.concatenate([picture, picture[-1:]])
-    if all_colours:
-        return _lines(picture, "\x1b[38;2;{};{};{};48;2;{};{};{}m")
-    return _lines(nearest_of_256(picture)[..., None], "\x1b[38;5;{};48;5;{}m")
+    pixels = picture if all_colours else nearest_of_256(picture)[..., None]
+    colours = "\x1b[38;2;{};{};{};48;2;{};{};{}m" if all_colours else "\x1b[38;5;{};48;5;{}m"
+    return "\n".join(_line(pairs, colours) for pairs in np.concatenate([pixels[::2], pixels[1::2]], axis=2).tolist())
 
 
-def _lines(pixels: np.ndarray, colours: str) -> str:
-    return "\n".join(_line(above, below, colours) for above, below in zip(pixels[::2], pixels[1::2], strict=True))
-
-
-def _line(above: np.ndarray, below: np.ndarray, colours: str) -> str:
+def _line(pairs: list[list[int]], colours: str) -> str:
     cells, last = [], None
-    for pair in np.concatenate([above, below], axis=1).tolist():
+    for pair in pairs:
         if pair != last:  # colours hold until changed: a third of the text
             cells.append(colours.format(*pair))
             last = pair

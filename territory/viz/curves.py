@@ -15,6 +15,9 @@ from territory.viz import style
 from territory.world import rules
 from territory.world.layout import Stat
 
+Seeds = Sequence[Sequence[tuple[float, float]]]  # a curve for each seed: pairs of step and value
+Groups = Mapping[str, Mapping[str, tuple[float, float, float]]]  # mean, low and high, by group and name
+
 
 def plot_value(values: np.ndarray, ax: Axes | None = None, step: int | None = None) -> Axes:
     """The critic's value (T,) at each step of a game, with a line at ``step``."""
@@ -43,9 +46,7 @@ def plot_learning_curve(
     return style.steps(style.tidy(ax, "learning", "environment steps"))
 
 
-def plot_seeds(
-    curves: Mapping[str, Sequence[Sequence[tuple[float, float]]]], ax: Axes | None = None, goal: float | None = None
-) -> Axes:
+def plot_seeds(curves: Mapping[str, Seeds], ax: Axes | None = None, goal: float | None = None) -> Axes:
     """The same run over several seeds, for each name: a thin line a seed, thick their interquartile mean.
 
     Around it a band, its 95 % bootstrap interval over seeds. A curve is pairs of step and value; the curves of a name
@@ -63,9 +64,7 @@ def plot_seeds(
     return style.steps(style.tidy(ax, "learning", "environment steps"))
 
 
-def plot_seed_panels(
-    runs: Mapping[str, Sequence[Sequence[tuple[float, float]]]], goal: float | None = None, label: str = ""
-) -> Figure:
+def plot_seed_panels(runs: Mapping[str, Seeds], goal: float | None = None, label: str = "") -> Figure:
     """A panel for each name: its seeds thin, their interquartile mean thick, the other names' means in grey.
 
     A curve is pairs of step and value; the curves of one name have the same steps.
@@ -76,7 +75,8 @@ def plot_seed_panels(
     rows = -(-len(runs) // columns)
     sheet = new_figure(figsize=(2.9 * columns, 2.1 * rows + 0.4), facecolor=style.PAPER, layout="constrained")
     panels = sheet.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat
-    means = {name: _mean_curve(seeds) for name, seeds in runs.items()}
+    parts = {name: np.moveaxis(np.array(seeds, float), 2, 0) for name, seeds in runs.items()}
+    means = {name: (steps[0], interquartile_mean(values)) for name, (steps, values) in parts.items()}
     for ax, colour, (name, seeds) in zip(panels, style.colours_of(runs), runs.items(), strict=False):
         for other in means:
             ax.plot(*means[other], color=style.FAINT, linewidth=1, alpha=0.45)
@@ -94,18 +94,11 @@ def plot_seed_panels(
     return sheet
 
 
-def _mean_curve(seeds: Sequence[Sequence[tuple[float, float]]]) -> tuple[np.ndarray, np.ndarray]:
-    steps, values = np.moveaxis(np.array(seeds, float), 2, 0)
-    return steps[0], interquartile_mean(values)
-
-
 def _field(record: Any, name: str) -> float:
     return record[name] if isinstance(record, Mapping) else getattr(record, name)
 
 
-def plot_intervals(
-    rows: Mapping[str, Mapping[str, tuple[float, float, float]]], ax: Axes | None = None, chance: float | None = None
-) -> Axes:
+def plot_intervals(rows: Groups, ax: Axes | None = None, chance: float | None = None) -> Axes:
     """Means with intervals, in groups: ``{"spatial.1": {"trained": (mean, low, high), "untrained": ...}, ...}``.
 
     ``chance`` draws a dashed line where nothing but chance would put them.
@@ -119,11 +112,7 @@ def plot_intervals(
     return style.legend_above(style.tidy(ax))
 
 
-def plot_rows(
-    rows: Mapping[str, Mapping[str, tuple[float, float, float]]],
-    ax: Axes | None = None,
-    chance: float | None = None,
-) -> Axes:
+def plot_rows(rows: Groups, ax: Axes | None = None, chance: float | None = None) -> Axes:
     """`plot_intervals` lying down, for many rows or long names: the first row on top."""
     ax = style.axes(ax, 6.5, 1.1 + 0.28 * len(rows))
     for place, mean, errors, look in _series(rows, apart=0.2):
@@ -137,9 +126,7 @@ def plot_rows(
     return ax
 
 
-def _series(
-    rows: Mapping[str, Mapping[str, tuple[float, float, float]]], apart: float
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]]:
+def _series(rows: Groups, apart: float) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]]:
     """For each name in the groups: its places, ``apart`` from its neighbours', means, errors (2, n), and its look."""
     names = list(dict.fromkeys(name for group in rows.values() for name in group))
     for index, name in enumerate(names):

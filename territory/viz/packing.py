@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from territory.interpret import ReplayRecord, density_by_player, layers_of
-from territory.world.picture import find_fronts
+from territory.world.picture import board_of, find_fronts
 from territory.world.replay import Frame
 from territory.world.world import World
 
@@ -59,8 +59,7 @@ def layer_words(record: ReplayRecord) -> list[dict[str, Any]]:
 
 def pack_board(world: World, game: int = 0) -> bytes:
     """One game of a `World` as it is now, uint8 (3, H, W): terrain, owners with `CITY_BIT`, and fronts."""
-    owner, terrain, city = (world.map_of(field)[game] for field in ("owner", "terrain", "city"))
-    fronts = find_fronts(owner, terrain, world.state.attacks[game])
+    owner, terrain, city, fronts = board_of(world, game)
     return np.stack([terrain, _with_cities(owner, city), fronts]).tobytes()
 
 

@@ -90,8 +90,14 @@ def find_fronts(owner: np.ndarray, terrain: np.ndarray, attacks: np.ndarray) -> 
 
 def render_world(world, game: int = 0, scale: int = 1) -> np.ndarray:
     """Draw one game of a `World` as it is now: uint8 (H * scale, W * scale, 3)."""
+    owner, terrain, city, fronts = board_of(world, game)
+    return render_board(owner, terrain, city, scale, fronts)
+
+
+def board_of(world, game: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """What is drawn of one game of a `World`, (H, W) each: owners, terrain, cities and fronts."""
     owner, terrain, city = (world.map_of(field)[game] for field in ("owner", "terrain", "city"))
-    return render_board(owner, terrain, city, scale, find_fronts(owner, terrain, world.state.attacks[game]))
+    return owner, terrain, city, find_fronts(owner, terrain, world.state.attacks[game])
 
 
 def render_board(
