@@ -257,37 +257,25 @@ class FolderLock:
 
 
 def _locked(folder: PathLike, key: tuple[int, int], what: str) -> int | None:
-    """An open descriptor that holds a folder; None where its file system has no locks."""
-    if fcntl is None:
-        return _locked_beside(folder, key, what)
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        raise _in_use(folder, what) from error
-    except OSError:
-        os.close(descriptor)
-        return None
-    return descriptor
+    """An open descriptor that holds a folder; None where its file system has no locks.
 
-
-def _locked_beside(folder: PathLike, key: tuple[int, int], what: str) -> int | None:
-    """The same on Windows: a file among the user's temporary ones, since no folder moves in which one is open."""
-    if msvcrt is None:
+    On Windows that of a file among the user's temporary ones, since no folder moves in which one is open.
+    """
+    if fcntl is None and msvcrt is None:
         return None
-    name = os.path.join(tempfile.gettempdir(), f"territory-{key[0]}-{key[1]}.lock")
-    descriptor = os.open(name, os.O_RDWR | os.O_CREAT)
+    beside = os.path.join(tempfile.gettempdir(), f"territory-{key[0]}-{key[1]}.lock")
+    descriptor = os.open(beside, os.O_RDWR | os.O_CREAT) if fcntl is None else os.open(folder, os.O_RDONLY)
     try:
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        if fcntl is None:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(descriptor)
-        raise _in_use(folder, what) from error
+        if fcntl is not None and not isinstance(error, BlockingIOError):
+            return None
+        raise BadInput(f"the {what} {folder} is in use by another process: wait for it, or stop it first") from error
     return descriptor
-
-
-def _in_use(folder: PathLike, what: str) -> BadInput:
-    return BadInput(f"the {what} {folder} is in use by another process: wait for it, or stop it first")
 
 
 def _kind(mode: int) -> str:
