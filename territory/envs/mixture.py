@@ -7,7 +7,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from territory.envs.common import BatchOfActions, checked_actions, checked_options
+from territory.envs.common import BatchOfActions, Unbroken, checked_actions, checked_options
 from territory.envs.opponents import find_opponents, is_mixture, kinds_of_games
 from territory.envs.vector import FinalObservations, TerritoryVectorEnv, masks_info
 from territory.errors import BadInput, lists, shown, whole
@@ -86,7 +86,8 @@ class MixedVectorEnv(VectorEnv):
     def step(self, actions: np.ndarray):
         """Play one step of every game; ``actions`` ``(N,)``. Returns what `TerritoryVectorEnv.step` does."""
         shares = np.split(self.checked(actions), self._cuts)
-        stepped = [part.step(own) for part, own in zip(self.parts, shares, strict=True)]
+        with Unbroken():
+            stepped = [part.step(own) for part, own in zip(self.parts, shares, strict=True)]
         obs, rewards, terminated, truncated, infos = zip(*stepped, strict=True)
         ends = (np.concatenate(each) for each in (rewards, terminated, truncated))
         return _joined(obs), *ends, self._info(infos)

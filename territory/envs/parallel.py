@@ -73,9 +73,10 @@ class TerritoryParallelEnv(ShownGame, ParallelEnv):
         common.checked_options(options, ["options"])  # nothing follows from it, but PettingZoo's own test passes one
         if seed is not None:
             self._random, _ = seeding.np_random(seed)
-        self.world.reset([int(self._random.integers(HELD_OUT_SEED)) if seed is None else seed])
-        self.agents = list(self.possible_agents)
-        self._played.clear()
+        with common.Unbroken():
+            self.world.reset([int(self._random.integers(HELD_OUT_SEED)) if seed is None else seed])
+            self.agents = list(self.possible_agents)
+            self._played.clear()
         self._show()
         return self._observe(), {name: {} for name in self.agents}
 
@@ -86,15 +87,16 @@ class TerritoryParallelEnv(ShownGame, ParallelEnv):
             observations, rewards, terminated, truncated and infos of all who lived before it.
         """
         orders = self._orders(actions)
-        rewards, _, _ = self.world.step(orders)
-        self._played.append(orders[0])
+        with common.Unbroken():
+            rewards, _, _ = self.world.step(orders)
+            self._played.append(orders[0])
+            ended, cut_off = self._endings()
+            left = {name: ended[name] or cut_off[name] for name in self.agents}
+            infos = {name: self._summary(self._seats[name]) if left[name] else {} for name in self.agents}
+            earned = {name: float(rewards[0, self._seats[name]]) for name in self.agents}
+            seen = self._observe()
+            self.agents = [name for name in self.agents if not left[name]]
         self._show()
-        ended, cut_off = self._endings()
-        left = {name: ended[name] or cut_off[name] for name in self.agents}
-        infos = {name: self._summary(self._seats[name]) if left[name] else {} for name in self.agents}
-        earned = {name: float(rewards[0, self._seats[name]]) for name in self.agents}
-        seen = self._observe()
-        self.agents = [name for name in self.agents if not left[name]]
         return seen, earned, ended, cut_off, infos
 
     def _orders(self, actions: dict[str, int]) -> np.ndarray:

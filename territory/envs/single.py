@@ -74,12 +74,14 @@ class TerritoryEnv(ShownGame, gymnasium.Env):
         seed, _ = common.checked_seed(seed), common.checked_options(options)
         super().reset(seed=seed)
         map_seed = seed if seed is not None else int(self.np_random.integers(HELD_OUT_SEED))
-        self.world.reset([map_seed])
-        self._episodes.clear(np.array([0]))
-        self._played.clear()
-        self._running = True
+        with common.Unbroken():
+            self.world.reset([map_seed])
+            self._episodes.clear(np.array([0]))
+            self._played.clear()
+            self._running = True
+            obs, info = self._observe(), {"action_mask": self._mask.copy()}
         self._show()
-        return self._observe(), {"action_mask": self._mask.copy()}
+        return obs, info
 
     def step(self, action: int):
         """Play ten ticks. The last ``info`` of an episode also holds its summary (win, land_share, rank, ...)."""
@@ -87,14 +89,15 @@ class TerritoryEnv(ShownGame, gymnasium.Env):
             raise BadInput("the game is over or has not begun: call reset() before step()")
         actions = np.array([common.checked_action(action)])
         orders = common.everyones_orders(self.world, self._opponent, actions)
-        rewards, terminated, truncated = self.world.step(orders)
-        self._played.append(orders[0])
-        self._episodes.add(rewards[:, AGENT], actions)
+        with common.Unbroken():
+            rewards, terminated, truncated = self.world.step(orders)
+            self._played.append(orders[0])
+            self._episodes.add(rewards[:, AGENT], actions)
+            obs, info = self._observe(), {"action_mask": self._mask.copy()}
+            if terminated[0] or truncated[0]:
+                self._running = False
+                info |= {name: value[0].item() for name, value in self._episodes.summary(self.world).items()}
         self._show()
-        obs, info = self._observe(), {"action_mask": self._mask.copy()}
-        if terminated[0] or truncated[0]:
-            self._running = False
-            info |= {name: value[0].item() for name, value in self._episodes.summary(self.world).items()}
         return obs, float(rewards[0, AGENT]), bool(terminated[0]), bool(truncated[0]), info
 
     def _observe(self) -> dict[str, np.ndarray]:

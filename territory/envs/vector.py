@@ -82,8 +82,9 @@ class TerritoryVectorEnv(VectorEnv):
         else:
             self._seeds[which], self._games[which] = self._first_seeds(seed, bool(chosen.all()))[which], 1
             seeds = self._seeds[which]
-        self._begin(seeds, which)
-        obs, self._masks = self.world.observe()
+        with common.Unbroken():
+            self._begin(seeds, which)
+            obs, self._masks = self.world.observe()
         return obs, masks_info(self._masks)
 
     def _chosen(self, mask: Any) -> np.ndarray:
@@ -124,10 +125,13 @@ class TerritoryVectorEnv(VectorEnv):
     def step(self, actions: np.ndarray):
         """Play ten ticks of every game: observations, rewards (N,), terminated (N,), truncated (N,), info."""
         actions = self.checked(actions)
+        orders = common.everyones_orders(self.world, self._opponent, actions)
+        with common.Unbroken():
+            return self._play(orders, actions)
+
+    def _play(self, orders: np.ndarray, actions: np.ndarray):
         out = self.world.new_observation()
-        rewards, terminated, truncated = self.world.step(
-            common.everyones_orders(self.world, self._opponent, actions), out
-        )
+        rewards, terminated, truncated = self.world.step(orders, out)
         rewards = rewards[:, AGENT].copy()
         self._episodes.add(rewards, actions)
         if self._over.any():  # NEXT_STEP: what has just been played there does not count
