@@ -60,6 +60,7 @@ class Run:
         self.folder = folder
         self.ppo = ppo
         self._lock, self._saved = lock, None  # what the checkpoint file was when this process last wrote it
+        self._whole = True  # no update is begun and not logged
 
     @property
     def checkpoint(self) -> Path:
@@ -77,13 +78,18 @@ class Run:
         What a checkpoint counts as done is in the log and in TensorBoard's file before: a kill in between is
         recovered by `resume`.
         """
+        self._check_whole()
         with self._alone(), writing(self.folder), self._board() as board:
+            self._whole = False
             for update in self.ppo.updates():
                 if board is not None:
                     self._log(board, update)
+                self._whole = True
                 if update.update % self.ppo.config.checkpoint_every == 0 or update.update == update.updates:
                     self.save()
                 yield update
+                self._whole = False
+            self._whole = True
 
     def train(
         self, callback: Callable[[Update], object] | None = None, stop: Callable[[], bool] = lambda: False
@@ -105,10 +111,18 @@ class Run:
 
     def save(self) -> None:
         """Write the checkpoint: whole or not at all."""
+        self._check_whole()
         content = snapshot(self.ppo)  # takes every process of a group
         if self.writes:
             files.write(self.checkpoint, content)
             self._saved = _stamp(self.checkpoint)
+
+    def _check_whole(self) -> None:
+        if not self._whole:
+            raise BadInput(
+                f"the run {self.folder} was stopped in the middle of an update, by Ctrl-C or an error: take it up from "
+                "its checkpoint, with territory.training.run.resume"
+            )
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import signal
 from collections import deque
 from itertools import islice
 
@@ -64,6 +65,25 @@ def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint(config):
     log = read_log(resumed)
     assert [line["update"] for line in log] == list(range(1, 17))  # updates 5 to 7 are not there twice
     assert [line["value_loss"] for line in log] == [line["value_loss"] for line in read_log(straight)]
+
+
+def test_a_run_that_is_stopped_within_an_update_is_taken_up_from_its_checkpoint(config, monkeypatch):
+    config = dataclasses.replace(config, total_timesteps=256, checkpoint_every=1)
+    alone = run.start(dataclasses.replace(config, name="alone"))
+    alone.train()
+    made = run.start(config)
+    next(made.updates())
+    with monkeypatch.context() as patch:
+        patch.setattr(made.ppo.optimizer, "step", lambda: signal.raise_signal(signal.SIGINT))
+        with pytest.raises(KeyboardInterrupt):
+            made.train()
+    for go_on in (made.train, made.save):
+        with pytest.raises(BadInput, match="in the middle of an update"):
+            go_on()
+    resumed = run.resume(made.folder)
+    resumed.train()
+    assert_same_state(resumed.ppo, alone.ppo)
+    assert [line["value_loss"] for line in read_log(resumed)] == [line["value_loss"] for line in read_log(alone)]
 
 
 def test_a_run_that_is_over_can_be_made_longer(config):
