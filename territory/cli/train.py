@@ -50,22 +50,18 @@ def train(config: TrainConfig, resume: str | None) -> int:
     What it says is not what it is for: a full disk behind its output doesn't end it.
     """
     with expendable("stdout"):
-        return _train(config, resume)
-
-
-def _train(config: TrainConfig, resume: str | None) -> int:
-    with distributed.init_process_group(config.device):
-        run = runs.start(config) if resume is None else runs.resume(find_checkpoint(resume), config)
-        _announce(run)
-        with stop_on_signals() as stop, _bar(run) as bar:
-            done = run.train(callback=lambda update: _show(bar, update), stop=stop)
-    if not run.writes:  # one of several processes speaks
-        return 0 if done else 128 + (stop.signal or signal.SIGINT)
-    if done:
-        print(f"done: {run.folder}. See how strong it is: territory evaluate {run.folder}")
-        return 0
-    print(f"stopped after {run.ppo.step:,} steps, saved. Go on: territory train --resume {run.folder}")
-    return 128 + (stop.signal or signal.SIGINT)
+        with distributed.init_process_group(config.device):
+            run = runs.start(config) if resume is None else runs.resume(find_checkpoint(resume), config)
+            _announce(run)
+            with stop_on_signals() as stop, _bar(run) as bar:
+                done = run.train(callback=lambda update: _show(bar, update), stop=stop)
+        if not run.writes:  # one of several processes speaks
+            return 0 if done else 128 + (stop.signal or signal.SIGINT)
+        if done:
+            print(f"done: {run.folder}. See how strong it is: territory evaluate {run.folder}")
+            return 0
+        print(f"stopped after {run.ppo.step:,} steps, saved. Go on: territory train --resume {run.folder}")
+        return 128 + (stop.signal or signal.SIGINT)
 
 
 @contextmanager

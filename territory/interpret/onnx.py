@@ -14,8 +14,8 @@ Outputs: ``logits`` float32 ``(B, 90)`` before the action mask, ``value`` ``(B,)
 import json
 import logging
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import Callable
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -87,18 +87,13 @@ class Ablatable(nn.Module):
     def forward(self, maps: Tensor, stats: Tensor, ablation: Tensor) -> tuple[Tensor, ...]:
         """Logits, value, and the attention of each name."""
         kept: dict[str, Tensor] = {}
-        with self._hooked(ablation, kept):
+        with ExitStack() as stack:
+            for name, module in attention_modules(self.model).items():
+                stack.enter_context(module.register_forward_hook(self._hook(name, ablation, kept)))
             logits, value = self.model(maps, stats)
         if not self.slots:
             value = value + 0 * ablation.sum()  # an input that nothing uses would be left out of the file
         return logits, value, *(kept[name] for name in self.names)
-
-    @contextmanager
-    def _hooked(self, ablation: Tensor, kept: dict[str, Tensor]) -> Iterator[None]:
-        with ExitStack() as stack:
-            for name, module in attention_modules(self.model).items():
-                stack.enter_context(module.register_forward_hook(self._hook(name, ablation, kept)))
-            yield
 
     def _hook(self, name: str, ablation: Tensor, kept: dict[str, Tensor]) -> Callable[..., Tensor]:
         heads = self.heads[name]
