@@ -34,7 +34,14 @@ Chosen = Mapping[str, nn.Module | str] | None  # modules of a network, or their 
 
 
 class Record(dict[str, Tensor]):
-    """Attention by name, as the latest forward pass computed it. Detached: it holds no graph."""
+    """Attention by name, as the latest forward pass computed it. Detached: it holds no graph.
+
+    ``windowed`` names those of which an example has several, each over tokens of its own: windows, rows, frames.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.windowed: set[str] = set()
 
     def __missing__(self, name: str) -> Tensor:
         have = ", ".join(self) if self else f"nothing: {NONE_SEEN}"
@@ -198,12 +205,17 @@ class _Attentions:
     def _confirm(self, call: Call) -> None:
         """The weights of a softmax were used as attention."""
         if call in self.waiting:
-            self.record[call.name(self.model)] = by_head(self.waiting.pop(call), self.watch.batch).detach()
+            self._note(call.name(self.model), self.waiting.pop(call))
 
     def _keep(self, name: str, weights: Tensor) -> Tensor | None:
         changed = self._changed(name, weights)
-        self.record[name] = by_head(weights if changed is None else changed, self.watch.batch).detach()
+        self._note(name, weights if changed is None else changed)
         return changed
+
+    def _note(self, name: str, weights: Tensor) -> None:
+        self.record[name] = by_head(weights, self.watch.batch).detach()
+        if weights.ndim > 4 or _windows(weights, self.watch.batch) > 1:
+            self.record.windowed.add(name)
 
     def _changed(self, name: str, weights: Tensor) -> Tensor | None:
         if name not in self.changes:
@@ -215,15 +227,27 @@ class _Attentions:
         changed = change(shown) if callable(change) else torch.full_like(shown, change)
         if changed.shape != shown.shape:
             raise BadInput(f"{name}: expected weights {tuple(shown.shape)}, the change made {tuple(changed.shape)}")
+        if name not in self.ours and (windows := _windows(weights, self.watch.batch)) > 1:
+            changed = changed.unflatten(2, (windows, -1)).transpose(1, 2)
         return changed.reshape(weights.shape)
 
 
 def by_head(weights: Tensor, batch: int | None) -> Tensor:
-    """Weights of any layout as ``(B, heads, Tq, Tk)``: examples first, everything else between them and the queries."""
+    """Weights of any layout as ``(B, heads, Tq, Tk)``: examples first, everything else between them and the queries.
+
+    Of windows that were examples of their own, ``(B * windows, heads, Tq, Tk)``, the queries follow one another.
+    """
     if weights.ndim == 2:
         return weights[None, None]
+    if (windows := _windows(weights, batch)) > 1:
+        return weights.unflatten(0, (-1, windows)).transpose(1, 2).flatten(2, 3)
     first = batch if batch and weights.shape[0] % batch == 0 else weights.shape[0]
     return weights.reshape(first, -1, *weights.shape[-2:])
+
+
+def _windows(weights: Tensor, batch: int | None) -> int:
+    """How many of them each example has, where they stand beside an axis of heads."""
+    return len(weights) // batch if batch and weights.ndim == 4 and len(weights) % batch == 0 else 1
 
 
 def cell_mean(weights: Tensor) -> Tensor:

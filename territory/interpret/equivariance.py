@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from territory.errors import BadInput
 from territory.interpret.measures import as_mask
+from territory.interpret.records import logits_and_value
 from territory.models.guests import check_model
 from territory.models.modes import inference
 from territory.models.policy import split_actions
@@ -54,7 +55,7 @@ def likeliest_direction(model: nn.Module, maps: Tensor, stats: Tensor, masks: Te
     """The direction ``(B,)`` int64, 0 to 7 clockwise from north, that most of the probability of attacking is in."""
     masks = torch.from_numpy(as_mask(masks)).to(maps.device)
     with inference(model):
-        logits = model(maps, stats)[0].masked_fill(~masks, -torch.inf)
+        logits = logits_and_value(model, maps, stats)[0].masked_fill(~masks, -torch.inf)
     return split_actions(logits)[0].logsumexp(2).argmax(1)
 
 

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from territory.errors import BadInput
-from territory.interpret.capture import Chosen, capture
+from territory.interpret.capture import Chosen, Record, capture
 from territory.interpret.measures import entropy
-from territory.models.guests import check_model, device_of
+from territory.models.guests import check_model, device_of, explained
 from territory.models.modes import inference
 from territory.models.policy import masked_softmax
+from territory.world.actions import NUM_ACTIONS
 from territory.world.layout import NUM_STATS
 from territory.world.replay import Frame, Replay
 
@@ -31,6 +32,7 @@ class ReplayRecord:
     probabilities: np.ndarray  # float32 (T, 90), 0 where masked
     values: np.ndarray  # float32 (T,)
     attention: dict[str, np.ndarray]  # float32 (T, h, w) or (T, heads, Tq, Tk), by name
+    windowed: frozenset[str] = frozenset()  # of these, weights over parts of the map, see `capture`
 
     def planes(self) -> np.ndarray:
         """uint8 (T, 5, H, W): the maps that the network was given."""
@@ -46,6 +48,7 @@ class ReplayRecord:
             np.concatenate([self.probabilities[:keep], more.probabilities]),
             np.concatenate([self.values[:keep], more.values]),
             attention,
+            self.windowed,
         )
 
 
@@ -66,42 +69,58 @@ def capture_frames(model: nn.Module, frames: Sequence[Frame], attention: Chosen 
         raise BadInput("expected one frame or more; got none")
     chunks = [frames[start : start + BATCH] for start in range(0, len(frames), BATCH)]
     with inference(model):
-        parts = [_run(model, chunk, attention) for chunk in chunks]
-    probabilities, values, records = zip(*parts, strict=True)
-    joined = {name: np.concatenate([record[name] for record in records]) for name in records[0]}
-    return ReplayRecord(frames, np.concatenate(probabilities), np.concatenate(values), joined)
-
-
-def _run(
-    model: nn.Module, frames: Sequence[Frame], chosen: Chosen
-) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-    device = device_of(model)
-    maps, stats, masks = to_tensors(frames, device)
-    with capture(model, chosen) as record:
-        output = model(maps, stats)
-    if not (isinstance(output, tuple | list) and len(output) == 2 and all(isinstance(each, Tensor) for each in output)):
-        got = f"{len(output)} of them" if isinstance(output, tuple | list) else type(output).__name__
-        raise BadInput(f"expected a network that gives logits and a value, two tensors; got {got}")
-    logits, values = output
-    if logits.shape != masks.shape or values.shape != masks.shape[:1]:
-        raise BadInput(
-            f"expected logits {tuple(masks.shape)} and values {tuple(masks.shape[:1])} from the network, "
-            f"got {tuple(logits.shape)} and {tuple(values.shape)}"
+        probabilities, values, records = zip(*(_run(model, chunk, attention) for chunk in chunks), strict=True)
+    joined = {
+        name: np.concatenate(
+            [_by_frame(record[name], len(chunk)) for record, chunk in zip(records, chunks, strict=True)]
         )
-    attention = {name: _by_frame(weights, len(frames)).float().cpu().numpy() for name, weights in record.items()}
-    return masked_softmax(logits, masks).cpu().numpy(), values.float().cpu().numpy(), attention
+        for name in records[0]
+    }
+    windowed = frozenset().union(*(record.windowed for record in records))
+    return ReplayRecord(frames, np.concatenate(probabilities), np.concatenate(values), joined, windowed)
 
 
-def _by_frame(weights: Tensor, frames: int) -> Tensor:
-    """(T, heads, Tq, Tk): a network that cuts its map into windows has as many heads for each.
+def _run(model: nn.Module, frames: Sequence[Frame], chosen: Chosen) -> tuple[np.ndarray, np.ndarray, Record]:
+    maps, stats, masks = to_tensors(frames, device_of(model))
+    with capture(model, chosen) as record:
+        logits, values = logits_and_value(model, maps, stats)
+    return masked_softmax(logits, masks).cpu().numpy(), values.float().cpu().numpy(), record
 
-    Weights that are made of parameters alone know no frames: they are the same for all.
+
+def logits_and_value(model: nn.Module, maps: Tensor, stats: Tensor) -> tuple[Tensor, Tensor]:
+    """What a network gives for ``maps`` (B, 5, H, W) and ``stats`` (B, 16): (B, 90) and (B,).
+
+    Raises BadInput where it gives something else, or nothing: its own error, and the layer that it arose in.
     """
-    if len(weights) == frames:
-        return weights
-    if len(weights) % frames:
-        return weights.flatten(0, 1).expand(frames, -1, -1, -1)
-    return weights.reshape(frames, -1, *weights.shape[-2:])
+    with explained(model, (maps, stats), "cannot take maps and statistics of shapes"):
+        output = model(maps, stats)
+    listed = list(output) if isinstance(output, tuple | list) else [output]
+    numbers = (
+        isinstance(each, Tensor) and each.is_floating_point() and each.layout == torch.strided for each in listed
+    )
+    if len(listed) != 2 or not all(numbers):
+        got = " and ".join(
+            str(each.dtype if each.layout == torch.strided else each.layout)
+            if isinstance(each, Tensor)
+            else type(each).__name__
+            for each in listed
+        )
+        raise BadInput(f"expected a network that gives logits and a value, two dense tensors of floats; got {got}")
+    logits, values = listed
+    shapes, given = (tuple(logits.shape), tuple(values.shape)), len(maps)
+    if shapes != ((given, NUM_ACTIONS), (given,)):
+        raise BadInput(
+            f"expected logits {(given, NUM_ACTIONS)} and values {(given,)} from the network, "
+            f"got {shapes[0]} and {shapes[1]}"
+        )
+    return logits, values
+
+
+def _by_frame(weights: Tensor, frames: int) -> np.ndarray:
+    """float32 (T, heads, Tq, Tk); weights that are made of parameters alone know no frames: the same for all."""
+    if len(weights) != frames:
+        weights = weights.flatten(0, 1).expand(frames, -1, -1, -1)
+    return weights.float().cpu().numpy()
 
 
 def to_tensors(
@@ -123,7 +142,7 @@ MEAN = -1  # instead of a head: the mean over all of them
 
 @dataclass(frozen=True)
 class Layer:
-    """One captured layer; sides are "cells", "stats", "one" or "other" (a gate has no sides).
+    """One captured layer; sides are "cells", "stats", "one", "windows" or "other" (a gate has no sides).
 
     Tokens that are the map's cells and one more (a class token, as vision transformers have it) are "cells" too, with
     that token first: ``extra`` is 1.
@@ -142,14 +161,18 @@ class Layer:
 def layers_of(record: ReplayRecord) -> tuple[Layer, ...]:
     """Every layer of a record, in the order of the network."""
     height, width = record.frames[0].owner.shape
-    return tuple(_layer(name, weights, height, width) for name, weights in record.attention.items())
+    return tuple(
+        _layer(name, weights, height, width, name in record.windowed) for name, weights in record.attention.items()
+    )
 
 
-def _layer(name: str, weights: np.ndarray, height: int, width: int) -> Layer:
+def _layer(name: str, weights: np.ndarray, height: int, width: int, windowed: bool) -> Layer:
     low, high = float(weights.min()), float(weights.max())
     if weights.ndim == 3:
         return Layer(name, 0, "", "", weights.shape[1:], low, high)
     heads, *sizes = weights.shape[1:]
+    if windowed:  # in which order they lie on the map, nobody can see
+        return Layer(name, heads, "windows", "windows", None, low, high)
     labels = name.removeprefix("cross.").split("_to_") if "_to_" in name else ("", "")
     extra = int(all(_grid(size, height, width) is None for size in sizes))
     grids = [_grid(size - extra, height, width) for size in sizes]
@@ -163,8 +186,8 @@ def _grid(cells: int, height: int, width: int) -> tuple[int, int] | None:
     """Rows and columns of square cells that cover the map, if so many can; one alone is no grid."""
     if cells < 2:
         return None
-    side = (height * width / cells) ** 0.5
-    rows, columns = round(height / side), round(width / side)
+    side = max(1, round((height * width / cells) ** 0.5))  # in tiles
+    rows, columns = height // side, width // side
     fits = rows * columns == cells and rows * side == height and columns * side == width
     return (rows, columns) if fits else None
 

@@ -25,10 +25,10 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from territory.errors import BadInput
 from territory.interpret.measures import numbers_of, total_variation
-from territory.interpret.records import BATCH, attention_maps, capture_frames, to_tensors
+from territory.interpret.records import BATCH, attention_maps, capture_frames, logits_and_value, to_tensors
 from territory.interpret.states import Baseline, own_land, planes_of, unclaimed, without
 from territory.models.blocks import ConvBlock
-from territory.models.guests import check_model, device_of
+from territory.models.guests import check_model, device_of, explained
 from territory.models.modes import evaluation_mode, inference
 from territory.models.policy import masked_log_softmax, masked_softmax
 from territory.world.layout import NUM_PLANES
@@ -88,8 +88,9 @@ def grad_cam(model: nn.Module, frames: Sequence[Frame]) -> np.ndarray:
         raise BadInput("Grad-CAM needs a convolution to look at, and the network has none")
     with evaluation_mode(model):
         planes, *rest = _inputs(model, frames)
-        cam: Any = LayerGradCam(_score(model), blocks[-1]).attribute(planes, additional_forward_args=tuple(rest))
-    return to_cells(cam.relu()[:, 0].detach().cpu().numpy(), frames)
+        with explained(model, [planes], "has no Grad-CAM on maps of shapes"):
+            cam: Any = LayerGradCam(_score(model), blocks[-1]).attribute(planes, additional_forward_args=tuple(rest))
+    return to_cells(cam.relu()[:, 0].detach().float().cpu().numpy(), frames)
 
 
 def to_cells(maps: np.ndarray, frames: Sequence[Frame]) -> np.ndarray:
@@ -129,7 +130,7 @@ def _score(model: nn.Module) -> Callable[..., Tensor]:
 
 
 def _log_policy(model: nn.Module, planes: Tensor, stats: Tensor, masks: Tensor) -> Tensor:
-    return masked_log_softmax(model(planes, stats)[0].float(), masks)
+    return masked_log_softmax(logits_and_value(model, planes, stats)[0].float(), masks)
 
 
 Score = Callable[[np.ndarray, np.ndarray], np.ndarray]  # policies (..., 90) before and after: how far they are apart
@@ -203,4 +204,6 @@ def policy_on(
     known = known if stats is None else torch.from_numpy(stats).to(known)
     with inference(model):
         parts = zip(*(tensor.split(BATCH) for tensor in (maps, known, masks)), strict=True)
-        return np.concatenate([masked_softmax(model(m, s)[0], mask).cpu().numpy() for m, s, mask in parts])
+        return np.concatenate(
+            [masked_softmax(logits_and_value(model, m, s)[0], mask).cpu().numpy() for m, s, mask in parts]
+        )

@@ -12,7 +12,7 @@ import threading
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Container, ItemsView, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import Callable, Container, ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from contextlib import ExitStack, contextmanager
 from types import GeneratorType
 from typing import Any
@@ -158,20 +158,8 @@ class Call:
     def tensors(self) -> list[Tensor]:
         return list(tensors_of([self.args, self.kwargs]))
 
-    @contextmanager
-    def explained(self, what: str, hint: str = "") -> Iterator[None]:
-        try:
-            yield
-        except BadInput:
-            raise
-        except Exception as error:
-            shapes = ", ".join(str(shape_of(tensor)) for tensor in self.tensors)
-            reason = str(error).strip().split("\n")[0].rstrip(".")
-            if not isinstance(error, RuntimeError | TypeError | ValueError):
-                reason = f"{type(error).__name__} {reason}".strip()
-            raise BadInput(
-                f"{type(self.model).__name__} {what} {shapes}{_where(self.model, error)}: {reason}.{hint}"
-            ) from error
+    def explained(self, what: str, hint: str = "") -> Any:
+        return explained(self.model, self.tensors, what, hint)
 
     def gradients(self, outputs: Any) -> bool:
         """A backward pass from all outputs to all that learns (and inputs that want a gradient); False: there is none.
@@ -206,6 +194,21 @@ class Call:
         for target in targets:
             target.grad = None
         return found
+
+
+@contextmanager
+def explained(model: nn.Module, inputs: Iterable[Tensor], what: str, hint: str = "") -> Iterator[None]:
+    """An error inside the block becomes a BadInput: the model, what it can't, the inputs' shapes, the layer and why."""
+    try:
+        yield
+    except BadInput:
+        raise
+    except Exception as error:
+        shapes = ", ".join(str(shape_of(tensor)) for tensor in inputs)
+        reason = str(error).strip().split("\n")[0].rstrip(".")
+        if not isinstance(error, RuntimeError | TypeError | ValueError):
+            reason = f"{type(error).__name__} {reason}".strip()
+        raise BadInput(f"{type(model).__name__} {what} {shapes}{_where(model, error)}: {reason}.{hint}") from error
 
 
 def roots_of(outputs: Any) -> list[Tensor]:

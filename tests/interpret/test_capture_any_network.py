@@ -18,15 +18,20 @@ from territory.interpret import (
     ablation_table,
     capture,
     capture_frames,
+    grad_cam,
     intervene,
     layers_of,
     lift_table,
+    likeliest_direction,
+    occlusion,
     overlay,
+    policy_on,
     sanity_table,
     uniform,
     uniform_head,
     zero_head,
 )
+from territory.interpret.records import to_tensors
 from tests.helpers.known_networks import frames, replay
 from tests.helpers.left_behind import hooks_of_all_modules
 
@@ -439,6 +444,101 @@ def test_a_vision_transformers_cells_lie_over_the_board_behind_its_class_token()
     weights = record.attention["blocks.1.attention"][0]
     grid = overlay(layers[1], weights, head=2, cell=(1, 3))
     np.testing.assert_array_equal(grid, weights[2, 1 + 7, 1:].reshape(4, 4))  # row 1, column 3 is the eighth cell
+
+
+class Windows(nn.Module):
+    """Attention within windows of 8 x 8 cells, each an example of its own; 16 x 16 cells of a 64 x 64 board."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.attend = nn.Conv2d(5, WIDTH, 4, 4), Attends(sdpa())
+        self.actor, self.critic = nn.Linear(WIDTH, 90), nn.Linear(WIDTH, 1)
+
+    def forward(self, maps, stats):
+        grid = self.stem(maps.float() / 255)
+        windows = grid.unfold(2, 8, 8).unfold(3, 8, 8).permute(0, 2, 3, 4, 5, 1).flatten(3, 4).flatten(0, 2)
+        features = self.attend(windows).unflatten(0, (len(maps), -1)).mean(dim=(1, 2))
+        return self.actor(features), self.critic(features).squeeze(1)
+
+
+def test_windows_of_a_map_have_heads_but_no_place_on_the_board():
+    """64 tokens of a window would pass for 8 x 8 cells of the whole map."""
+    torch.manual_seed(0)
+    model, states = Windows(), frames()[:3]
+    record = capture_frames(model, states)
+    assert record.attention["attend"].shape == (3, HEADS, 4 * 64, 64)
+    (layer,) = layers_of(record)
+    assert (layer.queries, layer.keys, layer.grid) == ("windows", "windows", None)
+    assert overlay(layer, record.attention["attend"][0]) is None
+    with intervene(model, {"attend": zero_head(1)}), capture(model.attend) as inside:
+        capture_frames(model, states)
+    assert (inside["Attends"][:, 1] == 0).all() and (inside["Attends"][:, 0] > 0).all()  # of every window
+
+
+class Pools(Windows):
+    """Attention over 7 x 7 cells: no number of tiles."""
+
+    def forward(self, maps, stats):
+        tokens = F.adaptive_avg_pool2d(self.stem(maps.float() / 255), 7).flatten(2).mT
+        features = self.attend(tokens).mean(dim=1)
+        return self.actor(features), self.critic(features).squeeze(1)
+
+
+def test_cells_that_are_no_number_of_tiles_make_no_grid():
+    (layer,) = layers_of(capture_frames(Pools(), frames()[:2]))
+    assert (layer.queries, layer.keys, layer.grid) == ("other", "other", None)
+
+
+class Says(Windows):
+    """Whatever it is told to make of logits and value."""
+
+    def __init__(self, says):
+        super().__init__()
+        self.says = says
+
+    def forward(self, maps, stats):
+        return self.says(*super().forward(maps, stats))
+
+
+OTHER_ANSWERS = {
+    "got dict": lambda logits, value: {"logits": logits, "value": value},
+    "got torch.float32 and NoneType": lambda logits, value: (logits, None),
+    "got torch.int64 and torch.float32": lambda logits, value: (logits.argsort(), value),
+    "got torch.sparse_coo and torch.float32": lambda logits, value: (logits.to_sparse(), value),
+    r"got \(2, 89\) and \(2,\)": lambda logits, value: (logits[:, 1:], value),
+    "KeyError 'policy'": lambda logits, value: {}["policy"],
+}
+
+
+@pytest.mark.parametrize("told", OTHER_ANSWERS)
+def test_whoever_asks_a_network_for_a_policy_says_what_it_gives_instead(told):
+    model, states = Says(OTHER_ANSWERS[told]), frames()[:2]
+    maps, stats, masks = to_tensors(states)
+    for ask in (
+        lambda: capture_frames(model, states),
+        lambda: policy_on(model, states),
+        lambda: occlusion(model, states),
+        lambda: likeliest_direction(model, maps, stats, masks),
+    ):
+        with pytest.raises(BadInput, match=told):
+            ask()
+
+
+class Half(Windows):
+    def __init__(self):
+        super().__init__()
+        self.bfloat16()
+
+    def forward(self, maps, stats):
+        features = self.stem(maps.bfloat16() / 255).mean(dim=(2, 3))
+        return self.actor(features), self.critic(features).squeeze(1)
+
+
+def test_grad_cam_of_half_precision_and_of_a_policy_without_gradient():
+    states = frames()[:2]
+    assert grad_cam(Half(), states).shape == (2, 4, 4)
+    with pytest.raises(BadInput, match="Says has no Grad-CAM on maps of shapes"):
+        grad_cam(Says(lambda logits, value: (logits.detach(), value)), states)
 
 
 def test_every_table_of_a_network_of_ones_own():
