@@ -14,7 +14,7 @@ from territory.errors import BadInput
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-Shapes = Annotated[tuple[str, ...], tyro.conf.arg(name="input", metavar="SHAPE[:DTYPE] ...")]
+Shapes = Annotated[tuple[str, ...], tyro.conf.arg(name="input", metavar="[NAME=]SHAPE[:DTYPE] ...")]
 
 STEPS = {"train": "training step", "forward": "forward pass (it has nothing to train)"}
 
@@ -28,19 +28,21 @@ def profile(
         models: Names from territory.models.names(), by default all; or a network of your own as package.module:factory
             or path/to/file.py:factory, a function or class that makes it.
         batch: Observations per forward and backward pass, for networks that play the game.
-        shapes: What your own network is called with, one shape for each argument: 1x3x224x224, or 1x128:int64 with a
-            type of its own.
+        shapes: What your own network is called with, one shape for each argument: 1x3x224x224, 1x128:int64 with a
+            type of its own, or mask=1x128:bool by keyword.
         dtype: Type of the inputs that don't name one: float32, bfloat16, int64, ...
     """
     from territory import models as registry
     from territory import profiling
+    from territory.models.guests import tensors_of
     from territory.profiling.times import learns
 
     networks = {name: load_network(name) for name in models or registry.names()}
-    inputs = tuple(make_input(shape, dtype) for shape in shapes) or profiling.example_inputs(batch)
+    inputs = make_inputs(shapes, dtype) if shapes else profiling.example_inputs(batch)
+    sizes = " and ".join(str(tuple(each.shape)) for each in tensors_of(inputs))
     modes = {name: "train" if learns(network, inputs) else "forward" for name, network in networks.items()}
     for name, network in networks.items():
-        print(f"{name}: forward and backward, inputs of {' and '.join(str(tuple(each.shape)) for each in inputs)}")
+        print(f"{name}: forward and backward, inputs of {sizes}")
         print(profiling.format_table(profiling.layer_table(network, inputs), total=True))
         print(f"\nreceptive field of each convolution\n{_fields(network, inputs if shapes else None)}")
         kept = sum(record.bytes for record in profiling.memory_table(network, inputs))
@@ -77,10 +79,13 @@ def load_network(name: str) -> "nn.Module":
         return registry.build(name)
     found: Any = _import(place)
     for part in attribute.split("."):
-        if not hasattr(found, part):
-            known = [each for each in vars(found) if not each.startswith("_")]
-            raise BadInput(f"{place} has nothing called {attribute!r}; it has {', '.join(known[:12]) or 'nothing'}")
-        found = getattr(found, part)
+        try:
+            found = getattr(found, part)
+        except Exception as error:  # an object's own __getattr__ may raise anything
+            known = [each for each in getattr(found, "__dict__", ()) if not each.startswith("_")]
+            raise BadInput(
+                f"{place} has nothing called {attribute!r}; it has {', '.join(known[:12]) or 'nothing'}"
+            ) from error
     if not isinstance(found, nn.Module):
         if not callable(found):
             raise BadInput(f"{name}: expected a function or class that makes a network; got {type(found).__name__}")
@@ -113,6 +118,15 @@ def _import(place: str) -> Any:
         raise BadInput(
             f"{place} can't be imported: {reason}. Expected package.module:factory or file.py:factory."
         ) from error
+
+
+def make_inputs(shapes: tuple[str, ...], dtype: str) -> Any:
+    """``("2x8", "2x8:bool")`` as a tuple of tensors, ``("x=2x8", "mask=2x8:bool")`` as a mapping by keyword."""
+    names, sizes = zip(*(shape.rpartition("=")[::2] for shape in shapes), strict=True)
+    made = tuple(make_input(size, dtype) for size in sizes)
+    if any(names) and (not all(names) or len({*names}) < len(names)):
+        raise BadInput(f"expected inputs that are all named, each otherwise, or none; got {' '.join(shapes)}")
+    return dict(zip(names, made, strict=True)) if any(names) else made
 
 
 def make_input(shape: str, dtype: str = "float32") -> "Tensor":

@@ -10,21 +10,23 @@ from typing import Any
 import numpy as np
 import torch
 
-from territory.errors import BadInput
+from territory.errors import BadInput, as_array, shown
 from territory.world.layout import Plane
 
 
 def numbers_of(values: Any) -> np.ndarray:
     """An array of a NumPy array, a torch tensor of any type or device, or a list. Raises BadInput for anything else."""
-    if isinstance(values, torch.Tensor):
-        values = values.detach().cpu()
-        values = (values.float() if values.is_floating_point() and values.dtype != torch.float64 else values).numpy()
+    given = values
     try:
-        array = np.asarray(values)
-    except ValueError:
+        if isinstance(values, torch.Tensor):
+            values = values if values.layout == torch.strided else values.to_dense()
+            wide = values.is_floating_point() and values.dtype != torch.float64  # NumPy knows no bfloat16
+            values = (values.float() if wide else values).numpy(force=True)
+        array = as_array("numbers", values)
+    except (BadInput, RuntimeError, TypeError):
         array = np.asarray(None)
     if array.dtype.kind not in "biuf":
-        raise BadInput(f"expected an array of numbers; got {type(values).__name__} {str(values)[:40]}")
+        raise BadInput(f"expected an array of numbers; got {type(given).__name__} {shown(given)[:60]}")
     return array
 
 

@@ -79,7 +79,7 @@ def field_table(model: nn.Module, inputs: Inputs = None) -> list[FieldRecord]:
     watch = _Fields(owners, Names(model), call.tensors)
     with (
         untouched(model),
-        torch.no_grad(),
+        torch.enable_grad(),
         plain_convolutions(),
         slow_path(),
         owners.watching(),

@@ -45,6 +45,12 @@ def broken():
 
 def nothing():
     return 3
+
+class Odd:
+    def __getattr__(self, name):
+        raise ValueError(name)
+
+odd = Odd()
 """
 
 
@@ -56,7 +62,7 @@ def test_somebody_elses_network_is_profiled_from_a_module_or_a_file(tmp_path, mo
     assert "122" in out and "3x3" in out  # 4 * 27 + 4 + 8 + 2 parameters; the convolution's field
     assert main(["profile", "strangers:Frozen", "--input", "1x3x8x8"]) == 0
     assert "forward pass (it has nothing to train)" in capsys.readouterr().out
-    assert main(["profile", f"{tmp_path}/strangers.py:Words", "--input", "2x5:int64"]) == 0
+    assert main(["profile", f"{tmp_path}/strangers.py:Words", "--input", "ids=2x5:int64"]) == 0
     assert "(no records)" in capsys.readouterr().out
 
 
@@ -68,7 +74,11 @@ def test_what_is_wrong_with_somebody_elses_network_is_said_in_a_sentence(tmp_pat
         (["guests_net:Missing"], "has nothing called 'Missing'; it has"),
         (["guests_net:broken"], "failed: RuntimeError: no weights here"),
         (["guests_net:nothing"], "made a int; expected a torch module"),
+        (["guests_net:odd.Net"], "guests_net has nothing called 'odd.Net'; it has"),
         (["guests_net:Net", "--input", "3by4"], "like 1x3x224x224"),
+        (["guests_net:Net", "--input", "x=1x3x8x8", "2x3"], "all named, each otherwise, or none; got x=1x3x8x8 2x3"),
+        (["guests_net:Net", "--input", "x=1x3x8x8", "x=2x3"], "all named, each otherwise, or none"),
+        (["guests_net:Net", "--input", "y=1x3x8x8"], "Net cannot take"),
         (["guests_net:Net", "--input", "1x3x8x8", "--dtype", "float33"], "got 'float33'"),
         (["guests_net:Net", "--input", "1x5x8x8"], "Net cannot take inputs of shapes (1, 5, 8, 8), in its layer conv"),
         (["guests_net:Net"], "Net cannot take"),

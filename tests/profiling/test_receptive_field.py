@@ -130,3 +130,17 @@ def test_squeeze_and_excitation_weighs_channels_and_moves_no_window():
     branch = nn.Sequential(conv(3, 2), squeezed, conv(3))
     records = profiling.field_table(branch, torch.zeros(1, 1, 12, 12))
     assert [(record.part, record.field) for record in records] == [("0", (3, 3)), ("2", (7, 7))]
+
+
+def test_a_network_that_takes_a_gradient_on_its_way_forward_has_a_table_too():
+    class Steers(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(1, 1, 3)
+
+        def forward(self, x):
+            x = x.requires_grad_()
+            return torch.autograd.grad(self.conv(x).sum(), x)[0]
+
+    (record,) = profiling.field_table(Steers(), torch.randn(1, 1, 8, 8))
+    assert record.field == (3, 3)
