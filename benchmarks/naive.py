@@ -8,6 +8,7 @@ import numpy as np
 
 from territory.world import combat, engine
 from territory.world.compiled import entry, kernel
+from territory.world.observe import observe
 from territory.world.state import WHOLE_BORDER, game_of, scratch_of
 from territory.world.world import World
 
@@ -56,10 +57,11 @@ def _faces(owner, offsets, cell, a, slot):
 
 
 @entry
-def _step_games(first, end, thread, games, settings, actions, scratch, rewards):
-    """`engine.step_games`, with the fronts found in another way."""
-    for n in range(first, end):
-        game, own, own_scratch = game_of(games, n), settings[0], scratch_of(scratch, thread)
+def _play_games(i, thread, games, settings, which, actions, scratch, rewards, player, seen):
+    """`engine.play_games`, with the fronts found in another way."""
+    n = which[i]
+    game, own, own_scratch = game_of(games, n), settings[0], scratch_of(scratch, thread)
+    if actions.size:
         engine.begin_step(game, own, actions[n], own_scratch)
         for _ in range(own.ticks_per_step):
             game.clock.tick += 1  # pyright: ignore[reportAttributeAccessIssue] -- a record array's field
@@ -68,9 +70,12 @@ def _step_games(first, end, thread, games, settings, actions, scratch, rewards):
             combat.fight(game, own, own_scratch)
             engine.finish_tick(game, own, actions[n], own_scratch)
         engine.end_step(game, own, own_scratch, rewards[n])
+    planes, stats, masks = seen
+    if masks.size:
+        observe(game, own, player, own_scratch, planes[n], stats[n], masks[n])
 
 
 class NaiveWorld(World):
     """A `World` whose ticks begin with a look at the whole map."""
 
-    step_games = staticmethod(_step_games)
+    play_games = staticmethod(_play_games)

@@ -85,11 +85,10 @@ class _Copies:
 
 
 @entry
-def _copy(first, end, thread, source, target):
+def _copy(n, _thread, source, target):
     size = source.shape[1]
-    for n in range(first, end):
-        target[n, :size] = source[n]
-        target[n, size:] = source[n, : target.shape[1] - size]
+    target[n, :size] = source[n]
+    target[n, size:] = source[n, : target.shape[1] - size]
 
 
 def _naive(games: int, **options) -> TerritoryVectorEnv:

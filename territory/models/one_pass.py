@@ -72,8 +72,9 @@ class NormReluGate(torch.autograd.Function):
         x, scale, offset, score, mean, rate, gates = ctx.saved_tensors
         rows = _rows(x)
         dx = torch.empty_like(rows)
+        normed = scale.new_empty(torch.get_num_threads(), *rows.shape[1:])
         of_weights = [scale.new_zeros(len(x), len(weight)) for weight in (scale, offset, score, score[:1])]
-        _run(_backward, _rows(gradient), rows, scale, offset, score, mean, rate, gates, dx, *of_weights)
+        _run(_backward, _rows(gradient), rows, scale, offset, score, mean, rate, gates, normed, dx, *of_weights)
         return _maps(dx, x), *(each.sum(0) for each in of_weights), None, None
 
 
@@ -98,7 +99,7 @@ def _array(tensor: Tensor) -> np.ndarray:
     return bits.detach().numpy()
 
 
-# --- kernels, for boards ``first`` to ``end``: (B, cells, channels) of float32 or bits of bfloat16 --------------------
+# --- kernels, for board ``b``: (B, cells, channels) of float32 or bits of bfloat16 ------------------------------------
 
 
 def _number(stored) -> Any: ...
@@ -127,83 +128,81 @@ def _write(number, kind):
 
 
 @entry(reorder=True)
-def _forward(first, end, thread, x, scale, offset, score, bias, eps, y, mean, rate, gates):
+def _forward(b, _thread, x, scale, offset, score, bias, eps, y, mean, rate, gates):
     _, cells, channels = x.shape
     groups = mean.shape[1]
     gated, size = len(score) > 0, channels // groups
     row = np.empty(channels, np.float32)
     factor, shift = np.empty((2, channels), np.float32)
-    for b in range(first, end):
-        sums, squares = np.zeros((2, channels), np.float32)
-        for cell in range(cells):
-            for c in range(channels):
-                value = _number(x[b, cell, c])
-                sums[c] += value
-                squares[c] += value * value
-        for g in range(groups):
-            own = slice(g * size, (g + 1) * size)
-            middle = sums[own].sum() / (cells * size)
-            mean[b, g] = middle
-            rate[b, g] = 1 / math.sqrt(max(squares[own].sum() / (cells * size) - middle * middle, 0.0) + eps)
+    sums, squares = np.zeros((2, channels), np.float32)
+    for cell in range(cells):
         for c in range(channels):
-            factor[c] = rate[b, c // size] * scale[c]
-            shift[c] = offset[c] - mean[b, c // size] * factor[c]
-        for cell in range(cells):
-            gate = np.float32(1)
+            value = _number(x[b, cell, c])
+            sums[c] += value
+            squares[c] += value * value
+    for g in range(groups):
+        own = slice(g * size, (g + 1) * size)
+        middle = sums[own].sum() / (cells * size)
+        mean[b, g] = middle
+        rate[b, g] = 1 / math.sqrt(max(squares[own].sum() / (cells * size) - middle * middle, 0.0) + eps)
+    for c in range(channels):
+        factor[c] = rate[b, c // size] * scale[c]
+        shift[c] = offset[c] - mean[b, c // size] * factor[c]
+    for cell in range(cells):
+        gate = np.float32(1)
+        for c in range(channels):
+            value = _number(x[b, cell, c]) * factor[c] + shift[c]
+            row[c] = np.float32(0) if value <= 0 else value  # NaN stays NaN
+        if gated:
+            logit = bias[0]
             for c in range(channels):
-                value = _number(x[b, cell, c]) * factor[c] + shift[c]
-                row[c] = np.float32(0) if value <= 0 else value  # NaN stays NaN
-            if gated:
-                logit = bias[0]
-                for c in range(channels):
-                    logit += row[c] * score[c]
-                gate = np.float32(1) / (np.float32(1) + np.exp(-logit))
-                gates[b, cell] = gate
-            for c in range(channels):
-                y[b, cell, c] = _stored(row[c] * gate, y[b, cell, c])
+                logit += row[c] * score[c]
+            gate = np.float32(1) / (np.float32(1) + np.exp(-logit))
+            gates[b, cell] = gate
+        for c in range(channels):
+            y[b, cell, c] = _stored(row[c] * gate, y[b, cell, c])
 
 
 @entry(reorder=True)
-def _backward(first, end, thread, dy, x, scale, offset, score, mean, rate, gates, dx, dscale, doffset, dscore, dbias):
+def _backward(b, thread, dy, x, scale, offset, score, mean, rate, gates, normed, dx, dscale, doffset, dscore, dbias):
     _, cells, channels = x.shape
     groups = mean.shape[1]
     gated, size = len(score) > 0, channels // groups
     row = np.empty(channels, np.float32)
-    normed = np.empty((cells, channels), np.float32)  # the gradient at the norm's output
+    normed = normed[thread]  # the gradient at the norm's output
     factor, shift, slope, level = np.empty((4, channels), np.float32)
-    for b in range(first, end):
+    for c in range(channels):
+        factor[c] = rate[b, c // size] * scale[c]
+        shift[c] = offset[c] - mean[b, c // size] * factor[c]
+    sums, products = np.zeros((2, channels), np.float32)  # over the cells, of the gradient and of it times x
+    for cell in range(cells):
+        gate, logit = np.float32(1), np.float32(0)
         for c in range(channels):
-            factor[c] = rate[b, c // size] * scale[c]
-            shift[c] = offset[c] - mean[b, c // size] * factor[c]
-        sums, products = np.zeros((2, channels), np.float32)  # over the cells, of the gradient and of it times x
-        for cell in range(cells):
-            gate, logit = np.float32(1), np.float32(0)
+            value = _number(x[b, cell, c]) * factor[c] + shift[c]
+            row[c] = np.float32(0) if value <= 0 else value
+        if gated:
+            gate = gates[b, cell]
             for c in range(channels):
-                value = _number(x[b, cell, c]) * factor[c] + shift[c]
-                row[c] = np.float32(0) if value <= 0 else value
-            if gated:
-                gate = gates[b, cell]
-                for c in range(channels):
-                    logit += row[c] * _number(dy[b, cell, c])
-                logit *= gate * (1 - gate)
-                dbias[b, 0] += logit
-                for c in range(channels):
-                    dscore[b, c] += logit * row[c]
+                logit += row[c] * _number(dy[b, cell, c])
+            logit *= gate * (1 - gate)
+            dbias[b, 0] += logit
             for c in range(channels):
-                steep = _number(dy[b, cell, c]) * gate + (logit * score[c] if gated else np.float32(0))
-                steep = np.float32(0) if row[c] <= 0 else steep
-                normed[cell, c] = steep
-                sums[c] += steep
-                products[c] += steep * _number(x[b, cell, c])
-        for g in range(groups):
-            own = slice(g * size, (g + 1) * size)
-            middle, inverse = mean[b, g], rate[b, g]
-            total, along = (sums[own] * scale[own]).sum(), (products[own] * scale[own]).sum()
-            doffset[b, own] = sums[own]
-            dscale[b, own] = (products[own] - sums[own] * middle) * inverse
-            slope[own] = (total * middle - along) * inverse**3 / (cells * size)
-            level[own] = -slope[own] * middle - total * inverse / (cells * size)
-        for cell in range(cells):
-            for c in range(channels):
-                value = normed[cell, c] * factor[c] + _number(x[b, cell, c]) * slope[c] + level[c]
-                dx[b, cell, c] = _stored(value, dx[b, cell, c])
+                dscore[b, c] += logit * row[c]
+        for c in range(channels):
+            steep = _number(dy[b, cell, c]) * gate + (logit * score[c] if gated else np.float32(0))
+            steep = np.float32(0) if row[c] <= 0 else steep
+            normed[cell, c] = steep
+            sums[c] += steep
+            products[c] += steep * _number(x[b, cell, c])
+    for g in range(groups):
+        own = slice(g * size, (g + 1) * size)
+        middle, inverse = mean[b, g], rate[b, g]
+        total, along = (sums[own] * scale[own]).sum(), (products[own] * scale[own]).sum()
+        doffset[b, own] = sums[own]
+        dscale[b, own] = (products[own] - sums[own] * middle) * inverse
+        slope[own] = (total * middle - along) * inverse**3 / (cells * size)
+        level[own] = -slope[own] * middle - total * inverse / (cells * size)
+    for cell in range(cells):
+        for c in range(channels):
+            value = normed[cell, c] * factor[c] + _number(x[b, cell, c]) * slope[c] + level[c]
+            dx[b, cell, c] = _stored(value, dx[b, cell, c])

@@ -4,7 +4,7 @@ import shutil
 
 import numpy as np
 
-from territory.world.compiled import cache_folder
+from territory.world.compiled import cache_folder, linger
 from territory.world.world import World, WorldParams
 
 
@@ -19,6 +19,7 @@ def warm_up() -> None:
     world.step(np.array([80]))
     world.observe()
     world.rebuild()
+    linger(np.zeros(1, np.int64), 1)
 
 
 if __name__ == "__main__":

@@ -17,13 +17,21 @@ import math
 import numpy as np
 
 from territory.world import rng, rules
+from territory.world.actions import INTENSITIES
 from territory.world.bitboards import border_front, change_owner, directional_front, list_cells, trailing_zeros
 from territory.world.compiled import kernel
 from territory.world.state import NEIGHBOURS, NUM_TERRAINS, RANKS, WHOLE_BORDER
 
 _ONE = np.uint64(1)
+_LEAST_SHARE = INTENSITIES[0]
 _EXTRA_FRONT = 2.0  # the real game adds 0 to 4 at random to a front; this is the mean
 _CHOICE, _LEAST_CHOICE, _MOST_CHOICE = 0.9, 2.0, 9.0
+
+
+@kernel(inline=True)
+def can_commit(player):
+    """Whether even the smallest order of a player (its record) would send a whole troop."""
+    return _LEAST_SHARE * player.troops >= 1
 
 
 @kernel(inline=True)

@@ -9,6 +9,7 @@ traceback or runs as machine code: here each file says whether it is whole.
 import hashlib
 import os
 import pickle
+import platform
 import shutil
 import sys
 import tempfile
@@ -19,10 +20,14 @@ from pathlib import Path
 from typing import Any
 
 import numba
-from numba.core import event
+from llvmlite import ir
+from numba.core import event, types
 from numba.core.caching import NullCache
+from numba.core.cgutils import get_or_insert_function
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
 
 from territory.errors import BadInput
 from territory.files import read_bytes, write_atomically
@@ -32,7 +37,9 @@ _HERE = Path(__file__).parent
 # Python around the kernels: no machine code of theirs.
 _config: Any = numba.config  # pyright: ignore[reportPrivateImportUsage] -- Numba declares no types
 _njit: Any = numba.njit
+_intrinsic: Any = intrinsic
 _PLAIN = ("__init__.py", "__main__.py", "picture.py", "replay.py", "threads.py", "world.py")
+_TURNS = 20000  # of a wait, of 10 to 50 nanoseconds each
 _LARGEST = 1 << 26  # bytes of a kernel's machine code; the largest of ours has half a million
 
 
@@ -116,32 +123,98 @@ def _say(text: str) -> None:
             print(f"territory: {text}", file=sys.stderr)
 
 
-def kernel(function: Callable | None = None, *, inline: bool = False) -> Any:
+def kernel(function: Callable | None = None, *, inline: bool = False, reorder: bool = False) -> Any:
     """Compile a function that only kernels call; a decorator with or without arguments.
 
     It has no way in from Python: unpacking a game's arrays took a quarter of all compilation. Nor is it kept on disk:
     its machine code is part of every entry's. `inline` pastes it into its callers before anything is compiled.
     """
     if function is None:
-        return lambda f: kernel(f, inline=inline)
+        return lambda f: kernel(f, inline=inline, reorder=reorder)
     how = "always" if inline else "never"
-    return _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model="numpy", inline=how)(function)
+    order = {"reassoc", "contract", "nsz"} if reorder else set()
+    called = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
+    return _njit(**called, inline=how, fastmath=order)(function)
 
 
 def entry(function: Callable | None = None, *, reorder: bool = False) -> Any:
-    """Compile a function that Python calls, on first use, and keep it on disk. While it runs, other threads can.
+    """Compile a function of one game, ``function(n, thread, *arguments)``, to be called for all games of a batch.
 
     A decorator with or without arguments. `reorder` lets sums of floats be added in any order, several at a time.
+
+    Python calls ``entry(words, bell, games, thread, *arguments)``, from several threads at once. Each plays a part of
+    the games, the same one every time, whose cells its core still holds; who is done helps the others, and thread 0
+    waits for them. While that runs, other threads can use Python.
+
+    Args:
+        words: int64 (2, threads) zeros: how many games of each part are taken, and which threads are playing.
+        bell: int64 (1,), one higher from then on: the others look at it (see `linger`).
     """
     if function is None:
         return lambda f: entry(f, reorder=reorder)
-    order = {"reassoc", "contract", "nsz"} if reorder else set()
-    compiled = _njit(nogil=True, no_cfunc_wrapper=True, error_model="numpy", fastmath=order)(function)
-    source, folder = Path(function.__code__.co_filename), cache_folder()
-    if folder is not None and source.is_file():  # what is typed into a shell has none
-        compiled._cache = _KeptCode(folder, function, source.read_bytes())
+    play = kernel(function, reorder=reorder)
+
+    def share(words, bell, games, thread, *arguments):
+        taken, playing = words
+        parts = taken.size
+        _add(playing, thread, 1)
+        _add(bell, 0, 1)
+        for part in range(thread, thread + parts):
+            part %= parts
+            first, end = part * games // parts, (part + 1) * games // parts
+            n = first + _add(taken, part, 1)
+            while n < end:
+                play(n, thread, *arguments)
+                n = first + _add(taken, part, 1)
+        _add(playing, thread, -1)
+        for other in range(1, parts if thread == 0 else 1):
+            _spin(playing, other, 1)
+
+    compiled = _kept(share, function)
     _Announcer.entries.add(compiled)
     return compiled
+
+
+def _kept(function: Callable, source: Callable) -> Any:
+    """Compile what Python calls, on first use, and keep it on disk under the name and file of `source`."""
+    compiled = _njit(nogil=True, no_cfunc_wrapper=True, error_model="numpy")(function)
+    path, folder = Path(source.__code__.co_filename), cache_folder()
+    if folder is not None and path.is_file():  # what is typed into a shell has none
+        compiled._cache = _KeptCode(folder, source, path.read_bytes())
+    return compiled
+
+
+@_intrinsic
+def _add(_typing, words, index, number):
+    """Add to a word that other threads add to as well; what it was before."""
+
+    def code(context, builder, signature, arguments):
+        array = make_array(signature.args[0])(context, builder, arguments[0])
+        return builder.atomic_rmw("add", builder.gep(array.data, [arguments[1]]), arguments[2], "seq_cst")
+
+    return types.int64(words, types.int64, types.int64), code
+
+
+@_intrinsic
+def _pause(_typing):
+    """Tell the processor that this thread only waits: what shares its core goes on faster."""
+
+    def code(context, builder, signature, arguments):
+        if platform.machine() in ("x86_64", "AMD64"):
+            kind = ir.FunctionType(ir.VoidType(), [])
+            builder.call(get_or_insert_function(builder.module, kind, "llvm.x86.sse2.pause"), [])
+        return context.get_dummy_value()
+
+    return types.void(), code
+
+
+@kernel
+def _spin(words, index, value):
+    """Wait awake until a word is another than `value`; but not for long, since whoever changes it may be asleep."""
+    for _ in range(_TURNS):
+        if _add(words, index, 0) != value:
+            break
+        _pause()
 
 
 class _KeptCode(NullCache):
@@ -175,3 +248,11 @@ class _KeptCode(NullCache):
             write_atomically(self._file(sig, data.codegen), hashlib.sha256(content).digest() + content)
         except BadInput as error:
             _say(f"the compiled game could not be kept: {error}")
+
+
+def _linger(bell, heard):
+    """Wait awake for the bell to ring, if it has not since `heard`: waking a thread takes longer than a small game."""
+    _spin(bell, 0, heard)
+
+
+linger = _kept(_linger, _linger)

@@ -9,6 +9,7 @@ from territory.world import bots, cities, combat, rules
 from territory.world.actions import INTENSITIES, NUM_BUILDS, NUM_INTENSITIES, NUM_ORDERS, SCRIPTED, Direction
 from territory.world.bitboards import change_owner, has_front, list_cells, rebuild
 from territory.world.compiled import entry, kernel
+from territory.world.observe import observe
 from territory.world.start import start
 from territory.world.state import game_of, scratch_of
 
@@ -68,7 +69,7 @@ def _order(game, settings, player, action, site):
     if direction == _WAIT:
         if intensity:
             return
-    elif not can_commit(game.players[player]) or not has_front(game, settings, player, direction):
+    elif not combat.can_commit(game.players[player]) or not has_front(game, settings, player, direction):
         return
     if build:
         cities.build(game, settings, player, site)
@@ -76,12 +77,6 @@ def _order(game, settings, player, action, site):
         troops = _SHARES[intensity] * game.players[player].troops
         game.players[player].troops -= troops
         game.attacks[player, direction] += troops
-
-
-@kernel(inline=True)
-def can_commit(player):
-    """Whether even the smallest order of a player (its record) would send a whole troop."""
-    return _SHARES[0] * player.troops >= 1
 
 
 @kernel(inline=True)
@@ -176,25 +171,32 @@ def end_step(game, settings, scratch, rewards):
             rewards[p] += settings.elimination_reward
 
 
-# What Python calls: the games `first` to `end` of a list, in the scratch buffers of one thread.
+# What Python calls for games of a batch: for the `i`th of them, in the scratch buffers of one thread.
 
 
 @entry
-def step_games(first, end, thread, games, settings, actions, scratch, rewards):
-    """`play_step` for games of a batch. `actions` int32 (N, P+1), `rewards` float64 (N, P+1)."""
-    for n in range(first, end):
-        play_step(game_of(games, n), settings[0], actions[n], scratch_of(scratch, thread), rewards[n])
+def play_games(i, thread, games, settings, which, actions, scratch, rewards, player, seen):
+    """A step of the games in `which` int64, and what one player sees then: who plays a game has its cells at hand.
+
+    `play_step` with `actions` int32 (N, P+1) and `rewards` float64 (N, P+1), unless there are none; `observe` into
+    `seen`: planes uint8 (N, 5, H, W), statistics float32 (N, 16) and masks bool (N, 90), unless they have no room.
+    """
+    n = which[i]
+    game, own_scratch = game_of(games, n), scratch_of(scratch, thread)
+    if actions.size:
+        play_step(game, settings[0], actions[n], own_scratch, rewards[n])
+    planes, stats, masks = seen
+    if masks.size:
+        observe(game, settings[0], player, own_scratch, planes[n], stats[n], masks[n])
 
 
 @entry
-def start_games(first, end, thread, games, settings, kinds, seeds, which, fixed_map):
-    """`start` for the games listed in `which` int64, with `seeds` uint64 of the same length."""
-    for i in range(first, end):
-        start(game_of(games, which[i]), settings[0], kinds, seeds[i], fixed_map)
+def start_games(i, _thread, games, settings, kinds, seeds, which, fixed_map):
+    """`start` for the games in `which` int64, with `seeds` uint64 of the same length."""
+    start(game_of(games, which[i]), settings[0], kinds, seeds[i], fixed_map)
 
 
 @entry
-def rebuild_games(first, end, thread, games, settings):
-    """Draw the bitboards of games anew, after a state was restored or painted."""
-    for n in range(first, end):
-        rebuild(game_of(games, n), settings[0])
+def rebuild_games(n, _thread, games, settings):
+    """Draw the bitboards anew, after a state was restored or painted."""
+    rebuild(game_of(games, n), settings[0])

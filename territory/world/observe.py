@@ -9,10 +9,10 @@ import numpy as np
 from territory.world import cities, rules
 from territory.world.actions import NUM_ACTIONS, NUM_BUILDS, NUM_DIRECTIONS, NUM_INTENSITIES, NUM_ORDERS
 from territory.world.bitboards import count_beside, has_front
-from territory.world.compiled import entry, kernel
-from territory.world.engine import can_commit
+from territory.world.combat import can_commit
+from territory.world.compiled import kernel
 from territory.world.layout import CITY_ENEMY, CITY_OWN, LOG_DENSITY_SCALE, Plane, Stat
-from territory.world.state import WHOLE_BORDER, game_of, scratch_of
+from territory.world.state import WHOLE_BORDER
 
 _OWN, _ENEMY, _UNCLAIMED, _TROOPS, _CITIES = (int(plane) for plane in Plane)
 # As bytes, so that the loops over cells stay in bytes.
@@ -39,18 +39,12 @@ _SHADE, _SHADES = np.uint8(85), np.uint8(4)  # unclaimed land: 4 - terrain of th
 ) = (int(stat) for stat in Stat)
 
 
-@entry
-def observe_games(first, end, thread, games, settings, player, which, scratch, planes, stats, masks):
-    """Fill row n of `planes` uint8 (N, 5, H, W), `stats` float32 (N, 16) and `masks` bool (N, 90), n in `which`.
-
-    `player` says through whose eyes.
-    """
-    for i in range(first, end):
-        n = which[i]
-        game, own_scratch = game_of(games, n), scratch_of(scratch, thread)
-        _write_planes(game, settings[0], player, own_scratch, planes[n])
-        _write_stats(game, settings[0], player, own_scratch, stats[n])
-        _write_mask(game, settings[0], player, own_scratch, masks[n])
+@kernel
+def observe(game, settings, player, scratch, planes, stats, mask):
+    """Fill `planes` uint8 (5, H, W), `stats` float32 (16,) and `mask` bool (90,) with what one player sees."""
+    _write_planes(game, settings, player, scratch, planes)
+    _write_stats(game, settings, player, scratch, stats)
+    _write_mask(game, settings, player, scratch, mask)
 
 
 # --- planes ----------------------------------------------------------------------------------------------------------

@@ -8,17 +8,17 @@ import os
 from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Lock, Thread
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any, ClassVar
 from weakref import WeakSet
 
 import numba
+import numpy as np
 
 from territory.errors import whole
+from territory.world.compiled import linger
 
-# Seconds of work that a thread takes at once. Waking one that sleeps takes up to 50 microseconds; with pieces of 40 two
-# threads stood in each other's way, and 12 small games were no quicker than with one.
-PIECE = 100e-6
+PIECE = 50e-6  # seconds of work that a thread is asked to share: as long as it takes to wake one that sleeps
 
 _config: Any = numba.config  # pyright: ignore[reportPrivateImportUsage] -- Numba declares no types
 
@@ -38,111 +38,98 @@ class Runner:
 
     Which of the two is quicker depends on the kernel, the machine and whatever else runs there, so both are measured.
     A copy begins anew, with a lock of its own.
+
+    Args:
+        awake: where calls follow each other within so many seconds, threads wait awake for the next one. It takes a
+            core from whatever else would run there, for a third of a millisecond at most.
     """
 
     all: ClassVar[WeakSet] = WeakSet()
 
-    def __init__(self):
-        self.lock = Lock()
-        self.seconds: dict[tuple[Callable, int], list[float]] = {}  # for a game, alone and shared; 0 is not measured
+    def __init__(self, awake: float = 0.0):
+        self.awake, self.lock = awake, Lock()
+        self.seconds: dict[tuple, list[float]] = {}  # for a game, alone and shared; 0 is not measured
         self.all.add(self)
 
-    def run(self, function: Callable, games: int, threads: int, *arguments) -> None:
-        """Call ``function(first, end, thread, *arguments)`` for games 0 to `games`, in pieces, by up to `threads`."""
+    def run(self, function: Callable, games: int, threads: int, *arguments, kind: Any = None) -> None:
+        """Call an entry for games 0 to `games`, by up to `threads`; calls of one `kind` take equally long."""
+        if not games:
+            return
         threads = min(threads, num_threads(), games)
-        key = function, games.bit_length()
+        key = function, kind, games.bit_length()
         with self.lock:
-            if threads < 2 or key not in self.seconds:  # the first call may compile
-                function(0, games, 0, *arguments)
-                self.seconds.setdefault(key, [0.0, 0.0])
-                return
-            seconds = self.seconds[key]
-            shared = self.pays(games, *seconds)
+            compiles = key not in self.seconds  # perhaps: its time says nothing
+            seconds = self.seconds.setdefault(key, [0.0, 0.0])
+            shared = threads > 1 and self.pays(games, *seconds)
+            threads = min(threads, max(2, int(games * seconds[0] / PIECE))) if shared else 1
             begun = perf_counter()
-            if shared:
-                threads = min(threads, max(2, int(games * seconds[0] / PIECE)))
-                _Job(function, games, threads, max(1, int(PIECE / seconds[0])), arguments).run()
-            else:
-                function(0, games, 0, *arguments)
+            _Job(function, games, threads, arguments, self.awake).run()
             took = (perf_counter() - begun) / games
-            before = seconds[shared] or took
-            seconds[shared] = before + (min(took, 2 * before) - before) / 4  # one slow call says little
-            seconds[not shared] *= 0.99  # forgotten slowly, so that it is tried again
+            if not compiles:
+                before = seconds[shared] or took
+                seconds[shared] = before + (min(took, 2 * before) - before) / 4  # one slow call says little
+                seconds[not shared] *= 0.99  # forgotten slowly, so that it is tried again
 
     def pays(self, games: int, alone: float, shared: float) -> bool:
         """Whether to share: there is enough to do, and it was quicker lately."""
         return games * alone > 2 * PIECE and shared <= alone
 
     def __reduce__(self):
-        return Runner, ()
+        return Runner, (self.awake,)
 
 
 class _Job:
-    """A kernel and the games that it has still to be called for; whichever thread comes takes some."""
+    """An entry and the games that it has to be called for; whichever thread comes takes some."""
 
-    def __init__(self, function: Callable, games: int, threads: int, least: int, arguments: tuple):
-        self.function, self.arguments = function, arguments
-        self.games, self.threads, self.least = games, threads, least
-        self.lock, self.over = Lock(), Lock()
-        self.next, self.helpers, self.error = 0, 0, None
+    def __init__(self, function: Callable, games: int, threads: int, arguments: tuple, awake: float):
+        self.function, self.games, self.threads, self.awake = function, games, threads, awake
+        self.arguments: tuple | None = arguments
+        self.words = np.zeros((2, threads), np.int64)  # games taken, and who is playing
+        self.error: BaseException | None = None
 
     def run(self) -> None:
         """Play all games."""
         try:
-            _Workers.call(self)
-            self.work(0)
-        except KeyboardInterrupt:  # no game of a batch stays a step behind the others
-            self.work(0)
-            raise
-        finally:
-            self.finish()
+            if self.threads > 1:
+                _Workers.call(self)
+        finally:  # Ctrl-C too: no game of a batch stays a step behind the others
+            try:
+                self.play(0, self.arguments or ())
+            finally:
+                self.finish()
 
-    def work(self, thread: int) -> None:
-        """Take games until none is left: fewer at a time towards the end, so that no thread waits long for another."""
-        while True:
-            with self.lock:
-                first = self.next
-                size = max(self.least, (self.games - first) // (2 * self.threads))
-                self.next = end = min(self.games, first + size)
-            if first == end:
-                return
-            self.function(first, end, thread, *self.arguments)
+    def play(self, thread: int, arguments: tuple) -> None:
+        """Take games until none is left."""
+        try:
+            self.function(self.words, _Workers.bell, self.games, thread, *arguments)
+        finally:
+            self.words[1, thread] = 0
 
     def help(self, thread: int) -> None:
-        """`work` in another thread; does nothing where all games are taken."""
-        with self.lock:
-            if self.next == self.games:
-                return
-            self.helpers += 1
-            if self.helpers == 1:
-                self.over.acquire()
-        try:
-            self.work(thread)
-        except BaseException as error:  # raised by whoever waits
-            self.error = error
-        with self.lock:
-            self.helpers -= 1
-            if not self.helpers:
-                self.over.release()
+        """`play` in another thread; does nothing for one that comes too late."""
+        arguments = self.arguments
+        if arguments is not None:
+            try:
+                self.play(thread, arguments)
+            except BaseException as error:  # raised by whoever waits
+                self.error = error
 
     def finish(self) -> None:
-        """Let nobody take more, wait for those who still play, and forget the arrays."""
+        """Wait for those who still play, and forget the arrays."""
         try:
             self.wait()
         except BaseException:  # Ctrl-C: whoever is told of it must find nobody playing
             self.wait()
             raise
         finally:
-            self.arguments = ()
+            self.arguments = None
         if self.error is not None:
             raise self.error
 
     def wait(self) -> None:
-        """Until nobody plays; again, where Ctrl-C came in between: so it keeps no lock."""
-        with self.lock:
-            self.next = self.games
-        with self.over:
-            pass
+        """Until nobody plays. The entry has waited awake; whoever still plays was interrupted by another program."""
+        while self.words[1].any():
+            sleep(PIECE)
 
 
 class _Workers:
@@ -150,12 +137,13 @@ class _Workers:
 
     count: int | None = None
     jobs: SimpleQueue = SimpleQueue()
+    bell = np.zeros(1, np.int64)  # how often games began to be played
     started = 0
     lock = Lock()
 
     @classmethod
     def call(cls, job: _Job) -> None:
-        """Ask threads to help; whoever comes too late finds nothing left."""
+        """Ask threads to help."""
         if cls.started < job.threads - 1:
             with cls.lock:
                 while cls.started < job.threads - 1:
@@ -177,7 +165,14 @@ if hasattr(os, "register_at_fork"):
 
 
 def _serve(jobs: SimpleQueue) -> None:
+    bell, over = _Workers.bell, 0.0
     while True:
         job, thread = jobs.get()
+        soon = perf_counter() - over < job.awake
         job.help(thread)
+        if job.awake:
+            over = perf_counter()
         del job  # and with it the arrays, until the next one comes
+        heard = int(bell[0])
+        if soon and jobs.empty():
+            linger(bell, heard)

@@ -8,9 +8,8 @@ import numpy as np
 from territory.errors import BadInput, as_array, lists, one_of, shown, whole
 from territory.world import rules
 from territory.world.actions import NUM_ACTIONS, SCRIPTED
-from territory.world.engine import rebuild_games, start_games, step_games
+from territory.world.engine import play_games, rebuild_games, start_games
 from territory.world.layout import NUM_PLANES, NUM_STATS
-from territory.world.observe import observe_games
 from territory.world.params import WorldParams
 from territory.world.state import check_arrays, check_state, empty_state, new_scratch
 from territory.world.threads import Runner, num_threads
@@ -31,7 +30,7 @@ class World:
             `params.opponents`. Any seat can be driven and any left to its script (a human's attacks as a bot does).
     """
 
-    step_games = staticmethod(step_games)  # benchmarks play the same steps in another way
+    play_games = staticmethod(play_games)  # benchmarks play the same steps in another way
 
     def __init__(
         self,
@@ -52,8 +51,10 @@ class World:
             self.terrain = checked_terrain(terrain)
             self._fixed_map = _with_border(self.terrain, self.params)
         self._kinds = _usual_kinds(self.params) if kinds is None else _kinds(kinds, self.params)
-        self._runner = Runner()
+        self._runner = Runner(awake=1e-3)
         self._everyone = np.arange(self.num_envs)
+        self._no_step = np.empty((0, 0), np.int32), np.empty((0, 0))
+        self._no_sight = tuple(np.empty((0, *shape[1:]), kind) for shape, kind in self._layout)
         self._scratch = new_scratch(min(self.num_envs, num_threads()), self.params)
 
     def reset(self, seeds: Sequence[int] | np.ndarray, which: np.ndarray | None = None) -> None:
@@ -70,8 +71,8 @@ class World:
         Args:
             actions: int (N,) for the agent, or (N, P+1) for every player; -1 leaves a player to its script
                 (column 0, nobody, is ignored). A masked action has no effect.
-            out: a `new_observation` for what the agent sees then. Cheaper than to `observe` afterwards: threads share
-                both at once, and are woken once.
+            out: a `new_observation` for what the agent sees then. Cheaper than to `observe` afterwards: threads
+                share both at once.
 
         Returns:
             rewards float64 (N, P+1) by player, terminated bool (N,), truncated bool (N,), both for the agent.
@@ -80,12 +81,8 @@ class World:
         if not self.state.land.all():
             raise BadInput("no game has begun: call reset() before step()")
         rewards = np.zeros((self.num_envs, self.params.num_players + 1))
-        step = orders, self._scratch, rewards
-        if out is None:
-            self._run(self.step_games, self.num_envs, *step)
-        else:
-            seen = AGENT, self._everyone, self._scratch, *self._writable(out)
-            self._run(_step_and_observe, self.num_envs, self.step_games, step, seen)
+        seen = self._no_sight if out is None else self._writable(out)
+        self._play(self._everyone, orders, rewards, AGENT, seen)
         terminated = ~self.state.alive[:, AGENT] | self.has_won()
         truncated = ~terminated & (self.state.step >= self.params.max_steps)
         return rewards, terminated, truncated
@@ -137,7 +134,7 @@ class World:
         """
         out = out or self.new_observation()
         which, player = self._games(which), self._seat(player)
-        self._run(observe_games, which.size, player, which, self._scratch, *self._writable(out))
+        self._play(which, *self._no_step, player, self._writable(out))
         return out
 
     def map_of(self, field: str) -> np.ndarray:
@@ -189,14 +186,13 @@ class World:
             raise BadInput(f"a game is 0 to {self.num_envs - 1}, got {which.min()} to {which.max()}")
         return which.astype(np.int64)
 
-    def _run(self, kernel, games: int, *arguments) -> None:
-        self._runner.run(kernel, games, self._scratch.count.size, self.state.game, self.settings, *arguments)
+    def _play(self, which: np.ndarray, orders: np.ndarray, rewards: np.ndarray, player: int, seen: tuple) -> None:
+        kind = bool(orders.size), bool(seen[0].size)
+        self._run(self.play_games, which.size, which, orders, self._scratch, rewards, player, seen, kind=kind)
 
-
-def _step_and_observe(first, end, thread, games, settings, step_games, step, seen) -> None:
-    """Two kernels for the same games, as `Runner.run` calls one."""
-    step_games(first, end, thread, games, settings, *step)
-    observe_games(first, end, thread, games, settings, *seen)
+    def _run(self, kernel, games: int, *arguments, kind: Any = None) -> None:
+        threads = self._scratch.count.size
+        self._runner.run(kernel, games, threads, self.state.game, self.settings, *arguments, kind=kind)
 
 
 def _layout_of(out: Any) -> list[tuple] | None:

@@ -17,13 +17,13 @@ from territory.world import World, WorldParams, compiled
 World(1, WorldParams(height=32, width=32, num_bots=1))
 print("nothing is compiled before the first game")
 
-def double(numbers):
-    numbers *= 2
+def double(n, thread, numbers):
+    numbers[n] *= 2
 
 double = compiled.entry(double)
 for _ in range(2):
     numbers = np.ones(1)
-    double(numbers)
+    double(np.zeros((2, 1), np.int64), np.zeros(1, np.int64), 1, 0, numbers)
 print(numbers)
 """
 

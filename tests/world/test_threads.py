@@ -6,9 +6,11 @@ import subprocess
 import sys
 import threading
 
+import numpy as np
 import pytest
 
 from territory.world import threads
+from territory.world.compiled import entry
 
 COMMON = """
 import hashlib, multiprocessing, sys, threading
@@ -127,31 +129,92 @@ def test_others_workers_play_after_a_game_in_the_parent():
     run(CLIENTS)
 
 
-def play_shared(kernel) -> None:
-    """Call it for twenty games, shared by two threads as if each game took a millisecond."""
+def play_shared(play, games: int = 20) -> None:
+    """Call it for each of the games, shared by two threads as if each took a millisecond."""
+    lock = threading.Lock()
+
+    def entry(words, bell, games, thread):  # in Python what `compiled.entry` does
+        words[1, thread] = 1
+        while True:
+            with lock:
+                n = words[0].sum()
+                words[0, thread] += 1
+            if n >= games:
+                break
+            play(n, thread)
+        words[1, thread] = 0
+
     runner = threads.Runner()
-    runner.seconds[kernel, (20).bit_length()] = [1e-3, 0.0]
+    runner.seconds[entry, None, games.bit_length()] = [1e-3, 0.0]
     threads.set_num_threads(2)
     try:
-        runner.run(kernel, 20, 2)
+        runner.run(entry, games, 2)
     finally:
         threads.set_num_threads(None)
 
 
-def test_ctrl_c_leaves_no_game_of_a_batch_a_step_behind():
-    played, pressed = [], threading.Event()
+def test_ctrl_c_leaves_no_game_of_a_batch_a_step_behind(monkeypatch):
+    played, call = [], threads._Workers.call
 
-    def kernel(first, end, thread):
-        played.extend(range(first, end))
+    def called_and_pressed(job):
+        call(job)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threads._Workers, "call", called_and_pressed)
+    with pytest.raises(KeyboardInterrupt):
+        play_shared(lambda n, thread: played.append(n))
+    assert sorted(played) == list(range(20))
+
+
+def test_whoever_is_told_of_ctrl_c_finds_nobody_playing(monkeypatch):
+    played, helping, pressed = [], threading.Event(), threading.Event()
+
+    def play(n, thread):
         if thread:
-            pressed.wait(10)
-        elif not pressed.is_set():
+            helping.set()
+            assert pressed.wait(10)
+        else:
+            assert helping.wait(10)
+        played.append(n)
+
+    def press(_seconds):
+        if not pressed.is_set():
             pressed.set()
             raise KeyboardInterrupt
 
+    monkeypatch.setattr(threads, "sleep", press)
     with pytest.raises(KeyboardInterrupt):
-        play_shared(kernel)
+        play_shared(play)
     assert sorted(played) == list(range(20))
+
+
+def test_an_error_in_any_thread_is_raised_where_the_batch_was_asked_for():
+    helping = threading.Event()
+
+    def play(n, thread):
+        if thread:
+            helping.set()
+            raise MemoryError("of the other thread")
+        assert helping.wait(10)
+
+    with pytest.raises(MemoryError, match="of the other thread"):
+        play_shared(play)
+
+
+@pytest.mark.parametrize("games, parts", [(1, 1), (7, 2), (20, 3), (64, 5)])
+def test_each_game_is_played_once_by_whoever_comes(games, parts):
+    played = np.zeros((2, games), np.int64)
+    words, bell = np.zeros((2, parts), np.int64), np.zeros(1, np.int64)
+    for thread in (parts - 1, 0):
+        note(words, bell, games, thread, played)
+    assert played[0].tolist() == [1] * games and set(played[1]) == {parts - 1}, "who comes first helps everybody"
+    assert bell[0] == 2 and not words[1].any()
+
+
+@entry
+def note(n, thread, played):
+    played[0, n] += 1
+    played[1, n] = thread
 
 
 INTERRUPTS = """
@@ -176,35 +239,3 @@ assert told == 150 and play(1) == wanted
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_ctrl_c_at_any_moment_ends_a_step_and_not_the_world():
     run("signal.signal(signal.SIGINT, signal.default_int_handler)".join(["import signal\n", INTERRUPTS]))
-
-
-class PressedOnce:
-    """A lock at whose first taking by the main thread Ctrl-C comes: once `acquire` has it, but before `with` has."""
-
-    def __init__(self):
-        self.lock, self.pressed = threading.Lock(), False
-        self.release = self.lock.release
-
-    def acquire(self):
-        assert self.lock.acquire(timeout=10), "waits for a lock that it holds itself"
-        self._press()
-
-    def __enter__(self):
-        self._press()
-        self.acquire()
-
-    def __exit__(self, *_error):
-        self.release()
-
-    def _press(self):
-        if not self.pressed and threading.current_thread() is threading.main_thread():
-            self.pressed = True
-            raise KeyboardInterrupt
-
-
-def test_ctrl_c_just_as_the_last_thread_ends_is_no_wait_for_ever(monkeypatch):
-    kinds = iter([threading.Lock, threading.Lock, PressedOnce])  # of the world, of the job, of its end
-    monkeypatch.setattr(threads, "Lock", lambda: next(kinds, threading.Lock)())
-    with pytest.raises(KeyboardInterrupt):
-        play_shared(lambda first, end, thread: None)
-    assert next(kinds, None) is None
