@@ -25,12 +25,12 @@ _config: Any = numba.config  # pyright: ignore[reportPrivateImportUsage] -- Numb
 
 def num_threads() -> int:
     """How many threads share a batch: as many as Numba would take, so NUMBA_NUM_THREADS says it."""
-    return _Workers.count or _config.NUMBA_NUM_THREADS
+    return Workers.count or _config.NUMBA_NUM_THREADS
 
 
 def set_num_threads(count: int | None) -> None:
     """Take another number of threads from now on; None for the usual one. It changes how long a step takes, no game."""
-    _Workers.count = None if count is None else whole("a number of threads", count, 1)
+    Workers.count = None if count is None else whole("a number of threads", count, 1)
 
 
 class Runner:
@@ -91,7 +91,7 @@ class _Job:
         """Play all games."""
         try:
             if self.threads > 1:
-                _Workers.call(self)
+                Workers.call(self)
         finally:  # Ctrl-C too: no game of a batch stays a step behind the others
             try:
                 self.play(0, self.arguments or ())
@@ -101,7 +101,7 @@ class _Job:
     def play(self, thread: int, arguments: tuple) -> None:
         """Take games until none is left."""
         try:
-            self.function(self.words, _Workers.bell, self.games, thread, *arguments)
+            self.function(self.words, Workers.bell, self.games, thread, *arguments)
         finally:
             self.words[1, thread] = 0
 
@@ -132,7 +132,7 @@ class _Job:
             sleep(PIECE)
 
 
-class _Workers:
+class Workers:
     """The threads, which sleep until there is a job. A forked child starts without any and begins its own."""
 
     count: int | None = None
@@ -161,11 +161,11 @@ class _Workers:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_Workers.forget)
+    os.register_at_fork(after_in_child=Workers.forget)
 
 
 def _serve(jobs: SimpleQueue) -> None:
-    bell, over = _Workers.bell, 0.0
+    bell, over = Workers.bell, 0.0
     while True:
         job, thread = jobs.get()
         soon = perf_counter() - over < job.awake

@@ -154,13 +154,13 @@ def play_shared(play, games: int = 20) -> None:
 
 
 def test_ctrl_c_leaves_no_game_of_a_batch_a_step_behind(monkeypatch):
-    played, call = [], threads._Workers.call
+    played, call = [], threads.Workers.call
 
     def called_and_pressed(job):
         call(job)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(threads._Workers, "call", called_and_pressed)
+    monkeypatch.setattr(threads.Workers, "call", called_and_pressed)
     with pytest.raises(KeyboardInterrupt):
         play_shared(lambda n, thread: played.append(n))
     assert sorted(played) == list(range(20))
