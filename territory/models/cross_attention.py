@@ -18,8 +18,10 @@ class AttentionWeights(nn.Module):
     """
 
     def forward(self, q: Tensor, k: Tensor) -> Tensor:
-        scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
-        return scores.softmax(dim=-1)
+        if q.dtype == torch.bfloat16 and q.device.type == "cpu" and q.shape[-2] > k.shape[-2]:
+            # A softmax along few numbers is slow there; laid the other way, it runs along many queries at once.
+            return (k @ q.transpose(-2, -1) / math.sqrt(q.shape[-1])).softmax(dim=-2).transpose(-2, -1)
+        return (q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])).softmax(dim=-1)
 
 
 class CrossAttention(nn.Module):

@@ -78,3 +78,20 @@ def test_a_plain_block_is_convolution_and_relu_alone():
 def test_heads_must_divide_the_size():
     with pytest.raises(BadInput, match="divides 10; got 4"):
         CrossAttention(6, 8, 10, heads=4)
+
+
+@pytest.mark.parametrize(("queries", "keys"), [(64, 16), (16, 64), (3, 1)])
+def test_attention_weights_in_bfloat16_are_the_same_but_for_rounding(queries, keys):
+    dice = torch.Generator().manual_seed(0)
+    q, k = (torch.randn(2, 2, number, 32, generator=dice).bfloat16().requires_grad_() for number in (queries, keys))
+    exact = AttentionWeights()(q.float(), k.float())
+    rounded = AttentionWeights()(q, k)
+    assert rounded.shape == (2, 2, queries, keys) and rounded.dtype == torch.bfloat16
+    torch.testing.assert_close(rounded.float(), exact, atol=0.01, rtol=0.02)
+    pull = torch.randn(exact.shape, generator=dice)
+    for wanted, got in zip(
+        torch.autograd.grad((exact * pull).sum(), (q, k)),
+        torch.autograd.grad((rounded * pull).sum(), (q, k)),
+        strict=True,
+    ):
+        torch.testing.assert_close(got, wanted, atol=0.02, rtol=0.1)
