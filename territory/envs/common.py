@@ -12,7 +12,7 @@ from gymnasium import spaces
 
 from territory.envs.maps import as_terrain
 from territory.envs.opponents import Policy, as_policy, chosen_by, drive, find_opponents
-from territory.errors import BadInput, as_array, shown, whole
+from territory.errors import BadInput, as_array, lists, shown, whole
 from territory.world.actions import NUM_ACTIONS, NUM_BUILDS, Direction, encode
 from territory.world.layout import NUM_PLANES, NUM_STATS
 from territory.world.params import WorldParams
@@ -78,6 +78,18 @@ def world_params(owner: type, terrain: np.ndarray | None, options: dict) -> Worl
 def checked_seed(seed: Any, most: int = 2**64 - 1) -> int | None:
     """A seed as Python's integer, or None."""
     return None if seed is None else whole("seed", seed, 0, most)
+
+
+def checked_seeds(seed: Any, num_envs: int) -> list[int | None]:
+    """A seed for each game, of a number s: s, s + 1, ...; or None, where it is to be drawn."""
+    if seed is None or isinstance(seed, int | np.integer):
+        first = checked_seed(seed, 2**64 - num_envs)
+        return [None if first is None else first + i for i in range(num_envs)]
+    if not lists(seed, num_envs):
+        raise BadInput(
+            f"seed must be a whole number of 0 or more, or one for each of {num_envs} games, got {shown(seed)}"
+        )
+    return [checked_seed(each) for each in seed]
 
 
 def checked_options(options: Any, known: Sequence[str] = ()) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from territory.envs.common import BatchOfActions, Unbroken, checked_actions, checked_options
+from territory.envs.common import BatchOfActions, Unbroken, checked_actions, checked_options, checked_seeds
 from territory.envs.opponents import find_opponents, is_mixture, kinds_of_games
 from territory.envs.vector import FinalObservations, TerritoryVectorEnv, masks_info
 from territory.errors import BadInput, lists, shown, whole
@@ -62,17 +62,23 @@ class MixedVectorEnv(VectorEnv):
 
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None):
         """As `TerritoryVectorEnv.reset`: map ``seed + i`` in game i of the whole batch, as a plain batch would."""
-        masks = self._shares_of("reset_mask", checked_options(options, ["reset_mask"]).get("reset_mask"))
-        seeds = [None] * len(self.parts)
-        if isinstance(seed, list | tuple | np.ndarray):
-            seeds = self._shares_of("seed", seed)
-        elif seed is not None:
-            first = whole("seed", seed, 0, 2**64 - self.num_envs)
-            seeds = [first + int(begin) for begin in (0, *self._cuts)]
-        choices = [None if mask is None else {"reset_mask": mask} for mask in masks]
-        each = zip(self.parts, seeds, choices, strict=True)
-        started = [part.reset(seed=own, options=choice) for part, own, choice in each]
+        mask = checked_options(options, ["reset_mask"]).get("reset_mask")
+        self.chosen(mask)  # as the seeds, judged before any part begins anew
+        seeds: Any = checked_seeds(seed, self.num_envs)
+        if seed is None or isinstance(seed, int | np.integer):
+            seeds = [seeds[begin] for begin in (0, *self._cuts)]
+        else:
+            seeds = self._shares_of("seed", seeds)
+        choices = [None if own is None else {"reset_mask": own} for own in self._shares_of("reset_mask", mask)]
+        with Unbroken():
+            each = zip(self.parts, seeds, choices, strict=True)
+            started = [part.reset(seed=own, options=choice) for part, own, choice in each]
         return _joined([obs for obs, _ in started]), self._info([info for _, info in started])
+
+    def chosen(self, mask: Any) -> np.ndarray:
+        """As of `TerritoryVectorEnv`."""
+        shares = zip(self.parts, self._shares_of("reset_mask", mask), strict=True)
+        return np.concatenate([part.chosen(own) for part, own in shares])
 
     def _shares_of(self, name: str, values: Any) -> list[Any]:
         """What each part gets of one value for every game, or None for all."""

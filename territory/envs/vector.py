@@ -10,7 +10,7 @@ from gymnasium.vector.utils import batch_space
 
 from territory.envs import common
 from territory.envs.window import checked_render
-from territory.errors import BadInput, as_array, lists, shown
+from territory.errors import BadInput, as_array, shown
 from territory.world import rng
 from territory.world.actions import NUM_ACTIONS
 from territory.world.params import HELD_OUT_SEED
@@ -75,7 +75,7 @@ class TerritoryVectorEnv(VectorEnv):
             bool (N,): which games have one.
         """
         mask = common.checked_options(options, ["reset_mask"]).get("reset_mask")
-        chosen = self._chosen(mask)
+        chosen = self.chosen(mask)
         which = np.flatnonzero(chosen)
         if seed is None and mask is not None and self._masks.any():
             seeds = self._next_seeds(which)
@@ -87,7 +87,8 @@ class TerritoryVectorEnv(VectorEnv):
             obs, self._masks = self.world.observe()
         return obs, masks_info(self._masks)
 
-    def _chosen(self, mask: Any) -> np.ndarray:
+    def chosen(self, mask: Any) -> np.ndarray:
+        """bool (N,): the games that a ``reset_mask`` begins anew, if it can; None means all."""
         if mask is None:
             return np.ones(self.num_envs, np.bool_)
         given = as_array("reset_mask", mask)
@@ -99,19 +100,13 @@ class TerritoryVectorEnv(VectorEnv):
 
     def _first_seeds(self, seed: Any, everywhere: bool) -> np.ndarray:
         """uint64 (N,); one number also decides the seeds of every later `reset()` without one, as several do."""
-        most = 2**64 - self.num_envs
-        if seed is None or isinstance(seed, int | np.integer):
-            first = common.checked_seed(seed, most)
+        seeds = common.checked_seeds(seed, self.num_envs)
+        if seed is None:
+            return self.np_random.integers(HELD_OUT_SEED, size=self.num_envs).astype(np.uint64)
+        if isinstance(seed, int | np.integer):
             if everywhere:
-                super().reset(seed=first)
-            if first is None:
-                return self.np_random.integers(HELD_OUT_SEED, size=self.num_envs).astype(np.uint64)
-            return np.array([first + i for i in range(self.num_envs)], np.uint64)
-        if not lists(seed, self.num_envs):
-            raise BadInput(
-                f"seed must be a whole number of 0 or more, or one for each of {self.num_envs} games, got {shown(seed)}"
-            )
-        seeds = [common.checked_seed(each) for each in seed]
+                super().reset(seed=seeds[0])
+            return np.array(seeds, np.uint64)
         drawn = [int(self.np_random.integers(HELD_OUT_SEED)) if each is None else each for each in seeds]
         if everywhere and None not in seeds:
             self.np_random = np.random.default_rng(drawn)

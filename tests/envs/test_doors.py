@@ -243,6 +243,27 @@ def test_several_seeds_decide_what_follows_as_one_does():
     assert np.array_equal(games[0][0][0], batch().reset(seed=5)[0]["map"][0])
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"seed": [1, 2, 3, -1]},
+        {"seed": np.ma.masked_array([1, 2, 3, 4], [0, 0, 0, 1])},
+        {"options": {"reset_mask": [True, True, True, 1]}},
+        {"options": {"reset_mask": np.ones((4, 1), bool)}},
+        {"seed": 2**64 - 3},
+    ],
+)
+def test_a_reset_that_is_refused_begins_no_game_of_a_mixture_either(asked):
+    plain, mixed = batch(4), make_vector_env("2xbot+2xnation", 4, height=32, width=32)
+    mixed.reset(seed=range(7, 11))
+    for envs in (plain, mixed):
+        envs.step([WAIT] * 4)
+        before = envs.state_dict()
+        with pytest.raises(BadInput, match=r"seed must be|reset_mask must be"):
+            envs.reset(**asked)
+        assert all(np.array_equal(before[name], value) for name, value in envs.state_dict().items())
+
+
 def test_none_among_several_seeds_is_a_random_one():
     envs = batch()
     first, again = envs.reset(seed=[5, None])[0]["map"], envs.reset(seed=[5, None])[0]["map"]
