@@ -16,7 +16,10 @@ RUN = ["train", "--model", "tokens", "--height", "32", "--width", "32", "--num-b
        "--n-envs", "2", "--num-steps", "8", "--minibatch-size", "16", "--device", "cpu", "--name", "mine",
        "--checkpoint-every", "1000000", "--total-timesteps", "10000000"]  # fmt: skip
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="shells, signals and /dev/full are POSIX's")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.name != "posix", reason="shells, signals and /dev/full are POSIX's"),
+]
 
 
 def territory(*arguments: str, redirected: str = "") -> subprocess.CompletedProcess[str]:

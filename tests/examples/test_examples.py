@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 TINY_WORLD = ["--side", "64", "--num-bots", "1", "--steps", "512", "--games", "2"]
 

@@ -10,6 +10,8 @@ import pytest
 
 import territory
 
+pytestmark = pytest.mark.slow
+
 WHERE = "from territory.world.compiled import cache_folder; print(cache_folder())"
 COMPILE = """
 import numpy as np
