@@ -13,7 +13,7 @@ from territory.models.guests import check_model
 from territory.models.modes import inference
 from territory.models.policy import split_actions
 from territory.models.symmetry import VIEWS, View
-from territory.world.actions import FIRST_WAIT, NUM_DIRECTIONS, NUM_ORDERS, Direction
+from territory.world.actions import FIRST_WAIT, NUM_ACTIONS, NUM_DIRECTIONS, NUM_ORDERS, Direction
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,9 @@ def equivariance(model: nn.Module, maps: Tensor, stats: Tensor, masks: Tensor) -
     masks = torch.from_numpy(as_mask(masks)).to(maps.device)
     if maps.shape[-1] != maps.shape[-2]:
         raise BadInput(f"a quarter turn needs square maps, got {tuple(maps.shape[-2:])}")
+    if masks.shape != (len(maps), NUM_ACTIONS) or len(stats) != len(maps):
+        shapes = f"{tuple(maps.shape)}, {tuple(stats.shape)} and {tuple(masks.shape)}"
+        raise BadInput(f"expected maps, statistics and masks (B, {NUM_ACTIONS}) of the same boards; got {shapes}")
     able = masks[:, :FIRST_WAIT].any(1)
     if not able.any():
         raise BadInput("on none of these boards is there anybody to attack: take them from the middle of games")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from territory.errors import BadInput, as_array, shown
+from territory.errors import BadInput, as_array, shown, whole
 from territory.world.layout import Plane
 
 
@@ -66,7 +66,8 @@ def to_tiles(attention: np.ndarray, height: int, width: int) -> np.ndarray:
     if attention.ndim < 2:
         raise BadInput(f"expected attention (..., h, w); got {attention.shape}")
     rows, columns = attention.shape[-2:]
-    if height % rows or width % columns:
+    height, width = whole("height", height, 1), whole("width", width, 1)
+    if not rows * columns or height % rows or width % columns:
         raise BadInput(f"a grid of {rows}x{columns} cells does not divide a map of {height}x{width} tiles evenly")
     return attention.repeat(height // rows, axis=-2).repeat(width // columns, axis=-1)
 
@@ -112,6 +113,8 @@ def entropy(weights: np.ndarray) -> np.ndarray:
     Weights need not sum to 1 (gates do not): they are scaled to.
     """
     weights = numbers_of(weights).astype(np.float64)
+    if (weights < 0).any():
+        raise BadInput(f"expected weights, none below 0; got {weights.min():g}")
     shares = weights / weights.sum(axis=-1, keepdims=True)
     logs = np.log2(shares, out=np.zeros_like(shares), where=shares > 0)  # 0 log 0 = 0
     return -(shares * logs).sum(axis=-1) + 0.0  # + 0.0: a plain zero instead of -0
@@ -119,4 +122,7 @@ def entropy(weights: np.ndarray) -> np.ndarray:
 
 def total_variation(p: np.ndarray, q: np.ndarray) -> np.ndarray:
     """Distance of two distributions (..., K) in [0, 1]: the share of choices that would have to change."""
-    return 0.5 * np.abs(numbers_of(p).astype(np.float64) - numbers_of(q)).sum(axis=-1)
+    p, q = numbers_of(p).astype(np.float64), numbers_of(q)
+    if not p.ndim or p.shape[-1:] != q.shape[-1:]:
+        raise BadInput(f"expected two distributions over the same choices; got {p.shape} and {q.shape}")
+    return 0.5 * np.abs(p - q).sum(axis=-1)

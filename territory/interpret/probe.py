@@ -6,13 +6,15 @@ layer that gets nothing else can't take it either (a deeper one might).
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from territory.errors import BadInput
-from territory.models.guests import check_model
+from territory.errors import BadInput, as_array, whole
+from territory.interpret.measures import numbers_of
+from territory.models.guests import check_model, explained
 from territory.models.modes import inference
 from territory.stats import Interval, percentile_bootstrap
 from territory.world.layout import Plane
@@ -45,10 +47,19 @@ def features_of(model: nn.Module, layer: str, maps: np.ndarray, stats: np.ndarra
     if layer not in modules:
         raise BadInput(f"the network has no layer {layer!r}; there is {', '.join(name for name in modules if name)}")
     seen: list[np.ndarray] = []
-    hook = modules[layer].register_forward_hook(lambda _m, _i, output: seen.append(output.flatten(1).float().numpy()))
-    with inference(model), hook:
-        for start in range(0, len(maps), BATCH):
-            model(torch.from_numpy(maps[start : start + BATCH]), torch.from_numpy(stats[start : start + BATCH]))
+
+    def keep(_module: nn.Module, _inputs: object, output: Any) -> None:
+        if not isinstance(output, torch.Tensor):
+            raise BadInput(f"expected a layer that puts out one tensor; {layer!r} puts out a {type(output).__name__}")
+        seen.append(numbers_of(output.flatten(1)).astype(np.float32))
+
+    planes, numbers = (torch.from_numpy(numbers_of(each)) for each in (maps, stats))
+    if not 0 < len(planes) == len(numbers):
+        raise BadInput(f"expected maps and statistics of the same observations; got {len(planes)} and {len(numbers)}")
+    told = explained(model, (planes, numbers), "cannot take maps and statistics of shapes")
+    with inference(model), modules[layer].register_forward_hook(keep), told:
+        for part in zip(planes.split(BATCH), numbers.split(BATCH), strict=True):
+            model(*part)
     return np.concatenate(seen)
 
 
@@ -58,7 +69,7 @@ def centre_of(maps: np.ndarray, plane: Plane) -> np.ndarray:
     Args:
         maps: uint8 (S, 5, H, W).
     """
-    land = maps[:, plane] > 0
+    land = numbers_of(maps)[:, plane] > 0
     count = land.sum(axis=(1, 2))
     rows, columns = ((np.arange(side) + 0.5) / side for side in land.shape[1:])
     total = np.stack([(land.sum(axis=2) * rows).sum(axis=1), (land.sum(axis=1) * columns).sum(axis=1)], axis=1)
@@ -69,14 +80,21 @@ def probe(features: np.ndarray, targets: np.ndarray, games: np.ndarray, seed: in
     """Fit on half of the games, test on the other half.
 
     Args:
-        features: (S, F).
+        features: (S, F), or (S, ...), flattened.
         targets: (S,) or (S, K): K numbers count together. Rows with a nan are left out.
         games: (S,), which game a row is from; states of one game are alike, so games are split, never states.
         seed: of the halves.
     """
-    targets = np.asarray(targets, np.float64).reshape(len(targets), -1)
+    features, targets = (numbers_of(each).astype(np.float64) for each in (features, targets))
+    games, seed = as_array("games", games), whole("seed", seed, 0)
+    lengths = [each.shape[:1] for each in (features, targets, games)]
+    if len({*lengths}) > 1 or lengths[0] in ((), (0,)):
+        raise BadInput(f"expected features, targets and games of the same states; got {lengths}")
+    features, targets = (each.reshape(len(each), -1) for each in (features, targets))
     known = ~np.isnan(targets).any(axis=1)
-    features, targets, games = features[known].astype(np.float64), targets[known], np.asarray(games)[known]
+    features, targets, games = features[known], targets[known], games[known]
+    if not (np.isfinite(features).all() and np.isfinite(targets).all()):
+        raise BadInput("expected finite features and targets; some are infinite, or features NaN")
     names = np.random.default_rng(seed).permutation(np.unique(games))
     if len(names) < FEWEST_GAMES:
         raise BadInput(

@@ -18,7 +18,7 @@ from torch import nn
 from territory import models
 from territory.errors import BadInput
 from territory.interpret.capture import ablations, intervene
-from territory.interpret.measures import lift, total_variation
+from territory.interpret.measures import lift, numbers_of, total_variation
 from territory.interpret.records import ReplayRecord, attention_maps, capture_frames, spread
 from territory.interpret.relevance import Score, log_loss, policy_on, relevance_maps, removal_curves
 from territory.interpret.states import REGIONS, Baseline, Region, Sample, other_game, unclaimed
@@ -64,12 +64,14 @@ def cascade(model: nn.Module, seed: int = 0) -> dict[str, nn.Module]:
 def rank_correlation(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Spearman's rho of two maps (T, h, w), for each frame: (T,); equal cells share their mean rank.
 
-    1 is the same order, 0 unrelated; nan where a map is the same everywhere.
+    1 is the same order, 0 unrelated; nan where a map is the same everywhere, or holds a nan.
     """
+    one, other = numbers_of(one).astype(np.float64), numbers_of(other).astype(np.float64)
     if one.shape != other.shape:
         raise BadInput(f"expected two maps of one shape, got {one.shape} and {other.shape}")
     a, b = (np.stack([_mean_ranks(row) for row in maps.reshape(len(maps), -1)]) for maps in (one, other))
     a, b = (ranks - ranks.mean(axis=1, keepdims=True) for ranks in (a, b))
+    a[np.isnan(one).reshape(len(a), -1).any(axis=1) | np.isnan(other).reshape(len(a), -1).any(axis=1)] = 0
     scale = np.sqrt(np.square(a).sum(axis=1) * np.square(b).sum(axis=1))
     return np.divide((a * b).sum(axis=1), scale, out=np.full(len(a), np.nan), where=scale > 0)
 

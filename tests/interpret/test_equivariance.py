@@ -76,3 +76,10 @@ def test_boards_that_cannot_show_it_are_refused(boards):
         equivariance(Stubborn(), maps[..., :16], stats, masks)
     with pytest.raises(BadInput, match="anybody to attack"):
         equivariance(Stubborn(), maps[:4], stats[:4], masks[:4])
+
+
+@pytest.mark.parametrize("boards, masked, actions", [(2, 3, 90), (3, 3, 80), (3, 2, 90)])
+def test_boards_and_masks_that_do_not_belong_together_are_refused(boards, masked, actions):
+    maps = torch.zeros(3, 5, 32, 32, dtype=torch.uint8)
+    with pytest.raises(BadInput, match=r"masks \(B, 90\) of the same boards; got \(3, 5, 32, 32\)"):
+        equivariance(models.build("tokens"), maps, torch.zeros(boards, 16), torch.ones(masked, actions))

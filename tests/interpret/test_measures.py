@@ -5,7 +5,16 @@ import pytest
 import torch
 
 from territory.errors import BadInput
-from territory.interpret import bootstrap_interval, border_lift, border_mask, entropy, lift, to_tiles, total_variation
+from territory.interpret import (
+    bootstrap_interval,
+    border_lift,
+    border_mask,
+    entropy,
+    lift,
+    rank_correlation,
+    to_tiles,
+    total_variation,
+)
 from territory.world.layout import Plane
 
 
@@ -135,3 +144,37 @@ def test_what_is_no_mask_is_refused(wrong, told):
 def test_what_is_no_array_is_refused(wrong):
     with pytest.raises(BadInput, match="expected an array of numbers"):
         lift(np.ones((2, 2, 2)), wrong)
+
+
+def test_numbers_may_come_as_any_tensor_that_holds_some():
+    attention, on = np.arange(1.0, 5.0).reshape(1, 2, 2), np.eye(2, dtype=bool)[None]
+    expected = lift(attention, on)
+    for each in (
+        torch.from_numpy(attention).requires_grad_(),
+        torch.from_numpy(attention).bfloat16().to_sparse(),
+        torch.from_numpy(attention * -1j).conj().imag,  # a view with its sign to be turned
+        np.asfortranarray(attention),
+    ):
+        np.testing.assert_allclose(lift(each, torch.from_numpy(on).int().to_sparse()), expected)
+
+
+@pytest.mark.parametrize(
+    "ask, told",
+    [
+        (lambda: lift(np.ma.array(np.ones((1, 2, 2)), mask=True), np.ones((1, 2, 2))), "expected an array of numbers"),
+        (lambda: lift(torch.ones(1, 2, 2, device="meta"), np.ones((1, 2, 2))), "expected an array of numbers"),
+        (lambda: to_tiles(np.ones((0, 4)), 8, 8), "a grid of 0x4 cells does not divide"),
+        (lambda: to_tiles(np.ones((4, 4)), -8, 8), "height must be a whole number of at least 1, got -8"),
+        (lambda: entropy([-1.0, 2.0]), "none below 0; got -1"),
+        (lambda: total_variation([0.5, 0.5], [1, 0, 0]), r"the same choices; got \(2,\) and \(3,\)"),
+    ],
+)
+def test_what_has_no_such_measure_is_told(ask, told):
+    with pytest.raises(BadInput, match=told):
+        ask()
+
+
+def test_a_map_with_a_hole_has_no_order():
+    one, other = np.arange(8.0).reshape(2, 2, 2), np.arange(8.0).reshape(2, 2, 2)
+    other[1, 0, 0] = np.nan
+    np.testing.assert_array_equal(rank_correlation(one.tolist(), torch.from_numpy(other)), [1, np.nan])

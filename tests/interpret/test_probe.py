@@ -100,3 +100,28 @@ def test_a_layer_that_is_not_there_is_refused():
         features_of(
             models.build("attention"), "pool", np.zeros((1, 5, 64, 64), np.uint8), np.zeros((1, 16), np.float32)
         )
+
+
+def test_features_and_targets_of_any_kind_of_array_are_probed_alike():
+    features = np.random.default_rng(0).random((64, 4))
+    targets, games = features @ [1.0, 2.0, 3.0, 4.0], np.repeat(np.arange(16), 4)
+    expected = probe(features, targets, games)
+    assert probe(torch.from_numpy(features.reshape(64, 2, 2)), targets.tolist(), games.tolist()) == expected
+    for wrong, told in (
+        ((features, targets[:9], games), r"of the same states; got \[\(64,\), \(9,\), \(64,\)\]"),
+        ((features * np.nan, targets, games), "expected finite features and targets"),
+        ((features, np.full(64, np.inf), games), "expected finite features and targets"),
+        ((features, targets, games, -1), "seed must be a whole number of at least 0, got -1"),
+    ):
+        with pytest.raises(BadInput, match=told):
+            probe(*wrong)
+
+
+def test_features_are_those_of_one_tensor_and_of_maps_that_there_are():
+    model, maps, stats = models.build("tokens"), torch.zeros(2, 5, 32, 32, dtype=torch.uint8), torch.zeros(2, 16)
+    assert len(features_of(model, "map_branch", maps, stats)) == 2
+    for layer, count, told in (("", 2, "puts out a tuple"), ("map_branch", 0, "got 0 and 0")):
+        with pytest.raises(BadInput, match=told):
+            features_of(model, layer, maps[:count], stats[:count])
+    with pytest.raises(BadInput, match="Tokens cannot take maps and statistics of shapes"):
+        features_of(model.bfloat16(), "map_branch", maps, stats)
