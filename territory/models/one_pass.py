@@ -6,10 +6,14 @@ on while they lie in the cache. The answers are the same but for rounding, of wh
 float32. A board's answer does not depend on the others, so that PPO's first ratio is 1.
 """
 
+import ctypes
 import math
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,10 +24,11 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from territory.world.compiled import entry
-from territory.world.threads import Runner
+
+ENOUGH = 1 << 18  # features that are worth sharing: half of what 16 boards have in the first block of `attention`
 
 _wanted = ContextVar("in one pass", default=False)
-_runner = Runner()
+_Part: Any = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
 @contextmanager
@@ -62,7 +67,7 @@ class NormReluGate(torch.autograd.Function):
         y = torch.empty_like(rows)
         mean, rate = scale.new_empty(2, len(x), groups)
         gates = scale.new_empty(len(x), rows.shape[1] if len(score) else 0)
-        _run(_forward, rows, scale, offset, score, bias, eps, y, mean, rate, gates)
+        for_boards(_forward, rows, scale, offset, score, bias, eps, y, mean, rate, gates)
         ctx.save_for_backward(x, scale, offset, score, mean, rate, gates)
         return _maps(y, x)
 
@@ -74,7 +79,7 @@ class NormReluGate(torch.autograd.Function):
         dx = torch.empty_like(rows)
         normed = scale.new_empty(torch.get_num_threads(), *rows.shape[1:])
         of_weights = [scale.new_zeros(len(x), len(weight)) for weight in (scale, offset, score, score[:1])]
-        _run(_backward, _rows(gradient), rows, scale, offset, score, mean, rate, gates, normed, dx, *of_weights)
+        for_boards(_backward, _rows(gradient), rows, scale, offset, score, mean, rate, gates, normed, dx, *of_weights)
         return _maps(dx, x), *(each.sum(0) for each in of_weights), None, None
 
 
@@ -87,10 +92,36 @@ def _maps(rows: Tensor, like: Tensor) -> Tensor:
     return rows.transpose(1, 2).unflatten(2, like.shape[2:])
 
 
-def _run(function: Any, rows: Tensor, *arguments: Any) -> None:
-    """Call a kernel for all boards, shared by as many threads as torch takes."""
+def for_boards(function: Any, rows: Tensor, *arguments: Any) -> None:
+    """Call a kernel for all boards, shared by torch's own threads: they are awake, and others would stand in line."""
     given = [_array(each) if isinstance(each, Tensor) else each for each in (rows, *arguments)]
-    _runner.run(function, len(rows), torch.get_num_threads(), *given)
+    alone = _openmp() is None or rows.numel() < ENOUGH or not function.signatures  # the first call compiles
+    threads, errors = 1 if alone else torch.get_num_threads(), []
+    words, bell = np.zeros((2, threads), np.int64), np.zeros(1, np.int64)
+
+    def part(_: object) -> None:
+        try:
+            function(words, bell, len(rows), _openmp().omp_get_thread_num() if threads > 1 else 0, *given)
+        except BaseException as error:  # raised by whoever called; C would only print it
+            errors.append(error)
+
+    if threads > 1:
+        _openmp().GOMP_parallel(_Part(part), None, threads, 0)
+    else:
+        part(None)
+    if errors:
+        raise errors[0]
+
+
+@cache
+def _openmp() -> Any:
+    """The library in whose threads torch computes, where it is GNU's OpenMP; None elsewhere: there one thread does."""
+    if sys.platform != "linux" or not torch.backends.openmp.is_available():
+        return None
+    try:
+        return ctypes.CDLL("libgomp.so.1", os.RTLD_NOLOAD | os.RTLD_NOW)  # the one that torch has loaded
+    except OSError:
+        return None
 
 
 def _array(tensor: Tensor) -> np.ndarray:

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from territory.models import one_pass
 from territory.models.blocks import ConvBlock, make_norm
 from territory.models.one_pass import NormReluGate, in_one_pass
 
@@ -59,6 +60,31 @@ def test_a_board_gives_the_same_bits_whatever_comes_with_it():
         features = made.conv(boards)
         made.conv = nn.Identity()
         assert torch.equal(made(features)[7:8], made(features[7:8]))
+
+
+def test_shared_by_threads_it_gives_the_same_bits_and_tells_of_a_fault(monkeypatch):
+    made, boards, before = block(True), torch.randn(67, 6, 16, 16), torch.get_num_threads()
+    monkeypatch.setattr(one_pass, "ENOUGH", 0)
+    found = []
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            with in_one_pass():
+                found.append(torch.autograd.grad(made(boards).square().sum(), made.norm.weight)[0])
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(*found)
+    with pytest.raises(ZeroDivisionError):
+        one_pass.for_boards(Broken(), boards.flatten(2))
+
+
+class Broken:
+    """A kernel that fails."""
+
+    signatures = ("compiled",)
+
+    def __call__(self, *given: object) -> None:
+        raise ZeroDivisionError
 
 
 def test_nan_stays_nan():
