@@ -19,7 +19,7 @@ class BadInput(ValueError):
     """
 
     def __init__(self, message: object = ""):
-        text = str(message)
+        text = " ".join(str(message).split())  # one line, whatever a name in it holds
         super().__init__(text if len(text) <= LONGEST else f"{text[: LONGEST - 500]} … {text[-400:]}")
 
 

@@ -180,7 +180,7 @@ def writing(path: PathLike) -> Iterator[None]:
     """What the system refuses inside (a full disk, a read-only folder) becomes a `BadInput` that names ``path``."""
     try:
         yield
-    except OSError as error:
+    except (OSError, UnicodeEncodeError) as error:  # the latter: TensorBoard's, of a folder whose name is no UTF-8
         raise BadInput(f"{_shown(path)} can't be written ({_reason(error)})") from error
 
 

@@ -20,6 +20,7 @@ from territory.files import (
     read_bytes,
     write_atomically,
     write_whole,
+    writing,
 )
 
 posix = pytest.mark.skipif(os.name != "posix", reason="FIFOs, devices and locks are POSIX's")
@@ -193,6 +194,15 @@ def test_where_folders_cant_be_locked_a_temporary_file_is_instead(tmp_path, monk
     monkeypatch.setattr(FolderLock, "_held", {})  # as in another process
     with pytest.raises(BadInput, match="in use by another process"):
         FolderLock(tmp_path / "moved", "run")
+
+
+def test_a_message_is_one_line_whatever_a_name_in_it_holds():
+    assert str(BadInput("no run\n  in a\tfolder")) == "no run in a folder"
+
+
+def test_a_name_that_a_library_cant_write_is_a_sentence():
+    with pytest.raises(BadInput, match=r"run\\udcff can't be written"), writing("run\udcff"):
+        "run\udcff".encode()
 
 
 def test_an_error_in_between_leaves_no_half_file(tmp_path):

@@ -105,8 +105,9 @@ class TrainConfig:
         _check_numbers(self)
         for name, kind in (("norm", Norm), ("device", Device), ("precision", Precision)):
             one_of(name, getattr(self, name), get_args(kind))
-        if self.name is not None and (not self.name or set(self.name) & set("/\\\0") or self.name in (".", "..")):
-            raise BadInput(f"name is the name of one folder inside runs-dir, without slashes; got {self.name!r}")
+        fits = self.name is None or (self.name.isprintable() and not set(self.name) & set("/\\"))
+        if not fits or self.name in ("", ".", ".."):
+            raise BadInput(f"name is the name of one folder inside runs-dir, without slashes; got {shown(self.name)}")
         if self.model == FIXED_SIZE_MODEL and (self.height, self.width) != FIXED_SIZE:
             raise BadInput(
                 f"the {self.model} network flattens its map, so it takes maps of {FIXED_SIZE[0]}x{FIXED_SIZE[1]} only, "

@@ -103,3 +103,9 @@ def test_numpys_numbers_are_welcome_and_truth_values_are_none():
     for name in ("seed", "learning_rate", "num_envs", "target_kl"):
         with pytest.raises(BadInput, match=f"{name} must be a"):
             TrainConfig(**{name: True})
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\\b", "a\nb", "a\x1b[31m", "\udcff"])
+def test_a_name_that_is_no_folders_or_cant_be_shown_is_refused(name):
+    with pytest.raises(BadInput, match="name is the name of one folder"):
+        TrainConfig(name=name)
