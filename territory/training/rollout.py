@@ -1,13 +1,15 @@
 """What was seen, done and earned between two updates, in arrays allocated once; and what a run reports of it."""
 
+import math
 from collections import deque
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from territory.errors import BadInput, shown
 from territory.models.policy import Decision
 from territory.models.symmetry import View
 from territory.training.losses import gae
@@ -153,6 +155,23 @@ class Update:
     def as_dict(self) -> dict[str, Any]:
         """All fields by name."""
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, record: Any) -> "Update":
+        """From `as_dict`, as a file gives it back.
+
+        Raises:
+            BadInput: another field, a count that is no whole number of 0 or more, a number that is infinite or none.
+        """
+        if not isinstance(record, dict) or set(record) != {each.name for each in fields(cls)}:
+            raise BadInput("it is no record of an update")
+        for each in fields(cls):
+            value = record[each.name]
+            count = each.type is int
+            if type(value) not in ((int,) if count else (int, float)) or (value < 0 if count else math.isinf(value)):
+                wanted = "a whole number of 0 or more" if count else "a finite number"
+                raise BadInput(f"{each.name} should be {wanted}, got {shown(value)}")
+        return cls(**record)
 
 
 def finished(info: dict[str, Any]) -> list[tuple[float, ...]]:

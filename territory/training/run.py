@@ -13,7 +13,7 @@ import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -269,10 +269,9 @@ def _steps_done(content: files.Checkpoint, config: TrainConfig) -> int:
 def _update(line: bytes, number: int) -> Update:
     """A record of the log, in which null stands for what was not a number."""
     record = parse_json(line, f"line {number} of the log")
-    names = {each.name for each in fields(Update)}
-    if not isinstance(record, dict) or set(record) != names:
-        raise BadInput(f"line {number} of the log is damaged: it is no record of an update")
-    values: dict[str, Any] = {name: math.nan if value is None else value for name, value in record.items()}
-    if unfit := [name for name, value in values.items() if type(value) not in (int, float)]:
-        raise BadInput(f"line {number} of the log is damaged: expected numbers, {', '.join(unfit)} is none")
-    return Update(**values)
+    if isinstance(record, dict):
+        record = {name: math.nan if value is None else value for name, value in record.items()}
+    try:
+        return Update.from_dict(record)
+    except BadInput as error:
+        raise BadInput(f"line {number} of the log is damaged: {error}") from error

@@ -1,6 +1,5 @@
 """Everything that decides how training goes on: taken from a PPO, judged, and put back into one."""
 
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -72,16 +71,18 @@ def last_update(content: Checkpoint) -> Update | None:
     Raises:
         BadInput: it is damaged, or another one than its training state is of.
     """
-    numbers = {each.name for each in fields(Update)}
     record, count = content.progress, content.arrays["update"]
     if count.shape != (1,) or count.dtype != np.int64 or count[0] < 0:
         raise BadInput(f"the checkpoint is damaged: update is one number of 0 or more, got {count.dtype} {count.shape}")
     if not record and count[0] == 0:
         return None
-    sound = set(record) == numbers and all(type(value) in (int, float) for value in record.values())
-    if not sound or record["update"] != count[0]:
+    try:
+        last = Update.from_dict(record)
+    except BadInput as error:
+        raise BadInput(f"the checkpoint is damaged: the record of its last update: {error}") from error
+    if last.update != count[0]:
         raise BadInput(f"the checkpoint is damaged: its record is not the one of update {count[0]}")
-    return Update(**record)
+    return last
 
 
 def _check_arrays(fresh: dict[str, np.ndarray], found: dict[str, np.ndarray]) -> None:

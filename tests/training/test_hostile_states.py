@@ -13,6 +13,7 @@ from territory.agent import checkpoint as files
 from territory.agent import load_agent, save_agent
 from territory.errors import BadInput
 from territory.training import run
+from territory.training.rollout import Update
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +89,23 @@ def test_arrays_of_other_sizes_names_and_counts_are_refused(trained):
     assert "no optimizer.999" in resumed_with(trained, optimizer__999__step=np.float32(1))
     assert "observations are not those" in resumed_with(trained, obs__map=255 - arrays["obs.map"])
     assert "random numbers" in resumed_with(trained, generator=np.full_like(arrays["generator"], 255))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("step", np.nan, "step should be a whole number of 0 or more, got nan"),
+        ("episodes", -1, "episodes should be a whole number of 0 or more, got -1"),
+        ("total_steps", True, "total_steps should be a whole number of 0 or more, got True"),
+        ("seconds", np.inf, "seconds should be a finite number, got inf"),
+        ("entropy", None, "entropy should be a finite number, got None"),
+    ],
+)
+def test_a_record_whose_numbers_nobody_can_go_on_from_is_refused(trained, name, value, said):
+    record = files.read(trained.folder).progress
+    with pytest.raises(BadInput, match=said):
+        Update.from_dict(record | {name: value})
+    assert Update.from_dict(record).as_dict() == pytest.approx(record, nan_ok=True)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="FIFOs are POSIX's")
