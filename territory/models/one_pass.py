@@ -24,9 +24,11 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from territory.world.compiled import entry
+from territory.world.threads import Runner
 
 ENOUGH = 1 << 18  # features that are worth sharing: half of what 16 boards have in the first block of `attention`
 
+_runner = Runner()
 _wanted = ContextVar("in one pass", default=False)
 _Part: Any = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
@@ -95,27 +97,26 @@ def _maps(rows: Tensor, like: Tensor) -> Tensor:
 def for_boards(function: Any, rows: Tensor, *arguments: Any) -> None:
     """Call a kernel for all boards, shared by torch's own threads: they are awake, and others would stand in line."""
     given = [_array(each) if isinstance(each, Tensor) else each for each in (rows, *arguments)]
-    alone = _openmp() is None or rows.numel() < ENOUGH or not function.signatures  # the first call compiles
-    threads, errors = 1 if alone else torch.get_num_threads(), []
-    words, bell = np.zeros((2, threads), np.int64), np.zeros(1, np.int64)
+    threads = torch.get_num_threads() if rows.numel() >= ENOUGH else 1
+    if threads == 1 or openmp() is None or not function.signatures:  # the first call compiles
+        _runner.run(function, len(rows), threads, *given)
+        return
+    words, bell, errors = np.zeros((2, threads), np.int64), np.zeros(1, np.int64), []
 
     def part(_: object) -> None:
         try:
-            function(words, bell, len(rows), _openmp().omp_get_thread_num() if threads > 1 else 0, *given)
+            function(words, bell, len(rows), openmp().omp_get_thread_num(), *given)
         except BaseException as error:  # raised by whoever called; C would only print it
             errors.append(error)
 
-    if threads > 1:
-        _openmp().GOMP_parallel(_Part(part), None, threads, 0)
-    else:
-        part(None)
+    openmp().GOMP_parallel(_Part(part), None, threads, 0)
     if errors:
         raise errors[0]
 
 
 @cache
-def _openmp() -> Any:
-    """The library in whose threads torch computes, where it is GNU's OpenMP; None elsewhere: there one thread does."""
+def openmp() -> Any:
+    """The library in whose threads torch computes, where it is GNU's OpenMP; None elsewhere: there it is the game's."""
     if sys.platform != "linux" or not torch.backends.openmp.is_available():
         return None
     try:

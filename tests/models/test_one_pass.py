@@ -62,7 +62,10 @@ def test_a_board_gives_the_same_bits_whatever_comes_with_it():
         assert torch.equal(made(features)[7:8], made(features[7:8]))
 
 
-def test_shared_by_threads_it_gives_the_same_bits_and_tells_of_a_fault(monkeypatch):
+@pytest.mark.parametrize("openmp", ["torch's", "none that we know"])
+def test_shared_by_threads_it_gives_the_same_bits_and_tells_of_a_fault(monkeypatch, openmp):
+    if openmp != "torch's":
+        monkeypatch.setattr(one_pass, "openmp", lambda: None)
     made, boards, before = block(True), torch.randn(67, 6, 16, 16), torch.get_num_threads()
     monkeypatch.setattr(one_pass, "ENOUGH", 0)
     found = []
