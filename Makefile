@@ -47,9 +47,9 @@ $(DEV): $(READY)
 	$(PIP) -c constraints.txt --group dev
 	@touch $@
 
-# The game's machine code, made beforehand so that no first cell of a notebook has to wait for it.
-$(KERNELS): $(READY) $(wildcard territory/world/*.py)
-	$(BIN)/python -m territory.world
+# Machine code, made beforehand so that no first cell of a notebook has to wait for it.
+$(KERNELS): $(READY) $(wildcard territory/world/*.py) territory/models/one_pass.py
+	$(BIN)/python -m territory.models
 	@touch $@
 
 lab: $(KERNELS)

@@ -207,7 +207,7 @@ def explained(model: nn.Module, inputs: Iterable[Tensor], what: str, hint: str =
         shapes = ", ".join(str(shape_of(tensor)) for tensor in inputs)
         reason = str(error).strip().split("\n")[0].rstrip(".")
         if not isinstance(error, RuntimeError | TypeError | ValueError):
-            reason = f"{type(error).__name__} {reason}".strip()
+            reason = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
         raise BadInput(f"{type(model).__name__} {what} {shapes}{_where(model, error)}: {reason}.{hint}") from error
 
 

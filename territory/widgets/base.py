@@ -114,10 +114,11 @@ class Instrument(LeavesPicture, anywidget.AnyWidget, metaclass=_Abstract):
             for name, value in message.get("set", {}).items():
                 self.set_trait(name, value)
             said, data = self.answer(message, buffers) or ({}, [])
-        except BadInput as error:
-            said = {"error": str(error)}
         except Exception as error:  # whatever it is, the browser must hear of it: it waits
-            said = {"error": f"{type(error).__name__}: {error}", "details": traceback.format_exc()}
+            told = isinstance(error, BadInput)
+            said = {"error": str(error) if told else f"{type(error).__name__}: {error}"}
+            if not told or error.__cause__ is not None:  # a fault in somebody's network, or in here
+                said["details"] = traceback.format_exc()
         self.send({"re": message.get("id"), **said}, data)
 
     def send(self, content: Any, buffers: Any = None) -> None:

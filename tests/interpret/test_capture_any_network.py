@@ -506,7 +506,7 @@ OTHER_ANSWERS = {
     "got torch.int64 and torch.float32": lambda logits, value: (logits.argsort(), value),
     "got torch.sparse_coo and torch.float32": lambda logits, value: (logits.to_sparse(), value),
     r"got \(2, 89\) and \(2,\)": lambda logits, value: (logits[:, 1:], value),
-    "KeyError 'policy'": lambda logits, value: {}["policy"],
+    "KeyError: 'policy'": lambda logits, value: {}["policy"],
 }
 
 

@@ -176,7 +176,7 @@ def test_a_wrapper_takes_what_the_network_inside_takes():
 
 def test_what_goes_wrong_inside_is_named_with_its_kind():
     model = Calls(lambda s, x: {}["weights"])
-    with pytest.raises(BadInput, match=r"cannot take inputs of shapes .*: KeyError 'weights'"):
+    with pytest.raises(BadInput, match=r"cannot take inputs of shapes .*: KeyError: 'weights'"):
         profiling.macs_table(model, torch.rand(2, 8))
 
 
