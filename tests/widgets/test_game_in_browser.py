@@ -66,8 +66,9 @@ class Game:
         self.status.filter(has_text=text).wait_for()
 
     def quiet(self):
-        """Wait until no order is on its way any more."""
+        """Wait until no order is on its way any more, and the last answer is drawn: once a frame."""
         expect(self.root).to_have_attribute("data-kernel", "quiet")
+        self.page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
 
     def step(self):
         return int(re.match(r"Step (\d+)", self.root.locator(".territory-standing").inner_text())[1])
