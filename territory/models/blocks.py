@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from territory.errors import BadInput, one_of
 from territory.models.map_conv import MapConv2d
-from territory.models.one_pass import NormReluGate, fits
+from territory.models.one_pass import NormReluGate, fits, wanted
 from territory.world.actions import NUM_ACTIONS
 from territory.world.layout import NUM_PLANES, NUM_STATS
 
@@ -71,11 +71,12 @@ class ConvBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         features = self.conv(x)
-        layers: list[Any] = [self.norm, self.relu, *self.attention.modules()]
-        if [type(layer) for layer in layers] in IN_ONE_PASS and fits(features, layers):
-            norm, gate = layers[0], layers[3:4]
-            score = (gate[0].weight.flatten(), gate[0].bias) if gate else 2 * (norm.weight.new_empty(0),)
-            return NormReluGate.apply(features, norm.weight, norm.bias, *score, norm.num_groups, norm.eps)
+        if wanted():
+            layers: list[Any] = [self.norm, self.relu, *self.attention.modules()]
+            if [type(layer) for layer in layers] in IN_ONE_PASS and fits(features, layers):
+                norm, gate = layers[0], layers[3:4]
+                score = (gate[0].weight.flatten(), gate[0].bias) if gate else 2 * (norm.weight.new_empty(0),)
+                return NormReluGate.apply(features, norm.weight, norm.bias, *score, norm.num_groups, norm.eps)
         return self.attention(self.relu(self.norm(features)))
 
 

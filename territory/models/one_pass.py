@@ -43,15 +43,22 @@ def in_one_pass() -> Iterator[None]:
         _wanted.reset(before)
 
 
+def wanted() -> bool:
+    """Whether somebody is `in_one_pass`, and torch is not compiling a pass of its own."""
+    return not torch.compiler.is_compiling() and _wanted.get()
+
+
 def fits(x: Tensor, layers: list[nn.Module]) -> bool:
-    """Whether ``layers``, a group norm first, can take ``x`` in one pass: it is wanted, and nobody would notice."""
-    if torch.compiler.is_compiling() or not _wanted.get() or x.device.type != "cpu":
-        return False
+    """Whether ``layers``, a group norm first, can take ``x`` in one pass, and nobody would notice."""
     weight: Any = layers[0].weight
     known = x.dtype in (torch.float32, torch.bfloat16) and weight is not None and weight.dtype == torch.float32
-    return known and not any(
-        each._forward_hooks or each._forward_pre_hooks or each._backward_hooks or each._backward_pre_hooks
-        for each in layers
+    return (
+        known
+        and x.device.type == "cpu"
+        and not any(
+            each._forward_hooks or each._forward_pre_hooks or each._backward_hooks or each._backward_pre_hooks
+            for each in layers
+        )
     )
 
 
