@@ -5,11 +5,13 @@ What is watched, on copies of the weights, in evaluation mode, in double precisi
 - every softmax that `softmax` can see. Weights that are the same for every input are a fixed average, no look at the
   input; over one key they can only be 1. (A softmax without an axis of examples, one of a parameter alone, is not
   meant to look.)
-- the gradient of every parameter under a loss that touches every output. Where there is none, the network is let take a
-  few small steps: behind a branch that starts at zero (LoRA, ReZero, a zero-initialised residual) it is there after the
-  first. A parameter is reported if no step brings it one. Huge and tiny inputs are tried at an ordinary size too.
+- the gradient of every parameter under a loss that touches every output. One that shrinks in double precision was
+  rounding alone: what it is a sum of cancels.
 
-Of a bias single entries are judged, so the keys' part of one layer that gives queries, keys and values is seen too.
+What seems dead is looked at again after a small step, and after more as long as they bring something to life: behind
+what starts at zero (LoRA, ReZero, a residual branch, queries, a head) that is the first. Huge and tiny inputs have an
+ordinary size then. Of a bias single entries are judged, so the keys' part of one layer that gives queries, keys and
+values is seen too.
 
 What is not seen: what `softmax` doesn't see, parameters that don't require a gradient, single rows of a weight (a ReLU
 that rests is no fault), and what training mode alone does.
@@ -17,7 +19,7 @@ that rests is no fault), and what training mode alone does.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -27,7 +29,7 @@ from torch.overrides import TorchFunctionMode
 
 from territory.errors import BadInput
 from territory.interpret.softmax import Call as SoftmaxCall
-from territory.interpret.softmax import SoftmaxWatch, is_inside
+from territory.interpret.softmax import SoftmaxWatch
 from territory.models.cross_attention import CrossAttention
 from territory.models.guests import Call, dense, paths_of, tensors_of
 from territory.models.modes import eagerly, untouched
@@ -92,30 +94,49 @@ def find_dead_attention(model: nn.Module, batches: Iterable[Sequence[Any]]) -> l
         for call in calls:
             with torch.enable_grad():
                 _touching_all(call(), 0)  # what can't take its inputs, or has no gradient, says so
-        softmaxes = _Softmaxes(model)
-        with _precision(calls, torch.float64):
-            as_given = _largest_gradients(calls, pieces, softmaxes)
-        with _ordinary_inputs(calls) as scaled:
-            with _precision(calls, torch.float32):
-                rough = _largest_gradients(calls, pieces)
-            with _precision(calls, torch.float64):
-                exact = _largest_gradients(calls, pieces, softmaxes) if scaled else as_given
-                alive = _come_alive(
-                    calls, pieces, [max(a.max(), b.max()) for a, b in zip(as_given, exact, strict=True)]
-                )
-    constant = softmaxes.constant()
-    at_rest = {piece.path for piece in pieces if any(is_inside(piece.path, call.owner) for call in constant)}
-    return [*constant.values(), *_judge(model, pieces, rough, exact, alive, at_rest)]
+        for piece in pieces:  # small steps must add up
+            piece.parameter.data = piece.parameter.data.to(_like(piece.parameter.dtype, torch.float64))
+        softmaxes, before = _Softmaxes(model), 0
+        found = _look(calls, pieces, softmaxes)
+        with _ordinary_inputs(calls):
+            for _ in range(ROUNDS):
+                now = len(found) + sum(each.parameters for each in found)
+                if now in (0, before):
+                    break
+                before = now
+                _step(calls, pieces)
+                found = _look(calls, pieces, softmaxes)
+    return found
 
 
 class _Piece:
-    """A parameter, or the third of one in which torch keeps the maps to queries, keys or values."""
+    """A parameter, or the third of one in which torch keeps the maps to queries, keys or values, and if it learns.
+
+    Of a vector each entry is judged, as in the bias of a layer that gives queries, keys and values at once a part may
+    cancel; of anything else the largest.
+    """
 
     def __init__(self, path: str, parameter: nn.Parameter, part: slice):
         self.path, self.parameter, self.part = path, parameter, part
+        self.count = self.of(parameter).numel()
+        self.reached = self.learns = torch.zeros(self.count if parameter.ndim == 1 else 1, dtype=torch.bool)
+        self.rounding = 0.0  # its largest gradient that was rounding alone
 
     def of(self, tensor: Tensor) -> Tensor:
         return tensor[self.part] if tensor.ndim else tensor
+
+    def judge(self, single: Tensor, double: Tensor) -> None:
+        """By the sizes of its gradient in both precisions."""
+        cancels = double < NOISE * single
+        self.reached = self.reached | (double > 0)
+        self.learns = self.learns | ((single > 0) & (double > 0) & ~cancels)
+        self.rounding = max(self.rounding, (cancels * single).max().item())
+
+    def dead(self) -> tuple[str, int]:
+        """Why it doesn't learn, and how many of its numbers don't."""
+        if self.rounding:
+            return CANCELS, int((~self.learns).sum()) * self.count // len(self.learns)
+        return NO_GRADIENT, 0 if self.reached.any() else self.count
 
 
 def _pieces(model: nn.Module) -> Iterator[_Piece]:
@@ -128,7 +149,7 @@ def _pieces(model: nn.Module) -> Iterator[_Piece]:
             third = len(parameter) // 3 if parameter.ndim else 0
             stacked = isinstance(module, nn.MultiheadAttention) and third == module.embed_dim
             parts = [slice(third * i, third * (i + 1)) for i in range(3)] if stacked else [slice(None)]
-            yield from (_Piece(path, parameter, part) for part in parts)
+            yield from (_Piece(path or type(model).__name__, parameter, part) for part in parts)
 
 
 @contextmanager
@@ -197,19 +218,32 @@ def _in_groups(rows: Tensor, experts: Tensor, offs: Tensor, **_: Any) -> Tensor:
     return torch.cat([group @ expert for group, expert in zip(groups, [*experts, 0 * experts[0]], strict=True)])
 
 
+def _look(calls: Sequence[Call], pieces: Sequence[_Piece], softmaxes: "_Softmaxes") -> list[DeadFinding]:
+    """What was dead whenever it was looked at, and is now."""
+    with _precision(calls, torch.float32):
+        rough = _largest_gradients(calls, pieces)
+    with _precision(calls, torch.float64):
+        exact = _largest_gradients(calls, pieces, softmaxes)
+    dead: dict[tuple[str, str], DeadFinding] = {}
+    for piece, single, double in zip(pieces, rough, exact, strict=True):
+        piece.judge(single, double)
+        what, count = piece.dead()
+        if count:
+            found = dead.setdefault((piece.path, what), DeadFinding(piece.path, what, 0, 0.0, 0.0))
+            count, high = found.parameters + count, max(found.high, piece.rounding)
+            dead[piece.path, what] = replace(found, parameters=count, high=high)
+    return [*softmaxes.constant(), *dead.values()]
+
+
 def _largest_gradients(
     calls: Sequence[Call], pieces: Sequence[_Piece], watch: "_Softmaxes | None" = None
 ) -> list[Tensor]:
-    """The size of each piece's gradient, the largest over all batches: of every entry of a vector, else of the largest.
-
-    In a vector, the bias of a layer that gives queries, keys and values at once, a part may cancel.
-    """
-    parameters = list({id(piece.parameter): piece.parameter for piece in pieces}.values())
+    """Sizes of gradients, the largest over all batches: of every entry of a vector, else of the largest entry."""
     largest = [torch.zeros(1, dtype=torch.float64)] * len(pieces)
     for number, call in enumerate(calls, 1):
-        gradients = dict(zip(map(id, parameters), _gradients(call, parameters, number, watch), strict=True))
+        gradients = {id(parameter): each for parameter, each in _gradients(call, pieces, number, watch)}
         for place, piece in enumerate(pieces):
-            gradient = gradients[id(piece.parameter)]
+            gradient = gradients.get(id(piece.parameter))
             if gradient is not None and gradient.numel():
                 sizes = piece.of(gradient).abs().to(largest[place])
                 largest[place] = torch.maximum(largest[place], sizes if sizes.ndim == 1 else sizes.max())
@@ -217,81 +251,37 @@ def _largest_gradients(
 
 
 def _gradients(
-    call: Call, parameters: list[nn.Parameter], seed: int, watch: "_Softmaxes | None" = None
-) -> list[Tensor | None]:
+    call: Call, pieces: Sequence[_Piece], seed: int, watch: "_Softmaxes | None" = None
+) -> Iterator[tuple[nn.Parameter, Tensor]]:
+    parameters = list({id(piece.parameter): piece.parameter for piece in pieces}.values())
     with torch.enable_grad(), watch.running() if watch is not None else ExitStack():  # backward too: checkpointing
         found = call.derivatives([_touching_all(call(), seed)], parameters)
-    return [None if each is None else torch.nan_to_num(each.to_dense() if each.is_sparse else each) for each in found]
+    for parameter, each in zip(parameters, found, strict=True):
+        if each is not None:
+            yield parameter, torch.nan_to_num(each.to_dense() if each.is_sparse else each)
 
 
-def _come_alive(calls: Sequence[Call], pieces: Sequence[_Piece], exact: list[Tensor]) -> list[bool]:
-    """Which pieces have a gradient, now or once the others have moved a little."""
-    alive, before = [bool(size > 0) for size in exact], -1
-    for _ in range(ROUNDS):
-        if sum(alive) in (before, len(alive)):
-            break
-        before = sum(alive)
-        _move(calls, pieces)
-        alive = [was or bool(size.any()) for was, size in zip(alive, _largest_gradients(calls, pieces), strict=True)]
-    return alive
-
-
-def _move(calls: Sequence[Call], pieces: Sequence[_Piece]) -> None:
-    """One small step of every parameter that has a gradient, by its sign."""
-    parameters = list({id(piece.parameter): piece.parameter for piece in pieces}.values())
-    for number, call in enumerate(calls, 1):
-        for parameter, gradient in zip(parameters, _gradients(call, parameters, number), strict=True):
-            if gradient is not None:
-                size = parameter.detach().abs().mean().item() or 1.0
-                with torch.no_grad():
-                    parameter.data = parameter.data - STEP * size * gradient.sgn()
+def _step(calls: Sequence[Call], pieces: Sequence[_Piece]) -> None:
+    """A small one of every parameter that has a gradient, by its sign, on each batch."""
+    with _precision(calls, torch.float64):
+        for number, call in enumerate(calls, 1):
+            for parameter, gradient in _gradients(call, pieces, number):
+                parameter.data -= STEP * (parameter.data.abs().mean().item() or 1.0) * gradient.sgn()
 
 
 @contextmanager
-def _ordinary_inputs(calls: Sequence[Call]) -> Iterator[bool]:
-    """Huge and tiny inputs, whose rounding hides what a network does, scaled inside the block; if there are any."""
+def _ordinary_inputs(calls: Sequence[Call]) -> Iterator[None]:
+    """Huge and tiny inputs, whose rounding hides what a network does, scaled inside the block."""
     tensors = [tensor for call in calls for tensor in call.tensors if tensor.layout == torch.strided]
     numbers = [tensor for tensor in tensors if tensor.dtype in FLOATS and tensor.numel()]
     odd = [(tensor, tensor.data) for tensor in numbers if not 1 / HUGE < tensor.abs().max() < HUGE and tensor.any()]
     for tensor, data in odd:
         tensor.data = data / data.abs().max()
     try:
-        yield bool(odd)
+        yield
     finally:
         for tensor, data in odd:
             tensor.data = data
-
-
-def _judge(
-    model: nn.Module,
-    pieces: Sequence[_Piece],
-    rough: list[Tensor],
-    exact: list[Tensor],
-    alive: list[bool],
-    at_rest: set[str],
-) -> Iterator[DeadFinding]:
-    """Each layer's parameters that no loss reaches, and those whose gradients only cancel.
-
-    Of layers behind an attention that does not choose (``at_rest``) it counts what is so now.
-    """
-    for path in dict.fromkeys(piece.path for piece in pieces):
-        sizes: dict[str, list[tuple[int, float]]] = {NO_GRADIENT: [], CANCELS: []}
-        for piece, single, double, lives in zip(pieces, rough, exact, alive, strict=True):
-            if piece.path != path:
-                continue
-            count = piece.of(piece.parameter).numel()
-            if not (double.any() if path in at_rest else lives):
-                sizes[NO_GRADIENT].append((count, 0.0))
-            elif 0 < double.max() < NOISE * single.max():
-                sizes[CANCELS].append((count, single.max().item()))
-            elif (noise := single[double < NOISE * single]).any():
-                entries = double < NOISE * noise.max()  # those too whose rounding happens to be nothing
-                sizes[CANCELS].append((int(entries.sum()), noise.max().item()))
-        for what, listed in sizes.items():
-            if sum(count for count, _ in listed):
-                yield DeadFinding(
-                    path or type(model).__name__, what, sum(n for n, _ in listed), 0.0, max(top for _, top in listed)
-                )
 
 
 def _touching_all(outputs: Any, seed: int) -> Tensor:
@@ -308,7 +298,7 @@ def _touching_all(outputs: Any, seed: int) -> Tensor:
 
 
 class _Softmaxes:
-    """The smallest and largest weight of every softmax over some forward passes."""
+    """The smallest and largest weight of every softmax since it was last judged, and which have ever varied."""
 
     def __init__(self, model: nn.Module):
         self._model = model
@@ -321,7 +311,7 @@ class _Softmaxes:
         return self._watch.running()
 
     def _note(self, call: SoftmaxCall, weights: Tensor) -> None:
-        weights, batch = weights.detach(), self._watch.batch or 1
+        weights, batch = weights.detach().nan_to_num(), self._watch.batch or 1
         if weights.ndim < 2 or len(weights) % batch:
             return  # the same for all examples by design: made of parameters alone
         by_example = weights.reshape(batch, -1, weights.shape[-1])
@@ -329,19 +319,23 @@ class _Softmaxes:
         if call not in self._low:
             self._low[call], self._high[call] = low, high
         elif self._low[call].shape != low.shape:
-            self._varies.add(call)
+            if max(low.shape[-1], self._low[call].shape[-1]) > 1:
+                self._varies.add(call)
         else:
             self._low[call] = torch.minimum(self._low[call], low)
             self._high[call] = torch.maximum(self._high[call], high)
 
-    def constant(self) -> dict[SoftmaxCall, DeadFinding]:
-        """Each softmax whose weights no input moved."""
-        found = {}
+    def constant(self) -> list[DeadFinding]:
+        """Each that no input has ever moved; from here on it is looked at anew."""
+        found = []
         for call, low in self._low.items():
             keys, high = low.shape[-1], self._high[call]
-            if keys == 1 or (call not in self._varies and (high - low).max() <= SAME):
+            if keys > 1 and (high - low).max() > SAME:
+                self._varies.add(call)
+            elif call not in self._varies:
                 what = ONE_KEY if keys == 1 else CONSTANT
-                found[call] = DeadFinding(call.name(self._model), what, 0, low.min().item(), high.max().item())
+                found.append(DeadFinding(call.name(self._model), what, 0, low.min().item(), high.max().item()))
+        self._low, self._high = {}, {}
         return found
 
 

@@ -138,14 +138,15 @@ def test_the_bias_of_keys_is_seen_inside_a_layer_that_gives_queries_and_values_t
     assert find_dead_attention(Stacked(by_head, key_bias=False), _sets(keys=3)) == []
 
 
-def test_queries_that_are_zero_make_constant_weights():
+def test_queries_and_keys_that_are_zero_make_constant_weights_for_good():
     torch.manual_seed(0)
     model = Functional(_by_hand)
-    nn.init.zeros_(model.q.weight)
+    for layer in (model.q, model.k):
+        nn.init.zeros_(layer.weight)
     nn.init.zeros_(model.q.bias)
-    (constant, keys) = find_dead_attention(model, _sets(keys=2))
+    (constant, queries, keys) = find_dead_attention(model, _sets(keys=2))
     assert (constant.what, constant.low, constant.high) == (CONSTANT, 0.5, 0.5)
-    assert (keys.module, keys.what, keys.parameters) == ("k", NO_GRADIENT, 64)
+    assert (queries.module, keys.module, keys.what, keys.parameters) == ("q", "k", NO_GRADIENT, 64)
 
 
 def test_a_part_that_the_outputs_never_use_is_reported():

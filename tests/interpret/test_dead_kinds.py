@@ -7,7 +7,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from benchmarks.papers import PAPERS, Graph
-from benchmarks.zoo import D
+from benchmarks.zoo import Calls, D
 from territory.errors import BadInput
 from territory.interpret import find_dead_attention
 from territory.interpret.dead import CANCELS, CONSTANT, NO_GRADIENT, ONE_KEY
@@ -26,10 +26,10 @@ def batches(*shape, scale=1.0):
 
 
 class Attends(nn.Module):
-    def __init__(self, keys=lambda k: k, mask=None):
+    def __init__(self, keys=lambda k: k, mask=None, key_bias=False):
         super().__init__()
         self.q, self.v, self.out = nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 8)
-        self.k = nn.Linear(8, 8, bias=False)
+        self.k = nn.Linear(8, 8, bias=key_bias)
         self.keys, self.mask = keys, mask
 
     def forward(self, x):
@@ -100,6 +100,14 @@ class Checkpointed(nn.Module):
         return checkpoint(self.attends, self.before(x), use_reentrant=self.use_reentrant)
 
 
+class Tempered(Attends):
+    """Scores times a number that begins at zero."""
+
+    def __init__(self):
+        super().__init__(keys=lambda k: self.temperature * k)
+        self.temperature = nn.Parameter(torch.tensor(0.0))
+
+
 class Waves(nn.Module):
     """A Fourier layer, in complex numbers that it makes itself."""
 
@@ -134,6 +142,13 @@ class AfterAll(nn.Module):
         return (e @ self.v(x)) / e.sum(-1, keepdim=True)
 
 
+def attends_with_zeros(*names, frozen=False, **options):
+    model = Attends(**options)
+    for name in names:
+        zeroed(getattr(model, name)).requires_grad_(not frozen)
+    return model
+
+
 def residual_block():
     norm = nn.BatchNorm2d(4)
     nn.init.zeros_(norm.weight)
@@ -148,6 +163,9 @@ HEALTHY = {
     "a residual whose norm begins at zero": (residual_block, IMAGES),
     "an adapter": (lambda: nn.Sequential(Attends(), Adds(nn.Linear(8, 2), nn.GELU(), zeroed(nn.Linear(2, 8)))), TOKENS),
     "a tanh gate at rest": (lambda: Branch(Attends(), torch.tanh), TOKENS),
+    "queries that begin at zero": (lambda: attends_with_zeros("q"), TOKENS),
+    "queries and a projection that begin at zero": (lambda: Branch(attends_with_zeros("q", "out"), alpha=1.0), TOKENS),
+    "a temperature that begins at zero": (lambda: nn.Sequential(Tempered(), nn.Linear(8, 3)), TOKENS),
     "a sigmoid gate at rest": (lambda: Gated(-30.0), TOKENS),
     "a convolution before zeros": (
         lambda: Adds(nn.Conv2d(4, 4, 3, padding=1), nn.SiLU(), zeroed(nn.Conv2d(4, 4, 1))),
@@ -243,12 +261,6 @@ def only_the_first(tokens=5):
     return mask
 
 
-def zero_queries():
-    model = nn.Sequential(Attends())
-    zeroed(model[0].q)
-    return model
-
-
 class Detaches(nn.Module):
     def __init__(self):
         super().__init__()
@@ -281,7 +293,21 @@ FAULTS = {
         TOKENS,
         [("Attends", CONSTANT, 0), ("q", NO_GRADIENT, 72), ("k", NO_GRADIENT, 64)],
     ),
-    "queries of zero": (zero_queries, TOKENS, [("0", CONSTANT, 0), ("0.k", NO_GRADIENT, 64)]),
+    "queries and keys of zero": (
+        lambda: attends_with_zeros("q", "k"),
+        TOKENS,
+        [("Attends", CONSTANT, 0), ("q", NO_GRADIENT, 72), ("k", NO_GRADIENT, 64)],
+    ),
+    "queries of zero, frozen": (
+        lambda: attends_with_zeros("q", frozen=True),
+        TOKENS,
+        [("Attends", CONSTANT, 0), ("k", NO_GRADIENT, 64)],
+    ),
+    "a bias of keys behind a projection of zeros": (
+        lambda: Branch(attends_with_zeros("out", key_bias=True), alpha=1.0),
+        TOKENS,
+        [("branch.k", CANCELS, 8)],
+    ),
     "a part behind detach": (Detaches, TOKENS, [("before", NO_GRADIENT, 72)]),
     "two zeros in a row": (
         lambda: Adds(zeroed(nn.Linear(8, 2)), zeroed(nn.Linear(2, 8, bias=False))),
@@ -303,6 +329,16 @@ def test_a_planted_fault_is_found_and_nothing_else(name):
     make, shape, expected = FAULTS[name]
     found = [(each.module, each.what, each.parameters) for each in find_dead_attention(make(), batches(*shape))]
     assert found == expected
+
+
+def test_one_key_in_one_batch_is_no_fault_where_another_has_more():
+    torch.manual_seed(0)
+    one, more = (torch.randn(4, 1, 8),), (torch.randn(4, 3, 8),)
+    for given in ([one, more], [more, one]):
+        assert find_dead_attention(Attends(), given) == []
+    asks, answers = nn.Linear(8, 8), nn.Linear(8, 8)
+    model = Calls(lambda s, x: (s.q(x) @ x[:, :1].mT).softmax(-1) @ s.v(x[:, :1]), q=asks, v=answers)
+    assert [each.what for each in find_dead_attention(model, [one, more])] == [ONE_KEY, NO_GRADIENT]
 
 
 @pytest.mark.parametrize(
