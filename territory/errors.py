@@ -63,6 +63,13 @@ def shown(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
+def told(error: BaseException) -> str:
+    """The first line of another's error, with its kind where the words alone don't say enough."""
+    words = str(error).strip().split("\n")[0].rstrip(".")
+    plain = words and isinstance(error, RuntimeError | TypeError | ValueError)
+    return words if plain else f"{type(error).__name__}: {words}" if words else type(error).__name__
+
+
 def as_array(name: str, value: Any) -> np.ndarray:
     """A value as an array; BadInput where it can't be one, or what it lists is masked, or True among numbers (no 1)."""
     try:

@@ -1,21 +1,27 @@
 """``territory profile``: parameters, MACs, memory and time of networks, ours or anybody's, as tables."""
 
+import difflib
 import importlib
 import importlib.util
+import pkgutil
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from territory.errors import BadInput
+from territory.errors import BadInput, shown, told
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-Shapes = Annotated[tuple[str, ...], tyro.conf.arg(name="input", metavar="[NAME=]SHAPE[:DTYPE] ...")]
+Shapes = tyro.conf.UseAppendAction[
+    Annotated[tuple[tuple[str, ...], ...], tyro.conf.arg(name="input", metavar="[NAME=]SHAPE[:DTYPE] ...")]
+]
 
+OWN = "package.module:factory or path/to/file.py:factory for a network of your own"
 STEPS = {"train": "training step", "forward": "forward pass (it has nothing to train)"}
 
 
@@ -34,25 +40,31 @@ def profile(
     """
     from territory import models as registry
     from territory import profiling
-    from territory.models.guests import tensors_of
+    from territory.models.guests import device_of, tensors_of
     from territory.profiling.times import learns
 
     networks = {name: load_network(name) for name in models or registry.names()}
-    inputs = make_inputs(shapes, dtype) if shapes else profiling.example_inputs(batch)
+    given = tuple(shape for each in shapes for shape in each)
+    device = device_of(next(iter(networks.values())))
+    inputs = make_inputs(given, dtype, device) if given else profiling.example_inputs(batch, device=device)
     sizes = " and ".join(str(tuple(each.shape)) for each in tensors_of(inputs))
-    modes = {name: "train" if learns(network, inputs) else "forward" for name, network in networks.items()}
-    for name, network in networks.items():
-        print(f"{name}: forward and backward, inputs of {sizes}")
-        print(profiling.format_table(profiling.layer_table(network, inputs), total=True))
-        print(f"\nreceptive field of each convolution\n{_fields(network, inputs if shapes else None)}")
-        kept = sum(record.bytes for record in profiling.memory_table(network, inputs))
-        peak = profiling.peak_memory(network, inputs, modes[name]).peak
-        print(f"\nmemory of a {STEPS[modes[name]]}: {kept / 1e6:.1f} MB kept, {peak / 1e6:.1f} MB at its peak\n")
-    for mode in ("train", "forward"):
-        chosen = {name: network for name, network in networks.items() if modes[name] == mode}
-        if chosen:
-            print(f"a whole {STEPS[mode]}, the networks taking turns (seconds)")
-            print(profiling.format_table(profiling.compare_latency(chosen, inputs, mode)))
+    try:
+        modes = {name: "train" if learns(network, inputs) else "forward" for name, network in networks.items()}
+        for name, network in networks.items():
+            print(f"{name}: forward and backward, inputs of {sizes}")
+            print(profiling.format_table(profiling.layer_table(network, inputs), total=True))
+            print(f"\nreceptive field of each convolution\n{_fields(network, inputs)}")
+            kept = sum(record.bytes for record in profiling.memory_table(network, inputs))
+            peak = profiling.peak_memory(network, inputs, modes[name]).peak
+            print(f"\nmemory of a {STEPS[modes[name]]}: {kept / 1e6:.1f} MB kept, {peak / 1e6:.1f} MB at its peak\n")
+        for mode in ("train", "forward"):
+            chosen = {name: network for name, network in networks.items() if modes[name] == mode}
+            if chosen:
+                print(f"a whole {STEPS[mode]}, the networks taking turns (seconds)")
+                print(profiling.format_table(profiling.compare_latency(chosen, inputs, mode)))
+    except BadInput as refused:
+        hint = "" if given else " Without --input, as in --input 1x3x224x224, a network gets game observations."
+        raise BadInput(f"{refused}{hint}") from refused
     return 0
 
 
@@ -75,55 +87,77 @@ def load_network(name: str) -> "nn.Module":
     from territory import models as registry
 
     place, colon, attribute = name.rpartition(":")
+    known = registry.names()
+    if not colon and name not in known:
+        raise BadInput(f"expected one of {', '.join(known)}, or {OWN}; got {name!r}.{_likely(name, known)}")
     if not colon:
         return registry.build(name)
-    found: Any = _import(place)
-    for part in attribute.split("."):
-        try:
-            found = getattr(found, part)
-        except Exception as error:  # an object's own __getattr__ may raise anything
-            known = [each for each in getattr(found, "__dict__", ()) if not each.startswith("_")]
-            raise BadInput(
-                f"{place} has nothing called {attribute!r}; it has {', '.join(known[:12]) or 'nothing'}"
-            ) from error
+    arguments, sys.argv = sys.argv, [place]  # a factory that reads the command line finds nothing there
+    try:
+        found: Any = _import(place)
+        for part in attribute.split("."):
+            found = _part_of(found, part, name)
+        if not isinstance(found, nn.Module) and callable(found):
+            found, name = _called(found, name), f"{name}()"
+    finally:
+        sys.argv = arguments
     if not isinstance(found, nn.Module):
-        if not callable(found):
-            raise BadInput(f"{name}: expected a function or class that makes a network; got {type(found).__name__}")
-        try:
-            found = found()
-        except (Exception, SystemExit) as error:
-            raise BadInput(f"{name}() failed: {type(error).__name__}: {error}. Does it need arguments?") from error
-    if not isinstance(found, nn.Module):
-        raise BadInput(f"{name}() made a {type(found).__name__}; expected a torch module")
+        raise BadInput(f"expected a torch module, or a function or class that makes one; {name} is {shown(found)}")
     return found
 
 
+def _called(factory: Any, name: str) -> Any:
+    try:
+        return factory()
+    except (Exception, SystemExit) as error:
+        hint = " Name a function without arguments that makes it." if isinstance(error, TypeError) else ""
+        raise BadInput(f"{name}() failed: {told(error)}.{hint}") from error
+
+
+def _part_of(whole: Any, part: str, name: str) -> Any:
+    try:
+        return getattr(whole, part)
+    except Exception as error:  # an object's own __getattr__ may raise anything
+        known = [each for each, value in getattr(whole, "__dict__", {}).items() if callable(value)]
+        raise BadInput(f"{name}: nothing is called {part!r} there.{_likely(part, known)}") from error
+
+
+def _likely(word: str, known: Iterable[str]) -> str:
+    """Names like a misspelt one, as a sentence."""
+    near = difflib.get_close_matches(word.lower(), [each.lower() for each in known], cutoff=0.8)
+    meant = [each for each in known if each.lower() in near]
+    return f" Is it {' or '.join(meant)}?" if meant else ""
+
+
 def _import(place: str) -> Any:
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))  # as `python -m` does
+    """A module by its name or its file, which finds what lies beside it."""
+    file = Path(place)
+    for folder in (str(Path.cwd()), str(file.parent.absolute())):  # as `python -m` and `python file.py` do
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
+    if place.endswith(".py") and not file.is_file():
+        raise BadInput(f"there is no file {place}")
     try:
         if not place.endswith(".py"):
             return importlib.import_module(place)
-        if not Path(place).is_file():
-            raise BadInput(f"there is no file {place}")
-        spec: Any = importlib.util.spec_from_file_location(Path(place).stem, place)
-        module = importlib.util.module_from_spec(spec)
+        spec: Any = importlib.util.spec_from_file_location(f"{file.stem}_file", place)
+        sys.modules[spec.name] = module = importlib.util.module_from_spec(spec)  # dataclasses look for it there
         spec.loader.exec_module(module)
         return module
-    except BadInput:
-        raise
     except (Exception, SystemExit) as error:
-        known = isinstance(error, ModuleNotFoundError) and error.name and place.startswith(error.name)
-        reason = "there is no such module from this folder" if known else f"{type(error).__name__}: {error}"
-        raise BadInput(
-            f"{place} can't be imported: {reason}. Expected package.module:factory or file.py:factory."
-        ) from error
+        reason, likely = told(error), ""
+        if isinstance(error, ModuleNotFoundError) and error.name and f"{place}.".startswith(f"{error.name}."):
+            package, _, last = error.name.rpartition(".")
+            folders = getattr(sys.modules.get(package), "__path__", ()) if package else None
+            reason = f"there is no module {error.name}, in this folder or installed"
+            likely = _likely(last, [each.name for each in pkgutil.iter_modules(folders)])
+        raise BadInput(f"{place} can't be imported: {reason}. Expected {OWN}.{likely}") from error
 
 
-def make_inputs(shapes: tuple[str, ...], dtype: str) -> Any:
+def make_inputs(shapes: tuple[str, ...], dtype: str, device: Any = "cpu") -> Any:
     """``("2x8", "2x8:bool")`` as a tuple of tensors, ``("x=2x8", "mask=2x8:bool")`` as a mapping by keyword."""
     names, sizes = zip(*(shape.rpartition("=")[::2] for shape in shapes), strict=True)
-    made = tuple(make_input(size, dtype) for size in sizes)
+    made = tuple(make_input(size, dtype).to(device) for size in sizes)
     if any(names) and (not all(names) or len({*names}) < len(names)):
         raise BadInput(f"expected inputs that are all named, each otherwise, or none; got {' '.join(shapes)}")
     return dict(zip(names, made, strict=True)) if any(names) else made
@@ -147,6 +181,7 @@ def make_input(shape: str, dtype: str = "float32") -> "Tensor":
         if not (kind.is_floating_point or kind.is_complex):
             return torch.zeros(numbers, dtype=kind)
         return torch.randn(numbers, generator=torch.Generator().manual_seed(0)).to(kind)
-    except RuntimeError as error:
-        reason = str(error).partition("\n")[0]
-        raise BadInput(f"no input {shape!r} could be made, too large or of a type without numbers: {reason}") from error
+    except (RuntimeError, TypeError) as error:
+        raise BadInput(
+            f"no input {shape!r} could be made, too large or of a type without numbers: {told(error)}"
+        ) from error

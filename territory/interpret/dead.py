@@ -172,8 +172,7 @@ def _precision(calls: Sequence[Call], dtype: torch.dtype) -> Iterator[None]:
         with _OneType(dtype):
             yield
     except BadInput as told:
-        reason = str(told).partition(" Pass inputs=")[0]
-        raise BadInput(f"the detector computes in {str(dtype)[6:]}, which this network can't: {reason}") from told
+        raise BadInput(f"the detector computes in {str(dtype)[6:]}, which this network can't: {told}") from told
     finally:
         torch.set_default_dtype(default)
         for tensor, data in changed.values():

@@ -97,7 +97,7 @@ class SoftmaxWatch(TorchFunctionMode):
         changes: bool = False,
     ):
         super().__init__()
-        self.owners = Owners(model, began=self._begin)
+        self.owners = Owners(model, began=self._begin, alone=False)
         self.batch: int | None = None  # first axis of the network's first input
         self._model, self.changes = model, changes
         self._observe, self._confirm, self._began = observe, confirm, began

@@ -14,6 +14,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Container, ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from contextlib import ExitStack, contextmanager
+from inspect import Parameter
 from types import GeneratorType
 from typing import Any
 
@@ -28,7 +29,7 @@ from torch.nn.modules.module import (
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from territory.errors import BadInput
+from territory.errors import BadInput, told
 from territory.models.modes import OPEN, eagerly, rebuilt
 
 Inputs = Any  # arguments by position (list, tuple), by keyword (mapping), or one alone: see `Call`
@@ -125,9 +126,10 @@ class Call:
     else, and so a mapping inside a tuple or a named tuple, is one argument.
     """
 
-    def __init__(self, model: nn.Module, inputs: Inputs):
+    def __init__(self, model: nn.Module, inputs: Inputs, hint: str = ""):
+        """``hint``: what to add where the network can't take the inputs."""
         check_model(model)
-        self.model = model
+        self.model, self._hint = model, hint
         self.args: tuple[Any, ...] = ()
         self.kwargs: dict[str, Any] = {}
         if isinstance(inputs, Mapping) and _binds(model, **inputs):
@@ -144,8 +146,7 @@ class Call:
 
     def __call__(self) -> Any:
         """The network's output; whatever goes wrong becomes a BadInput that names the shapes and the layer."""
-        hint = " Pass inputs=(...) as its forward expects them; without inputs a game observation is used."
-        with self.explained("cannot take inputs of shapes", hint):
+        with self.explained("cannot take inputs of shapes", self._hint):
             output = self.model(*self.args, **self.kwargs)
             return list(output) if isinstance(output, GeneratorType) else output
 
@@ -203,12 +204,9 @@ def explained(model: nn.Module, inputs: Iterable[Tensor], what: str, hint: str =
         yield
     except BadInput:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         shapes = ", ".join(str(shape_of(tensor)) for tensor in inputs)
-        reason = str(error).strip().split("\n")[0].rstrip(".")
-        if not isinstance(error, RuntimeError | TypeError | ValueError):
-            reason = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
-        raise BadInput(f"{type(model).__name__} {what} {shapes}{_where(model, error)}: {reason}.{hint}") from error
+        raise BadInput(f"{type(model).__name__} {what} {shapes}{_where(model, error)}: {told(error)}.{hint}") from error
 
 
 def roots_of(outputs: Any) -> list[Tensor]:
@@ -261,7 +259,7 @@ def _binds(model: nn.Module, *args: Any, **named: Any) -> bool:
     """Whether ``forward`` says that it takes these; where it says ``(*args, **kwargs)``, that of a module inside."""
     try:
         signature = inspect.signature(model.forward)
-        if all(each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD) for each in signature.parameters.values()):
+        if [each.kind for each in signature.parameters.values()] == [Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD]:
             return any(_binds(inner, *args, **named) for inner in model.children())
         signature.bind(*args, **named)
     except (TypeError, ValueError):
@@ -269,7 +267,7 @@ def _binds(model: nn.Module, *args: Any, **named: Any) -> bool:
     return True
 
 
-def _where(model: nn.Module, error: Exception) -> str:
+def _where(model: nn.Module, error: BaseException) -> str:
     """The innermost module in whose code an error arose, as a phrase."""
     paths, found, trace = paths_of(model), "", error.__traceback__
     while trace is not None:
@@ -295,15 +293,16 @@ class Owners:
         switched: Callable[[], object] | None = None,
         left: Left | None = None,
         began: Callable[[], object] | None = None,
+        alone: bool = True,
     ):
-        """``transparent`` modules' work is that of the module around them.
+        """``transparent`` modules' work is that of the module around them. ``alone``: no other thread uses the network.
 
         Called are ``switched`` at every change, ``left`` when a module has finished, and ``began`` when a forward pass
         begins.
         """
         paths = paths_of(model)
         self.paths = {module: path for module, path in paths.items() if not transparent(module)}
-        self._thread = threading.get_ident()
+        self._thread, self._alone, self._elsewhere = threading.get_ident(), alone, ""
         self._stack: list[tuple[nn.Module, str]] = []
         self._switched, self._left, self._began = switched, left, began
         self._starts: list[int] = [-1]
@@ -337,9 +336,15 @@ class Owners:
             stack.callback(leave.remove)
             stack.enter_context(eagerly())
             yield
+        if self._alone and self._elsewhere:
+            raise BadInput(
+                f"layer {self._elsewhere} ran in a thread of its own, where torch shows nobody what it does."
+            )
 
     def _enter(self, module: nn.Module, _args: tuple) -> None:
-        if module in self.paths and threading.get_ident() == self._thread:
+        if module in self.paths and threading.get_ident() != self._thread:
+            self._elsewhere = self.paths[module] or "(the network itself)"
+        elif module in self.paths:
             if not self._stack and self._began is not None:
                 self._began()
             self._stack.append((module, self.paths[module]))

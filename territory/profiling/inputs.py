@@ -24,7 +24,9 @@ def example_inputs(
 def prepare(model: nn.Module, inputs: Inputs) -> Call:
     """The model with copies of the inputs given, or with a blank observation."""
     check_model(model)
-    return Call(model, example_inputs(device=device_of(model)) if inputs is None else inputs)
+    if inputs is not None:
+        return Call(model, inputs)
+    return Call(model, example_inputs(device=device_of(model)), " Without inputs=(...) it gets a game observation.")
 
 
 class Names:

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
+from torch.utils.flop_counter import flop_registry
 
 from territory.errors import BadInput
 from territory.models.cross_attention import AttentionWeights
@@ -183,14 +184,8 @@ def _trilinear(a: Tensor, b: Tensor, c: Tensor, *expand: Sequence[int], **__: An
     return math.prod(sizes)
 
 
-def _attention(q: Tensor, k: Tensor, v: Tensor, *_: Any, **__: Any) -> int:
-    """Scores and the weighted sum of values: (..., Tq, width), (..., Tk, width), (..., Tk, width of values)."""
-    return math.prod(q.shape[:-1]) * k.shape[-2] * (q.shape[-1] + v.shape[-1])
-
-
-def _attention_backward(_gradient: Tensor, q: Tensor, k: Tensor, v: Tensor, *_: Any, **__: Any) -> int:
-    """The scores once more, and two products for each of the forward pass's two."""
-    return 2 * _attention(q, k, v) + math.prod(q.shape[:-1]) * k.shape[-2] * q.shape[-1]
+def _deformed_backward(gradient: Tensor, _x: Tensor, weight: Tensor, *_: Any, **__: Any) -> int:
+    return 2 * gradient.numel() * math.prod(weight.shape[1:])
 
 
 def _recurrent(x: Tensor, w_input: Tensor, w_state: Tensor, *_: Any, **__: Any) -> int:
@@ -212,7 +207,7 @@ FORMULAS: dict[Any, Formula] = {
     **dict.fromkeys(_existing("_sparse_addmm", "sparse_sampled_addmm"), _product_added),
     **dict.fromkeys(_existing("_weight_int8pack_mm", "_weight_int4pack_mm"), _packed),
     **dict.fromkeys(_existing("_grouped_mm"), _product_in_groups),
-    **dict.fromkeys((aten.dot, aten.vdot), lambda a, b: a.numel()),
+    **dict.fromkeys((aten.dot, aten.vdot), lambda a, _b, **_: a.numel()),
     aten.addr: lambda c, a, b, **_: a.numel() * b.numel(),
     **dict.fromkeys((aten.convolution, aten._convolution, aten.convolution_overrideable), _convolution),
     aten._slow_conv2d_forward: _convolution,
@@ -225,46 +220,47 @@ FORMULAS: dict[Any, Formula] = {
 }
 NESTED: dict[Any, Formula] = {  # operators that nested tensors have kernels of their own for
     **dict.fromkeys((aten.matmul, aten.linear), _product_nested),
-    aten.matmul_backward: lambda _gradient, a, b, wanted: sum(wanted) * _product_nested(a, b),
-    aten.linear_backward: lambda a, _gradient, weight, wanted: sum(wanted[:2]) * _product_nested(a, weight),
+    aten.matmul_backward: lambda _gradient, a, b, wanted, **_: sum(wanted) * _product_nested(a, b),
+    aten.linear_backward: lambda a, _gradient, weight, wanted, **_: sum(wanted[:2]) * _product_nested(a, weight),
 }
-_FUSED = [
-    f"_scaled_dot_product_{way}"
-    for way in (
-        "flash_attention",
-        "flash_attention_for_cpu",
-        "efficient_attention",
-        "cudnn_attention",
-        "fused_attention_overrideable",
+_SAME = {  # kernels that torch's own formulas lack, by one that they have
+    kernel: getattr(aten, f"_scaled_dot_product_flash_attention{way}")
+    for way in ("", "_backward")
+    for kernel in _existing(
+        f"_scaled_dot_product_flash_attention_for_cpu{way}", f"_scaled_dot_product_fused_attention_overrideable{way}"
     )
-]
-FORMULAS |= dict.fromkeys(_existing(*_FUSED), _attention)
-FORMULAS |= dict.fromkeys(_existing(*(f"{name}_backward" for name in _FUSED)), _attention_backward)
-
-_WITH_OUTPUT = {_packed, _product_in_groups, _convolution, _convolution_backward, _convolution_in_time}
+}
+_BY_NAME: dict[str, Formula] = {  # of a library that may not be there
+    "torchvision::deform_conv2d": _convolution,
+    "torchvision::_deform_conv2d_backward": _deformed_backward,
+}
+# Whose operators without a formula multiply nothing: torchvision's others choose boxes, pool and interpolate.
+_PLAIN = ("aten", "prim", "prims", "profiler", "c10d", "torchvision")
 UNKNOWN = _existing(  # fused kernels: their arguments don't tell their products; all are switched off while we count
     "_cudnn_rnn",
     "miopen_rnn",
     "_native_multi_head_attention",
     "_transformer_encoder_layer_fwd",
-    "_flash_attention_forward",
-    "_efficient_attention_forward",
 )
 
 
 def macs_of(func: Any, args: tuple, kwargs: dict[str, Any], out: Any) -> int:
     """Multiply-accumulates of one call; 0 for an operator that multiplies no matrices.
 
-    Raises LookupError for one of which that can't be said: of another library, or fused beyond knowing.
+    What isn't here may be told by torch's own formulas, and by those that a library or you registered there. Raises
+    LookupError for an operator of another library that nobody has a formula for, or one fused beyond knowing.
     """
-    packet = getattr(func, "_overloadpacket", None)
-    if packet in NESTED and any(tensor.is_nested for tensor in tensors_of(args)):
-        return NESTED[packet](*args, **kwargs)
-    if packet in FORMULAS:
-        formula = FORMULAS[packet]
-        if formula in _WITH_OUTPUT:
-            kwargs = {**kwargs, "out": out}
-        return formula(*args, **kwargs)
-    if packet is None or packet in UNKNOWN or func.namespace not in ("aten", "prim", "prims", "profiler", "c10d"):
-        raise LookupError(f"it calls the operator {func}, of which nobody knows how many products it makes")
+    packet = getattr(func, "_overloadpacket", func)
+    nested = packet in NESTED and any(tensor.is_nested for tensor in tensors_of(args))
+    formula = NESTED[packet] if nested else FORMULAS.get(packet) or _BY_NAME.get(getattr(func, "_name", ""))
+    if formula is not None:
+        return formula(*args, **{**kwargs, "out": out})
+    packet = _SAME.get(packet, packet)
+    if packet in flop_registry:
+        return flop_registry[packet](*args, **kwargs, out_val=out) // 2
+    if packet in UNKNOWN or getattr(func, "namespace", "") not in _PLAIN:
+        raise LookupError(
+            f"it calls the operator {func}, of which nobody knows how many products it makes. If you do, tell torch by "
+            "torch.utils.flop_counter.register_flop_formula"
+        )
     return 0

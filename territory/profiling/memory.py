@@ -13,7 +13,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from territory.errors import BadInput, one_of
 from territory.models.guests import Inputs, Owners, tensors_of
-from territory.models.modes import eagerly, untouched
+from territory.models.modes import untouched
 from territory.profiling.inputs import ITSELF, OTHER, prepare
 from territory.profiling.times import MODES, make_call
 
@@ -212,7 +212,7 @@ def peak_memory(model: nn.Module, inputs: Inputs = None, mode: str = "train") ->
     train = one_of("mode", mode, MODES) == "train"
     if device.type not in ("cpu", "cuda"):
         raise BadInput(f"peak_memory knows the CPU and CUDA; the model is on {device}.")
-    with untouched(model), torch.set_grad_enabled(train), eagerly():
+    with untouched(model), torch.set_grad_enabled(train), Owners(model).watching():
         step, state = make_call(call, mode)
         step()
         for parameter in model.parameters():

@@ -51,6 +51,45 @@ class Odd:
         raise ValueError(name)
 
 odd = Odd()
+
+def reads_arguments():
+    import argparse
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--width", type=int, default=4)
+    parser.parse_args()
+    return Net()
+
+def needs(width):
+    return Net()
+
+def pair():
+    return Net(), 3
+"""
+LEAVES = """
+import sys
+from torch import nn
+
+def make():
+    sys.exit(3)
+
+class Leaves(nn.Module):
+    def forward(self, x):
+        make()
+
+def on_meta():
+    return nn.Linear(8, 8, device="meta")
+"""
+BESIDE = """
+from __future__ import annotations
+from dataclasses import dataclass
+from helpers_of_mine import Net
+
+@dataclass
+class Config:
+    width: int = 4
+
+def make():
+    return Net()
 """
 
 
@@ -70,30 +109,62 @@ def test_what_is_wrong_with_somebody_elses_network_is_said_in_a_sentence(tmp_pat
     (tmp_path / "guests_net.py").write_text(NETWORK)
     monkeypatch.chdir(tmp_path)
     for arguments, told in (
-        (["nobody.home:Net"], "nobody.home can't be imported: there is no such module"),
-        (["guests_net:Missing"], "has nothing called 'Missing'; it has"),
-        (["guests_net:broken"], "failed: RuntimeError: no weights here"),
-        (["guests_net:nothing"], "made a int; expected a torch module"),
-        (["guests_net:odd.Net"], "guests_net has nothing called 'odd.Net'; it has"),
+        (["nobody.home:Net"], "nobody.home can't be imported: there is no module nobody, in this folder or installed"),
+        (["guests_net:Nett"], "guests_net:Nett: nothing is called 'Nett' there. Is it Net?"),
+        (["tokesn"], "got 'tokesn'. Is it tokens?"),
+        (["guests_nets:Net"], "Is it guests_net?"),
+        (["torch.nn.utils.prunes:Net"], "Is it prune?"),
+        (["guests_net.Net:Net"], "there is no module guests_net.Net, in this folder"),
+        (["guests_net.Net"], "or package.module:factory or path/to/file.py:factory for a network of your own; got"),
+        (["guests_net:needs"], "missing 1 required positional argument: 'width'. Name a function without arguments"),
+        (["guests_net:pair"], "guests_net:pair() is (Net("),
+        (["guests_net:broken"], "guests_net:broken() failed: no weights here."),
+        (
+            ["guests_net:nothing"],
+            "or a function or class that makes one; guests_net:nothing() is 3",
+        ),
+        (["guests_net:odd.Net"], "nothing is called 'Net' there."),
         (["guests_net:Net", "--input", "3by4"], "like 1x3x224x224"),
         (["guests_net:Net", "--input", "x=1x3x8x8", "2x3"], "all named, each otherwise, or none; got x=1x3x8x8 2x3"),
         (["guests_net:Net", "--input", "x=1x3x8x8", "x=2x3"], "all named, each otherwise, or none"),
         (["guests_net:Net", "--input", "y=1x3x8x8"], "Net cannot take"),
         (["guests_net:Net", "--input", "1x3x8x8", "--dtype", "float33"], "got 'float33'"),
         (["guests_net:Net", "--input", "1x5x8x8"], "Net cannot take inputs of shapes (1, 5, 8, 8), in its layer conv"),
-        (["guests_net:Net"], "Net cannot take"),
+        (["guests_net:Net"], "Without --input, as in --input 1x3x224x224, a network gets game observations."),
         (["nowhere.py:Net"], "there is no file nowhere.py"),
     ):
         assert main(["profile", *arguments]) == 2
-        assert told in capsys.readouterr().err
+        said = capsys.readouterr().err
+        assert told in said and "inputs=" not in said
+
+
+def test_a_file_finds_what_lies_beside_it_and_its_factory_no_arguments(tmp_path, monkeypatch, capsys):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "beside.py").write_text(BESIDE)
+    (tmp_path / "mine" / "helpers_of_mine.py").write_text(NETWORK)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["territory", "profile", "--unknown"])
+    for network in ("mine/beside.py:make", "mine/helpers_of_mine.py:reads_arguments"):
+        assert main(["profile", network, "--input", "1x3x8x8"]) == 0
+        assert "122" in capsys.readouterr().out
+
+
+def test_inputs_may_come_after_one_flag_or_after_one_each(tmp_path, capsys):
+    (tmp_path / "two.py").write_text("from torch import nn\n\ndef make():\n    return nn.Bilinear(8, 9, 5)\n")
+    for inputs in (["2x8", "2x9"], ["2x8", "--input", "2x9"]):
+        assert main(["profile", f"{tmp_path}/two.py:make", "--input", *inputs]) == 0
+        assert "inputs of (2, 8) and (2, 9)" in capsys.readouterr().out
 
 
 def test_a_factory_that_leaves_and_an_input_that_fits_nowhere_are_told(tmp_path, capsys):
-    (tmp_path / "leaves.py").write_text("import sys\n\ndef make():\n    sys.exit(3)\n")
+    (tmp_path / "leaves.py").write_text(LEAVES)
     for network, shape, told in (
         (f"{tmp_path / 'leaves.py'}:make", "2x8", "leaves.py:make() failed: SystemExit: 3"),
         ("torch.nn:ReLU", "99999999999x999", "could be made, too large"),
+        ("torch.nn:ReLU", "18446744073709551616x2", "could be made, too large"),
         ("torch.nn:ReLU", "2x8:quint8", "or of a type without numbers"),
+        (f"{tmp_path / 'leaves.py'}:Leaves", "2x8", "Leaves cannot take inputs of shapes (2, 8): SystemExit: 3"),
+        (f"{tmp_path / 'leaves.py'}:on_meta", "2x8", "the model is on meta, where nothing is computed"),
     ):
         assert main(["profile", network, "--input", shape]) == 2
         assert told in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """Whatever torch module a learner brings, and however it takes its inputs: every profiler has something to say."""
 
+import threading
 from collections import Counter
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -102,6 +103,11 @@ class ByKeyword(nn.Module):
         return self.fc(x) * options["scale"]
 
 
+class AnyKeyword(ByKeyword):
+    def forward(self, **options):
+        return super().forward(scale=2.0, **options)
+
+
 class OfBatches(ByKeyword):
     def forward(self, batch):
         return super().forward(x=batch.x, scale=batch.scale)
@@ -113,6 +119,7 @@ def reads(forward, **children):
 
 CALLS = {
     "by keyword alone": (ByKeyword(), {"x": torch.rand(2, 8), "scale": 2.0}, 128),
+    "by any keyword": (AnyKeyword(), {"x": torch.rand(2, 8)}, 128),
     "a mapping in a tuple": (reads(lambda s, obs: s.fc(obs["x"])), ({"x": torch.rand(2, 8)},), 128),
     "a packed sequence": (nn.GRU(4, 6), packed(), 8 * 3 * 6 * 10),
     "a named tuple": (OfBatches(), Batch(torch.rand(2, 8), 2.0), 128),
@@ -216,3 +223,19 @@ def test_no_two_modules_have_one_name():
 def test_a_network_without_weights_is_where_its_inputs_are():
     product = Calls(lambda s, x: x @ x.mT)
     assert [record.macs for record in profiling.macs_table(product, torch.rand(2, 8, device="meta"))] == [32]
+
+
+def in_a_thread(s, x):
+    found = []
+    thread = threading.Thread(target=lambda: found.append(s.inner(x)))
+    thread.start()
+    thread.join()
+    return found[0]
+
+
+def test_a_layer_that_runs_in_a_thread_of_its_own_is_refused_where_it_would_be_missed():
+    model = Calls(in_a_thread, inner=nn.Linear(8, 8))
+    for profile in (profiling.macs_table, profiling.memory_table, profiling.peak_memory, profiling.layer_table):
+        with pytest.raises(BadInput, match="layer inner ran in a thread of its own"):
+            profile(model, torch.rand(2, 8))
+    assert profiling.latency(model, torch.rand(2, 8), repeats=1).median > 0

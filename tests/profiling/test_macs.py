@@ -1,17 +1,21 @@
 """MACs against closed formulas, and against torch's own operator count."""
 
+import math
 from functools import cache
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, register_flop_formula
 
+from benchmarks.zoo import Calls
 from territory import models, profiling
 from territory.errors import BadInput
 from territory.models.cross_attention import CrossAttention
 from territory.models.guests import roots_of
+from territory.profiling.macs import macs_of
 
 build = cache(models.build)
 
@@ -205,9 +209,9 @@ def test_the_model_is_left_as_it_was():
 
 def test_wrong_inputs_are_named_and_the_model_is_released():
     model = nn.Sequential(nn.Linear(3, 4))
-    with pytest.raises(BadInput, match=r"Sequential cannot take inputs of shapes \(2, 5\).*Pass inputs="):
+    with pytest.raises(BadInput, match=r"Sequential cannot take inputs of shapes \(2, 5\), in its layer 0 \(Linear\)"):
         profiling.macs_table(model, torch.zeros(2, 5))
-    with pytest.raises(BadInput, match=r"shapes \(1, 5, 128, 128\), \(1, 16\)"):
+    with pytest.raises(BadInput, match=r"shapes \(1, 5, 128, 128\), \(1, 16\).*Without inputs=\(...\) it gets a game"):
         profiling.macs_table(model)  # a game observation is not for this model
     with pytest.raises(BadInput, match=r"in its layer 0 \(Linear\).*must be Tensor, not list"):
         profiling.macs_table(model, [[1.0, 2.0, 3.0]])
@@ -221,3 +225,29 @@ def test_wrong_inputs_are_named_and_the_model_is_released():
 def test_example_inputs_refuse_nonsense():
     with pytest.raises(BadInput, match="batch must be a whole number from 1 to 1048576, got 0"):
         profiling.example_inputs(0)
+
+
+def test_an_operator_of_another_library_is_counted_by_the_formula_that_torch_was_told():
+    @torch.library.custom_op("territory_tests::twice_the_product", mutates_args=())
+    def product(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        return 2 * a @ b
+
+    model = Calls(lambda s, x: torch.ops.territory_tests.twice_the_product(s.inner(x), x.mT), inner=nn.Identity())
+    with pytest.raises(BadInput, match=r"calls the operator territory_tests.*If you do, tell torch by"):
+        profiling.macs_table(model, torch.zeros(2, 5, 8))
+    register_flop_formula(torch.ops.territory_tests.twice_the_product)(lambda a, b, **_: 2 * math.prod(a) * b[-1])
+    assert [record.macs for record in profiling.macs_table(model, torch.zeros(2, 5, 8))] == [2 * 5 * 5 * 8]
+
+
+def test_of_torchvisions_operators_deformable_convolution_alone_multiplies():
+    def macs(name, *args, out):
+        operator = SimpleNamespace(_name=f"torchvision::{name}", namespace="torchvision", _overloadpacket=name)
+        return macs_of(operator, args, {}, out)
+
+    x, weight, offsets, out = (torch.zeros(size) for size in ((2, 6, 9, 9), (4, 3, 3, 3), (2, 18, 7, 7), (2, 4, 7, 7)))
+    mask, bias, sizes = torch.zeros(2, 9, 7, 7), torch.zeros(4), (1, 1, 0, 0, 1, 1, 2, 1, False)
+    forward = macs("deform_conv2d", x, weight, offsets, mask, bias, *sizes, out=out)
+    assert forward == out.numel() * 3 * 9
+    assert macs("_deform_conv2d_backward", out, x, weight, offsets, mask, bias, *sizes, out=(x, weight)) == 2 * forward
+    assert macs("nms", torch.zeros(5, 4), torch.zeros(5), 0.5, out=torch.zeros(3)) == 0
+    assert macs("roi_align", x, torch.zeros(3, 5), 1.0, 2, 2, 2, True, out=torch.zeros(3, 6, 2, 2)) == 0
