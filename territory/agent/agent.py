@@ -16,11 +16,6 @@ from territory.models.policy import DEFAULT, Decoding, act, policy_and_value
 
 PRETRAINED = Path(__file__).parent.parent / "checkpoints"
 RUNS = Path("runs")
-FORMER = {  # agents of former versions, and what to use instead
-    "tokens-scout": "is called 'champion' now",
-    "tokens-crowds": "no longer comes with the package: use 'champion', which was made from it",
-    "tokens-aimed": "no longer comes with the package: use 'champion', which was made from it",
-}
 
 
 class Agent:
@@ -148,8 +143,6 @@ def find_checkpoint(name_or_path: str | Path) -> Path:
     for path in (PRETRAINED / f"{name_or_path}.safetensors", given, RUNS / given):
         if os.path.isfile(path) or os.path.isfile(path / files.FILE_NAME):
             return path
-    if str(name_or_path) in FORMER:
-        raise BadInput(f"agent {str(name_or_path)!r} {FORMER[str(name_or_path)]}")
     runs = sorted(path.parent.name for path in RUNS.glob(f"*/{files.FILE_NAME}"))
     raise BadInput(
         f"no agent {str(name_or_path)[:200]!r}: expected a pretrained one ({', '.join(pretrained()) or 'none'}), "

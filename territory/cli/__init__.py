@@ -21,8 +21,6 @@ from territory.errors import BadInput
 from territory.training.config import TrainConfig
 
 COMMANDS = (evaluate, grade, export, interpret, play, profile, verdict, lab)  # and `train`
-# Commands of former versions, and the study that answers now.
-MOVED = {"league": "league", "migrate": "distillation", "branch": "rollouts", "aim": "directions"}
 INTERRUPTED = 128 + signal.SIGINT  # the exit status of a program that Ctrl-C ended
 
 Whole = tyro.conf.arg(name="")  # the fields of a dataclass as flags without a prefix
@@ -41,7 +39,6 @@ def main(args: Sequence[str] | None = None) -> int:
 
 def _run(args: list[str]) -> int:
     try:
-        _refuse_moved(args)
         status = tyro.extras.subcommand_cli_from_dict(
             {"train": _train_command(args)} | {command.__name__: command for command in COMMANDS},
             prog="territory",
@@ -63,14 +60,6 @@ def _run(args: list[str]) -> int:
         where = f"{error.filename}: " if error.filename else ""
         print(f"territory: {where}{error.strerror or error}", file=sys.stderr)
         return 1
-
-
-def _refuse_moved(args: list[str]) -> None:
-    if args[:1] == ["bench"]:
-        raise BadInput("the benchmarks come with a clone of the repository: `make bench` there runs them")
-    if args and args[0] in MOVED:
-        study = f"python -m studies.{MOVED[args[0]]}"
-        raise BadInput(f"`territory {args[0]}` is a study now: in a clone of the repository run `{study}`")
 
 
 def _train_command(args: list[str]) -> Callable[..., int]:

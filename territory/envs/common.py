@@ -11,7 +11,7 @@ import numpy as np
 from gymnasium import spaces
 
 from territory.envs.maps import as_terrain
-from territory.envs.opponents import Policy, as_policy, chosen_by, drive, find_opponents
+from territory.envs.opponents import Policy, as_policy, drive, find_opponents
 from territory.errors import BadInput, as_array, lists, shown, whole
 from territory.world.actions import NUM_ACTIONS, NUM_BUILDS, Direction, encode
 from territory.world.layout import NUM_PLANES, NUM_STATS
@@ -100,19 +100,6 @@ def checked_options(options: Any, known: Sequence[str] = ()) -> dict[str, Any]:
         if name not in known:
             raise BadInput(f"reset takes {' and '.join(known) or 'none'} as options, got {shown(name)}")
     return options or {}
-
-
-def checked_action(action: Any, whose: str = "") -> int:
-    """One action, 0 to 89, Python's or NumPy's; `whose` it is, for the message."""
-    given = as_array("an action", action)
-    if given.ndim or given.dtype.kind not in "iu" or not 0 <= given < NUM_ACTIONS:
-        raise BadInput(f"an action is an integer 0 to {NUM_ACTIONS - 1}, got {shown(action)}{whose}")
-    return int(given)
-
-
-def checked_actions(actions: Any, num_envs: int) -> np.ndarray:
-    """One action for each game, int64 (N,), in an array of its own."""
-    return chosen_by("actions", actions, num_envs).astype(np.int64)
 
 
 def make_world(owner: type, num_envs: int, map: Any, options: dict) -> tuple[World, Policy | None]:

@@ -7,10 +7,11 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from territory.envs.common import BatchOfActions, Unbroken, checked_actions, checked_options, checked_seeds
+from territory.envs.common import BatchOfActions, Unbroken, checked_options, checked_seeds
 from territory.envs.opponents import find_opponents, is_mixture, kinds_of_games
 from territory.envs.vector import FinalObservations, TerritoryVectorEnv, masks_info
 from territory.errors import BadInput, lists, shown, whole
+from territory.world.actions import checked_actions
 from territory.world.state import check_arrays
 
 
@@ -100,7 +101,7 @@ class MixedVectorEnv(VectorEnv):
 
     def checked(self, actions: Any) -> np.ndarray:
         """The actions of a step, int64 (N,), if every part can play it: before any has."""
-        actions = checked_actions(actions, self.num_envs)
+        actions = checked_actions("actions", actions, (self.num_envs,))
         for part, own in zip(self.parts, np.split(actions, self._cuts), strict=True):
             part.checked(own)
         return actions

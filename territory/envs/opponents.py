@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from territory.errors import BadInput, as_array, shown
-from territory.world.actions import NUM_ACTIONS, Direction, encode
+from territory.errors import BadInput, shown
+from territory.world.actions import Direction, checked_actions, encode
 from territory.world.params import MAX_BOTS, OPPONENTS
 
 if TYPE_CHECKING:
@@ -157,15 +157,5 @@ def _drive(world, policy, players, orders, playing) -> None:
     obs = {name: np.concatenate([obs[name] for obs, _ in seen])[awake.ravel()] for name in seen[0][0]}
     masks = np.concatenate([masks for _, masks in seen])[awake.ravel()]
     chosen = orders[:, players].T
-    chosen[awake] = chosen_by("a policy's actions", policy(obs, masks), len(masks))
+    chosen[awake] = checked_actions("a policy's actions", policy(obs, masks), (len(masks),))
     orders[:, players] = chosen.T
-
-
-def chosen_by(whose: str, actions: Any, wanted: int) -> np.ndarray:
-    """Actions as integers of shape (wanted,); BadInput for anything else, which says ``whose`` they are."""
-    given = as_array(whose, actions)
-    if given.shape != (wanted,) or given.dtype.kind not in "iu":
-        raise BadInput(f"{whose} must be integers of shape ({wanted},), got {given.dtype} of shape {given.shape}")
-    if given.min() < 0 or given.max() >= NUM_ACTIONS:
-        raise BadInput(f"{whose} must be 0 to {NUM_ACTIONS - 1}, got {given.min()} to {given.max()}")
-    return given

@@ -11,7 +11,7 @@ from territory.envs import common
 from territory.envs.maps import as_terrain
 from territory.envs.window import ShownGame
 from territory.errors import BadInput, one_of, shown, whole
-from territory.world.actions import NUM_ACTIONS, SCRIPTED
+from territory.world.actions import NUM_ACTIONS, SCRIPTED, checked_actions
 from territory.world.params import HELD_OUT_SEED, MAX_BOTS
 from territory.world.world import World
 
@@ -107,7 +107,7 @@ class TerritoryParallelEnv(ShownGame, ParallelEnv):
             raise BadInput(f"expected one action for each of {', '.join(self.agents)}; got {given}")
         orders = np.full((1, self.params.num_players + 1), SCRIPTED)
         for name, action in actions.items():
-            orders[0, self._seats[name]] = common.checked_action(action, f" for {name}")
+            orders[0, self._seats[name]] = checked_actions(f"an action for {name}", action, ())
         return orders
 
     def _endings(self) -> tuple[dict[str, bool], dict[str, bool]]:

@@ -8,7 +8,7 @@ import numpy as np
 from territory.envs import common
 from territory.envs.window import ShownGame
 from territory.errors import BadInput
-from territory.world.actions import NUM_ACTIONS
+from territory.world.actions import NUM_ACTIONS, checked_actions
 from territory.world.params import HELD_OUT_SEED
 from territory.world.world import AGENT
 
@@ -87,7 +87,7 @@ class TerritoryEnv(ShownGame, gymnasium.Env):
         """Play ten ticks. The last ``info`` of an episode also holds its summary (win, land_share, rank, ...)."""
         if not self._running:
             raise BadInput("the game is over or has not begun: call reset() before step()")
-        actions = np.array([common.checked_action(action)])
+        actions = checked_actions("an action", action, ()).reshape(1)
         orders = common.everyones_orders(self.world, self._opponent, actions)
         with common.Unbroken():
             rewards, terminated, truncated = self.world.step(orders)

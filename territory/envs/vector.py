@@ -12,7 +12,7 @@ from territory.envs import common
 from territory.envs.window import checked_render
 from territory.errors import BadInput, as_array, shown
 from territory.world import rng
-from territory.world.actions import NUM_ACTIONS
+from territory.world.actions import NUM_ACTIONS, checked_actions
 from territory.world.params import HELD_OUT_SEED
 from territory.world.picture import render_world
 from territory.world.state import check_arrays
@@ -148,7 +148,7 @@ class TerritoryVectorEnv(VectorEnv):
         if self.autoreset_mode is AutoresetMode.DISABLED and self._over.any():
             over = np.flatnonzero(self._over).tolist()
             raise BadInput(f'game {shown(over)} is over: call reset(options={{"reset_mask": terminated | truncated}})')
-        return common.checked_actions(actions, self.num_envs)
+        return checked_actions("actions", actions, (self.num_envs,)).astype(np.int64)
 
     def _finish(self, out, over: np.ndarray) -> dict[str, Any]:
         """Sum up what ended; with SAME_STEP also keep the last observations, and start anew in the same arrays."""

@@ -6,11 +6,11 @@ sizes below, and for maps `OFFSETS` and `one_step_back`, the shifts that the dir
 
 from collections.abc import Iterator
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from territory.errors import whole
+from territory.errors import BadInput, as_array, shown, whole
 
 
 class Direction(IntEnum):
@@ -60,6 +60,20 @@ def one_step_back(tiles: np.ndarray) -> Iterator[np.ndarray]:
     padded = np.pad(tiles, [(0, 0)] * (tiles.ndim - 2) + [(1, 1), (1, 1)])
     for down, right in OFFSETS:
         yield padded[..., 1 - down : 1 - down + height, 1 - right : 1 - right + width]
+
+
+def checked_actions(whose: str, actions: Any, *shapes: tuple[int, ...], least: int = 0) -> np.ndarray:
+    """Actions from `least` on as an array of one of these shapes, Python's, NumPy's or torch's integers.
+
+    BadInput for anything else, which says `whose` they are.
+    """
+    given = as_array(whose, actions)
+    fits = given.shape in shapes and given.dtype.kind in "iu"
+    if fits and (not given.size or least <= given.min() <= given.max() < NUM_ACTIONS):
+        return given
+    wanted = "an integer" if shapes == ((),) else f"integers of shape {' or '.join(map(str, shapes))}"
+    got = f"{given.min()} to {given.max()}" if fits and given.size > 1 else shown(actions)
+    raise BadInput(f"{whose} must be {wanted}, {least} to {NUM_ACTIONS - 1}, got {got}")
 
 
 def encode(direction: int, intensity: int = 0, build: bool = False) -> int:

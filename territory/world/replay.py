@@ -12,7 +12,7 @@ import numpy as np
 
 from territory.errors import BadInput, as_array, shown, whole
 from territory.files import parse_json, read_arrays, write_whole
-from territory.world.actions import NUM_ACTIONS, SCRIPTED
+from territory.world.actions import SCRIPTED, checked_actions
 from territory.world.params import WorldParams
 from territory.world.world import AGENT, World, checked_terrain
 
@@ -54,16 +54,11 @@ class Replay:
     def __post_init__(self):
         if not isinstance(self.params, WorldParams) or not isinstance(self.digest, str):
             raise BadInput(f"params must be WorldParams and digest a text, got {shown((self.params, self.digest))}")
-        object.__setattr__(self, "actions", as_array("actions", self.actions))
+        steps = as_array("actions", self.actions).shape[:1] or (0,)
+        orders = checked_actions("actions", self.actions, steps, (*steps, self.params.num_players + 1), least=SCRIPTED)
+        object.__setattr__(self, "actions", orders)
         if self.terrain is not None:  # its own: the caller's may change
             object.__setattr__(self, "terrain", checked_terrain(self.terrain))
-        steps = self.actions.shape[:1]
-        allowed = (steps, (*steps, self.params.num_players + 1))
-        if not steps or self.actions.shape not in allowed or self.actions.dtype.kind not in "iu":
-            given = f"{self.actions.dtype} of shape {self.actions.shape}"
-            raise BadInput(f"actions are integers of shape {allowed[0]} or {allowed[1]}, got {given}")
-        if self.actions.size and not SCRIPTED <= self.actions.min() <= self.actions.max() < NUM_ACTIONS:
-            raise BadInput(f"an action is {SCRIPTED} to {NUM_ACTIONS - 1}, got one outside")
         if len(self.actions) > min(self.params.max_steps, MOST_STEPS) or self.actions.size > MOST_ORDERS:
             raise BadInput(
                 f"a game of at most {self.params.max_steps} steps (and {MOST_STEPS:,} that can be kept) can't have had "

@@ -7,7 +7,7 @@ import numpy as np
 
 from territory.errors import BadInput, as_array, lists, one_of, shown, whole
 from territory.world import rules
-from territory.world.actions import NUM_ACTIONS, SCRIPTED
+from territory.world.actions import NUM_ACTIONS, SCRIPTED, checked_actions
 from territory.world.engine import play_games, rebuild_games, start_games
 from territory.world.layout import NUM_PLANES, NUM_STATS
 from territory.world.params import WorldParams
@@ -90,19 +90,8 @@ class World:
     def orders(self, actions: Any) -> np.ndarray:
         """Actions as `step` takes them, checked, as a new int32 (N, P+1)."""
         orders = np.full((self.num_envs, self.params.num_players + 1), SCRIPTED, np.int32)
-        actions = as_array("actions", actions)
-        if actions.shape == (self.num_envs,):
-            actions, orders_seen = actions[:, None], orders[:, AGENT : AGENT + 1]
-        else:
-            orders_seen = orders
-        if actions.shape != orders_seen.shape or actions.dtype.kind not in "iu":
-            raise BadInput(
-                f"actions must be integers of shape ({self.num_envs},) or {orders.shape}, "
-                f"got {actions.dtype} of shape {actions.shape}"
-            )
-        if actions.min() < SCRIPTED or actions.max() >= NUM_ACTIONS:
-            raise BadInput(f"an action is 0 to {NUM_ACTIONS - 1}, got {actions.min()} to {actions.max()}")
-        orders_seen[:] = actions
+        given = checked_actions("actions", actions, (self.num_envs,), orders.shape, least=SCRIPTED)
+        orders[:, slice(None) if given.ndim == 2 else AGENT] = given
         return orders
 
     def has_won(self, player: int = AGENT) -> np.ndarray:

@@ -8,7 +8,6 @@ import territory
 from studies.distillation import sampling_policy
 from territory.agent.agent import pretrained
 from territory.agent.states import sample_states
-from territory.errors import BadInput
 from territory.interpret import equivariance
 
 
@@ -71,12 +70,6 @@ def test_the_champion_was_taught_where_to_attack_and_tokens_was_not():
     boards = [torch.from_numpy(each) for each in (seen.maps, seen.stats, seen.masks)]
     assert equivariance(champion.model, *boards).along > 1 / 2
     assert equivariance(tokens.model, *boards).along < 1 / 5
-
-
-@pytest.mark.parametrize("name", ["tokens-scout", "tokens-crowds", "tokens-aimed"])
-def test_an_agent_of_a_former_version_says_whom_to_use(name):
-    with pytest.raises(BadInput, match="champion"):
-        territory.load_agent(name)
 
 
 def test_baseline_wins_against_bots():

@@ -341,7 +341,7 @@ def test_tensors_are_actions_where_they_are_whole_numbers():
     env.step(torch.tensor(80))
     envs.step(torch.tensor([80, 80]))
     for action in (torch.tensor(80.0), torch.tensor(True), torch.tensor([80])):
-        with pytest.raises(BadInput, match="an action is an integer"):
+        with pytest.raises(BadInput, match="an action must be an integer"):
             env.step(action)
 
 

@@ -148,5 +148,5 @@ def test_wrong_actions_are_explained():
     env.reset(seed=0)
     with pytest.raises(territory.BadInput, match="one action for each of player_1, player_2, player_3; got player_1"):
         env.step({"player_1": WAIT})
-    with pytest.raises(territory.BadInput, match="0 to 89, got 90 for player_2"):
+    with pytest.raises(territory.BadInput, match="an action for player_2 must be an integer, 0 to 89, got 90"):
         env.step(waiting(env) | {"player_2": 90})

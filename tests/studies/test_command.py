@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from studies import command
-from territory.cli import MOVED, main
 from territory.errors import BadInput
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,10 +55,3 @@ def test_bad_input_is_one_sentence_and_exit_status_2(capsys):
 
     assert command.run(study, []) == 2
     assert capsys.readouterr().err == "studies: expected a, got b\n"
-
-
-@pytest.mark.parametrize("old", MOVED)
-def test_a_command_of_a_former_version_names_the_study(old, capsys):
-    assert main([old, "attention"]) == 2
-    assert f"python -m studies.{MOVED[old]}" in capsys.readouterr().err
-    assert callable(function_of(MOVED[old]))

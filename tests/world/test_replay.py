@@ -75,8 +75,9 @@ def test_a_game_that_has_not_begun_to_move_is_one_frame():
         (np.zeros((3, 2), int), "shape"),
         (np.zeros(3), "integers"),
         (np.zeros(3, "m8[s]"), "integers"),
-        (np.array([90]), "one outside"),
-        (np.array([-2]), "one outside"),
+        (np.array([90]), "-1 to 89, got array"),
+        (np.array([0, -2]), "-1 to 89, got -2 to 0"),
+        (np.array(80), "shape"),
     ],
 )
 def test_actions_that_no_game_takes_are_refused(actions, said):
