@@ -37,7 +37,6 @@ from territory.profiling import format_table
 from territory.training.build import make_model
 from territory.training.config import Norm, TrainConfig
 from territory.training.ppo import iterate
-from territory.verdict.counts import Carried, carry_over
 
 LEARNING_RATE = 1e-3
 EVERY = 4  # steps of a game from one state that is learned to the next
@@ -159,6 +158,33 @@ def _likeness(
         value_error=(values - wanted[1]).square().mean().sqrt().item(),
         same_choice=(greedy(log_probs) == greedy(wanted[0])).float().mean().item(),
     )
+
+
+@dataclass(frozen=True)
+class Carried:
+    """One tensor of the new network, and whether the old one's was put in its place."""
+
+    tensor: str
+    shape: tuple[int, ...]
+    parameters: int
+    carried: int  # the same number, or 0
+    old_shape: tuple[int, ...]  # () where the old network has none of that name
+
+
+def carry_over(old: nn.Module, new: nn.Module) -> list[Carried]:
+    """Copy every parameter and running average that shares name and shape; one record for each tensor of ``new``."""
+    source, target = old.state_dict(), new.state_dict()
+    records = []
+    with torch.no_grad():
+        for name, tensor in target.items():
+            before = source.get(name)
+            fits = before is not None and before.shape == tensor.shape
+            if fits:
+                tensor.copy_(before)
+            shape = () if before is None else tuple(before.shape)
+            records.append(Carried(name, tuple(tensor.shape), tensor.numel(), tensor.numel() * fits, shape))
+    parameters = dict(new.named_parameters())
+    return [record for record in records if record.tensor in parameters]
 
 
 def make_student(old: Agent, config: TrainConfig) -> tuple[nn.Module, list[Carried]]:

@@ -6,7 +6,6 @@ says so; a file that was there before is there still.
 
 import io
 import json
-import math
 import os
 import stat
 import tempfile
@@ -31,7 +30,7 @@ except ImportError:  # Windows
 msvcrt: Any = import_module("msvcrt") if fcntl is None and os.name == "nt" else None
 
 PathLike = str | os.PathLike[str]
-LONGEST_HEADER = 10_000  # bytes of an array's header: NumPy itself refuses longer ones, once it has read them
+LONGEST_HEADER = 10_000  # bytes of an array's header
 DEEPEST = 50  # of lists and dictionaries in JSON: what can be read must also be written again
 # What zipfile and NumPy raise for bytes that are no archive of arrays; RuntimeError: packed in a way that is unknown.
 DAMAGE = (
@@ -107,25 +106,14 @@ def read_arrays(path: PathLike, most: Mapping[str, int], what: str) -> dict[str,
 
 
 def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int) -> np.ndarray:
-    """One member as an array, its declared shape judged before its bytes are unpacked."""
-    if member.flag_bits & 1 or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ValueError(f"{member.filename} is encrypted, or compressed in a way that NumPy does not write")
+    """One member as an array; no more of it is unpacked than the archive says that it has."""
+    if member.file_size > most + LONGEST_HEADER:
+        raise ValueError(f"{member.filename} has {member.file_size:,} bytes, which is more than was expected")
     with archive.open(member) as file:
-        start = io.BytesIO(file.read(LONGEST_HEADER))  # NumPy would read as much as a header says that it is long
-        version = np.lib.format.read_magic(start)
-        read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-        if version not in read_header:
-            raise ValueError(f"{member.filename} has version {version} of NumPy's format")
-        shape, fortran, dtype = read_header[version](start)
-        size = math.prod(shape) * dtype.itemsize
-        sides = math.prod(max(1, side) for side in shape)  # of no elements too: NumPy can't turn all of them around
-        if dtype.kind not in "biuf" or size > most or sides > 1 << 40 or min(shape, default=0) < 0:
-            raise ValueError(f"{member.filename} declares {dtype} {shape}, which is more or other than was expected")
-        data = start.read(size + 1)
-        data += file.read(size + 1 - len(data))
-    if len(data) != size:
-        raise ValueError(f"{member.filename} declares {size:,} bytes, and holds more or fewer")
-    return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C").copy()
+        array = np.lib.format.read_array(file, allow_pickle=False, max_header_size=LONGEST_HEADER)
+    if array.dtype.kind not in "biuf" or array.nbytes > most:
+        raise ValueError(f"{member.filename} is {array.dtype} {array.shape}, which is more or other than was expected")
+    return array
 
 
 def parse_json(text: str | bytes, what: str) -> Any:

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from territory.errors import BadInput, real
+from territory.errors import BadInput
 
+LEVEL = 0.95  # of every interval
 RESAMPLES = 2000
-LEVELS = 1e-6, 1 - 1e-6  # of an interval
 
 
 class Interval(NamedTuple):
@@ -24,19 +24,23 @@ class Interval(NamedTuple):
     low: float
     high: float
 
+    def __format__(self, numbers: str) -> str:
+        mean, low, high = (format(each, numbers or ".2f") for each in self)
+        return f"{mean} ({low} to {high})"
+
     def __str__(self) -> str:
-        return f"{self.mean:.2f} ({self.low:.2f} to {self.high:.2f})"
+        return format(self)
 
 
-def wilson(successes: float, trials: int, level: float = 0.95) -> tuple[float, float]:
+def wilson(successes: float, trials: int) -> tuple[float, float]:
     """Wilson's score interval of a proportion (Wilson 1927): honest near 0 and 1, where the usual one has width 0.
 
     Raises:
-        BadInput: no trial, more successes than trials, or a level that is no share.
+        BadInput: no trial, or more successes than trials.
     """
     if not 0 <= successes <= trials or trials < 1:
         raise BadInput(f"expected 0 <= successes <= trials with at least one trial, got {successes} of {trials}")
-    share, z = successes / trials, NormalDist().inv_cdf((1 + real("level", level, *LEVELS)) / 2)
+    share, z = successes / trials, NormalDist().inv_cdf((1 + LEVEL) / 2)
     centre = share + z * z / (2 * trials)
     margin = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
     scale = 1 + z * z / trials
@@ -44,11 +48,7 @@ def wilson(successes: float, trials: int, level: float = 0.95) -> tuple[float, f
 
 
 def percentile_bootstrap(
-    statistic: Callable[[np.ndarray], np.ndarray],
-    count: int,
-    level: float = 0.95,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
+    statistic: Callable[[np.ndarray], np.ndarray], count: int, resamples: int = RESAMPLES, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Low and high end of a statistic, had other samples been drawn (Efron 1979).
 
@@ -56,17 +56,15 @@ def percentile_bootstrap(
         statistic: from positions ``(R, count)`` of R resamples to their statistics ``(R, ...)``.
         count: how many samples there are; they are drawn with replacement. Where samples come in groups that are
             alike inside (frames of a game), the groups are what is drawn.
-        level: share of the resamples between the two ends.
         resamples: R.
         seed: of the draws.
     """
-    real("level", level, *LEVELS)
     draws = np.random.default_rng(seed).integers(count, size=(resamples, count))
-    low, high = np.quantile(statistic(draws), [(1 - level) / 2, (1 + level) / 2], axis=0)
+    low, high = np.quantile(statistic(draws), [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     return low, high
 
 
-def bootstrap_interval(by_game: np.ndarray, level: float = 0.95, resamples: int = RESAMPLES, seed: int = 0) -> Interval:
+def bootstrap_interval(by_game: np.ndarray) -> Interval:
     """The mean over games with its bootstrap interval. One number a game; games without one (NaN) are left out.
 
     Raises:
@@ -76,7 +74,7 @@ def bootstrap_interval(by_game: np.ndarray, level: float = 0.95, resamples: int 
     values = values[~np.isnan(values)]
     if values.ndim != 1 or values.size < 2:
         raise BadInput(f"an interval needs one number from each of two games or more, got {values.size}")
-    low, high = percentile_bootstrap(lambda draws: values[draws].mean(axis=1), values.size, level, resamples, seed)
+    low, high = percentile_bootstrap(lambda draws: values[draws].mean(axis=1), values.size)
     return Interval(float(values.mean()), float(low), float(high))
 
 
@@ -90,7 +88,7 @@ def interquartile_mean(values: np.ndarray) -> np.ndarray:
     return values[cut : len(values) - cut].mean(axis=0)
 
 
-def seed_interval(values: np.ndarray, level: float = 0.95, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def seed_interval(values: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Low and high end ``(...)`` of the interquartile mean over other seeds: a bootstrap over ``(S, ...)``.
 
     Seeds are drawn whole curves at a time. Where several groups of runs are compared, call it for each: drawing
@@ -106,7 +104,7 @@ def seed_interval(values: np.ndarray, level: float = 0.95, seed: int = 0) -> tup
     def means(draws: np.ndarray) -> np.ndarray:
         return interquartile_mean(np.moveaxis(values[draws], 1, 0))
 
-    return percentile_bootstrap(means, len(values), level, RESAMPLES, seed)
+    return percentile_bootstrap(means, len(values), seed=seed)
 
 
 def means_by_game(values: np.ndarray, games: np.ndarray) -> np.ndarray:

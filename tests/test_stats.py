@@ -54,11 +54,10 @@ def test_impossible_counts_are_refused():
         wilson(5, 4)
 
 
-@pytest.mark.parametrize("level", [0.5, 0.9, 0.95, 0.99])
 @pytest.mark.parametrize(("successes", "trials"), [(0, 1), (1, 1), (3, 10), (0, 512), (511, 512), (48, 96)])
-def test_wilsons_interval_is_scipys(successes, trials, level):
-    theirs = scipy.stats.binomtest(successes, trials).proportion_ci(level, method="wilson")
-    assert wilson(successes, trials, level) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+def test_wilsons_interval_is_scipys(successes, trials):
+    theirs = scipy.stats.binomtest(successes, trials).proportion_ci(method="wilson")
+    assert wilson(successes, trials) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
 
 
 @pytest.mark.parametrize("count", [2, 3, 4, 5, 8, 11, 40])
@@ -67,15 +66,13 @@ def test_the_interquartile_mean_is_scipys_trimmed_mean(count):
     np.testing.assert_allclose(interquartile_mean(values), scipy.stats.trim_mean(values, 0.25, axis=0))
 
 
-@pytest.mark.parametrize("level", [0.8, 0.95])
-def test_the_bootstrap_is_scipys_with_the_same_draws(level):
+def test_the_bootstrap_is_scipys_with_the_same_draws():
     values = np.random.default_rng(1).exponential(size=37)
     for statistic in (np.mean, np.median):
         theirs = scipy.stats.bootstrap(
-            (values,), statistic, confidence_level=level, n_resamples=500, method="percentile",
-            random_state=np.random.default_rng(3),
-        ).confidence_interval  # fmt: skip
-        ours = percentile_bootstrap(lambda draws, of=statistic: of(values[draws], axis=1), 37, level, 500, seed=3)
+            (values,), statistic, n_resamples=500, method="percentile", random_state=np.random.default_rng(3)
+        ).confidence_interval
+        ours = percentile_bootstrap(lambda draws, of=statistic: of(values[draws], axis=1), 37, 500, seed=3)
         np.testing.assert_allclose(ours, theirs)
 
 
@@ -84,5 +81,3 @@ def test_the_mean_over_games_leaves_out_games_without_a_number():
     assert found.mean == 2 and 1 <= found.low <= found.high <= 3
     with pytest.raises(BadInput, match="two games or more"):
         bootstrap_interval(np.array([1.0, np.nan]))
-    with pytest.raises(BadInput, match="level must be a number from"):
-        bootstrap_interval(np.array([1.0, 2.0]), level=95)

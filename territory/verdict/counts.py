@@ -1,9 +1,7 @@
 """Claims that counting decides, and what of an old checkpoint fits into another network."""
 
 import copy
-from dataclasses import dataclass
 
-import torch
 from torch import nn
 
 from territory.profiling import macs_table, parameter_table, part_table
@@ -40,9 +38,9 @@ def fewer(evidence: Evidence, name: str) -> float:
     return part(evidence.old, name) / part(evidence.new, name)
 
 
-def _whole(measured: list[int], claimed: list[int], note: str = "") -> Finding:
+def _whole(measured: list[int], claimed: list[int]) -> Finding:
     numbers = {str(index): number for index, number in enumerate(measured)}
-    return Finding(rules.counted(measured, claimed), ", ".join(f"{n:,}" for n in measured), numbers, note)
+    return Finding(rules.counted(measured, claimed), ", ".join(f"{n:,}" for n in measured), numbers)
 
 
 def _rounded(measured: float, claimed: float, figure: str = "{:.1f}x", note: str = "") -> Finding:
@@ -165,39 +163,18 @@ def spread(evidence: Evidence) -> Finding:
     return Finding(verdict, f"largest part {shares['new']:.0%}, was {shares['old']:.0%}", shares)
 
 
-@dataclass(frozen=True)
-class Carried:
-    """One tensor of the new network, and whether the old one's was put in its place."""
-
-    tensor: str
-    shape: tuple[int, ...]
-    parameters: int
-    carried: int  # the same number, or 0
-    old_shape: tuple[int, ...]  # () where the old network has none of that name
-
-
-def carry_over(old: nn.Module, new: nn.Module) -> list[Carried]:
-    """Copy every parameter and running average that shares name and shape; one record for each tensor of ``new``."""
-    source, target = old.state_dict(), new.state_dict()
-    records = []
-    with torch.no_grad():
-        for name, tensor in target.items():
-            before = source.get(name)
-            fits = before is not None and before.shape == tensor.shape
-            if fits:
-                tensor.copy_(before)
-            shape = () if before is None else tuple(before.shape)
-            records.append(Carried(name, tuple(tensor.shape), tensor.numel(), tensor.numel() * fits, shape))
-    parameters = dict(new.named_parameters())
-    return [record for record in records if record.tensor in parameters]
+def _carried(old: nn.Module, new: nn.Module) -> list[tuple[int, bool]]:
+    """Parameters of each tensor of the new network, and whether the old one has it by the same name and shape."""
+    shapes = {name: weight.shape for name, weight in old.named_parameters()}
+    return [(weight.numel(), shapes.get(name) == weight.shape) for name, weight in new.named_parameters()]
 
 
 @migration("load", "Option 1: Train with New Architecture (Recommended)", "old checkpoints can't be loaded", "nothing")
 def load(evidence: Evidence) -> Finding:
     """Refuted if all loads, off if part of it does, confirmed if no tensor has its name and shape in both."""
-    records = carry_over(evidence.old, copy.deepcopy(evidence.new))
-    carried, all_ = sum(record.carried for record in records), sum(record.parameters for record in records)
-    tensors = sum(record.carried > 0 for record in records)
+    records = _carried(evidence.old, evidence.new)
+    carried, all_ = sum(count for count, fits in records if fits), sum(count for count, _ in records)
+    tensors = sum(fits for _, fits in records)
     verdict = "confirmed" if carried == 0 else "refuted" if carried == all_ else "off"
     figure = f"{tensors} of {len(records)} tensors, {carried:,} of {all_:,} parameters"
     note = "same name and same shape; python -m studies.distillation carries them and teaches the rest"
@@ -208,10 +185,9 @@ def load(evidence: Evidence) -> Finding:
     "continue", "Option 2: Continue with Old Architecture", "an old checkpoint loads into the old network", "all of it"
 )
 def go_on(evidence: Evidence) -> Finding:
-    records = carry_over(evidence.old, copy.deepcopy(evidence.old))
-    loads = all(record.carried == record.parameters for record in records)
-    figure = f"{sum(record.carried > 0 for record in records)} of {len(records)} tensors"
-    return Finding("exact" if loads else "refuted", figure, {"tensors": len(records)})
+    fits = [fits for _, fits in _carried(evidence.old, copy.deepcopy(evidence.old))]
+    figure = f"{sum(fits)} of {len(fits)} tensors"
+    return Finding("exact" if all(fits) else "refuted", figure, {"tensors": len(fits)})
 
 
 @migration("idle", "Recommendation", "the old checkpoints weren't learning: their agents were idle")

@@ -50,43 +50,46 @@ def gained(runs: Sequence[Run], new: str, measure: Callable[[Run], float], old: 
     return bootstrap_interval(np.array([ours[seed] - theirs[seed] for seed in seeds])) if len(seeds) > 1 else None
 
 
-def _told(runs: Sequence[Run], measure: Callable[[Run], float], digits: int = 2) -> str:
-    parts = []
-    for word, name in (("old", OLD), ("new", NEW[0]), ("with batch norm", NEW[1])):
-        values = np.array(list(by_seed(runs, name, measure).values()))
-        if len(values) > 1:
-            each = bootstrap_interval(values)
-            parts.append(f"{word} {each.mean:.{digits}f} ({each.low:.{digits}f} to {each.high:.{digits}f})")
-    return ", ".join(parts)
-
-
-def _numbers(found: dict[str, Interval]) -> dict[str, float]:
-    return {f"{name}, {end}": getattr(each, end) for name, each in found.items() for end in ("mean", "low", "high")}
-
-
-def _more_of_old(runs: Sequence[Run], measure: Callable[[Run], float]) -> list[bool | None]:
-    """Whether the old network has some of it, and each new one less: none of these without seeds of both."""
-    found = _compared(runs, measure)
-    if not found:
-        return []
-    old = bootstrap_interval(np.array(list(by_seed(runs, OLD, measure).values())))
-    return [rules.above(old.low, old.high), *(rules.above(-each.high, -each.low) for each in found.values())]
-
-
 def _compared(runs: Sequence[Run], measure: Callable[[Run], float]) -> dict[str, Interval]:
+    """What each new network has more than the old one; those without seeds of both are left out."""
     found = {name: gained(runs, name, measure) for name in NEW}
     return {name: each for name, each in found.items() if each is not None}
 
 
-def _untested() -> Finding:
-    note = "no runs of both networks: python -m studies.learning --side 128"
-    return Finding("not testable here", "the two were not trained side by side", {}, note)
+def _of_seeds(runs: Sequence[Run], network: str, measure: Callable[[Run], float]) -> Interval | None:
+    values = list(by_seed(runs, network, measure).values())
+    return bootstrap_interval(np.array(values)) if len(values) > 1 else None
 
 
-def _sentence(found: dict[str, Interval], runs: Sequence[Run]) -> str:
-    steps = max(run["steps"] for run in runs)
-    differences = (f"{name} {each.mean:+.2f} ({each.low:+.2f} to {each.high:+.2f})" for name, each in found.items())
-    return f"seed by seed against {OLD}: {'; '.join(differences)}, after {steps:,} steps"
+def _told(runs: Sequence[Run], measure: Callable[[Run], float], numbers: str = ".2f") -> str:
+    names = zip(("old", "new", "with batch norm"), (OLD, *NEW), strict=True)
+    found = [(word, _of_seeds(runs, name, measure)) for word, name in names]
+    return ", ".join(f"{word} {each:{numbers}}" for word, each in found if each is not None)
+
+
+def _numbers(found: dict[str, Interval], of: str = "") -> dict[str, float]:
+    ends = ("mean", "low", "high")
+    return {f"{of}{name}, {end}": value for name, each in found.items() for end, value in zip(ends, each, strict=True)}
+
+
+def _more_of_old(runs: Sequence[Run], measure: Callable[[Run], float]) -> list[bool | None]:
+    """Whether the old network has some of it, and each new one less: none of these without seeds of both."""
+    found, old = _compared(runs, measure), _of_seeds(runs, OLD, measure)
+    if not found or old is None:
+        return []
+    return [rules.above(old.low, old.high), *(rules.above(-each.high, -each.low) for each in found.values())]
+
+
+def _judged(
+    evidence: Evidence, found: dict[str, Interval], cases: list[bool | None], figure: str, numbers: dict[str, float]
+) -> Finding:
+    if not found:
+        note = "no runs of both networks: python -m studies.learning --side 128"
+        return Finding("not testable here", "the two were not trained side by side", {}, note)
+    steps = max(run["steps"] for run in evidence.runs)
+    differences = "; ".join(f"{name} {each:+.2f}" for name, each in found.items())
+    note = f"seed by seed against {OLD}: {differences}, after {steps:,} steps"
+    return Finding(rules.holds(cases), figure, _numbers(found) | numbers, note)
 
 
 @claim("overfitting", "Efficient CNN → Better Generalization", "fewer parameters, less overfitting")
@@ -95,22 +98,17 @@ def overfitting(evidence: Evidence) -> Finding:
 
     In games won, and in what is memorised of a policy that is taught over and over on the same games.
     """
-    gaps, taught = _compared(evidence.runs, gap), _compared(evidence.taught, memorised)
-    if not gaps:
-        return _untested()
-    verdict = rules.holds(_more_of_old(evidence.runs, gap) + _more_of_old(evidence.taught, memorised))
+    taught = _compared(evidence.taught, memorised)
+    cases = _more_of_old(evidence.runs, gap) + _more_of_old(evidence.taught, memorised)
     figure = f"gap {_told(evidence.runs, gap)}"
     if taught:
-        figure += f"; nats memorised {_told(evidence.taught, memorised, 3)}"
-    numbers = _numbers(gaps) | _numbers({f"memorised, {name}": each for name, each in taught.items()})
-    return Finding(verdict, figure, numbers, _sentence(gaps, evidence.runs))
+        figure += f"; nats memorised {_told(evidence.taught, memorised, '.3f')}"
+    return _judged(evidence, _compared(evidence.runs, gap), cases, figure, _numbers(taught, "memorised, "))
 
 
 @claim("better", "Option 1: Train with New Architecture (Recommended)", "attention plays better")
 def better(evidence: Evidence) -> Finding:
     """After as many steps, on held-out maps: with both norms, or it depends on the norm."""
     found = _compared(evidence.runs, won)
-    if not found:
-        return _untested()
-    verdict = rules.holds([rules.above(each.low, each.high) for each in found.values()])
-    return Finding(verdict, f"won {_told(evidence.runs, won)}", _numbers(found), _sentence(found, evidence.runs))
+    cases = [rules.above(each.low, each.high) for each in found.values()]
+    return _judged(evidence, found, cases, f"won {_told(evidence.runs, won)}", {})

@@ -62,26 +62,9 @@ def _import_ffmpeg() -> Any:
 
 
 def _write_gif(_shape: tuple[int, ...], pictures: Iterator[np.ndarray], path: Path, fps: float) -> None:
-    first, *others = map(_in_256_colours, pictures)
+    first, *others = (Image.fromarray(each).quantize(256, dither=Image.Dither.NONE) for each in pictures)
     duration = 10 * round(100 / fps)  # milliseconds, but kept in hundredths
     first.save(path, save_all=True, append_images=others, duration=duration, loop=0, optimize=False)
-
-
-def _in_256_colours(picture: np.ndarray) -> Image.Image:
-    image = Image.fromarray(picture)
-    counted = image.getcolors(256)
-    if counted is None:
-        return image.quantize(256, dither=Image.Dither.NONE)
-    colours = np.array([colour for _, colour in counted])
-    index = np.zeros(1 << 24, np.uint8)
-    index[_as_number(colours)] = np.arange(len(colours))
-    indexed = Image.fromarray(index[_as_number(picture)])
-    indexed.putpalette(colours.astype(np.uint8).tobytes())
-    return indexed
-
-
-def _as_number(colours: np.ndarray) -> np.ndarray:
-    return colours.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1], np.int32)
 
 
 def _write_mp4(shape: tuple[int, ...], pictures: Iterator[np.ndarray], path: Path, fps: float) -> None:

@@ -6,9 +6,9 @@ import json
 import traceback
 import uuid
 import weakref
-from abc import ABC, ABCMeta, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import anywidget
 import traitlets
@@ -41,25 +41,49 @@ def bundle(name: str) -> str:
     return (_BUNDLES / name).read_text("utf-8")
 
 
-class LeavesPicture(ABC):
-    """Mixed into a widget: its output also carries ``image/png``, its view as it was.
+class Instrument(anywidget.AnyWidget):
+    """A widget that leaves its picture in the notebook, and whose front end gets an answer to every question.
 
-    A live notebook shows the widget; a notebook without its kernel, and an exported page, the picture. The widget says
-    which by a method ``static_png() -> bytes``, and in words by ``alt``.
+    A live notebook shows the widget; a notebook without its kernel, and an exported page, the picture: `static_png`
+    says which, and ``alt`` says it in words.
+
+    A message is ``{"id": 7, "ask": "order", ...}``, with traits to set before it under ``"set"``. The answer is
+    ``{"re": 7, ...}``, with ``"error"`` in words where there is none.
+
+    Running a cell again closes the instruments that the same cell made before: they would go on holding memory.
     """
 
     alt = "a picture of an interactive widget"
+    # What the browser may ask, and the method that answers, which is given the rest of the message; None: only to set.
+    questions: ClassVar[Mapping[str, str | None]] = {}
 
-    def _repr_mimebundle_(self, **kwargs) -> dict | tuple[dict, dict]:
-        widget: Any = super()  # the widget that this is mixed into
-        shown = widget._repr_mimebundle_(**kwargs)
-        picture = self._picture()
-        return (shown[0] | picture, shown[1]) if isinstance(shown, tuple) else shown | picture  # anywidget: a tuple
+    def __init__(self, **traits: Any):
+        super().__init__(**traits)
+        self.on_msg(self._hear)
+        _close_earlier_ones(self)
+
+    def static_png(self) -> bytes:
+        """The view as it is now, a PNG."""
+        raise NotImplementedError
+
+    def answer(self, message: dict[str, Any], _buffers: list[memoryview]) -> Answer:
+        """What the browser asks for; the one place that its questions come in."""
+        if message["ask"] not in self.questions:
+            raise BadInput(f"expected one of the questions {', '.join(self.questions)}, got {message['ask']!r}")
+        method = self.questions[message["ask"]]
+        details = {name: value for name, value in message.items() if name not in ("id", "ask", "set")}
+        return None if method is None else getattr(self, method)(**details)
+
+    def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
+        data, metadata = self._view()
+        return data | self._picture(), metadata
+
+    def _view(self) -> tuple[dict, dict]:
+        shown: Any = super()._repr_mimebundle_()
+        return shown
 
     def _ipython_display_(self) -> None:
-        widget: Any = super()
-        shown = widget._repr_mimebundle_()
-        data, metadata = shown if isinstance(shown, tuple) else (shown, {})
+        data, metadata = self._view()
         self._display_id = uuid.uuid4().hex
         publish_display_data({"text/html": _STILL_STYLE})
         self._publish_picture(update=False)
@@ -71,35 +95,8 @@ class LeavesPicture(ABC):
         metadata = {"image/png": {"alt": self.alt}}
         publish_display_data(data, metadata, transient={"display_id": self._display_id}, update=update)
 
-    @abstractmethod
-    def static_png(self) -> bytes:
-        """The view as it is now, a PNG."""
-
     def _picture(self) -> dict[str, str]:
         return {"image/png": base64.b64encode(self.static_png()).decode("ascii")}
-
-
-class _Abstract(ABCMeta, type(anywidget.AnyWidget)):
-    """Widgets have a metaclass of their own; with this one they may have abstract methods too."""
-
-
-class Instrument(LeavesPicture, anywidget.AnyWidget, metaclass=_Abstract):
-    """A widget whose front end asks with numbered messages, and gets an answer to each, whatever happens.
-
-    A message is ``{"id": 7, "ask": "order", ...}``, with traits to set before it under ``"set"``. The answer is
-    ``{"re": 7, ...}``, with ``"error"`` in words where there is none. Subclasses give `answer`.
-
-    Running a cell again closes the instruments that the same cell made before: they would go on holding memory.
-    """
-
-    def __init__(self, **traits: Any):
-        super().__init__(**traits)
-        self.on_msg(self._hear)
-        _close_earlier_ones(self)
-
-    @abstractmethod
-    def answer(self, message: dict[str, Any], buffers: list[memoryview]) -> Answer:
-        """What the browser asks for; the one place that its questions come in."""
 
     def close(self) -> None:
         """End the view and let go of the memory behind it. A closed widget cannot be shown again."""

@@ -18,7 +18,7 @@ from territory.profiling import (
     parameter_table,
 )
 from territory.profiling.design import POOLINGS, READINGS, SIDE
-from territory.widgets.base import Answer, Instrument, Whole, bundle
+from territory.widgets.base import Instrument, Whole, bundle
 
 RIVAL = "attention"
 MOST_BUILT = 200_000_000  # parameters; a draft costs nothing, a network that is timed takes memory
@@ -45,6 +45,7 @@ class NetworkBudget(Instrument):
     alt = "a network's parameters and MACs by layer, under a budget"
     _esm = bundle("budget.js")
     _css = bundle("budget.css")
+    questions = {"design": None, "time": "time"}  # noqa: RUF012 (of the class)
     # What the controls say.
     channels = traitlets.List(Whole(), list(_START.channels)).tag(sync=True)
     kernels = traitlets.List(Whole(), list(_START.kernels)).tag(sync=True)
@@ -111,17 +112,6 @@ class NetworkBudget(Instrument):
         if self.report["problem"]:
             title = f"Not possible as it is set now. The last that was: {title}"
         return viz.figure_png(viz.shares_figure(tables, title))
-
-    def answer(self, message: dict[str, Any], _buffers: list[memoryview]) -> Answer:
-        """Another design (which came along under "set"), and timing it."""
-        match message["ask"]:
-            case "design":
-                pass
-            case "time":
-                self.time()
-            case other:
-                raise BadInput(f"expected a question that the budget knows, got {other!r}")
-        return None
 
     def _design_changed(self, _change: object) -> None:
         self.measured = []  # of another design

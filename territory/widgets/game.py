@@ -40,9 +40,12 @@ class GamePlayer(Instrument):
     """
 
     alt = "a game of Territory: the board, the action mask, the planes and the statistics"
-
     _esm = bundle("game.js")
     _css = bundle("game.css")
+    questions = {name: name for name in ("order", "attack", "go", "undo", "restart")} | {
+        "aim": "_aim",
+        "save": "_replay_file",
+    }
     # What the controls say.
     intensity = Whole(1, min=0, max=len(INTENSITIES) - 1).tag(sync=True)
     build = traitlets.Bool(False).tag(sync=True)
@@ -89,8 +92,9 @@ class GamePlayer(Instrument):
         if now != (rivals, self.num_bots):
             self.env = gymnasium.make(self.env.spec, num_bots=self.num_bots, opponents=rivals)
 
-    def order(self, direction: Direction) -> None:
-        """One step with the chosen share and build flag, if the mask allows it."""
+    def order(self, direction: int) -> None:
+        """One step in a `Direction` with the chosen share and build flag, if the mask allows it."""
+        direction = Direction(direction)
         share = 0 if direction is Direction.WAIT else self.intensity
         action = encode(direction, share, self.build)
         if self.over or not self.mask[action]:
@@ -173,28 +177,6 @@ class GamePlayer(Instrument):
         title = f"step {len(self.actions)} · " + self._standing().split(" · ")[0]
         before = self.before if self.actions else None
         return viz.figure_png(viz.playing_figure(picture, self.obs, self.mask, before, title))
-
-    def answer(self, message: dict[str, Any], _buffers: list[memoryview]) -> Answer:
-        """Orders, where one would go, undoing, new games and files."""
-        place: Any = message.get("row"), message.get("column")
-        match message["ask"]:
-            case "order":
-                self.order(Direction(message["direction"]))
-            case "go":
-                self.go()
-            case "attack":
-                self.attack(*place)
-            case "aim":
-                self._aim(*place)
-            case "undo":
-                self.undo()
-            case "restart":
-                self.restart()
-            case "save":
-                return self._replay_file()
-            case other:
-                raise BadInput(f"expected a question that the game knows, got {other!r}")
-        return None
 
     def _aim(self, row: int, column: int) -> None:
         direction, start = viz.direction_towards(self._owner(), row, column)

@@ -51,6 +51,7 @@ class TrainingMonitor(Instrument):
     alt = "learning curves of a training run, and a game of the agent that is trained"
     _esm = bundle("monitor.js")
     _css = bundle("monitor.css")
+    questions = {name: name for name in ("start", "pause", "stop")}  # noqa: RUF012 (of the class)
     live: LiveTraining | None = None  # the training; None where there are only finished runs to see
     _starts = 0  # how often it was started: the watched game of an earlier start ends
     # What is shown. The browser sets nothing itself: it asks (`answer`), since training sets these from its thread.
@@ -164,20 +165,11 @@ class TrainingMonitor(Instrument):
             caption = self.game["line"]
         return viz.figure_png(viz.training_figure(self.records, board, self.status["line"], caption))
 
-    def answer(self, message: dict[str, Any], _buffers: list[memoryview]) -> Answer:
+    def answer(self, message: dict[str, Any], buffers: list[memoryview]) -> Answer:
         """The switch, and the game's."""
-        match message["ask"]:
-            case "start":
-                self.start()
-            case "pause":
-                self.pause()
-            case "stop":
-                self.stop()
-            case "watching" | "speed":
-                self.set_trait(message["ask"], message["value"])
-            case other:
-                raise BadInput(f"expected a question that the monitor knows, got {other!r}")
-        return None
+        if message["ask"] in ("watching", "speed"):
+            return self.set_trait(message["ask"], message["value"])
+        return super().answer(message, buffers)
 
     def _show(self) -> None:
         """Send how training goes; called in its thread after each change."""

@@ -9,7 +9,17 @@ import torch
 
 from studies import command, distillation
 from studies.datafile import load
-from studies.distillation import distil, distil_agent, flags_of, make_student, new_config, saved_line, steps_to, teach
+from studies.distillation import (
+    carry_over,
+    distil,
+    distil_agent,
+    flags_of,
+    make_student,
+    new_config,
+    saved_line,
+    steps_to,
+    teach,
+)
 from territory import models
 from territory.agent import Agent, load_agent, save_agent
 from territory.agent.states import sample_states
@@ -17,7 +27,6 @@ from territory.cli import main
 from territory.envs.opponents import RandomPolicy
 from territory.errors import BadInput
 from territory.training import PPO, TrainConfig, run
-from territory.verdict.counts import carry_over
 
 SMALL = TrainConfig(
     height=64, width=64, num_bots=2, max_steps=20, num_envs=4, num_steps=16, minibatch_size=32, device="cpu",
