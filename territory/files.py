@@ -147,7 +147,7 @@ def write_whole(path: PathLike) -> Iterator[Path]:
         BadInput: the file can't be written, or something that is no file has that name.
     """
     check_writable(path)
-    try:
+    with writing(path):
         target = Path(os.path.realpath(path))  # behind a link, so that the link stays one
         target.parent.mkdir(parents=True, exist_ok=True)
         unfinished = target.with_name(f".{target.stem[:100]}.{os.getpid()}{target.suffix}")
@@ -157,10 +157,6 @@ def write_whole(path: PathLike) -> Iterator[Path]:
             move(unfinished, target)
         finally:
             unfinished.unlink(missing_ok=True)
-    except (OSError, ValueError) as error:
-        if isinstance(error, BadInput):
-            raise
-        raise BadInput(f"{_shown(path)} can't be written ({_reason(error)}); nothing was changed") from error
 
 
 @contextmanager
@@ -170,12 +166,6 @@ def writing(path: PathLike) -> Iterator[None]:
         yield
     except (OSError, UnicodeEncodeError) as error:  # the latter: TensorBoard's, of a folder whose name is no UTF-8
         raise BadInput(f"{_shown(path)} can't be written ({_reason(error)})") from error
-
-
-def make_folder(path: PathLike) -> None:
-    """Make a folder and those above it, unless they are there."""
-    with writing(path):
-        as_path(path, "folder").mkdir(parents=True, exist_ok=True)
 
 
 def write_atomically(path: PathLike, data: bytes) -> None:

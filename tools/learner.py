@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-from territory.course.exercises import without_solutions
+from territory.course.exercises import SOLUTION
 
 
 def main(source: str, target: str) -> None:
@@ -25,6 +25,11 @@ def blank(cell: dict) -> dict:
     if cell["cell_type"] == "code":
         return cell | {"outputs": [], "execution_count": None}
     return cell | {"source": without_solutions("".join(cell["source"])).splitlines(keepends=True)}
+
+
+def without_solutions(source: str) -> str:
+    """A Markdown cell without its hidden solutions."""
+    return SOLUTION.sub("", source).strip("\n")
 
 
 if __name__ == "__main__":

@@ -127,11 +127,6 @@ def names_bound(source: str) -> set[str]:
     return found
 
 
-def without_solutions(source: str) -> str:
-    """A Markdown cell without its hidden solutions."""
-    return SOLUTION.sub("", source).strip("\n")
-
-
 def _receiver(function: ast.expr) -> set[str]:
     """``a`` of ``a.append(x)`` as a statement of its own: such a call may change a."""
     while isinstance(function, ast.Attribute):

@@ -90,10 +90,7 @@ class SB3VecEnv(VecEnv):
 
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
         """The batch's attribute, once for each game."""
-        chosen = self._get_indices(indices)
-        if not isinstance(attr_name, str) or not hasattr(self.envs, attr_name):
-            raise NoAttribute(f"the batch of games has no attribute {shown(attr_name)}")
-        return [getattr(self.envs, attr_name)] * len(chosen)
+        return [getattr(self.envs, attr_name)] * len(self._get_indices(indices))
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
         """Set the batch's attribute, which is that of all games."""
@@ -103,10 +100,8 @@ class SB3VecEnv(VecEnv):
 
     def env_method(self, method_name: str, *args: Any, indices: Any = None, **options: Any) -> list[Any]:
         """Call the batch's method: ``action_masks`` gives each game its own row, anything else the same for all."""
-        chosen, method = self._get_indices(indices), self.get_attr(method_name)[0]
-        if not callable(method):
-            raise BadInput(f"{method_name} is no method of the batch of games")
-        answer: Any = method(*args, **options)
+        chosen = self._get_indices(indices)
+        answer: Any = getattr(self.envs, method_name)(*args, **options)
         return [answer[i] if method_name == "action_masks" else answer for i in chosen]
 
     def _get_indices(self, indices: Any) -> list[int]:
@@ -114,7 +109,3 @@ class SB3VecEnv(VecEnv):
         games: Any = range(self.num_envs) if indices is None else indices
         games = games if isinstance(games, Iterable) and np.ndim(cast(Any, games)) == 1 else [games]
         return [whole("an index of a game", each, 0, self.num_envs - 1) for each in games]
-
-
-class NoAttribute(BadInput, AttributeError):
-    """Python's own kind of error too: SB3 tries an attribute, and wants an AttributeError if there is none."""

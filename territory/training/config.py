@@ -4,7 +4,7 @@ Opens no file and needs no torch: it checks words, and whoever builds the games 
 """
 
 from dataclasses import asdict, dataclass, fields
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import tyro
 
@@ -101,10 +101,18 @@ class TrainConfig:
     """Updates between two saved checkpoints; the end and Ctrl-C always save."""
 
     def __post_init__(self):
-        _check_types(self)
-        _check_numbers(self)
-        for name, kind in (("norm", Norm), ("device", Device), ("precision", Precision)):
-            one_of(name, getattr(self, name), get_args(kind))
+        for each in fields(self):
+            object.__setattr__(self, each.name, _judged(each.name, each.type, getattr(self, each.name)))
+        if self.batch_size > MOST_SAMPLES:
+            raise BadInput(
+                f"n_envs * num_steps must be at most {MOST_SAMPLES:,} samples in memory at once, "
+                f"got {shown(self.batch_size)}"
+            )
+        if self.seed >= MAX_SEED:
+            raise BadInput(
+                f"seed must be a whole number from 0 to {MAX_SEED - 1}, got {shown(self.seed)}: "
+                f"maps from seed {HELD_OUT_SEED:,} on are held out for evaluation"
+            )
         fits = self.name is None or (self.name.isprintable() and not set(self.name) & set("/\\"))
         if not fits or self.name in ("", ".", ".."):
             raise BadInput(f"name is the name of one folder inside runs-dir, without slashes; got {shown(self.name)}")
@@ -168,34 +176,22 @@ def _kinds_of_games(config: TrainConfig) -> list[dict[str, Any]]:
     return [kind if kind["opponents"] in OPPONENTS else kind | {"opponents": OPPONENTS[0]} for kind in kinds]
 
 
-def _check_types(config: TrainConfig) -> None:
-    for name in ("model", "norm", "device", "precision", "opponents", "runs_dir", "init", "name"):
-        value = getattr(config, name)
-        optional = name in ("init", "name") and value is None
-        if not optional and (not isinstance(value, str) or "\0" in value or len(value) > LONGEST_NAME):
-            raise BadInput(f"{name} must be a name of at most {LONGEST_NAME} characters, got {shown(value)}")
-    for name in ("compile", "fast", "keep_memory", "augment", "anneal_lr", "normalize_advantages"):
-        if not isinstance(getattr(config, name), bool):
-            raise BadInput(f"{name} must be true or false, got {shown(getattr(config, name))}")
-
-
-def _check_numbers(config: TrainConfig) -> None:
-    """Refuse what is out of range; NumPy's numbers become Python's, since those are no JSON."""
-    for name, (low, high) in _WHOLE.items():
-        object.__setattr__(config, name, whole(name, getattr(config, name), low, high))
-    for name, (low, high) in _REAL.items():
-        if name != "target_kl" or config.target_kl is not None:
-            object.__setattr__(config, name, real(name, getattr(config, name), low, high))
-    if config.batch_size > MOST_SAMPLES:
-        raise BadInput(
-            f"n_envs * num_steps must be at most {MOST_SAMPLES:,} samples in memory at once, "
-            f"got {shown(config.batch_size)}"
-        )
-    if config.seed >= MAX_SEED:
-        raise BadInput(
-            f"seed must be a whole number from 0 to {MAX_SEED - 1}, got {shown(config.seed)}: "
-            f"maps from seed {HELD_OUT_SEED:,} on are held out for evaluation"
-        )
+def _judged(name: str, kind: Any, value: Any) -> Any:
+    """A field's value if it is one; NumPy's numbers become Python's, since those are no JSON."""
+    if value is None and type(None) in get_args(kind):
+        return None
+    if name in _WHOLE:
+        return whole(name, value, *_WHOLE[name])
+    if name in _REAL:
+        return real(name, value, *_REAL[name])
+    if get_origin(kind) is Literal:
+        return one_of(name, value, get_args(kind))
+    if kind is bool and not isinstance(value, bool):
+        raise BadInput(f"{name} must be true or false, got {shown(value)}")
+    is_name = isinstance(value, str) and "\0" not in value and len(value) <= LONGEST_NAME
+    if kind in (str, str | None) and not is_name:
+        raise BadInput(f"{name} must be a name of at most {LONGEST_NAME} characters, got {shown(value)}")
+    return value  # numbers that say what a game is: `WorldParams` judges them
 
 
 # From and to.

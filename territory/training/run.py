@@ -21,7 +21,7 @@ from typing import Any
 from territory.agent import checkpoint as files
 from territory.envs.opponents import is_mixture
 from territory.errors import BadInput
-from territory.files import FolderLock, as_path, make_folder, move, parse_json, read_bytes, write_atomically, writing
+from territory.files import FolderLock, as_path, move, parse_json, read_bytes, write_atomically, writing
 from territory.training.config import TrainConfig
 from territory.training.distributed import current_group
 from territory.training.ppo import PPO
@@ -33,22 +33,12 @@ LONGEST_LOG = 1 << 29  # bytes: a million updates
 # What a continued run may change. The next update computes the same, but that another kind of device draws other
 # random numbers and that a falling learning rate (anneal_lr) falls towards another end.
 CHANGEABLE = ("total_timesteps", "device", "checkpoint_every", "keep_memory", "name", "runs_dir")
-SCALARS = {  # Update field -> TensorBoard tag
-    "win_rate": "games/win_rate",
-    "mean_return": "games/return",
-    "mean_length": "games/length",
-    "land_share": "games/land_share",
-    "idle_share": "games/idle_share",
-    "policy_loss": "loss/policy",
-    "value_loss": "loss/value",
-    "entropy": "loss/entropy",
-    "approx_kl": "update/approx_kl",
-    "clip_fraction": "update/clip_fraction",
-    "explained_variance": "update/explained_variance",
-    "ratio_deviation": "update/first_ratio_deviation",
-    "grad_norm": "update/grad_norm",
-    "learning_rate": "update/learning_rate",
-    "steps_per_second": "time/steps_per_second",
+_UPDATE = ("approx_kl", "clip_fraction", "explained_variance", "ratio_deviation", "grad_norm", "learning_rate")
+SCALARS = {  # TensorBoard's tags, group/name: which fields of an Update there are in each group
+    "games": ("win_rate", "mean_return", "mean_length", "land_share", "idle_share"),
+    "loss": ("policy_loss", "value_loss", "entropy"),
+    "update": _UPDATE,
+    "time": ("steps_per_second",),
 }
 
 
@@ -154,7 +144,7 @@ class Run:
             file.write(json.dumps(values) + "\n")
             file.flush()
             os.fsync(file.fileno())  # a power cut must not take a line that the next checkpoint counts on
-        for name, tag in SCALARS.items():
+        for tag, name in ((f"{group}/{name}", name) for group, names in SCALARS.items() for name in names):
             if values[name] is not None:
                 board.add_scalar(tag, values[name], update.step)
         board.flush()
@@ -190,7 +180,8 @@ def start(config: TrainConfig, envs: Any = None) -> Run:
     # Under another name until it is complete: a run that is killed here can be started again.
     run = Run(folder.with_name(f".{name}.new"), PPO(replace(config, name=name), envs))
     if run.writes:
-        make_folder(run.folder)
+        with writing(run.folder):
+            run.folder.mkdir(parents=True, exist_ok=True)
         run._lock = FolderLock(run.folder, "run")
         run.write_config()
     run.save()

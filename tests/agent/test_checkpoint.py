@@ -88,7 +88,7 @@ def test_bytes_quarter_the_file_and_every_weight_is_within_half_a_step_of_its_ro
 def test_a_write_that_fails_leaves_the_old_file(path, content, monkeypatch):
     before = path.read_bytes()
     monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
-    with pytest.raises(BadInput, match=r"No space left on device.*nothing was changed"):
+    with pytest.raises(BadInput, match=r"No space left on device"):
         files.write(path, content)
     assert path.read_bytes() == before
 

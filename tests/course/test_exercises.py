@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from territory.course.exercises import Cell, exercises_of, names_bound, needed, parsed, read_cells, without_solutions
+from territory.course.exercises import Cell, exercises_of, names_bound, needed, parsed, read_cells
 from territory.errors import BadInput
+from tools.learner import without_solutions
 
 CELLS = [
     Cell("a", "code", "import numpy as np\nfrom territory import course"),

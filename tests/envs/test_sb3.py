@@ -89,12 +89,9 @@ def test_games_that_there_are_not_are_refused(indices):
 
 def test_what_the_batch_does_not_have_or_take_is_said():
     envs = SB3VecEnv(2, **SMALL)
-    assert not envs.has_attr("nothing") and not envs.has_attr(3)
-    for kind in (BadInput, AttributeError):
-        with pytest.raises(kind, match="the batch of games has no attribute 'nothing'"):
-            envs.env_method("nothing")
-    with pytest.raises(BadInput, match="num_envs is no method"):
-        envs.env_method("num_envs")
+    assert not envs.has_attr("nothing")
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        envs.env_method("nothing")
     with pytest.raises(BadInput, match="seed must be"):
         envs.seed(2**64 - 1)
     for options in ({"map": 3}, [{"map": 3}, {}], 3, [3, 3]):
