@@ -18,6 +18,11 @@ MOST_GAMES, LAST_SEED = 1_000_000, 2**64 - 1
 MEASURED = ("win", "rank", "land_share", "idle_share", "length", "return")  # of a finished game: the fields below
 
 
+def _mean(field: str, doc: str) -> Any:
+    """A property: the mean of one field over all games."""
+    return property(lambda result: float(np.mean(getattr(result, field))), doc=doc)
+
+
 @dataclass(frozen=True)
 class EvaluationResult:
     """What a policy reached, game by game; the means are properties."""
@@ -32,15 +37,16 @@ class EvaluationResult:
     lengths: tuple[float, ...]  # steps
     returns: tuple[float, ...]  # undiscounted
 
+    win_rate = _mean("wins", "Share of games won.")
+    mean_rank = _mean("ranks", "1 is best.")
+    land_share = _mean("land_shares", "Mean share of all land at the end.")
+    mean_length = _mean("lengths", "Steps a game.")
+    mean_return = _mean("returns", "Undiscounted reward a game.")
+
     @property
     def games(self) -> int:
         """How many were played."""
         return len(self.wins)
-
-    @property
-    def win_rate(self) -> float:
-        """Share of games won."""
-        return float(np.mean(self.wins))
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -48,29 +54,9 @@ class EvaluationResult:
         return wilson(sum(self.wins), self.games)
 
     @property
-    def mean_rank(self) -> float:
-        """1 is best."""
-        return float(np.mean(self.ranks))
-
-    @property
-    def land_share(self) -> float:
-        """Mean share of all land at the end."""
-        return float(np.mean(self.land_shares))
-
-    @property
     def idle_share(self) -> float:
         """Share of all steps, over all games together, that ordered nothing."""
         return float(np.average(self.idle_shares, weights=self.lengths))
-
-    @property
-    def mean_length(self) -> float:
-        """Steps a game."""
-        return float(np.mean(self.lengths))
-
-    @property
-    def mean_return(self) -> float:
-        """Undiscounted reward a game."""
-        return float(np.mean(self.returns))
 
     def summary(self) -> dict[str, Any]:
         """The means and what was played, ready for JSON."""

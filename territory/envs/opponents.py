@@ -4,6 +4,7 @@ Needs neither torch nor Numba, so that a configuration can check names at once. 
 for (a checkpoint) is found by a loader which the layer above registers.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
@@ -104,13 +105,13 @@ def kinds_of_games(mixture: str) -> list[dict[str, Any]]:
     """
     kinds = []
     for part in mixture.split("+"):
-        number, _, who = part.strip().partition("x")
-        if not (number.isascii() and number.isdecimal() and len(number) <= 2 and 1 <= int(number) <= MAX_BOTS and who):
+        written = re.fullmatch(r"([0-9]{1,2})x(.+)", part.strip())
+        if written is None or not 1 <= int(written[1]) <= MAX_BOTS:
             raise BadInput(
                 f"a mixture of games is written like 5xnation+50xmixed, with 1 to {MAX_BOTS} opponents before each x; "
                 f"got {part!r} in {mixture!r}"
             )
-        kinds.append({"num_bots": int(number), "opponents": who})
+        kinds.append({"num_bots": int(written[1]), "opponents": written[2]})
     return kinds
 
 

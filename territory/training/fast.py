@@ -11,7 +11,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -75,19 +75,6 @@ def _has_glibc() -> bool:
         return False
 
 
-@dataclass(frozen=True)
-class Choice:
-    """What was measured to be fastest, and why, for the log."""
-
-    precision: str
-    compile: bool
-    reason: str
-
-    def apply(self, config: TrainConfig) -> TrainConfig:
-        """The configuration with the choice made: a run that goes on keeps it."""
-        return replace(config, fast=False, precision=self.precision, compile=self.compile)
-
-
 def choose(
     config: TrainConfig,
     model: nn.Module,
@@ -95,11 +82,12 @@ def choose(
     device: torch.device,
     layout: torch.memory_format,
     clock: Callable[[], float] = time.perf_counter,
-) -> Choice:
-    """The fastest of fp32, bf16 and, for runs of over twenty minutes, the faster of both compiled.
+) -> tuple[TrainConfig, str]:
+    """The configuration with the fastest of fp32, bf16 and, for runs of over twenty minutes, the faster compiled.
 
-    Measured on copies of the network, with minibatches of the boards in ``obs``. bfloat16 rounds more and compiling
-    takes a minute, so each is only taken where it saves at least a twentieth.
+    And why, for the log; a run that goes on keeps the choice. Measured on copies of the network, with minibatches of
+    the boards in ``obs``. bfloat16 rounds more and compiling takes a minute, so each is only taken where it saves at
+    least a twentieth.
     """
     batch = _minibatch(config, obs, device, layout)
     kinds = ("fp32", "bf16") if _has_bf16(device) else ("fp32",)
@@ -108,19 +96,19 @@ def choose(
     precision = min(kinds, key=lambda kind: seconds[kind] * (1 if kind == "fp32" else 1 / WORTH))
     said = ", ".join(f"{kind} {1000 * seconds[kind]:.0f} ms" for kind in kinds)
     said = f"a training step of {len(batch[0])} boards takes {said}"
+    config = replace(config, fast=False, precision=precision, compile=False)
     total = seconds[precision] * config.num_updates * config.update_epochs * config.batch_size / len(batch[0])
     if total < LONG_RUN:
-        reason = f"{said}: {precision}; not compiled, which pays in runs of over {LONG_RUN / 60:.0f} minutes"
-        return Choice(precision, False, reason)
+        return config, f"{said}: {precision}; not compiled, which pays in runs of over {LONG_RUN / 60:.0f} minutes"
     if not _has_compiler():
-        return Choice(precision, False, f"{said}: {precision}; not compiled, for want of a C++ compiler")
+        return config, f"{said}: {precision}; not compiled, for want of a C++ compiler"
     compiled = copy.deepcopy(model)
     compiled.compile()
     both = {"written": steps[precision], "compiled": TrainingStep(compiled, batch, precision)}
     seconds = _median_seconds(both, clock)
     faster = seconds["compiled"] < WORTH * seconds["written"]
     said = f"{said}, compiled {1000 * seconds['compiled']:.0f} ms"
-    return Choice(precision, faster, f"{said}: {precision}, {'compiled' if faster else 'not compiled'}")
+    return replace(config, compile=faster), f"{said}: {precision}, {'compiled' if faster else 'not compiled'}"
 
 
 class TrainingStep:

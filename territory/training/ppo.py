@@ -175,10 +175,9 @@ class PPO:
         """Keep memory and choose arithmetic, as far as the configuration wants it; what was done, for the log."""
         notes = [keep_freed_memory()] if self.config.keep_memory and self.device.type == "cpu" else []
         if self.config.fast:
-            choice = choose(self.config, self.model, self.obs, self.device, self.layout)
-            choice = self.group.all_gather_objects(choice)[0]  # all processes compute alike
-            self.config = choice.apply(self.config)
-            notes.append(choice.reason)
+            chosen = choose(self.config, self.model, self.obs, self.device, self.layout)
+            self.config, reason = self.group.all_gather_objects(chosen)[0]  # all processes compute alike
+            notes.append(reason)
         return notes
 
     def _shuffled(self) -> tuple[Tensor, ...]:

@@ -7,6 +7,7 @@ interval over games.
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -43,6 +44,7 @@ BORDERS = "Spatial Attention → Better Border Awareness"  # two sections of the
 STRATEGY = "Cross-Attention → Context-Dependent Strategy"
 FIFTH_OF_TEN = 4 / 9  # the statistic RANK: 0 the largest player, 1 the smallest
 
+Marks = Callable[[np.ndarray], np.ndarray]  # maps uint8 (S, 5, H, W) to a mask bool (S, H, W)
 Measure = Callable[[np.ndarray, SampledStates], np.ndarray]  # probabilities (S, 90) and states to numbers (S,)
 
 
@@ -68,9 +70,10 @@ def untrained_lifts(
     }
 
 
-def _learned_lift(evidence: Evidence, mask: np.ndarray) -> Finding:
+def _learned_lift(evidence: Evidence, marks: Marks) -> Finding:
     """Confirmed where the trained gate is above chance and above 95 of 100 untrained networks."""
     games = evidence.surrounded
+    mask = marks(games.maps)
     trained = lifts(evidence.keep("trained", lambda: gates_of(evidence.agent.model, games)), games, mask)
     others = (untrained("attention", seed, norm="group") for seed in SEEDS)
     fresh = untrained_lifts(games, mask, evidence.keep("untrained", lambda: [gates_of(each, games) for each in others]))
@@ -82,31 +85,25 @@ def _learned_lift(evidence: Evidence, mask: np.ndarray) -> Finding:
     return Finding(rules.holds(cases), figure, {name: found.mean for name, found in trained.items()}, note)
 
 
-@claim("borders", BORDERS, "surrounded by enemies, gates are high on the border")
-def borders(evidence: Evidence) -> Finding:
-    return _learned_lift(evidence, border_mask(evidence.surrounded.maps))
-
-
-@claim("threats", "Spatial Attention", "gates pick out enemy land")
-def threats(evidence: Evidence) -> Finding:
-    return _learned_lift(evidence, evidence.surrounded.maps[:, Plane.ENEMY] > 0)
-
-
-@claim("cities", "Spatial Attention", "gates pick out cities")
-def cities(evidence: Evidence) -> Finding:
-    return _learned_lift(evidence, evidence.surrounded.maps[:, Plane.CITIES] > 0)
-
-
-@claim("openings", BORDERS, "gates pick out land to expand into")
-def openings(evidence: Evidence) -> Finding:
-    return _learned_lift(evidence, evidence.surrounded.maps[:, Plane.UNCLAIMED] > 0)
-
-
-@claim("battles", BORDERS, "gates pick out active battle zones")
-def battles(evidence: Evidence) -> Finding:
+def _battles(maps: np.ndarray) -> np.ndarray:
     """Where own land and an enemy's meet, both sides of it."""
-    own, enemy = (evidence.surrounded.maps[:, plane] > 0 for plane in (Plane.OWN, Plane.ENEMY))
-    return _learned_lift(evidence, own & beside(enemy) | enemy & beside(own))
+    own, enemy = (maps[:, plane] > 0 for plane in (Plane.OWN, Plane.ENEMY))
+    return own & beside(enemy) | enemy & beside(own)
+
+
+def _plane(plane: Plane) -> Marks:
+    return lambda maps: maps[:, plane] > 0
+
+
+_MARKED: dict[str, tuple[str, str, Marks]] = {  # section, words, and what the gates are said to pick out
+    "borders": (BORDERS, "surrounded by enemies, gates are high on the border", border_mask),
+    "threats": ("Spatial Attention", "gates pick out enemy land", _plane(Plane.ENEMY)),
+    "cities": ("Spatial Attention", "gates pick out cities", _plane(Plane.CITIES)),
+    "openings": (BORDERS, "gates pick out land to expand into", _plane(Plane.UNCLAIMED)),
+    "battles": (BORDERS, "gates pick out active battle zones", _battles),
+}
+for _id, (_section, _words, _marks) in _MARKED.items():
+    claim(_id, _section, _words)(partial(_learned_lift, marks=_marks))
 
 
 @claim("movements", BORDERS, "it tracks enemy movements")

@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 import traitlets
+from tqdm import tqdm
 
 from territory import viz
 from territory.agent import Agent
@@ -279,12 +280,5 @@ def _line(
         return f"failed after {ppo.step:,} steps: {error}"
     parts = [f"{state} · {ppo.step:,} of {total:,} steps"]
     if records:
-        parts += [f"{rate:,.0f} steps/s", f"{in_words(left)} left at this rate"]
+        parts += [f"{rate:,.0f} steps/s", f"{tqdm.format_interval(left)} left at this rate"]
     return " · ".join(parts)
-
-
-def in_words(seconds: float) -> str:
-    """A length of time, as "1 h 02 min"."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s" if minutes else f"{rest} s"

@@ -21,7 +21,7 @@ from territory.errors import BadInput
 from territory.training import PPO, TrainConfig, Update
 from territory.training.run import start as start_run
 from territory.widgets import TrainingMonitor
-from territory.widgets.monitor import FIELDS, in_words
+from territory.widgets.monitor import FIELDS
 
 SMALL = TrainConfig(
     height=32, width=32, num_bots=2, max_steps=20, num_envs=4, num_steps=16, minibatch_size=32, device="cpu",
@@ -101,11 +101,6 @@ def test_rate_and_time_left_are_those_of_the_live_training(monitor, goal):
     assert monitor.status["rate"] == monitor.live.steps_per_second
     assert monitor.status["left"] == monitor.live.seconds_left
     assert monitor.status["line"].endswith("left at this rate")
-
-
-@pytest.mark.parametrize(("seconds", "said"), [(3.4, "3 s"), (61, "1 min 01 s"), (3720, "1 h 02 min")])
-def test_time_is_said_in_words(seconds, said):
-    assert in_words(seconds) == said
 
 
 def test_the_game_goes_on_only_while_training_does_and_while_it_is_watched(monitor, goal):
