@@ -6,12 +6,13 @@ By the course's convention an exercise is a code cell with a blank answer, later
 
 import ast
 import builtins
+import dis
 import json
 import re
-import symtable
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import CodeType
 
 from territory.errors import BadInput
 from territory.files import read_bytes
@@ -88,39 +89,33 @@ def needed(cells: Sequence[Cell], goal: int, more: str = "") -> list[int]:
 
     A cell is needed if it binds, or changes by assignment, a name that a needed cell uses.
     """
-    wanted = _names_used(cells[goal].source) | _names_used(more)
+    wanted = _names_taken(cells[goal].source) | _names_taken(more)
     modules = {name for cell in cells if cell.kind == "code" for name in _imported(cell.source)}
     chosen: list[int] = []
     for place in reversed(range(goal)):
         source = cells[place].source
         if cells[place].kind == "code" and wanted & (names_bound(source) - modules | _imported(source)):
             chosen.append(place)
-            wanted |= _names_used(source)
+            wanted |= _names_taken(source)
     return chosen[::-1]
 
 
-def parsed(source: str) -> ast.Module | None:
-    """A cell's syntax; None for what is no Python, or is nested too deeply to be looked at."""
+def parsed(source: str) -> tuple[ast.Module, CodeType] | None:
+    """A cell's syntax and what Python makes of it; None for what is no Python, or is nested too deeply."""
     try:
         tree = ast.parse(source)
-        ast.unparse(tree)
+        return tree, compile(tree, "cell", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    return tree
 
 
 def names_bound(source: str) -> set[str]:
     """Names that a cell's own level binds or changes by assignment: ``a = 1``, ``def a``, ``a[0] = 1``, ``a.b = 1``."""
-    tree = parsed(source)
-    if tree is None:
+    if (cell := parsed(source)) is None:
         return set()
-    found: set[str] = set()
-    for node in _own_level(tree):
-        if isinstance(node, ast.stmt):
-            found |= _named(node)
-        if isinstance(node, ast.Name) and _stores(node):
-            found.add(node.id)
-        elif isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store):
+    found = {each.argval for each in dis.get_instructions(cell[1]) if each.opname == "STORE_NAME"}
+    for node in _own_level(cell[0]):
+        if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store):
             found |= {inner.id for inner in ast.walk(node.value) if isinstance(inner, ast.Name)}
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
             found |= _receiver(node.value.func)
@@ -144,57 +139,27 @@ def _own_level(tree: ast.AST) -> Iterable[ast.AST]:
             yield from _own_level(node)
 
 
-def _names_used(source: str) -> set[str]:
+def _names_taken(source: str) -> set[str]:
     """Names that a cell takes from cells before it: those it uses before it has bound them itself."""
-    tree = parsed(source)
-    if tree is None:
-        return set()
-    used: set[str] = set()
-    bound = set(dir(builtins))
-    for statement in tree.body:
-        used |= _free(statement) - bound - _targets(statement)
-        bound |= {node.id for node in _own_level(statement) if isinstance(node, ast.Name) and _stores(node)}
-        bound |= _targets(statement) | _named(statement)
+    cell = parsed(source)
+    return set() if cell is None else _taken(cell[1], set(dir(builtins)))
+
+
+def _taken(code: CodeType, bound: set[str]) -> set[str]:
+    """The global names that code reads, also inside its functions and classes, before it has bound them."""
+    bound, used = set(bound), set()
+    for each in dis.get_instructions(code):
+        if isinstance(each.argval, CodeType):
+            used |= _taken(each.argval, bound)
+        elif each.opname in ("LOAD_NAME", "LOAD_GLOBAL"):
+            used |= {each.argval} - bound
+        elif each.opname == "STORE_NAME":
+            bound.add(each.argval)
     return used
-
-
-def _free(statement: ast.stmt) -> set[str]:
-    """The global names that a statement reads, also from inside its functions and comprehensions."""
-    try:
-        tables = [symtable.symtable(ast.unparse(statement), "cell", "exec")]
-    except (SyntaxError, RecursionError):  # an await outside a function, as notebooks allow it, or nested too deeply
-        return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
-    found = {symbol.get_name() for symbol in tables[0].get_symbols() if symbol.is_referenced()}
-    while tables:
-        inner = tables.pop().get_children()
-        found |= {each.get_name() for table in inner for each in table.get_symbols() if each.is_global()}
-        tables += inner
-    return found
-
-
-def _targets(statement: ast.stmt) -> set[str]:
-    """What loops and with blocks of a statement bind before their bodies run."""
-    loops = [node for node in [statement, *_own_level(statement)] if isinstance(node, ast.For | ast.AsyncFor)]
-    blocks = [node for node in [statement, *_own_level(statement)] if isinstance(node, ast.With)]
-    places: list[ast.expr | None] = [loop.target for loop in loops]
-    places += [item.optional_vars for block in blocks for item in block.items]
-    return {name.id for place in places if place for name in ast.walk(place) if isinstance(name, ast.Name)}
 
 
 def _imported(source: str) -> set[str]:
     """The names that a cell imports."""
-    tree = parsed(source)
-    imports = [each for each in tree.body if isinstance(each, ast.Import | ast.ImportFrom)] if tree else []
-    return set().union(*map(_named, imports))
-
-
-def _named(statement: ast.stmt) -> set[str]:
-    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return {statement.name}
-    if isinstance(statement, ast.Import | ast.ImportFrom):
-        return {alias.asname or alias.name.partition(".")[0] for alias in statement.names}
-    return set()
-
-
-def _stores(name: ast.Name) -> bool:
-    return isinstance(name.ctx, ast.Store)
+    cell = parsed(source)
+    imports = [each for each in cell[0].body if isinstance(each, ast.Import | ast.ImportFrom)] if cell else []
+    return {alias.asname or alias.name.partition(".")[0] for each in imports for alias in each.names}
