@@ -8,12 +8,12 @@ import json
 import os
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 from torch import Tensor, nn
 
 from territory import models
@@ -27,7 +27,6 @@ MODEL = "model"  # prefix of the network's arrays
 SCALE = "@scale"  # ends the name of what an array of whole numbers has to be multiplied with
 DESCRIBED = {"model": str, "options": dict, "config": dict, "progress": dict, "results": dict}  # in the JSON
 LARGEST = 1 << 31  # bytes of a file: a run with thousands of games stays below
-LARGEST_HEADER = 1 << 24  # bytes of names, shapes and JSON in it
 
 
 @dataclass
@@ -111,45 +110,23 @@ def read(path: str | Path) -> Checkpoint:
     path = as_path(path, "checkpoint")
     if os.path.isdir(path):
         path = path / FILE_NAME
-    with open_regular(path, LARGEST, "checkpoint") as file:
-        metadata = _metadata(path, file)
-        file.seek(0)
-        data = file.read(os.fstat(file.fileno()).st_size)  # and no more, while somebody goes on writing
-    if metadata.get("format") != FORMAT:
+    try:
+        with open_regular(path, LARGEST, "checkpoint"), safe_open(path, "numpy") as content:
+            metadata = content.metadata() or {}
+            ours = metadata.get("format") == FORMAT
+            arrays = {name: content.get_tensor(name) for name in content.keys() if ours}  # noqa: SIM118 (no dictionary)
+    except (SafetensorError, TypeError, AttributeError) as error:  # the latter two: a type that NumPy hasn't got
+        raise BadInput(
+            f"{path} is not a safetensors file of ours (.pt and .pth files are not read), or it is empty, cut off or "
+            f"damaged: copy or download it again ({str(error)[:200]})"
+        ) from error
+    if not ours:
         found = str(metadata.get("format"))[:50]
         raise BadInput(
             f"{path} is a safetensors file, but not a checkpoint of territory (expected the format {FORMAT!r}, got "
             f"{found!r}): it comes from another program or another version"
         )
-    try:
-        arrays = load(data)
-    except SafetensorError as error:
-        raise BadInput(f"{path} is cut off or damaged: copy or download it again ({str(error)[:200]})") from error
-    except KeyError as error:
-        raise BadInput(
-            f"{path} holds an array of type {str(error)[:50]}, which no checkpoint of territory has"
-        ) from error
     return _described(path, parse_json(metadata.get("content", ""), f"{path}, its description,"), arrays)
-
-
-def _metadata(path: Path, file: BinaryIO) -> dict[str, str]:
-    """The texts in a safetensors header, read before any array is."""
-    start = file.read(9)
-    if not start:
-        raise BadInput(f"{path} is empty: the copy or download that made it probably failed")
-    if start[8:] != b"{":
-        raise BadInput(
-            f"{path} is not a safetensors file: checkpoints end in .safetensors, and .pt or .pth files are not read"
-        )
-    length = int.from_bytes(start[:8], "little")
-    text = start[8:] + file.read(min(length, LARGEST_HEADER) - 1)
-    if len(text) < length:
-        raise BadInput(f"{path} is cut off or damaged: copy or download it again (its header is not all there)")
-    header = parse_json(text, f"{path}, its header,")
-    metadata = header.get("__metadata__", {}) if isinstance(header, dict) else None
-    if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
-        raise BadInput(f"{path} is damaged: its header is not one of a safetensors file")
-    return metadata
 
 
 def _described(path: Path, content: Any, arrays: dict[str, np.ndarray]) -> Checkpoint:

@@ -109,24 +109,20 @@ def _check_episodes(state: dict[str, np.ndarray]) -> None:
 
 def _optimizer_state(ppo: PPO, content: Checkpoint) -> dict[int, dict[str, torch.Tensor]]:
     """Adam's moments by parameter, as its ``load_state_dict`` takes them."""
-    found, state = content.group("optimizer"), {}
-    parameters = list(ppo.model.parameters())
+    found, parameters = content.group("optimizer"), list(ppo.model.parameters())
     if not found and content.arrays["update"].ravel()[:1].sum() == 0:  # before the first step there are none
-        return state
-    for index, parameter in enumerate(parameters):
-        shapes = {"step": (), "exp_avg": tuple(parameter.shape), "exp_avg_sq": tuple(parameter.shape)}
-        entries = {name: found.pop(f"{index}.{name}", None) for name in shapes}
-        for name, array in entries.items():
-            if (
-                array is None
-                or (array.shape, array.dtype) != (shapes[name], np.float32)
-                or (name != "exp_avg" and (array < 0).any())
-            ):
-                raise BadInput(f"the checkpoint is damaged: optimizer.{index}.{name} is missing, or not Adam's")
-        state[index] = {name: _laid_as(parameter, torch.from_numpy(array)) for name, array in entries.items()}
-    if found:
-        raise BadInput(f"the checkpoint is of another optimiser: there is no optimizer.{next(iter(found))}")
-    return state
+        return {}
+    shapes = [{"step": (), "exp_avg": each.shape, "exp_avg_sq": each.shape} for each in parameters]
+    rows = enumerate(shapes)
+    wanted = {f"{i}.{name}": np.broadcast_to(np.float32(0), shape) for i, row in rows for name, shape in row.items()}
+    check_arrays(wanted, found, "optimiser")
+    for name, array in found.items():
+        if not name.endswith("exp_avg") and (array < 0).any():
+            raise BadInput(f"the checkpoint is damaged: optimizer.{name} is negative, so not Adam's")
+    return {
+        i: {name: _laid_as(parameter, torch.from_numpy(found[f"{i}.{name}"])) for name in shapes[i]}
+        for i, parameter in enumerate(parameters)
+    }
 
 
 def _laid_as(parameter: torch.Tensor, values: torch.Tensor) -> torch.Tensor:

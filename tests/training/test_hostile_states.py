@@ -86,7 +86,7 @@ def test_arrays_of_other_sizes_names_and_counts_are_refused(trained):
     assert "holds 2 games" in resumed_with(trained, mask=arrays["mask"][:2])
     assert "obs.map should be uint8" in resumed_with(trained, obs__map=arrays["obs.map"][:, :4])
     assert "its record is not the one of update 9" in resumed_with(trained, update=np.array([9]))
-    assert "no optimizer.999" in resumed_with(trained, optimizer__999__step=np.float32(1))
+    assert "of another optimiser: 999.step" in resumed_with(trained, optimizer__999__step=np.float32(1))
     assert "observations are not those" in resumed_with(trained, obs__map=255 - arrays["obs.map"])
     assert "random numbers" in resumed_with(trained, generator=np.full_like(arrays["generator"], 255))
 
