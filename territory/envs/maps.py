@@ -10,7 +10,6 @@ What a colour means (`map_from_image`):
 """
 
 import io
-import math
 import warnings
 from pathlib import Path
 from typing import Any
@@ -88,15 +87,7 @@ def _open(image: Any) -> Image.Image:
                 f"a map is an image ({', '.join(FORMATS)}), which {image} is not, or a damaged one"
             ) from error
     elif not isinstance(image, Image.Image):
-        given = as_array("a map", image)
-        pixels = given.shape[:2] if given.ndim == 2 or (given.ndim == 3 and given.shape[2] in (3, 4)) else ()
-        if not 0 < math.prod(pixels) <= MOST_PIXELS or not pixels or given.dtype.kind not in "iuf":
-            raise BadInput(f"a map is an image file or uint8 (height, width, 3), got {given.dtype} {given.shape}")
-        if not (given.min() >= 0 and given.max() <= 255):
-            raise BadInput(f"the colours of a map are 0 to 255, got {given.min()} to {given.max()}")
-        if given.dtype.kind == "f" and (given.max() <= 1 or (given % 1).any()):
-            raise BadInput("the colours of a map are whole numbers 0 to 255: are they shares of 1? Multiply by 255")
-        image = Image.fromarray(given.astype(np.uint8))
+        image = Image.fromarray(_colours(image))
     if image.mode in ("I", "F"):
         raise BadInput("a map is an image of 8 or 16 bits a colour; this one has 32, and nothing says what white is")
     if image.width * image.height > MOST_PIXELS:
@@ -112,6 +103,21 @@ def _open(image: Any) -> Image.Image:
         return upright.convert("RGBA")
     except Exception as error:  # Pillow's decoders raise whatever a damaged file makes them stumble over
         raise BadInput(f"the image can't be read: it is damaged or cut off ({error})") from error
+
+
+def _colours(pixels: Any) -> np.ndarray:
+    """An array of colours as uint8 (H, W), (H, W, 3) or (H, W, 4); BadInput for anything else."""
+    given = as_array("a map", pixels)
+    shaped = given.size > 0 and (given.ndim == 2 or (given.ndim == 3 and given.shape[2] in (3, 4)))
+    if shaped and given.dtype.kind in "iu" and 0 <= given.min() <= given.max() <= 255:
+        return given.astype(np.uint8)
+    got = f"{given.dtype} {given.shape}" + (
+        f" of {given.min()} to {given.max()}" if shaped and given.dtype.kind in "iuf" else ""
+    )
+    raise BadInput(
+        f"a map is an image file, or whole numbers 0 to 255 of shape (height, width, 3), got {got}: are they shares "
+        "of 1? Multiply by 255"
+    )
 
 
 def _near(image: Image.Image) -> str:
