@@ -317,13 +317,13 @@ def play_on_in_every_direction(
     for name in beside:
         load_agent(name)  # who is misspelt is refused before the work is done
     parts = []
-    with stop_on_signals(FINISHING) as stop, tqdm(total=states, unit=" attacks", dynamic_ncols=True) as bar:
+    with stop_on_signals(FINISHING) as stopped, tqdm(total=states, unit=" attacks", dynamic_ncols=True) as bar:
         for part in roll_out(player, states, horizon, config.gamma, seed, **config.world()):
             parts.append(part)
             bar.update(AT_ONCE)
             if len(parts) % SAVE_EVERY == 0:
                 Rollouts.of(parts).save(out)
-            if stop():
+            if stopped:
                 break
     kept = Rollouts.of(parts)
     kept.save(out)
@@ -333,7 +333,7 @@ def play_on_in_every_direction(
     keep_worth(data, found, first_attacks(kept, (agent, *beside)) if beside else None)
     print(f"its directions: {own:+.3f} (± {margin:.3f}) more than the mean of the open ones")
     print(f"{out}: {len(kept):,} states. Learn from them: python -m studies.directions {agent} {out} --out FILE")
-    return 0 if stop.signal is None else 128 + stop.signal
+    return 128 + stopped[0] if stopped else 0
 
 
 if __name__ == "__main__":

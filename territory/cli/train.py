@@ -23,27 +23,6 @@ FINISHING = "finishing this update and saving … (again: stop now, back to the 
 HANGUP = getattr(signal, "SIGHUP", None)  # a terminal was closed; Windows has no such signal
 
 
-class StopRequest:
-    """Set by the first Ctrl-C (or polite kill), heeded where work can end; a second Ctrl-C stops at once."""
-
-    def __init__(self, told: str) -> None:
-        self.told = told  # to whoever pressed it
-        self.signal: int | None = None
-
-    def __call__(self) -> bool:
-        return self.signal is not None
-
-    def handle(self, number: int, frame: Any) -> None:
-        """The signal handler."""
-        if self.signal is not None:
-            raise KeyboardInterrupt
-        self.signal = number
-        if number == HANGUP:  # the terminal is gone, and writing to it would be an error
-            silence(*filter(os.isatty, (0, 1, 2)))
-        else:
-            tqdm.write(self.told, sys.stderr)
-
-
 def train(config: TrainConfig, resume: str | None) -> int:
     """Start a run, or go on with one, and follow it to the end; returns the exit status.
 
@@ -53,26 +32,37 @@ def train(config: TrainConfig, resume: str | None) -> int:
         with distributed.init_process_group(config.device):
             run = runs.start(config) if resume is None else runs.resume(find_checkpoint(resume), config)
             _announce(run)
-            with stop_on_signals() as stop, _bar(run) as bar:
-                done = run.train(callback=lambda update: _show(bar, update), stop=stop)
-        if not run.writes:  # one of several processes speaks
-            return 0 if done else 128 + (stop.signal or signal.SIGINT)
-        if done:
+            with stop_on_signals() as asked, _bar(run) as bar:
+                done = run.train(callback=lambda update: _show(bar, update), stop=lambda: bool(asked))
+        if run.writes and done:  # one of several processes speaks
             print(f"done: {run.folder}. See how strong it is: territory evaluate {run.folder}")
-            return 0
-        print(f"stopped after {run.ppo.step:,} steps, saved. Go on: territory train --resume {run.folder}")
-        return 128 + (stop.signal or signal.SIGINT)
+        elif run.writes:
+            print(f"stopped after {run.ppo.step:,} steps, saved. Go on: territory train --resume {run.folder}")
+        return 0 if done else 128 + (*asked, signal.SIGINT)[0]
 
 
 @contextmanager
-def stop_on_signals(told: str = FINISHING) -> Iterator[StopRequest]:
-    """Within it, Ctrl-C, a polite kill and a closed terminal only ask to stop."""
-    stop = StopRequest(told)
-    asked = (signal.SIGINT, signal.SIGTERM, HANGUP)
-    heeded = [number for number in asked if number and signal.getsignal(number) != signal.SIG_IGN]  # nohup ignores one
-    before = {number: signal.signal(number, stop.handle) for number in heeded}
+def stop_on_signals(told: str = FINISHING) -> Iterator[list[int]]:
+    """Within it, Ctrl-C, a polite kill and a closed terminal only ask to stop, where work can end; a second one stops.
+
+    Which signal asked stands in the list then; ``told``: to whoever pressed it.
+    """
+    asked: list[int] = []
+
+    def hear(number: int, _frame: Any) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+        if number == HANGUP:  # the terminal is gone, and writing to it would be an error
+            silence(*filter(os.isatty, (0, 1, 2)))
+        else:
+            tqdm.write(told, sys.stderr)
+
+    signals = [each for each in (signal.SIGINT, signal.SIGTERM, HANGUP) if each is not None]
+    heeded = [each for each in signals if signal.getsignal(each) != signal.SIG_IGN]  # nohup ignores one
+    before = {number: signal.signal(number, hear) for number in heeded}
     try:
-        yield stop
+        yield asked
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
