@@ -5,7 +5,14 @@ import pytest
 import scipy.stats
 
 from territory.errors import BadInput
-from territory.stats import bootstrap_interval, interquartile_mean, percentile_bootstrap, seed_interval, wilson
+from territory.stats import (
+    Interval,
+    bootstrap_interval,
+    interquartile_mean,
+    percentile_bootstrap,
+    seed_interval,
+    wilson,
+)
 
 
 def test_the_best_and_the_worst_of_five_seeds_do_not_count():
@@ -81,3 +88,9 @@ def test_the_mean_over_games_leaves_out_games_without_a_number():
     assert found.mean == 2 and 1 <= found.low <= found.high <= 3
     with pytest.raises(BadInput, match="two games or more"):
         bootstrap_interval(np.array([1.0, np.nan]))
+
+
+def test_an_interval_is_written_with_the_digits_that_are_asked_for():
+    found = Interval(0.5, 0.25, 1.0)
+    assert str(found) == f"{found}" == "0.50 (0.25 to 1.00)"
+    assert f"{found:+.3f}" == "+0.500 (+0.250 to +1.000)"

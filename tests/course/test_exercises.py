@@ -47,6 +47,24 @@ def test_what_a_cell_binds():
     assert names_bound("this is no Python") == set()
 
 
+def test_names_of_a_loop_inside_an_expression_are_neither_bound_nor_taken():
+    cells = [
+        Cell("a", "code", "each = 1"),
+        Cell("b", "code", "found = [each for each in range(3)]"),
+        Cell("c", "code", "found"),
+    ]
+    assert names_bound(cells[1].source) == {"found"}
+    assert needed(cells, 2) == [1]
+
+
+def test_what_a_function_calls_its_own_may_still_be_taken_from_a_cell_before():
+    cells = [
+        Cell("a", "code", "answer = 3"),
+        Cell("b", "code", "def check(answer):\n    answer = 2\nprint(check(answer))"),
+    ]
+    assert needed(cells, 1) == [0]
+
+
 def test_solutions_go_and_the_rest_stays():
     assert without_solutions(CELLS[6].source) == "Text\n\nmore"
 
