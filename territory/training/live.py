@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from territory.agent.agent import Agent
-from territory.errors import BadInput, shown
+from territory.errors import BadInput
 from territory.training.build import make_watched_env
 from territory.training.ppo import PPO
 from territory.training.rollout import Update
@@ -160,17 +160,11 @@ class LiveTraining:
 class WatchedGame:
     """Games played to be looked at, one after another, by an agent that may change on the way.
 
-    They have an environment of their own: training doesn't notice.
+    They have an environment of their own, like those of the run, on unseen maps: training doesn't notice.
     """
 
-    def __init__(self, ppo: PPO, envs: Any = None):
-        """``envs``: a vector environment of one game; by default, one like those of the run, on an unseen map.
-
-        BadInput for anything else.
-        """
-        if envs is not None and getattr(envs, "num_envs", None) != 1:
-            raise BadInput(f"the game to watch must be a vector environment of one game, got {shown(envs)}")
-        self.envs = make_watched_env(ppo.config) if envs is None else envs
+    def __init__(self, ppo: PPO):
+        self.envs = make_watched_env(ppo.config)
         self.obs, info = self.envs.reset(seed=HELD_OUT_SEED + ppo.config.seed)
         self.mask = info["action_mask"]
         self.steps, self.action = 0, None  # of the game that is on, and its last action

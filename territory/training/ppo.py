@@ -254,9 +254,9 @@ class PPO:
         )
 
 
-def iterate(config: TrainConfig, envs: Any = None) -> Generator[Update]:
+def iterate(config: TrainConfig) -> Generator[Update]:
     """Train, handing out a record after each update; the network stays inside. For it, use `PPO` itself."""
-    yield from PPO(config, envs).updates()
+    yield from PPO(config).updates()
 
 
 def train(config: TrainConfig, envs: Any = None, callback: Callable[[Update], object] | None = None) -> PPO:

@@ -171,14 +171,14 @@ def _log_lines(log: Path) -> list[bytes]:
     return read_bytes(log, LONGEST_LOG, "log").splitlines(keepends=True) if os.path.lexists(log) else []
 
 
-def start(config: TrainConfig, envs: Any = None) -> Run:
+def start(config: TrainConfig) -> Run:
     """A new run in its own folder, with a first checkpoint before the first step."""
     name = config.name or f"{config.model}-{_rivals(config)}-{datetime.now():%Y%m%d-%H%M%S}"
     folder = Path(config.runs_dir) / name
     if os.path.lexists(folder):
         raise BadInput(f"the run {folder} exists: continue it with --resume {folder}, or choose another --name")
     # Under another name until it is complete: a run that is killed here can be started again.
-    run = Run(folder.with_name(f".{name}.new"), PPO(replace(config, name=name), envs))
+    run = Run(folder.with_name(f".{name}.new"), PPO(replace(config, name=name)))
     if run.writes:
         with writing(run.folder):
             run.folder.mkdir(parents=True, exist_ok=True)
@@ -199,7 +199,7 @@ def _rivals(config: TrainConfig) -> str:
     return f"{config.num_bots}-{Path(config.opponents).stem}"  # they may be a file
 
 
-def resume(folder: str | Path, config: TrainConfig | None = None, envs: Any = None) -> Run:
+def resume(folder: str | Path, config: TrainConfig | None = None) -> Run:
     """The run of a folder (or of the checkpoint inside), ready to go on exactly as if it had never stopped.
 
     ``config``: its own with other `CHANGEABLE` fields; anything else would make it another run and is refused.
@@ -228,7 +228,7 @@ def resume(folder: str | Path, config: TrainConfig | None = None, envs: Any = No
         )
     if writes:
         _log_lines(folder / LOG)  # something that is no log is refused before anything is trained
-    run = Run(folder, PPO(config, envs, files.build_model(content)), lock)  # what `init` named may be gone by now
+    run = Run(folder, PPO(config, model=files.build_model(content)), lock)  # what `init` named may be gone by now
     restore(run.ppo, content)
     if run.writes:
         _forget_after(run.folder / LOG, run.ppo.finished_updates)

@@ -44,7 +44,6 @@ class TrainingMonitor(Instrument):
             when paused, when stopped, and every ``checkpoint_every`` updates. None: only to look at finished runs.
         until: ends training where it is true of an update's record, for instance at a win rate.
         seconds: of training, pauses not counted, after which it ends.
-        game_envs: the vector environment of one game that is watched; by default one like those of the run.
         compare: folders of runs (or their names in ``runs``) whose curves are drawn beside this one's.
         name: what the run is called; two monitors that are to train at once need two names.
     """
@@ -71,7 +70,6 @@ class TrainingMonitor(Instrument):
         trainer: PPO | Run | None = None,
         until: Callable[[Update], bool] = lambda update: False,
         seconds: float = float("inf"),
-        game_envs: Any = None,
         compare: Sequence[str | Path] = (),
         name: str = "this run",
     ):
@@ -95,7 +93,7 @@ class TrainingMonitor(Instrument):
         self.compared = b"".join(map(_columns, runs.values()))
         self.runs, self._cut = runs, [name for name, (_, cut) in logs.items() if cut]
         if live is not None:
-            self.watched = WatchedGame(live.ppo, game_envs)
+            self.watched = WatchedGame(live.ppo)
             if (earlier := _BY_NAME.get(name)) is not None:
                 earlier.stop()  # else both would share the cores, and the first could no longer be reached
             _BY_NAME[name], self.live = self, live

@@ -236,7 +236,7 @@ def test_folders_that_hold_no_run_nothing_yet_or_a_damaged_log_are_told_of(tmp_p
         TrainingMonitor(compare=[3])
 
 
-@pytest.mark.parametrize("made", [lambda: TrainingMonitor("x"), lambda: TrainingMonitor(PPO(SMALL), game_envs=3)])
+@pytest.mark.parametrize("made", [lambda: TrainingMonitor("x"), lambda: TrainingMonitor(None)])
 def test_a_monitor_that_could_not_be_made_is_not_in_the_way_of_the_next(made):
     with pytest.raises(BadInput):
         made()
