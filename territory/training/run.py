@@ -161,9 +161,10 @@ def read_log(folder: str | Path) -> tuple[list[Update], bool]:
 
     And whether there is a last line that is cut off, by a kill or since it is being written now: it is left out.
     """
-    lines = _log_lines(as_path(folder, "run") / LOG)
+    log = as_path(folder, "run") / LOG
+    lines = _log_lines(log)
     cut = bool(lines) and not lines[-1].endswith((b"\n", b"}"))
-    return [_update(line, number) for number, line in enumerate(lines[: len(lines) - cut], start=1)], cut
+    return [_update(line, f"line {n} of {log}") for n, line in enumerate(lines[: len(lines) - cut], start=1)], cut
 
 
 def _log_lines(log: Path) -> list[bytes]:
@@ -257,12 +258,12 @@ def _steps_done(content: files.Checkpoint, config: TrainConfig) -> int:
     return 0 if last is None else last.update * config.batch_size
 
 
-def _update(line: bytes, number: int) -> Update:
-    """A record of the log, in which null stands for what was not a number."""
-    record = parse_json(line, f"line {number} of the log")
+def _update(line: bytes, place: str) -> Update:
+    """A record of a log, in which null stands for what was not a number."""
+    record = parse_json(line, place)
     if isinstance(record, dict):
         record = {name: math.nan if value is None else value for name, value in record.items()}
     try:
         return Update.from_dict(record)
     except BadInput as error:
-        raise BadInput(f"line {number} of the log is damaged: {error}") from error
+        raise BadInput(f"{place} is damaged: {error}") from error

@@ -77,7 +77,7 @@ class TrainingMonitor(Instrument):
             raise BadInput("expected a PPO or a Run to train, or folders of runs to compare; got neither")
         seconds = real("seconds of training", seconds, 0.001, math.inf)
         folders = [_folder(each) for each in ([compare] if isinstance(compare, str | Path) else compare)]
-        logs = dict(zip(_names(folders), map(_log, folders), strict=True))
+        logs = dict(zip(_names(folders), map(read_log, folders), strict=True))
         runs = {name: records for name, (records, _) in logs.items()}
         live = None if trainer is None else LiveTraining(trainer, until, seconds, self._show)
         super().__init__()
@@ -249,14 +249,6 @@ def _folder(run: str | Path) -> Path:
     if not (path / LOG).is_file() and not (path / "config.json").is_file():
         raise BadInput(f"expected the folder of a run; {path} holds neither {LOG} nor config.json")
     return path
-
-
-def _log(folder: Path) -> tuple[list[Update], bool]:
-    """The log of a run and whether it is cut off, or why it can't be read."""
-    try:
-        return read_log(folder)
-    except BadInput as error:
-        raise BadInput(f"the run {folder} can't be shown: {error}") from error
 
 
 def _names(folders: Sequence[Path]) -> list[str]:
