@@ -71,7 +71,7 @@ class Instrument(anywidget.AnyWidget):
         if message["ask"] not in self.questions:
             raise BadInput(f"expected one of the questions {', '.join(self.questions)}, got {message['ask']!r}")
         method = self.questions[message["ask"]]
-        details = {name: value for name, value in message.items() if name not in ("id", "ask", "set")}
+        details = {n: value for n, value in message.items() if n not in ("id", "ask", "set") and value is not None}
         return None if method is None else getattr(self, method)(**details)
 
     def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:

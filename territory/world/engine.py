@@ -14,7 +14,6 @@ from territory.world.start import start
 from territory.world.state import game_of, scratch_of
 
 _SHARES = np.array(INTENSITIES)
-_WAIT = int(Direction.WAIT)
 _NO_SITE = -1
 
 
@@ -66,14 +65,14 @@ def _order(game, settings, player, action, site):
     build, intensity, direction = action % NUM_BUILDS, action // NUM_BUILDS % NUM_INTENSITIES, action // NUM_ORDERS
     if build and site == _NO_SITE:
         return
-    if direction == _WAIT:
+    if direction == Direction.WAIT:
         if intensity:
             return
     elif not combat.can_commit(game.players[player]) or not has_front(game, settings, player, direction):
         return
     if build:
         cities.build(game, settings, player, site)
-    if direction != _WAIT:
+    if direction != Direction.WAIT:
         troops = _SHARES[intensity] * game.players[player].troops
         game.players[player].troops -= troops
         game.attacks[player, direction] += troops

@@ -14,29 +14,9 @@ from territory.world.compiled import kernel
 from territory.world.layout import CITY_ENEMY, CITY_OWN, LOG_DENSITY_SCALE, Plane, Stat
 from territory.world.state import WHOLE_BORDER
 
-_OWN, _ENEMY, _UNCLAIMED, _TROOPS, _CITIES = (int(plane) for plane in Plane)
 # As bytes, so that the loops over cells stay in bytes.
 _NONE, _FULL, _CITY_OWN, _CITY_ENEMY = (np.uint8(level) for level in (0, 255, CITY_OWN, CITY_ENEMY))
 _SHADE, _SHADES = np.uint8(85), np.uint8(4)  # unclaimed land: 4 - terrain of them, so that plains are the brightest
-
-(
-    _TROOPS_OVER_CAP,
-    _LOG_CAP,
-    _GROWTH,
-    _LAND_SHARE,
-    _LAND_SHARE_CHANGE,
-    _RANK,
-    _PLAYERS_ALIVE,
-    _TIME,
-    _GOLD_OVER_CITY_COST,
-    _NUM_CITIES,
-    _COMMITTED,
-    _LOG_DENSITY,
-    _BORDER_ENEMY_SHARE,
-    _STRONGEST_NEIGHBOUR,
-    _WEAKEST_NEIGHBOUR,
-    _ACTIVE_FRONTS,
-) = (int(stat) for stat in Stat)
 
 
 @kernel
@@ -54,11 +34,11 @@ def observe(game, settings, player, scratch, planes, stats, mask):
 def _write_planes(game, settings, player, scratch, planes):
     """Fill `planes` uint8 (5, H, W) with what the player sees."""
     viewer = np.uint8(player)
-    _write_own(game, settings, viewer, planes[_OWN])
-    _write_enemy(game, settings, viewer, planes[_ENEMY])
-    _write_unclaimed(game, settings, planes[_UNCLAIMED])
-    _write_troops(game, settings, scratch.troop_level, planes[_TROOPS])
-    _write_cities(game, settings, viewer, planes[_CITIES])
+    _write_own(game, settings, viewer, planes[Plane.OWN])
+    _write_enemy(game, settings, viewer, planes[Plane.ENEMY])
+    _write_unclaimed(game, settings, planes[Plane.UNCLAIMED])
+    _write_troops(game, settings, scratch.troop_level, planes[Plane.TROOPS])
+    _write_cities(game, settings, viewer, planes[Plane.CITIES])
 
 
 @kernel(inline=True)
@@ -147,20 +127,20 @@ def _write_stats(game, settings, player, scratch, stats):
         alive += game.players[p].alive
     for slot in range(game.attacks.shape[1]):
         fronts += game.attacks[player, slot] >= 1
-    stats[_TROOPS_OVER_CAP] = troops / cap
-    stats[_LOG_CAP] = np.log10(cap / 100_000) / 1.5
-    stats[_GROWTH] = rules.growth(troops, cap, 1.0) / fastest
-    stats[_LAND_SHARE] = tiles / land
-    stats[_LAND_SHARE_CHANGE] = 20 * (own.tiles - own.tiles_before) / land
-    stats[_RANK] = (_rank(game, player) - 1) / (game.players.size - 2)
-    stats[_PLAYERS_ALIVE] = alive / (game.players.size - 1)
-    stats[_TIME] = game.clock.step / settings.max_steps
-    stats[_GOLD_OVER_CITY_COST] = own.gold / cities.next_price(own, settings)
-    stats[_NUM_CITIES] = own.cities / 8
-    stats[_COMMITTED] = committed / max(1.0, troops + committed)
-    stats[_LOG_DENSITY] = _log_density(own)
+    stats[Stat.TROOPS_OVER_CAP] = troops / cap
+    stats[Stat.LOG_CAP] = np.log10(cap / 100_000) / 1.5
+    stats[Stat.GROWTH] = rules.growth(troops, cap, 1.0) / fastest
+    stats[Stat.LAND_SHARE] = tiles / land
+    stats[Stat.LAND_SHARE_CHANGE] = 20 * (own.tiles - own.tiles_before) / land
+    stats[Stat.RANK] = (_rank(game, player) - 1) / (game.players.size - 2)
+    stats[Stat.PLAYERS_ALIVE] = alive / (game.players.size - 1)
+    stats[Stat.TIME] = game.clock.step / settings.max_steps
+    stats[Stat.GOLD_OVER_CITY_COST] = own.gold / cities.next_price(own, settings)
+    stats[Stat.CITIES] = own.cities / 8
+    stats[Stat.COMMITTED] = committed / max(1.0, troops + committed)
+    stats[Stat.LOG_DENSITY] = _log_density(own)
     _write_neighbours(game, settings, player, scratch, stats)
-    stats[_ACTIVE_FRONTS] = fronts / WHOLE_BORDER
+    stats[Stat.ACTIVE_FRONTS] = fronts / WHOLE_BORDER
     for i in range(stats.size):
         stats[i] = min(np.float32(1), max(np.float32(-1), stats[i]))
 
@@ -189,9 +169,9 @@ def _write_neighbours(game, settings, player, scratch, stats):
         if beside:
             relative = np.log2((1 + game.players[other].troops + _committed(game, other)) / own) / 4
             strongest, weakest = max(strongest, relative), min(weakest, relative)
-    stats[_BORDER_ENEMY_SHARE] = enemies / max(1, enemies + scratch.seats[0].beside)
-    stats[_STRONGEST_NEIGHBOUR] = strongest
-    stats[_WEAKEST_NEIGHBOUR] = weakest
+    stats[Stat.BORDER_ENEMY_SHARE] = enemies / max(1, enemies + scratch.seats[0].beside)
+    stats[Stat.STRONGEST_NEIGHBOUR] = strongest
+    stats[Stat.WEAKEST_NEIGHBOUR] = weakest
 
 
 @kernel(inline=True)
