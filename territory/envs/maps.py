@@ -108,7 +108,7 @@ def _open(image: Any) -> Image.Image:
 def _colours(pixels: Any) -> np.ndarray:
     """An array of colours as uint8 (H, W), (H, W, 3) or (H, W, 4); BadInput for anything else."""
     given = as_array("a map", pixels)
-    shaped = given.size > 0 and (given.ndim == 2 or (given.ndim == 3 and given.shape[2] in (3, 4)))
+    shaped = 0 < given.size <= 4 * MOST_PIXELS and (given.ndim == 2 or (given.ndim == 3 and given.shape[2] in (3, 4)))
     if shaped and given.dtype.kind in "iu" and 0 <= given.min() <= given.max() <= 255:
         return given.astype(np.uint8)
     got = f"{given.dtype} {given.shape}" + (
