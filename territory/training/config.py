@@ -196,10 +196,14 @@ def _judged(name: str, kind: Any, value: Any) -> Any:
 
 # From and to.
 _COUNTS = ("total_timesteps", "num_envs", "num_steps", "minibatch_size", "checkpoint_every")
-_WHOLE = dict.fromkeys(_COUNTS, (1, None)) | {
+_WHOLE: dict[str, tuple[int, int | None]] = {
+    **dict.fromkeys(_COUNTS, (1, None)),
     "warmup_updates": (0, None),
     "seed": (0, None),
     "update_epochs": (1, 100),  # more learn nothing new from the same games, and a million of them never end
 }
-_REAL = dict.fromkeys(("gamma", "gae_lambda"), (0, 1)) | dict.fromkeys(("ent_coef", "vf_coef"), (0, 1e9))
-_REAL |= dict.fromkeys(("learning_rate", "clip_coef", "max_grad_norm", "target_kl"), (1e-12, 1e9))
+_REAL: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(("gamma", "gae_lambda"), (0, 1)),
+    **dict.fromkeys(("ent_coef", "vf_coef"), (0, 1e9)),
+    **dict.fromkeys(("learning_rate", "clip_coef", "max_grad_norm", "target_kl"), (1e-12, 1e9)),
+}
