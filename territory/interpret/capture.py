@@ -191,8 +191,9 @@ class _Attentions:
     def _observe(self, call: Call, weights: Tensor) -> Tensor | None:
         if call.owner in self.paths_of_ours:
             return None
-        inside = next((name for path, name in self.chosen.items() if is_inside(call.owner, path)), None)
-        if inside is not None:
+        around = [path for path in self.chosen if is_inside(call.owner, path)]
+        if around:
+            inside = self.chosen[max(around, key=len)]
             self.counts[inside] = number = self.counts.get(inside, 0) + 1
             return self._keep(inside if number == 1 else f"{inside}#{number}", weights)
         name = call.name(self.model)
@@ -213,9 +214,12 @@ class _Attentions:
         return changed
 
     def _note(self, name: str, weights: Tensor) -> None:
-        self.record[name] = by_head(weights, self.watch.batch).detach()
-        if weights.ndim > 4 or _windows(weights, self.watch.batch) > 1:
+        self.record[name] = by_head(weights, examples := self._examples(weights)).detach()
+        if weights.ndim > 4 or _windows(weights, examples) > 1:
             self.record.windowed.add(name)
+
+    def _examples(self, weights: Tensor) -> int:
+        return self.watch.examples(weights) or len(weights)
 
     def _changed(self, name: str, weights: Tensor) -> Tensor | None:
         if name not in self.changes:
@@ -223,31 +227,30 @@ class _Attentions:
         self.used.add(name)
         change, shown = self.changes[name], weights
         if name not in self.ours:
-            shown = by_head(weights, self.watch.batch)
+            shown = by_head(weights, self._examples(weights))
         changed = change(shown) if callable(change) else torch.full_like(shown, change)
         if changed.shape != shown.shape:
             raise BadInput(f"{name}: expected weights {tuple(shown.shape)}, the change made {tuple(changed.shape)}")
-        if name not in self.ours and (windows := _windows(weights, self.watch.batch)) > 1:
+        if name not in self.ours and (windows := _windows(weights, self._examples(weights))) > 1:
             changed = changed.unflatten(2, (windows, -1)).transpose(1, 2)
         return changed.reshape(weights.shape)
 
 
-def by_head(weights: Tensor, batch: int | None) -> Tensor:
-    """Weights of any layout as ``(B, heads, Tq, Tk)``: examples first, everything else between them and the queries.
+def by_head(weights: Tensor, examples: int) -> Tensor:
+    """Weights of so many examples as ``(B, heads, Tq, Tk)``: everything else between examples and queries.
 
     Of windows that were examples of their own, ``(B * windows, heads, Tq, Tk)``, the queries follow one another.
     """
     if weights.ndim == 2:
         return weights[None, None]
-    if (windows := _windows(weights, batch)) > 1:
+    if (windows := _windows(weights, examples)) > 1:
         return weights.unflatten(0, (-1, windows)).transpose(1, 2).flatten(2, 3)
-    first = batch if batch and weights.shape[0] % batch == 0 else weights.shape[0]
-    return weights.reshape(first, -1, *weights.shape[-2:])
+    return weights.reshape(examples, -1, *weights.shape[-2:])
 
 
-def _windows(weights: Tensor, batch: int | None) -> int:
+def _windows(weights: Tensor, examples: int) -> int:
     """How many of them each example has, where they stand beside an axis of heads."""
-    return len(weights) // batch if batch and weights.ndim == 4 and len(weights) % batch == 0 else 1
+    return len(weights) // examples if weights.ndim == 4 else 1
 
 
 def cell_mean(weights: Tensor) -> Tensor:

@@ -310,10 +310,10 @@ class _Softmaxes:
         return self._watch.running()
 
     def _note(self, call: SoftmaxCall, weights: Tensor) -> None:
-        weights, batch = weights.detach().nan_to_num(), self._watch.batch or 1
-        if weights.ndim < 2 or len(weights) % batch:
+        examples = self._watch.examples(weights) if weights.ndim > 1 else None
+        if examples is None:
             return  # the same for all examples by design: made of parameters alone
-        by_example = weights.reshape(batch, -1, weights.shape[-1])
+        by_example = weights.detach().nan_to_num().reshape(examples, -1, weights.shape[-1])
         low, high = by_example.amin(dim=0), by_example.amax(dim=0)
         if call not in self._low:
             self._low[call], self._high[call] = low, high

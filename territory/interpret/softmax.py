@@ -98,7 +98,7 @@ class SoftmaxWatch(TorchFunctionMode):
     ):
         super().__init__()
         self.owners = Owners(model, began=self._begin, alone=False)
-        self.batch: int | None = None  # first axis of the network's first input
+        self._inputs: list[tuple[int, ...]] = []  # the shapes of what the network was given
         self._model, self.changes = model, changes
         self._observe, self._confirm, self._began = observe, confirm, began
         self._numbers: dict[str, int] = {}
@@ -118,7 +118,17 @@ class SoftmaxWatch(TorchFunctionMode):
             yield
 
     def _measure(self, _model: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
-        self.batch = next((shape_of(tensor)[0] for tensor in tensors_of([args, kwargs]) if tensor.ndim), None)
+        self._inputs = [shape_of(tensor) for tensor in tensors_of([args, kwargs]) if tensor.ndim]
+
+    def examples(self, weights: Tensor) -> int | None:
+        """How many examples the first axis of some weights holds, beside heads or windows; None: it holds none."""
+        rows, sides = len(weights), weights.shape[-2:]
+        sequences = (shape[:2] for shape in self._inputs if len(shape) in (2, 3))
+        second = [size for tokens, size in sequences if tokens in sides and size not in sides]  # torch's own layout
+        for sizes in (second, [shape[0] for shape in self._inputs]):
+            if fitting := [size for size in sizes if size and rows % size == 0]:
+                return max(fitting)
+        return None
 
     def _begin(self) -> None:
         """A forward pass begins, or part of one is computed again."""
@@ -250,7 +260,8 @@ class SoftmaxWatch(TorchFunctionMode):
     ) -> Tensor:
         if query.is_nested:
             return func(query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa)
-        with torch.set_grad_enabled(torch.is_grad_enabled() and any(watch.changes for watch in _running.watches)):
+        changes = torch.is_grad_enabled() and any(watch.changes for watch in _running.watches)
+        with torch.set_grad_enabled(changes), torch.autocast(query.device.type, enabled=False):
             exact = torch.promote_types(query.dtype, torch.float32)
             mask = None if attn_mask is None else attn_mask.to(exact)
             if attn_mask is not None and mask is not None and attn_mask.dtype == torch.bool:

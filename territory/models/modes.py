@@ -101,7 +101,7 @@ def rebuilt(container: Any, each: Callable[[Any], Any]) -> Any:
         return container if named is None else named(map(each, container))
     fresh = copy.copy(container)
     if isinstance(container, dict):
-        fresh.update({key: each(value) for key, value in container.items()})
+        dict.update(fresh, {key: each(value) for key, value in container.items()})  # not its own: some refuse, some add
     else:
         fresh.clear()
         (fresh.update if isinstance(fresh, set) else fresh.extend)(map(each, container))

@@ -306,6 +306,42 @@ def test_torchs_own_module_by_head_whatever_its_caller_asks_for(need_weights, ba
         assert returned is None
 
 
+class Folded(nn.Module):
+    """Heads folded into the examples, by hand, of tokens (T, B, width)."""
+
+    def __init__(self):
+        super().__init__()
+        self.q, self.k, self.v = (nn.Linear(WIDTH, WIDTH) for _ in range(3))
+
+    def forward(self, x):
+        q, k, v = (f(x).reshape(len(x), -1, WIDTH // HEADS).transpose(0, 1) for f in (self.q, self.k, self.v))
+        return (torch.bmm(q, k.mT) / 2).softmax(-1).bmm(v).transpose(0, 1).reshape(x.shape)
+
+
+@pytest.mark.parametrize("length, size", [(2, 4), (3, 6), (5, 4), (4, 4), (1, 3), (6, 3)])
+def test_tokens_before_examples_as_torchs_own_layers_have_them(length, size):
+    torch.manual_seed(0)
+    x = torch.randn(length, size, WIDTH)
+    for model in (nn.TransformerEncoderLayer(WIDTH, HEADS, 16, dropout=0.0).eval(), Folded()):
+        with capture(model) as record:
+            before = model(x)
+        (name,) = record
+        assert record[name].shape == (size, HEADS, length, length) and not record.windowed
+        with intervene(model, {name: zero_head(0)}), capture(model) as changed:
+            assert not torch.allclose(model(x), before)
+        assert (changed[name][:, 0] == 0).all() and torch.equal(changed[name][:, 1], record[name][:, 1])
+
+
+def test_weights_under_autocast_are_as_exact_as_without():
+    model, x = Attends(sdpa()), tokens()
+    with torch.autocast("cpu", torch.bfloat16):
+        before = model(x)
+        with capture(model) as record:
+            assert torch.equal(model(x), before)
+        q, k = by_heads(model.q(x)), by_heads(model.k(x))
+    torch.testing.assert_close(record["Attends"], plain(q.float(), k.float()).detach(), rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("training", [True, False])
 def test_every_layer_of_torchs_encoder_on_its_quick_path_too(training):
     torch.manual_seed(0)
@@ -367,6 +403,10 @@ def test_a_block_that_is_named_gives_the_softmax_inside_it():
     with capture(model, attention={"block": model[1]}) as record:
         model(tokens())
     assert list(record) == ["block"] and record["block"].shape == (3, HEADS, T, T)
+    for names in ({"all": model, "block": model[1]}, {"block": model[1], "all": model}):
+        with capture(model, attention=names) as inner:
+            model(tokens())
+        torch.testing.assert_close(inner["block"], record["block"])  # the innermost has it
 
 
 class Chooses(nn.Module):

@@ -341,6 +341,15 @@ def test_one_key_in_one_batch_is_no_fault_where_another_has_more():
     assert [each.what for each in find_dead_attention(model, [one, more])] == [ONE_KEY, NO_GRADIENT]
 
 
+@pytest.mark.parametrize("length, size", [(5, 4), (3, 6), (4, 4)])
+def test_one_key_is_found_where_tokens_come_before_examples(length, size):
+    torch.manual_seed(0)
+    model = nn.TransformerDecoderLayer(8, 2, 16)
+    given = [(torch.randn(length, size, 8), torch.randn(1, size, 8)) for _ in range(2)]
+    found = [(each.module, each.what, each.parameters) for each in find_dead_attention(model, given)]
+    assert found[0] == ("multihead_attn", ONE_KEY, 0) and ("multihead_attn", NO_GRADIENT, 2 * 72) in found
+
+
 @pytest.mark.parametrize(
     "weights",
     [

@@ -1,7 +1,7 @@
 """Whatever torch module a learner brings, and however it takes its inputs: every profiler has something to say."""
 
 import threading
-from collections import Counter
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -139,8 +139,16 @@ def test_it_is_called_as_its_forward_has_it(name):
     assert given is None or torch.equal(inputs.x, given)
 
 
+class Settings(OrderedDict):
+    """As diffusers keeps them."""
+
+    def update(self, *args, **kwargs):
+        raise TypeError("settings stay as they are")
+
+
 def spoils(s, x):
     """A forward pass that changes all that it can reach."""
+    assert s.seen["y"] == 2
     with torch.no_grad():
         s.fc.weight.mul_(0.9)
     s.fc.bias.requires_grad_(False)
@@ -151,13 +159,14 @@ def spoils(s, x):
 
 
 def test_what_a_forward_pass_changes_is_put_back():
-    model = Calls(spoils, fc=nn.Linear(8, 8), seen=Counter(), mean=np.zeros(3))
+    model = Calls(spoils, fc=nn.Linear(8, 8), seen=Counter("yy"), mean=np.zeros(3))
+    model.settings = Settings(width=8)
     model.own, model.numbers = torch.Generator().manual_seed(0), np.random.default_rng(0)
     weight, random, numbers = model.fc.weight.clone(), model.own.get_state(), model.numbers.bit_generator.state
     for profile in (*PROFILERS.values(), profiling.layer_table, profiling.field_table):
         profile(model, torch.rand(2, 8))
         assert torch.equal(model.fc.weight, weight) and model.fc.bias.requires_grad and not model.fc._forward_hooks
-        assert not model.seen and not model.mean.any()
+        assert model.seen == Counter("yy") and not model.mean.any()
         assert torch.equal(model.own.get_state(), random) and model.numbers.bit_generator.state == numbers
 
 
