@@ -112,11 +112,10 @@ def name_of(model: nn.Module) -> str:
     return name if isinstance(name, str) else type(model).__name__
 
 
-def device_of(model: nn.Module) -> torch.device:
-    """Where the model's first parameter or buffer lives; the CPU for a model without any."""
-    for tensor in (*model.parameters(), *model.buffers()):
-        return tensor.device
-    return torch.device("cpu")
+def device_of(model: nn.Module, *others: torch.device) -> torch.device:
+    """Where the model's first parameter or buffer lives; of a model without any the first of the others, or the CPU."""
+    own = (tensor.device for tensor in (*model.parameters(), *model.buffers()))
+    return next(own, next(iter(others), torch.device("cpu")))
 
 
 class Call:
@@ -138,11 +137,10 @@ class Call:
             self.args = tuple(map(_own, inputs))
         else:
             self.args = (_own(inputs),)
-        own = next((tensor.device for tensor in (*model.parameters(), *model.buffers())), None)
         given = [tensor.device for tensor in self.tensors]
-        if own is not None and given and own not in given:
-            raise BadInput(f"inputs: expected tensors on {own} like the model; got {given[0]}.")
-        self.device = own or next(iter(given), torch.device("cpu"))
+        self.device = device_of(model, *given)
+        if given and self.device not in given:
+            raise BadInput(f"inputs: expected tensors on {self.device} like the model; got {given[0]}.")
 
     def __call__(self) -> Any:
         """The network's output; whatever goes wrong becomes a BadInput that names the shapes and the layer."""

@@ -147,11 +147,6 @@ def _product_nested(a: Tensor, b: Tensor, *_: Any, **__: Any) -> int:
     return sum(_product(one, other) for one, other in zip(a.unbind(), others, strict=True))
 
 
-def _packed(a: Tensor, *_: Any, out: Tensor, **__: Any) -> int:
-    """A linear layer whose weight is packed: each output sums over the last axis of the input."""
-    return out.numel() * a.shape[-1]
-
-
 def _product_in_groups(a: Tensor, b: Tensor, *_: Any, out: Tensor, **__: Any) -> int:
     """Of experts; two matrices: the gradient of their weights, to which each row of a group adds in its own."""
     return (b.shape[-1] * a.shape[0] if a.ndim == b.ndim == 2 else out.numel()) * a.shape[-1]
@@ -169,10 +164,6 @@ def _convolution_backward(gradient: Tensor, x: Tensor, weight: Tensor, *rest: An
     return (x if transposed else gradient).numel() * math.prod(weight.shape[1:]) * sum(map(bool, wanted[:2]))
 
 
-def _convolution_in_time(x: Tensor, weight: Tensor, *_: Any, out: Tensor, **__: Any) -> int:
-    return out.numel() * math.prod(weight.shape[:2])
-
-
 def _trilinear(a: Tensor, b: Tensor, c: Tensor, *expand: Sequence[int], **__: Any) -> int:
     """One for each combination of all axes; ``expand`` says which axes a factor lacks (`F.bilinear`)."""
     axes = len(expand[0]) + a.ndim
@@ -184,16 +175,8 @@ def _trilinear(a: Tensor, b: Tensor, c: Tensor, *expand: Sequence[int], **__: An
     return math.prod(sizes)
 
 
-def _deformed_backward(gradient: Tensor, _x: Tensor, weight: Tensor, *_: Any, **__: Any) -> int:
-    return 2 * gradient.numel() * math.prod(weight.shape[1:])
-
-
 def _recurrent(x: Tensor, w_input: Tensor, w_state: Tensor, *_: Any, **__: Any) -> int:
     return math.prod(x.shape[:2]) * (w_input.numel() + w_state.numel())
-
-
-def _recurrent_backward(x: Tensor, w_input: Tensor, w_state: Tensor, *_: Any, **__: Any) -> int:
-    return 2 * _recurrent(x, w_input, w_state)
 
 
 def _existing(*names: str) -> list[Any]:
@@ -205,18 +188,20 @@ FORMULAS: dict[Any, Formula] = {
     **dict.fromkeys(_existing("mm", "bmm", "mv", "_int_mm", "_scaled_mm", "_sparse_mm"), _product),
     **dict.fromkeys(_existing("addmm", "baddbmm", "addbmm", "addmv", "_addmm_activation"), _product_added),
     **dict.fromkeys(_existing("_sparse_addmm", "sparse_sampled_addmm"), _product_added),
-    **dict.fromkeys(_existing("_weight_int8pack_mm", "_weight_int4pack_mm"), _packed),
+    **dict.fromkeys(  # of a packed weight: each output sums over the last axis of the input
+        _existing("_weight_int8pack_mm", "_weight_int4pack_mm"), lambda a, *_, out, **__: out.numel() * a.shape[-1]
+    ),
     **dict.fromkeys(_existing("_grouped_mm"), _product_in_groups),
     **dict.fromkeys((aten.dot, aten.vdot), lambda a, _b, **_: a.numel()),
     aten.addr: lambda c, a, b, **_: a.numel() * b.numel(),
     **dict.fromkeys((aten.convolution, aten._convolution, aten.convolution_overrideable), _convolution),
     aten._slow_conv2d_forward: _convolution,
     aten.convolution_backward: _convolution_backward,
-    aten.conv_tbc: _convolution_in_time,
+    aten.conv_tbc: lambda x, weight, *_, out, **__: out.numel() * math.prod(weight.shape[:2]),
     aten.conv_tbc_backward: lambda gradient, x, weight, *_, **__: 2 * gradient.numel() * math.prod(weight.shape[:2]),
     aten._trilinear: _trilinear,
     aten.mkldnn_rnn_layer: _recurrent,
-    aten.mkldnn_rnn_layer_backward: _recurrent_backward,
+    aten.mkldnn_rnn_layer_backward: lambda *args, **_: 2 * _recurrent(*args),
 }
 NESTED: dict[Any, Formula] = {  # operators that nested tensors have kernels of their own for
     **dict.fromkeys((aten.matmul, aten.linear), _product_nested),
@@ -232,7 +217,7 @@ _SAME = {  # kernels that torch's own formulas lack, by one that they have
 }
 _BY_NAME: dict[str, Formula] = {  # of a library that may not be there
     "torchvision::deform_conv2d": _convolution,
-    "torchvision::_deform_conv2d_backward": _deformed_backward,
+    "torchvision::_deform_conv2d_backward": lambda gradient, x, *rest, **_: 2 * _convolution(x, *rest, out=gradient),
 }
 # Whose operators without a formula multiply nothing: torchvision's others choose boxes, pool and interpolate.
 _PLAIN = ("aten", "prim", "prims", "profiler", "c10d", "torchvision")

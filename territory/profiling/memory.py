@@ -82,39 +82,33 @@ def _address(tensor: Tensor) -> int:
     return 0 if tensor.is_mkldnn else tensor.untyped_storage().data_ptr()
 
 
-class _Made(TorchDispatchMode):
-    """Notes the storages that operators made."""
+class _Kept(TorchDispatchMode):
+    """Bytes by layer of what autograd keeps, and the storages that operators made meanwhile."""
 
     supports_higher_order_operators = True
 
-    def __init__(self) -> None:
+    def __init__(self, own: list[Tensor], owner: Callable[[], str]):
         super().__init__()
-        self.addresses: set[int] = set()
+        self.own = {_address(piece) for tensor in own for piece in pieces_of(tensor)}
+        self.owner = owner
+        self.made: set[int] = set()
+        self.bytes: dict[str, int] = {}
+        self.alive: list[Tensor] = []  # so that no address is used again
+        self.seen: dict[int, list[tuple[int, int]]] = {}  # spans that are counted already, by storage
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> Any:
         before = {_address(piece) for tensor in tensors_of([args, kwargs]) for piece in pieces_of(tensor)}
         out = func(*args, **(kwargs or {}))
         after = {_address(piece) for tensor in tensors_of(out) for piece in pieces_of(tensor)}
-        self.addresses |= after - before
+        self.made |= after - before
         return out
-
-
-class _Kept:
-    """Bytes by layer of what autograd keeps."""
-
-    def __init__(self, own: list[Tensor], made: _Made, owner: Callable[[], str]):
-        self.own = {_address(piece) for tensor in own for piece in pieces_of(tensor)}
-        self.made, self.owner = made, owner
-        self.bytes: dict[str, int] = {}
-        self.alive: list[Tensor] = []  # so that no address is used again
-        self.seen: dict[int, list[tuple[int, int]]] = {}  # spans that are counted already, by storage
 
     def add(self, tensor: Tensor) -> Tensor:
         tensor = tensor.detach()  # with its graph, which keeps what this gives back, it would stay for ever
         for piece in pieces_of(tensor):
             address = _address(piece)
             if address not in self.own and piece.numel():
-                whole = address in self.made.addresses
+                whole = address in self.made
                 fresh = self._unseen(address, *((0, piece.untyped_storage().nbytes()) if whole else _span(piece)))
                 fresh = fresh if whole else min(fresh, bytes_of(piece))
                 if fresh:
@@ -151,12 +145,11 @@ def _kept_for_backward(model: nn.Module, inputs: Inputs) -> dict[str, int]:
     itself = "model" if "model" not in owners.paths.values() else ITSELF
     names = {"": itself, None: OTHER}
     with untouched(model), torch.enable_grad():
-        made = _Made()
         own = [*model.parameters(), *model.buffers()]
-        kept = _Kept(own, made, lambda: names.get(owners.at_work, owners.at_work or itself))
+        kept = _Kept(own, lambda: names.get(owners.at_work, owners.at_work or itself))
         call.training(True)
         try:
-            with owners.watching(), made, saved_tensors_hooks(kept.add, lambda tensor: tensor):
+            with owners.watching(), kept, saved_tensors_hooks(kept.add, lambda tensor: tensor):
                 call()
         except BadInput as told:
             if "support saved tensor hooks" not in str(told):

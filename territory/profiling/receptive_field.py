@@ -224,15 +224,11 @@ def _pooled(x: Tensor, kernel: Any, stride: Any = (), padding: Any = 0, dilation
     return _pair(kernel), _pair(stride or kernel), _pair(padding), _pair(dilation)
 
 
-def _averaged(x: Tensor, kernel: Any, stride: Any = (), padding: Any = 0, *_: Any, **__: Any) -> Any:
-    return _pooled(x, kernel, stride, padding)
-
-
 _SIZES: dict[Any, Callable[..., tuple[Pair, Pair, Pair, Pair] | None]] = {
     aten.convolution: _convolved,
     aten.max_pool2d_with_indices: _pooled,
     aten.max_pool2d: _pooled,
-    aten.avg_pool2d: _averaged,
+    aten.avg_pool2d: lambda x, *sizes, **_: _pooled(x, *sizes[:3]),
 }
 _MOVED: dict[Any, Callable[..., Windows]] = {
     **dict.fromkeys((aten.constant_pad_nd, aten.reflection_pad2d, aten.replication_pad2d), _padded),

@@ -182,8 +182,8 @@ class _Stopwatch:
         self.times: dict[str, float] = {}
         self.owner, self.since = "", clock()
 
-    def switch(self, owner: str) -> None:
-        """What has passed belongs to the owner so far; from now on to this one."""
+    def switch(self, owner: str, _gradients: object = None) -> None:
+        """What has passed belongs to the owner so far; from now on to this one. Can be a hook of autograd's."""
         now = self.clock()
         self.times[self.owner] = self.times.get(self.owner, 0.0) + now - self.since
         self.owner, self.since = owner, now
@@ -234,14 +234,10 @@ def _run(call: Call, watch: _Stopwatch, train: bool) -> tuple[dict[str, float], 
         roots = trained_outputs(outputs)
         for node in graph_of([root.grad_fn for root in roots]):
             if not hasattr(node, "variable"):  # accumulating a gradient is part of the step that made it
-                node.register_prehook(partial(_hand_on, watch, owners.owner_of(node) or ""))
+                node.register_prehook(partial(watch.switch, owners.owner_of(node) or ""))
         watch.take()
         go_back(call, roots, "has no backward pass on inputs of shapes")
         return forward, watch.take()
-
-
-def _hand_on(watch: _Stopwatch, owner: str, _gradients: object) -> None:
-    watch.switch(owner)
 
 
 def _is_transparent(module: nn.Module) -> bool:
