@@ -370,6 +370,7 @@ class Operators(TorchDispatchMode, ABC):
 
     supports_higher_order_operators = True
     whole: Container[Any] = ()
+    refused: BadInput | None = None  # TorchScript loses the words of what is raised inside it
 
     @abstractmethod
     def ran(self, func: Any, args: tuple, kwargs: dict[str, Any], out: Any) -> None:
@@ -387,5 +388,14 @@ class Operators(TorchDispatchMode, ABC):
             if out is not NotImplemented:
                 return out
         out = func(*args, **kwargs)
-        self.ran(func, args, kwargs, out)
+        try:
+            self.ran(func, args, kwargs, out)
+        except BadInput as refused:
+            self.refused = refused
+            raise
         return out
+
+    def __exit__(self, *error: Any) -> None:
+        super().__exit__(*error)
+        if self.refused is not None:
+            raise self.refused

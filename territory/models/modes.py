@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import flex_attention as flex
 
+_FLEX_AS_WRITTEN = "_FLEX_ATTENTION_DISABLE_COMPILE_DEBUG"  # a switch that torch's own warning tells of
 OPEN = (list, dict, set, deque)  # containers that a network may change in place, or their subclasses
 
 
@@ -122,13 +124,21 @@ def _random_state_kept() -> Iterator[None]:
 
 @contextmanager
 def eagerly() -> Iterator[None]:
-    """Networks under `torch.compile` run as they are written inside the block: compiled code calls no hooks."""
-    if "torch._dynamo" not in sys.modules:  # nobody has compiled anything, and the import takes seconds
-        yield
-        return
-    with torch.compiler.set_stance("force_eager"), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Using `torch.compile\\(module\\)` when there are global hooks")
-        yield
+    """Networks under `torch.compile` run as they are written inside the block: compiled code calls no hooks.
+
+    FlexAttention would compile itself at its first call, and not run a second time once that failed.
+    """
+    before = getattr(flex, _FLEX_AS_WRITTEN, False)
+    setattr(flex, _FLEX_AS_WRITTEN, True)
+    try:
+        if "torch._dynamo" not in sys.modules:  # nobody has compiled anything, and the import takes seconds
+            yield
+            return
+        with torch.compiler.set_stance("force_eager"), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Using `torch.compile\\(module\\)` when there are global hooks")
+            yield
+    finally:
+        setattr(flex, _FLEX_AS_WRITTEN, before)
 
 
 @contextmanager

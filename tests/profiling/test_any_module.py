@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.attention.flex_attention import flex_attention
 
 from benchmarks.zoo import Calls
 from territory import profiling
@@ -232,6 +233,16 @@ def test_no_two_modules_have_one_name():
 def test_a_network_without_weights_is_where_its_inputs_are():
     product = Calls(lambda s, x: x @ x.mT)
     assert [record.macs for record in profiling.macs_table(product, torch.rand(2, 8, device="meta"))] == [32]
+
+
+@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
+def test_flex_attention_is_counted_and_runs_afterwards_as_before():
+    model = Calls(lambda s, x: flex_attention(s.fc(x), x, x), fc=nn.Linear(16, 16).requires_grad_(False))
+    x = torch.rand(1, 2, 16, 16)
+    for _ in range(2):
+        counted = {record.layer: record.macs for record in profiling.macs_table(model, x)}
+        assert counted == {"fc": 2 * 16 * 16 * 16, "model": 2 * 2 * 16 * 16 * 16}
+        assert model(x).shape == x.shape
 
 
 def in_a_thread(s, x):

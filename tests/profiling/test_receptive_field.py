@@ -144,3 +144,15 @@ def test_a_network_that_takes_a_gradient_on_its_way_forward_has_a_table_too():
 
     (record,) = profiling.field_table(Steers(), torch.randn(1, 1, 8, 8))
     assert record.field == (3, 3)
+
+
+@pytest.mark.parametrize("how", [lambda model, x: torch.jit.trace(model, x), lambda model, x: torch.jit.script(model)])
+@pytest.mark.filterwarnings("ignore")
+def test_torchscript_has_the_same_windows_and_says_why_it_has_none(how):
+    x = torch.rand(1, 3, 8, 8)
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.MaxPool2d(2), nn.Conv2d(4, 4, 2)).eval()
+    fields = [[record.field for record in profiling.field_table(each, x)] for each in (model, how(model, x))]
+    assert fields == 2 * [[(3, 3), (4, 4), (6, 6)]]
+    reshaped = nn.Sequential(nn.Flatten(2), nn.Unflatten(2, (4, 16)), nn.Conv2d(3, 4, 3)).eval()
+    with pytest.raises(BadInput, match="a grid whose cells don't lie in rows and columns"):
+        profiling.field_table(how(reshaped, x), x)
