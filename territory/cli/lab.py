@@ -56,12 +56,10 @@ def copy_course(course: Path, folder: Path) -> tuple[Path, str]:
     mark = mark_of(course)
     try:
         folder = folder.expanduser().resolve()
-        for number in range(1, 100):
-            place = folder if number == 1 else folder.with_name(f"{folder.name}-{territory.__version__}")
-            place = place if number < 3 else place.with_name(f"{place.name}-{number - 1}")
-            if _is_free(place, course, mark):
-                copied = _copy(course, place, mark)
-                return place, _sentence(folder, place, copied)
+        beside = f"{folder.name}-{territory.__version__}"
+        for name in (folder.name, beside, *(f"{beside}-{number}" for number in range(2, 99))):
+            if _is_free(place := folder.with_name(name), course, mark):
+                return place, _sentence(folder, place, _copy(course, place, mark))
     except (OSError, ValueError, RuntimeError) as error:  # a NUL in the name; nobody's home, links in a circle
         raise BadInput(f"the course could not be copied into {shown(str(folder))}: {error}") from None
     raise BadInput(f"{folder} and 98 folders beside it hold other courses: name another with --path")

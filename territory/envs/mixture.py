@@ -44,18 +44,16 @@ class MixedVectorEnv(VectorEnv):
     """
 
     def __init__(self, parts: Sequence["TerritoryVectorEnv | MixedVectorEnv"]):
-        if not isinstance(parts, list | tuple) or not all(isinstance(part, VectorEnv) for part in parts):
-            raise BadInput(f"a mixture takes a list of batches of games, got {shown(parts)}")
-        spaces = [part.single_observation_space for part in parts]
-        if not spaces or any(space != spaces[0] for space in spaces):
-            raise BadInput(f"a mixture takes one or more batches of games with the same map size, got {spaces}")
-        if any(part.autoreset_mode is not parts[0].autoreset_mode for part in parts):
-            raise BadInput(f"the parts of a mixture have one autoreset_mode, got {[p.autoreset_mode for p in parts]}")
+        if not isinstance(parts, list | tuple) or not parts or not all(isinstance(part, VectorEnv) for part in parts):
+            raise BadInput(f"a mixture takes a list of one or more batches of games, got {shown(parts)}")
+        kinds = [(part.single_observation_space, part.autoreset_mode) for part in parts]
+        if any(kind != kinds[0] for kind in kinds):
+            raise BadInput(f"the parts of a mixture have the same map size and one autoreset_mode, got {kinds}")
         self.parts = tuple(parts)
         self.metadata, self.autoreset_mode = parts[0].metadata, parts[0].autoreset_mode
         self.num_envs = sum(part.num_envs for part in parts)
         self.render_mode = parts[0].render_mode
-        self.single_observation_space = spaces[0]
+        self.single_observation_space = parts[0].single_observation_space
         self.single_action_space = parts[0].single_action_space
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = BatchOfActions(self.num_envs)

@@ -84,9 +84,7 @@ class NetworkBudget(Instrument):
     @property
     def reached(self) -> bool:
         """Within the budget, and timed: three of four of its steps quicker than three of four of the rival's."""
-        faster = bool(self.measured) and self.measured[0].high < self.measured[1].low
-        parameters: Any = self.report.get("parameters")  # none where the sizes can't be a network
-        return faster and parameters is not None and parameters <= self.max_parameters
+        return bool(self.report.get("reached"))  # there is none where the sizes can't be a network
 
     def time(self) -> None:
         """Build the design and time its training step and `attention`'s, taking turns.
@@ -127,10 +125,10 @@ class NetworkBudget(Instrument):
         network, inputs = draft(design)
         parameters, macs = parameter_table(network), macs_table(network, inputs)
         fields = field_table(network, inputs)
-        last = fields[-1]
+        last, count, timed = fields[-1], sum(record.parameters for record in parameters), self._timed()
         self.report = {
             "problem": "",
-            "parameters": sum(record.parameters for record in parameters),
+            "parameters": count,
             "macs": sum(record.macs for record in macs),
             "rival_macs": self._rival_macs,
             "layers": _layers(parameters, macs),
@@ -138,10 +136,9 @@ class NetworkBudget(Instrument):
             "field": last.field,
             "step": last.step,
             "cells": last.grid,
-            "timed": self._timed(),
-            "reached": False,
+            "timed": timed,
+            "reached": timed is not None and timed["faster"] and count <= self.max_parameters,
         }
-        self.report = self.report | {"reached": self.reached}
 
     def _timed(self) -> dict[str, float] | None:
         if not self.measured:
