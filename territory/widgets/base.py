@@ -75,15 +75,15 @@ class Instrument(anywidget.AnyWidget):
         return None if method is None else getattr(self, method)(**details)
 
     def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
-        data, metadata = self._view()
+        data, metadata = self._widget_bundle()
         return data | self._picture(), metadata
 
-    def _view(self) -> tuple[dict, dict]:
+    def _widget_bundle(self) -> tuple[dict, dict]:
         shown: Any = super()._repr_mimebundle_()
         return shown
 
     def _ipython_display_(self) -> None:
-        data, metadata = self._view()
+        data, metadata = self._widget_bundle()
         self._display_id = uuid.uuid4().hex
         publish_display_data({"text/html": _STILL_STYLE})
         self._publish_picture(update=False)
