@@ -219,7 +219,7 @@ class _Attentions:
             self.record.windowed.add(name)
 
     def _examples(self, weights: Tensor) -> int:
-        return self.watch.examples(weights) or len(weights)
+        return self.watch.examples(weights) or (len(weights) if weights.ndim > 2 else 1)
 
     def _changed(self, name: str, weights: Tensor) -> Tensor | None:
         if name not in self.changes:
@@ -242,7 +242,7 @@ def by_head(weights: Tensor, examples: int) -> Tensor:
     Of windows that were examples of their own, ``(B * windows, heads, Tq, Tk)``, the queries follow one another.
     """
     if weights.ndim == 2:
-        return weights[None, None]
+        weights = weights.unflatten(0, (examples, -1))
     if (windows := _windows(weights, examples)) > 1:
         return weights.unflatten(0, (-1, windows)).transpose(1, 2).flatten(2, 3)
     return weights.reshape(examples, -1, *weights.shape[-2:])

@@ -94,17 +94,10 @@ def logits_and_value(model: nn.Module, maps: Tensor, stats: Tensor) -> tuple[Ten
     """
     with explained(model, (maps, stats), "cannot take maps and statistics of shapes"):
         output = model(maps, stats)
-    listed = list(output) if isinstance(output, tuple | list) else [output]
-    numbers = (
-        isinstance(each, Tensor) and each.is_floating_point() and each.layout == torch.strided for each in listed
-    )
-    if len(listed) != 2 or not all(numbers):
-        got = " and ".join(
-            str(each.dtype if each.layout == torch.strided else each.layout)
-            if isinstance(each, Tensor)
-            else type(each).__name__
-            for each in listed
-        )
+    listed = output if isinstance(output, tuple | list) else [output]
+    kinds = [_kind(each) for each in listed]
+    if len(kinds) != 2 or not all(isinstance(kind, torch.dtype) and kind.is_floating_point for kind in kinds):
+        got = " and ".join(map(str, kinds))
         raise BadInput(f"expected a network that gives logits and a value, two dense tensors of floats; got {got}")
     logits, values = listed
     shapes, given = (tuple(logits.shape), tuple(values.shape)), len(maps)
@@ -114,6 +107,13 @@ def logits_and_value(model: nn.Module, maps: Tensor, stats: Tensor) -> tuple[Ten
             f"got {shapes[0]} and {shapes[1]}"
         )
     return logits, values
+
+
+def _kind(value: object) -> torch.dtype | torch.layout | str:
+    """What a dense tensor's numbers are, how another lies in memory, or the class of anything else."""
+    if not isinstance(value, Tensor):
+        return type(value).__name__
+    return value.dtype if value.layout == torch.strided else value.layout
 
 
 def _by_frame(weights: Tensor, frames: int) -> np.ndarray:
@@ -157,6 +157,11 @@ class Layer:
     high: float  # the least and the greatest weight in the whole record
     extra: int = 0  # tokens before those of the cells
 
+    def cells(self, weights: np.ndarray) -> np.ndarray:
+        """Weights (..., queries, keys) without the tokens that come before cells."""
+        queries, keys = (self.extra if side == "cells" else 0 for side in (self.queries, self.keys))
+        return weights[..., queries:, keys:] if self.extra else weights
+
 
 def layers_of(record: ReplayRecord) -> tuple[Layer, ...]:
     """Every layer of a record, in the order of the network."""
@@ -177,6 +182,8 @@ def _layer(name: str, weights: np.ndarray, height: int, width: int, windowed: bo
     extra = int(all(_grid(size, height, width) is None for size in sizes))
     grids = [_grid(size - extra, height, width) for size in sizes]
     sides = [_side(label, size, grid) for label, size, grid in zip(labels, sizes, grids, strict=True)]
+    if sides == ["cells", "cells"] and sizes[0] != sizes[1]:
+        sides[sizes.index(min(sizes))] = "other"  # the map has more cells than anything made of it
     grid = next((grid for side, grid in zip(sides, grids, strict=True) if side == "cells"), None)
     queries, keys = sides
     return Layer(name, heads, queries, keys, grid, low, high, extra if grid else 0)
@@ -214,9 +221,7 @@ def overlay(
     """
     if layer.heads == 0 or layer.grid is None:
         return weights if layer.heads == 0 else None
-    shares = weights.mean(axis=0) if head == MEAN else weights[head]
-    queries, keys = (layer.extra if side == "cells" else 0 for side in (layer.queries, layer.keys))
-    shares = shares[queries:, keys:]
+    shares = layer.cells(weights.mean(axis=0) if head == MEAN else weights[head])
     match layer.queries, layer.keys:
         case "cells", "stats":
             grid = shares[:, stat]

@@ -122,10 +122,12 @@ class SoftmaxWatch(TorchFunctionMode):
 
     def examples(self, weights: Tensor) -> int | None:
         """How many examples the first axis of some weights holds, beside heads or windows; None: it holds none."""
-        rows, sides = len(weights), weights.shape[-2:]
+        rows, sides, firsts = len(weights), weights.shape[-2:], [shape[0] for shape in self._inputs]
+        if weights.ndim == 2 and rows == sides[1] and rows not in (each[0] for each in self._inputs if len(each) > 2):
+            return 1 if max(map(len, self._inputs), default=0) == 2 else None  # tokens alone; or parameters
         sequences = (shape[:2] for shape in self._inputs if len(shape) in (2, 3))
         second = [size for tokens, size in sequences if tokens in sides and size not in sides]  # torch's own layout
-        for sizes in (second, [shape[0] for shape in self._inputs]):
+        for sizes in (second, firsts):
             if fitting := [size for size in sizes if size and rows % size == 0]:
                 return max(fitting)
         return None

@@ -39,7 +39,8 @@ def pack_record(records: Sequence[ReplayRecord]) -> tuple[list[dict[str, Any]], 
         arrays[f"{number}.policy"] = record.probabilities.astype(np.float32)
         arrays[f"{number}.value"] = record.values.astype(np.float32)
         for layer in layers_of(record):
-            arrays[f"{number}.{layer.name}"] = _in_steps(record.attention[layer.name], layer.low, layer.high)
+            weights = layer.cells(record.attention[layer.name])
+            arrays[f"{number}.{layer.name}"] = _in_steps(weights, layer.low, layer.high)
     return pack(arrays)
 
 
@@ -47,7 +48,8 @@ def pack_moment(records: Sequence[ReplayRecord]) -> tuple[list[dict[str, Any]], 
     """Policy, value and weights of records of one frame, exact, under the same names."""
     arrays = {}
     for number, record in enumerate(records):
-        parts = {"policy": record.probabilities, "value": record.values, **record.attention}
+        weights = {layer.name: layer.cells(record.attention[layer.name]) for layer in layers_of(record)}
+        parts = {"policy": record.probabilities, "value": record.values, **weights}
         arrays |= {f"{number}.{name}": values[0].astype(np.float32).reshape(-1) for name, values in parts.items()}
     return pack(arrays)
 

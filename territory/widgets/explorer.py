@@ -129,7 +129,7 @@ class AttentionExplorer(Instrument):
 
     def figure(self) -> viz.Figure:
         """The view as a still figure (matplotlib)."""
-        return viz.seen_figure([self._view(number) for number in range(len(self.agents))])
+        return viz.seen_figure([self._view_of(number) for number in range(len(self.agents))])
 
     def static_png(self) -> bytes:
         """The view as PNG bytes: what exported pages show."""
@@ -225,7 +225,7 @@ class AttentionExplorer(Instrument):
         if change["name"] != "step" or change["new"] != self._imagined_at:  # played on, it hears of a step later
             self._imagined = None
 
-    def _view(self, number: int) -> viz.View:
+    def _view_of(self, number: int) -> viz.View:
         record = self.records[number]
         moment, at = (self._imagined[number], 0) if self._imagined else (record, self.step)
         parts = {

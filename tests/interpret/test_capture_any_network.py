@@ -16,6 +16,7 @@ from territory.errors import BadInput
 from territory.interpret import (
     Sample,
     ablation_table,
+    attention_maps,
     capture,
     capture_frames,
     grad_cam,
@@ -513,6 +514,41 @@ def test_windows_of_a_map_have_heads_but_no_place_on_the_board():
     with intervene(model, {"attend": zero_head(1)}), capture(model.attend) as inside:
         capture_frames(model, states)
     assert (inside["Attends"][:, 1] == 0).all() and (inside["Attends"][:, 0] > 0).all()  # of every window
+
+
+class Latents(Windows):
+    """Four latents attend to the cells, 16 x 16, and one mean over all channels is weighted by a softmax of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.latents = nn.Parameter(torch.randn(4, WIDTH))
+        self.attend = nn.MultiheadAttention(WIDTH, HEADS, batch_first=True)
+
+    def forward(self, maps, stats):
+        cells = self.stem(maps.float() / 255).flatten(2).mT
+        latents, _ = self.attend(self.latents.expand(len(maps), -1, -1), cells, cells)
+        features = (latents.mean(dim=2).softmax(dim=1)[:, :, None] * latents).sum(dim=1)
+        return self.actor(features), self.critic(features).squeeze(1)
+
+
+@pytest.mark.parametrize("size", [2, 4])
+def test_of_two_grids_the_larger_is_the_maps_and_weights_without_queries_have_one(size):
+    torch.manual_seed(0)
+    record = capture_frames(Latents(), frames()[:size])
+    layers = [(each.name, each.heads, each.queries, each.keys, each.grid) for each in layers_of(record)]
+    assert layers == [
+        ("attend", HEADS, "other", "cells", (16, 16)),
+        ("Latents", 1, "one", "cells", (2, 2)),
+    ]  # four latents or cells: nobody can see
+    assert attention_maps(record)["attend 1"].shape == (size, 16, 16)
+    assert record.attention["Latents"].shape == (size, 1, 1, 4)
+
+
+def test_of_one_sequence_without_examples_queries_are_queries():
+    model, x = Calls(lambda s, x: (x @ x.mT).softmax(-1) @ x), tokens()[0]
+    with capture(model) as record:
+        model(x)
+    torch.testing.assert_close(record["Calls"], (x @ x.mT).softmax(-1)[None, None])
 
 
 class Pools(Windows):

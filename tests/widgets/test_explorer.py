@@ -19,6 +19,7 @@ from ipywidgets import Widget
 from PIL import Image
 from torch import nn
 
+from examples.small_vit import SmallViT
 from territory import interpret, models, viz
 from territory.agent.agent import Agent
 from territory.errors import BadInput
@@ -350,6 +351,20 @@ def test_the_cell_to_cell_attention_of_somebodys_own_network_is_shown_and_ablate
     assert np.abs(found["0.value"][0] - explorer.record.values[4]) > 1e-6
     ask(explorer, {"id": 2, "ask": "relevance", "network": 0, "method": "occlusion", "step": 4})
     assert said[1][0]["size"] == (4, 4)
+
+
+def test_a_class_token_is_not_sent_as_a_cell(replay):
+    """The page counts a layer's cells from its first number on."""
+    torch.manual_seed(0)
+    explorer, said = AttentionExplorer(replay, SmallViT(side=64), step=4), []
+    explorer.send = lambda content, buffers=None: said.append((content, buffers))
+    (layer, _) = explorer.about["networks"][0]["layers"]
+    weights = explorer.record.attention[layer["name"]][4][:, 1:, 1:]
+    found = arrays(explorer.about["index"], zlib.decompress(explorer.game))[f"0.{layer['name']}"]
+    assert layer["low"] + found[4] / 65535 * (layer["high"] - layer["low"]) == pytest.approx(weights, abs=1e-5)
+    ask(explorer, {"id": 1, "ask": "imagine", "step": 4})
+    content, (data,) = said[0]
+    assert arrays(content["index"], data)[f"0.{layer['name']}"] == pytest.approx(weights.flatten(), abs=1e-5)
 
 
 class Odd(nn.Module):
