@@ -76,10 +76,10 @@ def find_dead_attention(model: nn.Module, batches: Iterable[Sequence[Any]]) -> l
     calls = [Call(model, batch) for batch in batches]
     if len(calls) < 2:
         raise BadInput(f"expected two batches or more, got {len(calls)}: on one input alone a resting ReLU looks dead")
-    for tensors in (call.tensors for call in calls):
-        if any(tensor.is_nested for tensor in tensors):
+    for call in calls:
+        if any(tensor.is_nested for tensor in call.tensors):
             raise BadInput("inputs: nested tensors keep their type, and the detector needs double precision: pad them")
-        if tensors and not any(tensor.numel() for tensor in tensors):
+        if call.tensors and not any(tensor.numel() for tensor in call.tensors):
             raise BadInput("expected examples in every batch; got one without any: it has no gradients to look at")
     if any(tensor.is_meta for tensor in (*model.parameters(), *calls[0].tensors)):
         raise BadInput("the model is on meta, where nothing is computed: there are no gradients to look at")
@@ -296,45 +296,37 @@ def _touching_all(outputs: Any, seed: int) -> Tensor:
     return torch.stack([each.to(sums[0]) for each in sums]).sum()
 
 
-class _Softmaxes:
+class _Softmaxes(SoftmaxWatch):
     """The smallest and largest weight of every softmax since it was last judged, and which have ever varied."""
 
     def __init__(self, model: nn.Module):
-        self._model = model
-        self._low: dict[SoftmaxCall, Tensor] = {}
-        self._high: dict[SoftmaxCall, Tensor] = {}
+        super().__init__(model, self._note)
+        self._ends: dict[SoftmaxCall, tuple[Tensor, Tensor]] = {}
         self._varies: set[SoftmaxCall] = set()
-        self._watch = SoftmaxWatch(model, self._note)
-
-    def running(self) -> Any:
-        return self._watch.running()
 
     def _note(self, call: SoftmaxCall, weights: Tensor) -> None:
-        examples = self._watch.examples(weights) if weights.ndim > 1 else None
+        examples = self.examples(weights) if weights.ndim > 1 else None
         if examples is None:
             return  # the same for all examples by design: made of parameters alone
         by_example = weights.detach().nan_to_num().reshape(examples, -1, weights.shape[-1])
         low, high = by_example.amin(dim=0), by_example.amax(dim=0)
-        if call not in self._low:
-            self._low[call], self._high[call] = low, high
-        elif self._low[call].shape != low.shape:
-            if max(low.shape[-1], self._low[call].shape[-1]) > 1:
-                self._varies.add(call)
-        else:
-            self._low[call] = torch.minimum(self._low[call], low)
-            self._high[call] = torch.maximum(self._high[call], high)
+        lowest, highest = self._ends.get(call, (low, high))
+        if lowest.shape == low.shape:
+            self._ends[call] = torch.minimum(lowest, low), torch.maximum(highest, high)
+        elif max(lowest.shape[-1], low.shape[-1]) > 1:
+            self._varies.add(call)
 
     def constant(self) -> list[DeadFinding]:
         """Each that no input has ever moved; from here on it is looked at anew."""
         found = []
-        for call, low in self._low.items():
-            keys, high = low.shape[-1], self._high[call]
+        for call, (low, high) in self._ends.items():
+            keys = low.shape[-1]
             if keys > 1 and (high - low).max() > SAME:
                 self._varies.add(call)
             elif call not in self._varies:
                 what = ONE_KEY if keys == 1 else CONSTANT
                 found.append(DeadFinding(call.name(self._model), what, 0, low.min().item(), high.max().item()))
-        self._low, self._high = {}, {}
+        self._ends = {}
         return found
 
 

@@ -100,7 +100,7 @@ class SoftmaxWatch(TorchFunctionMode):
         self.owners = Owners(model, began=self._begin, alone=False)
         self._inputs: list[tuple[int, ...]] = []  # the shapes of what the network was given
         self._model, self.changes = model, changes
-        self._observe, self._confirm, self._began = observe, confirm, began
+        self._observe, self.confirm, self._began = observe, confirm, began
         self._numbers: dict[str, int] = {}
         self._tags = WeakIdKeyDictionary()
 
@@ -205,9 +205,6 @@ class SoftmaxWatch(TorchFunctionMode):
         self._numbers[owner] = number = self._numbers.get(owner, 0) + 1
         call = Call(owner, number, attention)
         return call, self._observe(call, weights)
-
-    def confirm(self, call: Call) -> None:
-        self._confirm(call)
 
     def _tag(self, args: Sequence[Any], place: int) -> _Tag:
         """What is known of an argument; of a list, that all in it are weights."""
