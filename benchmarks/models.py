@@ -1,4 +1,4 @@
-"""The networks on boards of real games: parameters, multiply-accumulates and time, in fp32 and bf16.
+"""The networks on boards of real games: parameters, multiply-accumulates and time, in fp32 and, where it has it, bf16.
 
 Against `attention`; `baseline` against `tokens`; and each in bf16 against itself. A training step is forward, backward
 and Adam, with maps laid and freed memory kept as in training. `% of the product`: multiply-accumulates per second
@@ -22,13 +22,14 @@ from territory.envs.opponents import RandomPolicy
 from territory.profiling import LatencyRecord, compare_calls, macs_table, parameter_table
 from territory.training import TrainConfig
 from territory.training.build import make_model, memory_layout
-from territory.training.fast import TrainingStep, keep_freed_memory
+from territory.training.fast import TrainingStep, has_bf16, keep_freed_memory
 
 PEER = "attention"
 GOAL = ("baseline", "tokens")  # the first's training step is to take at least 3.5 times as long as the second's
 BATCHES = (1, 12, 128, 256)
 GAMES, OPENING = 16, 40  # games that boards are taken from, and their first step that is
 CPU = torch.device("cpu")
+PRECISIONS = {"fp32": ""} | ({"bf16": " in bf16"} if has_bf16(CPU) else {})
 
 
 def run(small: bool, quick: bool = False) -> list[Ratio]:
@@ -77,7 +78,7 @@ def _timed(networks: dict[str, nn.Module], boards: Any, batch: int, repeats: int
     calls: dict[str, Callable[[], object]] = {}
     for name, network in networks.items():
         calls[f"{name}, forward, batch {batch}"] = partial(_forward, network, inputs[name])
-        for precision, suffix in (("fp32", ""), ("bf16", " in bf16")):
+        for precision, suffix in PRECISIONS.items():
             copied = make_model(TrainConfig(model=name))
             calls[f"{name}{suffix}, training step, batch {batch}"] = TrainingStep(copied, inputs[name], precision)
     records = {record.name: record for record in compare_calls(calls, repeats, warmup=2)}
@@ -94,8 +95,8 @@ def _timed(networks: dict[str, nn.Module], boards: Any, batch: int, repeats: int
     step, forward = f", training step, batch {batch}", f", forward, batch {batch}"
     others = [name for name in networks if name != PEER]
     pairs = [(f"{name}{mode}", f"{PEER}{mode}") for mode in (forward, step) for name in others]
-    pairs += [(GOAL[0] + step, GOAL[1] + step), (f"{GOAL[0]} in bf16{step}", f"{GOAL[1]} in bf16{step}")]
-    pairs += [(name + step, f"{name} in bf16{step}") for name in networks]
+    pairs += [(GOAL[0] + suffix + step, GOAL[1] + suffix + step) for suffix in PRECISIONS.values()]
+    pairs += [(name + step, f"{name} in bf16{step}") for name in networks if "bf16" in PRECISIONS]
     return [ratio(*pair) for pair in pairs]
 
 

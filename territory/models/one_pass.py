@@ -6,14 +6,10 @@ on while they lie in the cache. The answers are the same but for rounding, of wh
 float32. A board's answer does not depend on the others, so that PPO's first ratio is 1.
 """
 
-import ctypes
 import math
-import os
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -24,13 +20,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from territory.world.compiled import entry
-from territory.world.threads import Runner
 
-ENOUGH = 1 << 18  # features that are worth sharing: half of what 16 boards have in the first block of `attention`
-
-_runner = Runner()
 _wanted = ContextVar("in one pass", default=False)
-_Part: Any = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
 @contextmanager
@@ -52,12 +43,18 @@ def fits(x: Tensor, layers: list[nn.Module]) -> bool:
     """Whether ``layers``, a group norm first, can take ``x`` in one pass, and nobody would notice."""
     weight: Any = layers[0].weight
     known = x.dtype in (torch.float32, torch.bfloat16) and weight is not None and weight.dtype == torch.float32
+    return known and x.device.type == "cpu" and not watched(layers)
+
+
+def watched(modules: Iterable[nn.Module]) -> bool:
+    """Whether somebody sees what these modules compute: by hooks, torch's profiler or one of its modes."""
+    modes = torch._C._len_torch_dispatch_stack() + torch._C._len_torch_function_stack()
     return (
-        known
-        and x.device.type == "cpu"
-        and not any(
+        bool(modes)
+        or torch.autograd._profiler_enabled()  # pyright: ignore[reportPrivateImportUsage]
+        or any(
             each._forward_hooks or each._forward_pre_hooks or each._backward_hooks or each._backward_pre_hooks
-            for each in layers
+            for each in modules
         )
     )
 
@@ -86,7 +83,7 @@ class NormReluGate(torch.autograd.Function):
         x, scale, offset, score, mean, rate, gates = ctx.saved_tensors
         rows = _rows(x)
         dx = torch.empty_like(rows)
-        normed = scale.new_empty(torch.get_num_threads(), *rows.shape[1:])
+        normed = scale.new_empty(rows.shape[1:])
         of_weights = [scale.new_zeros(len(x), len(weight)) for weight in (scale, offset, score, score[:1])]
         for_boards(_backward, _rows(gradient), rows, scale, offset, score, mean, rate, gates, normed, dx, *of_weights)
         return _maps(dx, x), *(each.sum(0) for each in of_weights), None, None
@@ -102,34 +99,9 @@ def _maps(rows: Tensor, like: Tensor) -> Tensor:
 
 
 def for_boards(function: Any, rows: Tensor, *arguments: Any) -> None:
-    """Call a kernel for all boards, shared by torch's own threads: they are awake, and others would stand in line."""
+    """Call a kernel for all boards, in this thread: who shares a minibatch among threads shares whole networks."""
     given = [_array(each) if isinstance(each, Tensor) else each for each in (rows, *arguments)]
-    threads = torch.get_num_threads() if rows.numel() >= ENOUGH else 1
-    if threads == 1 or openmp() is None or not function.signatures:  # the first call compiles
-        _runner.run(function, len(rows), threads, *given)
-        return
-    words, bell, errors = np.zeros((2, threads), np.int64), np.zeros(1, np.int64), []
-
-    def part(_: object) -> None:
-        try:
-            function(words, bell, len(rows), openmp().omp_get_thread_num(), *given)
-        except BaseException as error:  # raised by whoever called; C would only print it
-            errors.append(error)
-
-    openmp().GOMP_parallel(_Part(part), None, threads, 0)
-    if errors:
-        raise errors[0]
-
-
-@cache
-def openmp() -> Any:
-    """The library in whose threads torch computes, where it is GNU's OpenMP; None elsewhere: there it is the game's."""
-    if sys.platform != "linux" or not torch.backends.openmp.is_available():
-        return None
-    try:
-        return ctypes.CDLL("libgomp.so.1", os.RTLD_NOLOAD | os.RTLD_NOW)  # the one that torch has loaded
-    except OSError:
-        return None
+    function(np.zeros((2, 1), np.int64), np.zeros(1, np.int64), len(rows), 0, *given)
 
 
 def _array(tensor: Tensor) -> np.ndarray:
@@ -203,12 +175,11 @@ def _forward(b, _thread, x, scale, offset, score, bias, eps, y, mean, rate, gate
 
 
 @entry(reorder=True)
-def _backward(b, thread, dy, x, scale, offset, score, mean, rate, gates, normed, dx, dscale, doffset, dscore, dbias):
+def _backward(b, _thread, dy, x, scale, offset, score, mean, rate, gates, normed, dx, dscale, doffset, dscore, dbias):
     _, cells, channels = x.shape
     groups = mean.shape[1]
     gated, size = len(score) > 0, channels // groups
     row = np.empty(channels, np.float32)
-    normed = normed[thread]  # the gradient at the norm's output
     factor, shift, slope, level = np.empty((4, channels), np.float32)
     for c in range(channels):
         factor[c] = rate[b, c // size] * scale[c]

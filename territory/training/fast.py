@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from territory.models.one_pass import in_one_pass
 from territory.stats import take_turns
 from territory.training.config import TrainConfig
+from territory.training.parts import InParts
 
 # mallopt's parameters (malloc.h), and what they are set to
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
@@ -30,6 +31,7 @@ _OTHER_ALLOCATORS = ("jemalloc", "tcmalloc", "mimalloc")
 
 ROUNDS = 4  # training steps of each kind that are timed, by turns; a first one is not counted
 WORTH = 0.95  # what rounds more, or starts later, must take at most this share of the time
+SLOW_BF16 = "this processor has no instructions for it"
 LONG_RUN = 1200.0  # seconds from which on trying torch.compile, which takes about a minute, is worth it
 
 
@@ -90,11 +92,12 @@ def choose(
     least a twentieth.
     """
     batch = _minibatch(config, obs, device, layout)
-    kinds = ("fp32", "bf16") if _has_bf16(device) else ("fp32",)
+    kinds = ("fp32", "bf16") if has_bf16(device) else ("fp32",)
     steps = {kind: TrainingStep(copy.deepcopy(model), batch, kind) for kind in kinds}
     seconds = _median_seconds(steps, clock)
     precision = min(kinds, key=lambda kind: seconds[kind] * (1 if kind == "fp32" else 1 / WORTH))
     said = ", ".join(f"{kind} {1000 * seconds[kind]:.0f} ms" for kind in kinds)
+    said += f" (bf16 not tried: {SLOW_BF16})" if len(kinds) == 1 and device.type == "cpu" else ""
     said = f"a training step of {len(batch[0])} boards takes {said}"
     config = replace(config, fast=False, precision=precision, compile=False)
     total = seconds[precision] * config.num_updates * config.update_epochs * config.batch_size / len(batch[0])
@@ -115,16 +118,17 @@ class TrainingStep:
     """Forward, backward and Adam on one minibatch, each time it is called; returns when it is done."""
 
     def __init__(self, model: nn.Module, batch: tuple[Tensor, Tensor], precision: str):
-        self.model, self.batch, self.precision = model.train(), batch, precision
+        self.network, self.batch, self.precision = InParts(model.train()), batch, precision
         self.optimizer = torch.optim.Adam(model.parameters(), lr=1e-6, fused=True)
 
     def __call__(self) -> None:
         device = self.batch[0].device
-        with torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bf16"), in_one_pass():
-            logits, values = self.model(*self.batch)
-        self.optimizer.zero_grad()
-        (logits.float().square().mean() + values.float().square().mean()).backward()
-        self.optimizer.step()
+        with self.network.sharing(len(self.batch[0])):
+            with torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bf16"), in_one_pass():
+                logits, values = self.network(*self.batch)
+            self.optimizer.zero_grad()
+            (logits.float().square().mean() + values.float().square().mean()).backward()
+            self.optimizer.step()
         if device.type != "cpu":
             torch.accelerator.synchronize(device)
 
@@ -144,8 +148,11 @@ def _minibatch(
     return maps.contiguous(memory_format=layout), stats
 
 
-def _has_bf16(device: torch.device) -> bool:
-    return device.type == "cpu" or (device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False))
+def has_bf16(device: torch.device) -> bool:
+    """Whether the device has instructions for bfloat16: without them it is four to fifteen times as slow as float32."""
+    if device.type == "cpu":
+        return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 def _has_compiler() -> bool:

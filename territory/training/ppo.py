@@ -25,7 +25,8 @@ from territory.models.symmetry import VIEWS, View, views_of
 from territory.training import distributed, losses
 from territory.training.build import compile_in_place, make_envs, make_model, memory_layout, pick_device
 from territory.training.config import TrainConfig
-from territory.training.fast import choose, keep_freed_memory
+from territory.training.fast import SLOW_BF16, choose, has_bf16, keep_freed_memory
+from territory.training.parts import InParts
 from territory.training.rollout import EpisodeWindow, Minibatch, Rollout, Update, finished
 
 ADAM_EPSILON = 1e-5  # as the first PPO had it (Huang et al. 2022, detail 3): torch's 1e-8 lets tiny gradients jump
@@ -49,6 +50,7 @@ class PPO:
         model = make_model(config) if model is None else model
         self.layout = memory_layout(self.device, model)
         self.model = model.to(self.device, memory_format=self.layout)  # pyright: ignore[reportCallIssue] -- undeclared
+        self.network = InParts(self.model)
         self.group.broadcast_parameters(self.model)
         self.notes = self._make_fast()
         config = self.config
@@ -110,10 +112,9 @@ class PPO:
         measured: list[dict[str, Tensor]] = []
         advantages = self.group.all_gather(self.rollout.advantages).flatten()
         for number in range(self.config.update_epochs):
-            augment = (
-                self.config.augment and number > 0
-            )  # first as the games were seen: there the ratio must begin at 1
-            steps = [self.gradient_step(index, advantages, self._view(augment)) for index in self._shuffled()]
+            augment = self.config.augment and number > 0  # first as seen in the games: there the ratio must begin at 1
+            with self.network.sharing(self.config.minibatch_size // self.group.size):
+                steps = [self.gradient_step(index, advantages, self._view(augment)) for index in self._shuffled()]
             epoch = self.group.average_terms(*map(list, zip(*steps, strict=True)))
             measured += epoch
             if self._moved_enough(epoch):
@@ -144,7 +145,7 @@ class PPO:
     def forward(self, maps: Tensor, global_stats: Tensor) -> tuple[Tensor, Tensor]:
         """Logits ``(B, actions)`` and values ``(B,)`` in float32, whatever precision they were computed in."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"), in_one_pass():
-            logits, values = self.model(maps.contiguous(memory_format=self.layout), global_stats)
+            logits, values = self.network(maps.contiguous(memory_format=self.layout), global_stats)
         return logits.float(), values.float()
 
     def agent(self) -> Agent:
@@ -178,6 +179,8 @@ class PPO:
             chosen = choose(self.config, self.model, self.obs, self.device, self.layout)
             self.config, reason = self.group.all_gather_objects(chosen)[0]  # all processes compute alike
             notes.append(reason)
+        elif self.config.precision == "bf16" and self.device.type == "cpu" and not has_bf16(self.device):
+            notes.append(f"bf16 was asked for, and {SLOW_BF16}: --precision fp32 is several times as fast")
         return notes
 
     def _shuffled(self) -> tuple[Tensor, ...]:

@@ -3,8 +3,8 @@
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
-from territory.models import one_pass
 from territory.models.blocks import ConvBlock, make_norm
 from territory.models.one_pass import NormReluGate, in_one_pass
 
@@ -62,34 +62,6 @@ def test_a_board_gives_the_same_bits_whatever_comes_with_it():
         assert torch.equal(made(features)[7:8], made(features[7:8]))
 
 
-@pytest.mark.parametrize("openmp", ["torch's", "none that we know"])
-def test_shared_by_threads_it_gives_the_same_bits_and_tells_of_a_fault(monkeypatch, openmp):
-    if openmp != "torch's":
-        monkeypatch.setattr(one_pass, "openmp", lambda: None)
-    made, boards, before = block(True), torch.randn(67, 6, 16, 16), torch.get_num_threads()
-    monkeypatch.setattr(one_pass, "ENOUGH", 0)
-    found = []
-    try:
-        for threads in (1, 3):
-            torch.set_num_threads(threads)
-            with in_one_pass():
-                found.append(torch.autograd.grad(made(boards).square().sum(), made.norm.weight)[0])
-    finally:
-        torch.set_num_threads(before)
-    assert torch.equal(*found)
-    with pytest.raises(ZeroDivisionError):
-        one_pass.for_boards(Broken(), boards.flatten(2))
-
-
-class Broken:
-    """A kernel that fails."""
-
-    signatures = ("compiled",)
-
-    def __call__(self, *given: object) -> None:
-        raise ZeroDivisionError
-
-
 def test_nan_stays_nan():
     made = block(True)
     with in_one_pass(), torch.inference_mode():
@@ -105,6 +77,17 @@ def test_a_layer_that_somebody_watches_is_called(part):
     with in_one_pass():
         made(torch.randn(2, 6, 8, 8))
     assert seen == [part]
+
+
+@pytest.mark.parametrize(
+    "mode",
+    [FlopCounterMode(display=False), torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU])],
+    ids=["mode", "profiler"],
+)
+def test_a_tool_of_torch_s_sees_the_layers(mode):
+    made = block(True)
+    with in_one_pass(), mode:
+        assert type(made(torch.randn(2, 6, 8, 8)).grad_fn).__name__ == "MulBackward0"
 
 
 def test_a_layer_of_another_kind_is_called():

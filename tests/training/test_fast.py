@@ -14,6 +14,7 @@ import torch
 from territory import models
 from territory.errors import BadInput
 from territory.training import PPO, TrainConfig, fast, run
+from territory.training import ppo as ppo_module
 from territory.training.build import memory_layout
 
 CONFIG = TrainConfig(
@@ -44,16 +45,32 @@ def choice(seconds: list[float], **changes) -> tuple[TrainConfig, str]:
     return fast.choose(config, ppo.model, ppo.obs, CPU, ppo.layout, clock_of(seconds))
 
 
-def test_the_quicker_precision_is_chosen():
+@pytest.fixture
+def bf16(monkeypatch):
+    """A processor with instructions for bfloat16."""
+    monkeypatch.setattr(fast, "has_bf16", lambda device: True)
+
+
+def test_the_quicker_precision_is_chosen(bf16):
     assert choice([0.2, 0.1])[0].precision == "bf16"
     assert choice([0.1, 0.2])[0].precision == "fp32"
 
 
-def test_a_gain_too_small_to_be_sure_of_is_left():
+def test_a_gain_too_small_to_be_sure_of_is_left(bf16):
     assert choice([0.1, 0.099])[0].precision == "fp32"
 
 
-def test_the_reason_names_what_was_measured():
+def test_where_no_instructions_are_for_it_bf16_is_not_tried_and_whoever_asks_for_it_is_told(monkeypatch):
+    for module in (fast, ppo_module):
+        monkeypatch.setattr(module, "has_bf16", lambda device: False)
+    chosen, reason = choice([0.1])
+    assert chosen.precision == "fp32" and "bf16 not tried: this processor has no instructions" in reason
+    assert any(
+        "--precision fp32 is several times as fast" in note for note in PPO(replace(CONFIG, precision="bf16")).notes
+    )
+
+
+def test_the_reason_names_what_was_measured(bf16):
     _, reason = choice([0.2, 0.1])
     assert "4 boards" in reason and "fp32 200 ms" in reason and "bf16 100 ms" in reason and "not compiled" in reason
 

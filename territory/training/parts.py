@@ -1,0 +1,130 @@
+"""A network's passes in parts: each thread takes some of the boards through all layers, and back.
+
+torch shares every layer among its threads, which meet after each: two hundred meetings a step, where all wait for the
+slowest, and what one core has computed another must fetch. Boards do not need each other, so here the threads meet
+twice a step. Answers and gradients are the same but for the order in which boards are added up.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import copy_context
+from copy import deepcopy
+from functools import cache, reduce
+from threading import Barrier
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from territory.models.attention import Attention
+from territory.models.baseline import Baseline
+from territory.models.one_pass import watched
+from territory.models.tokens import Tokens
+
+MOST = 4  # parts: threads that are in Python stand in line
+LEAST = 16  # boards of a part
+_APART = (Baseline, Attention, Tokens)  # networks whose boards do not need each other, but for batch norm
+
+
+class InParts:
+    """Called like the network it is of, whose parameters it shares: maps and statistics to logits and values.
+
+    Inside `sharing` its passes are shared by threads. The network itself is called where parts would not give the
+    same, or would be missed: one that is not ours, has batch norm, is compiled or is `watched`; on other devices.
+    """
+
+    def __init__(self, model: nn.Module):
+        self.model = model
+        self._count = 1
+        self._twins: list[nn.Module] = []
+
+    @contextmanager
+    def sharing(self, boards: int) -> Iterator[None]:
+        """Inside, passes of so many boards are shared. torch's own threads rest: they wait awake, on our cores."""
+        threads = torch.get_num_threads()
+        self._count = min(MOST, threads, boards // LEAST) if self._can_be_shared() else 1
+        if self._count < 2:
+            yield
+            return
+        torch.set_num_threads(threads // self._count)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+            self._count = 1
+
+    def __call__(self, maps: Tensor, stats: Tensor) -> tuple[Tensor, Tensor]:
+        if self._count < 2 or not torch.is_grad_enabled() or watched(self.model.modules()):
+            return self.model(maps, stats)
+        weights = list(self.model.parameters())
+        while len(self._twins) < self._count - 1:
+            self._twins.append(deepcopy(self.model))
+        for twin in self._twins:
+            for own, weight in zip(twin.parameters(), weights, strict=True):
+                own.data = weight.data  # the same memory; its gradient is its own
+        return _Shared.apply([self.model, *self._twins[: self._count - 1]], maps, stats, *weights)
+
+    def _can_be_shared(self) -> bool:
+        model: Any = self.model
+        batch_norm = any(isinstance(each, nn.modules.batchnorm._BatchNorm) for each in model.modules())
+        on_processor = all(weight.device.type == "cpu" for weight in model.parameters())
+        return type(model) in _APART and not batch_norm and on_processor and model._compiled_call_impl is None
+
+
+class _Shared(torch.autograd.Function):
+    """Networks that share their memory, each with a part of the boards, to what one would give for all of them."""
+
+    @staticmethod
+    def forward(ctx: Any, twins: list[nn.Module], maps: Tensor, stats: Tensor, *_: Tensor) -> tuple[Tensor, Tensor]:
+        boards = zip(twins, *(each.tensor_split(len(twins)) for each in (maps, stats)), strict=True)
+        outputs = _each(_as_here(), boards)
+        ctx.twins, ctx.outputs = twins, outputs
+        logits, values = (torch.cat([each.detach() for each in kind]) for kind in zip(*outputs, strict=True))
+        return logits, values
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        sizes = [len(values) for _, values in ctx.outputs]
+        given = zip(ctx.twins, ctx.outputs, *(each.split(sizes) for each in gradients), strict=True)
+        parts = _each(lambda twin, out, *own: torch.autograd.grad(out, list(twin.parameters()), own), given)
+        return None, None, None, *(reduce(torch.add, each) for each in zip(*parts, strict=True))
+
+
+def _each(function: Callable, given: Iterable[tuple]) -> list:
+    """What the function makes of each: of the first in this thread, of the others at the same time in others."""
+    first, *others = given
+    pool = _pool(len(others), torch.get_num_threads())
+    jobs = [pool.submit(function, *each) for each in others]
+    return [function(*first), *(job.result() for job in jobs)]
+
+
+def _as_here() -> Callable:
+    """Calls a function, in whichever thread, with gradients and in the precision and contexts that hold here."""
+    context = copy_context()
+    autocast = {"enabled": torch.is_autocast_enabled("cpu"), "dtype": torch.get_autocast_dtype("cpu")}
+
+    def call(function: Callable, *arguments: Any) -> Any:
+        with torch.enable_grad(), torch.autocast("cpu", **autocast):
+            return context.copy().run(function, *arguments)
+
+    return call
+
+
+@cache
+def _pool(count: int, threads: int) -> ThreadPoolExecutor:
+    """Threads of ours, each of which has so many of torch's."""
+    before, started = torch.get_num_threads(), Barrier(count + 1)
+
+    def start() -> None:
+        torch.set_num_threads(threads)
+        torch.get_num_threads()  # a thread asks how many it may have once, at first
+
+    pool = ThreadPoolExecutor(count, "part of a pass", initializer=start)
+    for _ in range(count):
+        pool.submit(started.wait)
+    started.wait()
+    torch.set_num_threads(before)  # what it was set to last also counts for threads to come
+    return pool
