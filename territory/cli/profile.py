@@ -53,7 +53,11 @@ def profile(
         for name, network in networks.items():
             print(f"{name}: forward and backward, inputs of {sizes}")
             print(profiling.format_table(profiling.layer_table(network, inputs), total=True))
-            print(f"\nreceptive field of each convolution\n{_fields(network, inputs)}")
+            try:
+                fields = profiling.format_table(profiling.field_table(network, inputs))
+            except BadInput as unknown:
+                fields = f"(none: {unknown})"
+            print(f"\nreceptive field of each convolution\n{fields}")
             kept = sum(record.bytes for record in profiling.memory_table(network, inputs))
             peak = profiling.peak_memory(network, inputs, modes[name]).peak
             print(f"\nmemory of a {STEPS[modes[name]]}: {kept / 1e6:.1f} MB kept, {peak / 1e6:.1f} MB at its peak\n")
@@ -66,15 +70,6 @@ def profile(
         hint = "" if given else " Without --input, as in --input 1x3x224x224, a network gets game observations."
         raise BadInput(f"{refused}{hint}") from refused
     return 0
-
-
-def _fields(network: "nn.Module", inputs: Any) -> str:
-    from territory import profiling
-
-    try:
-        return profiling.format_table(profiling.field_table(network, inputs))
-    except BadInput as unknown:
-        return f"(none: {unknown})"
 
 
 def load_network(name: str) -> "nn.Module":
@@ -96,30 +91,21 @@ def load_network(name: str) -> "nn.Module":
     try:
         found: Any = _import(place)
         for part in attribute.split("."):
-            found = _part_of(found, part, name)
+            if not hasattr(found, part):
+                raise BadInput(f"{name}: nothing is called {part!r} there.{_likely(part, dir(found))}")
+            found = getattr(found, part)
         if not isinstance(found, nn.Module) and callable(found):
-            found, name = _called(found, name), f"{name}()"
+            found, name = found(), f"{name}()"
+    except BadInput:
+        raise
+    except (Exception, SystemExit) as error:
+        hint = " Name a function without arguments that makes it." if isinstance(error, TypeError) else ""
+        raise BadInput(f"{name}() failed: {told(error)}.{hint}") from error
     finally:
         sys.argv = arguments
     if not isinstance(found, nn.Module):
         raise BadInput(f"expected a torch module, or a function or class that makes one; {name} is {shown(found)}")
     return found
-
-
-def _called(factory: Any, name: str) -> Any:
-    try:
-        return factory()
-    except (Exception, SystemExit) as error:
-        hint = " Name a function without arguments that makes it." if isinstance(error, TypeError) else ""
-        raise BadInput(f"{name}() failed: {told(error)}.{hint}") from error
-
-
-def _part_of(whole: Any, part: str, name: str) -> Any:
-    try:
-        return getattr(whole, part)
-    except Exception as error:  # an object's own __getattr__ may raise anything
-        known = [each for each, value in getattr(whole, "__dict__", {}).items() if callable(value)]
-        raise BadInput(f"{name}: nothing is called {part!r} there.{_likely(part, known)}") from error
 
 
 def _likely(word: str, known: Iterable[str]) -> str:
@@ -182,6 +168,4 @@ def make_input(shape: str, dtype: str = "float32") -> "Tensor":
             return torch.zeros(numbers, dtype=kind)
         return torch.randn(numbers, generator=torch.Generator().manual_seed(0)).to(kind)
     except (RuntimeError, TypeError) as error:
-        raise BadInput(
-            f"no input {shape!r} could be made, too large or of a type without numbers: {told(error)}"
-        ) from error
+        raise BadInput(f"input {shape!r} is too large, or of a type without numbers: {told(error)}") from error

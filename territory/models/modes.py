@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -128,17 +128,13 @@ def eagerly() -> Iterator[None]:
 
     FlexAttention would compile itself at its first call, and not run a second time once that failed.
     """
-    before = getattr(flex, _FLEX_AS_WRITTEN, False)
-    setattr(flex, _FLEX_AS_WRITTEN, True)
-    try:
-        if "torch._dynamo" not in sys.modules:  # nobody has compiled anything, and the import takes seconds
-            yield
-            return
-        with torch.compiler.set_stance("force_eager"), warnings.catch_warnings():
+    with warnings.catch_warnings(), ExitStack() as stack:
+        stack.callback(setattr, flex, _FLEX_AS_WRITTEN, getattr(flex, _FLEX_AS_WRITTEN, False))
+        setattr(flex, _FLEX_AS_WRITTEN, True)
+        if "torch._dynamo" in sys.modules:  # else nobody has compiled anything, and the import takes seconds
             warnings.filterwarnings("ignore", "Using `torch.compile\\(module\\)` when there are global hooks")
-            yield
-    finally:
-        setattr(flex, _FLEX_AS_WRITTEN, before)
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
+        yield
 
 
 @contextmanager

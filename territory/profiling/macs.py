@@ -209,11 +209,8 @@ NESTED: dict[Any, Formula] = {  # operators that nested tensors have kernels of 
     aten.linear_backward: lambda a, _gradient, weight, wanted, **_: sum(wanted[:2]) * _product_nested(a, weight),
 }
 _SAME = {  # kernels that torch's own formulas lack, by one that they have
-    kernel: getattr(aten, f"_scaled_dot_product_flash_attention{way}")
-    for way in ("", "_backward")
-    for kernel in _existing(
-        f"_scaled_dot_product_flash_attention_for_cpu{way}", f"_scaled_dot_product_fused_attention_overrideable{way}"
-    )
+    aten._scaled_dot_product_flash_attention_for_cpu: aten._scaled_dot_product_flash_attention,
+    aten._scaled_dot_product_flash_attention_for_cpu_backward: aten._scaled_dot_product_flash_attention_backward,
 }
 _BY_NAME: dict[str, Formula] = {  # of a library that may not be there
     "torchvision::deform_conv2d": _convolution,
@@ -226,6 +223,7 @@ UNKNOWN = _existing(  # fused kernels: their arguments don't tell their products
     "miopen_rnn",
     "_native_multi_head_attention",
     "_transformer_encoder_layer_fwd",
+    "_scaled_dot_product_fused_attention_overrideable",
 )
 
 
