@@ -137,10 +137,6 @@ def _product(a: Tensor, b: Tensor, *_: Any, **__: Any) -> int:
     return entries(a) * (b.shape[-1] if b.ndim > 1 else 1)
 
 
-def _product_added(_c: Tensor, a: Tensor, b: Tensor, *_: Any, **__: Any) -> int:
-    return _product(a, b)
-
-
 def _product_nested(a: Tensor, b: Tensor, *_: Any, **__: Any) -> int:
     """Of a list of matrices, of different sizes, by a list or by the weight of a linear layer."""
     others = b.unbind() if b.is_nested else [b.mT] * a.size(0)
@@ -186,8 +182,10 @@ def _existing(*names: str) -> list[Any]:
 
 FORMULAS: dict[Any, Formula] = {
     **dict.fromkeys(_existing("mm", "bmm", "mv", "_int_mm", "_scaled_mm", "_sparse_mm"), _product),
-    **dict.fromkeys(_existing("addmm", "baddbmm", "addbmm", "addmv", "_addmm_activation"), _product_added),
-    **dict.fromkeys(_existing("_sparse_addmm", "sparse_sampled_addmm"), _product_added),
+    **dict.fromkeys(  # of the last two, added to the first
+        _existing("addmm", "baddbmm", "addbmm", "addmv", "_addmm_activation", "_sparse_addmm", "sparse_sampled_addmm"),
+        lambda _, a, b, *__, **___: _product(a, b),
+    ),
     **dict.fromkeys(  # of a packed weight: each output sums over the last axis of the input
         _existing("_weight_int8pack_mm", "_weight_int4pack_mm"), lambda a, *_, out, **__: out.numel() * a.shape[-1]
     ),
