@@ -95,7 +95,10 @@ def logits_and_value(model: nn.Module, maps: Tensor, stats: Tensor) -> tuple[Ten
     with explained(model, (maps, stats), "cannot take maps and statistics of shapes"):
         output = model(maps, stats)
     listed = output if isinstance(output, tuple | list) else [output]
-    kinds = [_kind(each) for each in listed]
+    kinds = [  # of a dense tensor its numbers', of others how they lie, of anything else its class
+        each.dtype if getattr(each, "layout", None) == torch.strided else getattr(each, "layout", type(each).__name__)
+        for each in listed
+    ]
     if len(kinds) != 2 or not all(isinstance(kind, torch.dtype) and kind.is_floating_point for kind in kinds):
         got = " and ".join(map(str, kinds))
         raise BadInput(f"expected a network that gives logits and a value, two dense tensors of floats; got {got}")
@@ -107,13 +110,6 @@ def logits_and_value(model: nn.Module, maps: Tensor, stats: Tensor) -> tuple[Ten
             f"got {shapes[0]} and {shapes[1]}"
         )
     return logits, values
-
-
-def _kind(value: object) -> torch.dtype | torch.layout | str:
-    """What a dense tensor's numbers are, how another lies in memory, or the class of anything else."""
-    if not isinstance(value, Tensor):
-        return type(value).__name__
-    return value.dtype if value.layout == torch.strided else value.layout
 
 
 def _by_frame(weights: Tensor, frames: int) -> np.ndarray:

@@ -28,7 +28,8 @@ _STATS = tuple(stat.name.replace("_", " ").lower() for stat in Stat)
 MOST_BYTES = 100_000  # of a copied state: painted maps make it long
 _NO_ATTENTION = (
     "No attention that can be read was found in this network, so no weights can be laid over the board. Its policy and "
-    "value are real, and the relevance maps below ask any network."
+    "value are real, and the relevance maps below ask any network. A module that computes attention in its own way "
+    "can be named: interpret.capture(model, attention={'name': module})."
 )
 
 

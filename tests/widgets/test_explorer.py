@@ -133,7 +133,8 @@ def test_a_network_without_attention_shows_the_game_and_says_so():
     game = record(lambda obs, mask: 80, WorldParams(num_bots=1, max_steps=2), seed=1)
     explorer = AttentionExplorer(game, models.build("baseline"))
     assert explorer.layers == [""] and explorer.about["networks"][0]["layers"] == []
-    assert "No attention that can be read" in explorer.about["networks"][0]["note"]
+    note = explorer.about["networks"][0]["note"]
+    assert "No attention that can be read" in note and "capture(model, attention={'name': module})" in note
     assert explorer.static_png()
 
 
