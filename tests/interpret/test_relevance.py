@@ -70,7 +70,7 @@ def test_a_network_that_never_looks_at_the_map_owes_it_nothing():
             return self.actor(stats), stats[:, 0]
 
     for method in (occlusion, integrated_gradients):
-        assert (method(Blind(), FRAMES) == 0).all()
+        assert np.abs(method(Blind(), FRAMES)).max() < 1e-5  # in batches of other sizes a product is rounded otherwise
 
 
 def test_integrated_gradients_add_up_to_the_whole_way(model):
