@@ -5,7 +5,7 @@ sum, before or after the product with the values, ``exp(x - logsumexp(x))``, `F.
 `nn.MultiheadAttention` and all of torch's transformer layers. Not seen: code that was scripted, traced or put under
 ``vmap``, FlexAttention and other libraries' kernels, an ``autograd.Function``, nested tensors, sparse and scattered
 softmaxes, those that are summed block by block or by a product with ones, weights that are no softmax (sigmoid or
-linear attention).
+linear attention). Heads come before queries, or the scores are made by an ``einsum``, which says where they are.
 """
 
 import inspect
@@ -39,13 +39,17 @@ _PARTS = {  # and repetitions: of weights are weights
     *("chunk", "split", "unbind", "getitem", "select", "narrow", "index_select", "gather", "take_along_dim", "topk"),
     *("expand", "repeat", "repeat_interleave", "pad", "as_strided", "unfold", "diagonal"),
 }
+_LAID_ANEW = {
+    *("permute", "transpose", "movedim", "moveaxis", "swapaxes", "swapdims", "t", "T", "mT", "view", "reshape"),
+    *("flatten", "unflatten", "squeeze", "unsqueeze"),
+}
 _NAMED = ("input", "logits", "x", "a", "other", "weight", "mat2", "y", "b")  # what the first two are called
 _DIM = {"gumbel_softmax": 4, "masked_softmax": 2}  # where the argument stands, if not second
 
 
 class _Tag(NamedTuple):
     """What is known of a tensor: weights; a logarithm of weights; an exponential, its sum, 1 over that; a logsumexp;
-    the product of an exponential with values."""
+    the product of an exponential with values; scores laid in a way of their own."""
 
     kind: str
     dim: Any = None
@@ -53,6 +57,7 @@ class _Tag(NamedTuple):
     weighted: bool = False  # weights that were multiplied with something: their sum is a weighted mean
     of: Any = None  # the exponential that was summed or multiplied
     again: Any = None  # the same product of other weights
+    first: tuple[int, ...] = ()  # axes of examples and heads, where scores don't begin with them
 
 
 _UNKNOWN = _Tag("")
@@ -160,7 +165,7 @@ class SoftmaxWatch(TorchFunctionMode):
         if isinstance(result, Tensor) and result.layout == torch.strided and not result.is_nested:
             dim = None if is_transformed(result) else _dim_of_weights(name, args, kwargs, *tags)
             if dim is not None:
-                return self._shown(result, dim, result is args[0])
+                return self._shown(result, dim, tags[0].first, result is args[0])
         self._follow(func, args, kwargs, result, *tags)
         return result
 
@@ -192,10 +197,14 @@ class SoftmaxWatch(TorchFunctionMode):
         fresh = product.again(changed.movedim(-1, dim).to(e.dtype))
         return result.copy_(fresh) if in_place else fresh
 
-    def _shown(self, weights: Tensor, dim: int, in_place: bool) -> Tensor:
-        changed, calls = _show(weights.movedim(dim, -1), attention=False)
+    def _shown(self, weights: Tensor, dim: int, first: tuple[int, ...], in_place: bool) -> Tensor:
+        axes, keys = range(weights.ndim), dim % max(weights.ndim, 1)
+        first = first if keys not in first else ()
+        order = [*first, *(axis for axis in axes if axis != keys and axis not in first), keys][: weights.ndim]
+        changed, calls = _show(weights.permute(order), attention=False)
         if changed is not None:
-            weights = weights.copy_(changed.movedim(-1, dim)) if in_place else changed.movedim(-1, dim)
+            changed = changed.permute(sorted(axes, key=order.__getitem__))
+            weights = weights.copy_(changed) if in_place else changed
         self._tags[weights] = _Tag("weights", source=calls)
         return weights
 
@@ -232,6 +241,8 @@ class SoftmaxWatch(TorchFunctionMode):
                         self._tags[result] = _Tag(
                             "product", of=tensor, again=partial(_with_other, func, args, kwargs, tensor)
                         )
+            if name == "einsum" and isinstance(args[0], str) and (first := _first_axes(args[0], result.ndim)):
+                self._tags[result] = _Tag("scores", first=first)
             return
         new = _next(name, args, kwargs, result, tag, other)
         if new is not None:
@@ -361,25 +372,44 @@ def _dim_of_weights(name: str, args: Sequence[Any], kwargs: dict[str, Any], tag:
 def _next(name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Any, tag: _Tag, other: _Tag) -> _Tag | None:
     """What is known of a result, if anything, by what is known of the first two arguments."""
     dim: Any = kwargs.get("dim", args[1] if len(args) > 1 else None)
+    dim = dim[0] if lists(dim, 1) else dim
     if name in _EXPONENTIALS:
-        return _Tag("exp", source=id(args[0]))
+        return _Tag("exp", source=id(args[0]), first=tag.first)
     if name == "log_softmax":
-        return _Tag("log", dim=-1 if dim is None else dim)
+        return _Tag("log", dim=-1 if dim is None else dim, first=tag.first)
     if name == "logsumexp":
         return _Tag("logsumexp", dim=dim, source=id(args[0]))
     if name == "sub" and other.kind == "logsumexp" and other.source == id(args[0]):
-        return _Tag("log", dim=other.dim)
-    if name == "sum" and tag.kind == "exp" and isinstance(dim := dim[0] if lists(dim, 1) else dim, int):
+        return _Tag("log", dim=other.dim, first=tag.first)
+    if name == "sum" and tag.kind == "exp" and isinstance(dim, int):
         return _Tag("sum", dim=dim, source=tag.source, of=args[0])
     if name in _SHARES and tag.kind == "sum":
         return tag._replace(kind="share")
     if not (tag.kind or other.kind) or "product" in (tag.kind, other.kind):
         return None
-    held, value = (tag, args[0]) if tag.kind else (other, args[1])
+    by_second = not tag.kind or (tag.kind == "scores" and other.kind)
+    held, value = (other, args[1]) if by_second else (tag, args[0])
+    if held.first and name in _LAID_ANEW:
+        held = _UNKNOWN if held.kind == "scores" else held._replace(first=())
     before, after = (sum(each.numel() for each in tensors_of(each)) for each in (value, result))
     if name in ("mul", "rmul", "imul") and held.kind == "weights" and after > before:  # each weighs several numbers
         return held._replace(weighted=True)
     return held if after == before or name in _PARTS else None
+
+
+def _first_axes(equation: str, axes: int) -> tuple[int, ...]:
+    """Where examples and heads are, in an `einsum` of queries with keys that doesn't put them first: "bihd,bjhd->bijh".
+
+    They are what both operands and the result have.
+    """
+    inputs, _, output = equation.replace(" ", "").partition("->")
+    queries, _, keys = inputs.partition(",")
+    before = axes - len(output.removeprefix("..."))  # that three dots stand for
+    queries, keys, output = (each.removeprefix("...") for each in (queries, keys, output))
+    shared = [label for label in queries if label in keys and label in output]
+    if not set(output[: len(shared)]) - set(shared) or not (queries + keys + output).isalpha():
+        return ()
+    return (*range(before), *(before + output.index(label) for label in shared))
 
 
 def _name(func: Callable) -> str:

@@ -85,7 +85,7 @@ def by_exp_by_keyword(q, k, v):
 
 def by_logsumexp(q, k, v):
     scores = q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5
-    return (scores - scores.logsumexp(dim=-1, keepdim=True)).exp() @ v
+    return (scores - scores.logsumexp(dim=(-1,), keepdim=True)).exp() @ v
 
 
 def by_share(q, k, v):
@@ -117,6 +117,22 @@ def product_divided_in_place(q, k, v):
     return out
 
 
+def laid(scores, weights, dim, shift=0.0):
+    """By einsum, examples and heads not first; queries, keys and values come as (B, T, heads, width)."""
+
+    def attend(q, k, v):
+        q, k, v = (each.transpose(1, 2) for each in (q, k, v))
+        given = torch.einsum(scores, q, k) / 2 + shift
+        return torch.einsum(weights, given.softmax(dim), v).transpose(1, 2)
+
+    return attend
+
+
+def laid_by_exp(q, k, v):
+    e = torch.einsum("bhid,bhjd->bijh", q, k).div(2).exp()
+    return torch.einsum("bijh,bhjd->bhid", e / e.sum(2, keepdim=True), v)
+
+
 def by_linear(q, k, v, linear=F.linear):
     """Head by head and example by example, as F.linear knows matrices alone."""
     weights = (q @ k.mT / 2).softmax(-1)
@@ -133,6 +149,16 @@ SPELLINGS = {
     "softmax": (lambda q, k, v: torch.softmax(q @ k.mT / q.shape[-1] ** 0.5, -1) @ v, None),
     "softmax and dropout": (lambda q, k, v: F.dropout(F.softmax(q @ k.mT / 2, dim=-1), 0.5, False) @ v, None),
     "einsum": (lambda q, k, v: torch.einsum("bhqk,bhkd->bhqd", (q @ k.mT / 2).softmax(-1), v), None),
+    "heads last": (laid("bihd,bjhd->bijh", "bijh,bjhd->bihd", 2), None),
+    "heads last, with dots": (laid("... i h d, ... j h d -> ... i j h", "...ijh,...jhd->...ihd", -2), None),
+    "heads between": (laid("bihd,bjhd->bihj", "bihj,bjhd->bihd", -1), None),
+    "examples and heads last": (laid("bihd,bjhd->ijbh", "ijbh,bjhd->bihd", 1), None),
+    "heads last, masked": (laid("bihd,bjhd->bijh", "bijh,bjhd->bihd", 2, causal()[:, :, None]), causal()),
+    "heads last, then first": (
+        lambda q, k, v: (torch.einsum("bhid,bhjd->bijh", q, k).permute(0, 3, 1, 2) / 2).softmax(-1) @ v,
+        None,
+    ),
+    "heads last, by exp": (laid_by_exp, None),
     "softmin": (lambda q, k, v: F.softmin(-(q @ k.mT) / 2, dim=-1) @ v, None),
     "log softmax": (lambda q, k, v: F.log_softmax(q @ k.mT / 2, dim=-1).exp() @ v, None),
     "exp over its sum": (by_exp, None),
