@@ -16,6 +16,7 @@ from territory.agent import Agent
 from territory.errors import BadInput, lists, shown, whole
 from territory.files import read_bytes, write_atomically
 from territory.interpret import MEAN, Layer, ReplayRecord, imagine, layers_of, overlay, total_variation
+from territory.interpret.capture import Chosen
 from territory.widgets.base import Answer, Instrument, Real, Whole, bundle, standalone_page
 from territory.widgets.looks import RELEVANCE, changes_of, look, relevance_map
 from territory.world.actions import INTENSITIES, NUM_ACTIONS, describe
@@ -29,7 +30,7 @@ MOST_BYTES = 100_000  # of a copied state: painted maps make it long
 _NO_ATTENTION = (
     "No attention that can be read was found in this network, so no weights can be laid over the board. Its policy and "
     "value are real, and the relevance maps below ask any network. A module that computes attention in its own way "
-    "can be named: interpret.capture(model, attention={'name': module})."
+    "can be named: AttentionExplorer(game, network, attention={'name': module})."
 )
 
 
@@ -48,6 +49,8 @@ class AttentionExplorer(Instrument):
         step: where to begin; by default a third into the game.
         other: a second agent or network, shown beside the first on the same states.
         names: what to call them; by default what the networks call themselves.
+        attention: modules of the first network, or their paths, by names for their attention, as `interpret.capture`
+            takes them: where it computes attention in a way of its own.
     """
 
     alt = "attention over a board, the policy as a compass and the value over the game"
@@ -78,16 +81,18 @@ class AttentionExplorer(Instrument):
         step: int | None = None,
         other: Agent | nn.Module | None = None,
         names: Sequence[str] | None = None,
+        attention: Chosen = None,
     ):
         super().__init__()
         self.agents = [agent] if other is None else [agent, other]
+        self._chosen = [attention, None]
         self._source, self.records, self._imagined, self._imagined_at = game, [], None, 0
         self._relevance: dict[tuple, np.ndarray] = {}
         self.names = _names(self.models, names)
         frames = self._frames()
         last = len(frames) - 1
         step = last // 3 if step is None else whole("step", step, 0, last)
-        self.records = [look(agent, frames) for agent in self.agents]
+        self.records = self._look(frames)
         self.step, self.cell = step, _an_own_tile(frames[step])
         self.layers = [next(iter(record.attention), "") for record in self.records]
         self.heads, self.ablation = [MEAN] * len(self.agents), [{} for _ in self.agents]
@@ -112,7 +117,7 @@ class AttentionExplorer(Instrument):
         if same and len(frames) == known:
             return
         keep = known - 1 if same else 0  # the last known frame had not been acted in yet
-        fresh = [look(agent, frames[keep:]) for agent in self.agents]
+        fresh = self._look(frames[keep:])
         self.records = [old.followed_by(new, keep) for old, new in zip(self.records, fresh, strict=True)]
         self.what_if = False
         self._relevance.clear()
@@ -273,13 +278,15 @@ class AttentionExplorer(Instrument):
         owner, city, density = (np.frombuffer(each, np.uint8).reshape(frame.owner.shape) for each in buffers[1:])
         return imagine(frame, stats, owner, city, density)
 
+    def _look(self, frames: Sequence[Frame], changes: Sequence[Mapping[str, Any] | None] = (None, None)) -> list:
+        asked = zip(self.agents, changes, self._chosen, strict=False)  # there may be no second network
+        return [look(agent, frames, cut, chosen) for agent, cut, chosen in asked]
+
     def _imagine(self, message: dict[str, Any], buffers: list[memoryview]) -> Answer:
         """Run the networks on the state that the browser describes, and send what they make of it."""
         frame, ablation = self._imagined_frame(message, buffers), message.get("ablation") or [{}] * len(self.agents)
-        looks = [
-            look(agent, (frame,), changes_of(cut, record.attention))
-            for agent, cut, record in zip(self.agents, ablation, self.records, strict=True)
-        ]
+        changes = [changes_of(cut, record.attention) for cut, record in zip(ablation, self.records, strict=True)]
+        looks = self._look((frame,), changes)
         moved = [
             f"{name}: {total_variation(look.probabilities[0], record.probabilities[message['step']]):.0%}"
             for name, look, record in zip(self.names, looks, self.records, strict=True)
@@ -302,7 +309,7 @@ class AttentionExplorer(Instrument):
             return self._relevance[key]
         model = self.models[number]
         changes = changes_of(ablation, self.records[number].attention)
-        with interpret.intervene(model, changes) if changes else nullcontext():
+        with interpret.intervene(model, changes, self._chosen[number]) if changes else nullcontext():
             grid = relevance_map(model, method, frame)
         if recorded:
             self._relevance[key] = grid

@@ -15,6 +15,7 @@ from territory import interpret
 from territory.agent import Agent
 from territory.errors import BadInput
 from territory.interpret import ReplayRecord, capture_frames
+from territory.interpret.capture import Chosen
 from territory.world.replay import Frame
 
 TOGETHER = 64  # states that an agent with several views is asked about at once
@@ -74,12 +75,14 @@ def on_one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def look(agent: Any, frames: Sequence[Frame], changes: Mapping[str, Any] | None = None) -> ReplayRecord:
+def look(
+    agent: Any, frames: Sequence[Frame], changes: Mapping[str, Any] | None = None, attention: Chosen = None
+) -> ReplayRecord:
     """What an agent computes on some frames: attention of the board as it lies, policy and value as it decodes them."""
     model = getattr(agent, "model", agent)
     threads = on_one_thread() if len(frames) == 1 else nullcontext()
-    with threads, interpret.intervene(model, changes) if changes else nullcontext():
-        record = capture_frames(model, frames)
+    with threads, interpret.intervene(model, changes, attention) if changes else nullcontext():
+        record = capture_frames(model, frames, attention)
         if getattr(getattr(agent, "decoding", agent), "views", 1) != 1:
             parts = [_predict(agent, frames[start : start + TOGETHER]) for start in range(0, len(frames), TOGETHER)]
             probabilities, values = (np.concatenate(each) for each in zip(*parts, strict=True))

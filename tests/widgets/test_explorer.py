@@ -134,7 +134,10 @@ def test_a_network_without_attention_shows_the_game_and_says_so():
     explorer = AttentionExplorer(game, models.build("baseline"))
     assert explorer.layers == [""] and explorer.about["networks"][0]["layers"] == []
     note = explorer.about["networks"][0]["note"]
-    assert "No attention that can be read" in note and "capture(model, attention={'name': module})" in note
+    assert (
+        "No attention that can be read" in note
+        and "AttentionExplorer(game, network, attention={'name': module})" in note
+    )
     assert explorer.static_png()
 
 
@@ -351,6 +354,44 @@ def test_the_cell_to_cell_attention_of_somebodys_own_network_is_shown_and_ablate
     assert weights[1] == pytest.approx(np.full((16, 16), 1 / 16), abs=1e-6)
     assert np.abs(found["0.value"][0] - explorer.record.values[4]) > 1e-6
     ask(explorer, {"id": 2, "ask": "relevance", "network": 0, "method": "occlusion", "step": 4})
+    assert said[1][0]["size"] == (4, 4)
+
+
+class Shares(nn.Module):
+    """Each cell's shares of all cells, by sigmoids instead of a softmax."""
+
+    def forward(self, queries, keys):
+        scores = (queries @ keys.transpose(-2, -1)).sigmoid()
+        return scores / scores.sum(-1, keepdim=True)
+
+
+class OfSigmoids(SmallTransformer):
+    """Attention in a way of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.shares = nn.Identity(), Shares()
+
+    def forward(self, obs_map, obs_global):
+        tokens = self.embed(obs_map.float() / 255).flatten(2).transpose(1, 2)
+        self.tokens = self.shares(tokens, tokens) @ tokens
+        out = self.heads(torch.cat([self.tokens[:, 0], obs_global], dim=1))
+        return out[:, :90], out[:, 90]
+
+
+def test_attention_of_a_way_of_its_own_is_shown_and_ablated_once_it_is_named(replay):
+    torch.manual_seed(0)
+    network, said = OfSigmoids().eval(), []
+    explorer = AttentionExplorer(replay, network, step=4, other=models.build("tokens"), attention={"own": "shares"})
+    explorer.send = lambda content, buffers=None: said.append((content, buffers))
+    assert [layer["name"] for layer in explorer.about["networks"][0]["layers"]] == ["own"]
+    assert explorer.layers == ["own", "cross.map_to_stats"]
+    ask(explorer, {"id": 1, "ask": "imagine", "step": 4, "ablation": [{"own": "uniform"}, {}]})
+    content, (data,) = said[0]
+    assert arrays(content["index"], data)["0.own"] == pytest.approx(np.full(16 * 16, 1 / 16), abs=1e-6)
+    assert (network.tokens - network.tokens.mean(1, keepdim=True)).abs().max() < 1e-5
+    ask(explorer, {"id": 2, "ask": "relevance", "network": 0, "method": "occlusion", "ablation": [{"own": "zero"}, {}]}
+        | {"step": 4})  # fmt: skip
     assert said[1][0]["size"] == (4, 4)
 
 
