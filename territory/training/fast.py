@@ -149,7 +149,7 @@ def _minibatch(
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Whether the device has instructions for bfloat16: without them it is four to fifteen times as slow as float32."""
+    """Whether the device has instructions for bfloat16: without them it is 8 to 15 times as slow as float32."""
     if device.type == "cpu":
         return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
     return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
