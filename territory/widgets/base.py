@@ -6,7 +6,7 @@ import json
 import traceback
 import uuid
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -54,6 +54,7 @@ class Instrument(anywidget.AnyWidget):
     """
 
     alt = "a picture of an interactive widget"
+    static_png: Callable[[], bytes]  # the view as it is now, a PNG; each kind of instrument has its own
     # What the browser may ask, and the method that answers, which is given the rest of the message; None: only to set.
     questions: ClassVar[Mapping[str, str | None]] = {}
 
@@ -61,10 +62,6 @@ class Instrument(anywidget.AnyWidget):
         super().__init__(**traits)
         self.on_msg(self._hear)
         _close_earlier_ones(self)
-
-    def static_png(self) -> bytes:
-        """The view as it is now, a PNG."""
-        raise NotImplementedError
 
     def answer(self, message: dict[str, Any], _buffers: list[memoryview]) -> Answer:
         """What the browser asks for; the one place that its questions come in."""
