@@ -14,23 +14,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from territory import interpret
 from territory.agent.states import SampledStates
-from territory.interpret import (
-    Interval,
-    attention_modules,
-    bootstrap_interval,
-    border_mask,
-    capture,
-    features_of,
-    find_dead_attention,
-    lift,
-    probe,
-    total_variation,
-)
 from territory.interpret.measures import beside
 from territory.models.modes import inference
 from territory.models.policy import masked_softmax
-from territory.stats import means_by_game
+from territory.stats import Interval, bootstrap_interval, means_by_game
 from territory.verdict import rules
 from territory.verdict.evidence import Evidence, Finding, claims_of, untrained
 from territory.world.actions import FIRST_WAIT, one_step_back
@@ -50,14 +39,15 @@ Measure = Callable[[np.ndarray, SampledStates], np.ndarray]  # probabilities (S,
 
 def gates_of(model: nn.Module, games: SampledStates) -> dict[str, np.ndarray]:
     """Gates (S, h, w) of a network in some moments, by name."""
-    with inference(model), capture(model) as record:
+    with inference(model), interpret.capture(model) as record:
         model(*games.tensors()[:2])
     return {name: weights.numpy() for name, weights in record.items() if name.startswith("spatial.")}
 
 
 def lifts(gates: dict[str, np.ndarray], games: SampledStates, mask: np.ndarray) -> dict[str, Interval]:
     """By gate (S, h, w): mean attention on the mask bool (S, H, W) over elsewhere, 95 % interval over games."""
-    return {name: bootstrap_interval(means_by_game(lift(seen, mask), games.games)) for name, seen in gates.items()}
+    by_game = {name: means_by_game(interpret.lift(seen, mask), games.games) for name, seen in gates.items()}
+    return {name: bootstrap_interval(means) for name, means in by_game.items()}
 
 
 def untrained_lifts(
@@ -65,7 +55,7 @@ def untrained_lifts(
 ) -> dict[str, np.ndarray]:
     """By gate: the mean lift of each untrained network, (networks,)."""
     return {
-        name: np.array([np.nanmean(means_by_game(lift(each[name], mask), games.games)) for each in gates])
+        name: np.array([np.nanmean(means_by_game(interpret.lift(each[name], mask), games.games)) for each in gates])
         for name in gates[0]
     }
 
@@ -96,7 +86,7 @@ def _plane(plane: Plane) -> Marks:
 
 
 _MARKED: dict[str, tuple[str, str, Marks]] = {  # section, words, and what the gates are said to pick out
-    "borders": (BORDERS, "surrounded by enemies, gates are high on the border", border_mask),
+    "borders": (BORDERS, "surrounded by enemies, gates are high on the border", interpret.border_mask),
     "threats": ("Spatial Attention", "gates pick out enemy land", _plane(Plane.ENEMY)),
     "cities": ("Spatial Attention", "gates pick out cities", _plane(Plane.CITIES)),
     "openings": (BORDERS, "gates pick out land to expand into", _plane(Plane.UNCLAIMED)),
@@ -127,11 +117,12 @@ def movements(evidence: Evidence) -> Finding:
 def equal(evidence: Evidence) -> Finding:
     """Refuted if a linear probe tells, cell by cell of own land, border from interior by the untrained old features."""
     games = evidence.steady
-    cells = features_of(evidence.old, "map_branch.blocks", games.maps, games.stats).reshape(len(games), 64, 14, 14)
-    own, border = (_by_cell(tiles) for tiles in (games.maps[:, Plane.OWN] > 0, border_mask(games.maps)))
+    features = interpret.features_of(evidence.old, "map_branch.blocks", games.maps, games.stats)
+    cells = features.reshape(len(games), 64, 14, 14)
+    own, border = (_by_cell(tiles) for tiles in (games.maps[:, Plane.OWN] > 0, interpret.border_mask(games.maps)))
     at = [places[:: 1 + len(places) // CELLS] for places in np.nonzero(own > 0.5)]
     target = (border[tuple(at)] > 0).astype(float)
-    r2 = probe(cells.transpose(0, 2, 3, 1)[tuple(at)], target, games.games[at[0]]).r2
+    r2 = interpret.probe(cells.transpose(0, 2, 3, 1)[tuple(at)], target, games.games[at[0]]).r2
     figure = f"R² of border or interior {r2.mean:.2f} [{r2.low:.2f}, {r2.high:.2f}]"
     cases = [rules.above(-r2.high, -r2.low, -0.1)]
     return Finding(
@@ -154,7 +145,7 @@ def underused(evidence: Evidence) -> Finding:
         weight = cast(Any, model.map_branch).to_features.weight
         for share in (0.5, 0.9):
             weight[weight.abs() < torch.quantile(weight.abs().flatten()[::16], share)] = 0
-            moved[share] = float(total_variation(before, model(maps, stats)[0].softmax(1).numpy()).mean())
+            moved[share] = float(interpret.total_variation(before, model(maps, stats)[0].softmax(1).numpy()).mean())
     figure = ", ".join(f"{share:.0%} of them at 0: {move:.1%} of the policy moves" for share, move in moved.items())
     note = "the smallest weights of the pretrained old network's large layer"
     return Finding(rules.holds([m < 0.05 for m in moved.values()]), figure, {str(k): m for k, m in moved.items()}, note)
@@ -167,12 +158,12 @@ def rank(evidence: Evidence) -> Finding:
     seen = []
     for place in (0.0, 1.0):
         stats[:, Stat.RANK] = place
-        with capture(evidence.new) as record, torch.inference_mode():
+        with interpret.capture(evidence.new) as record, torch.inference_mode():
             evidence.new(maps, stats)
         seen.append([weights.numpy() for name, weights in record.items() if name.startswith("cross.")])
     if not seen[0]:
         return Finding("refuted", "no cross-attention", {"moved": 0.0})
-    moved = max(float(total_variation(first, last).max()) for first, last in zip(*seen, strict=True))
+    moved = max(float(interpret.total_variation(first, last).max()) for first, last in zip(*seen, strict=True))
     keys = max(weights.shape[-1] for weights in seen[0])
     figure = f"up to {moved:.0%} of a query's weight moves; keys: {keys}"
     return Finding(rules.holds([moved > 0.01]), figure, {"moved": moved, "keys": keys}, "with one key softmax is 1")
@@ -181,7 +172,7 @@ def rank(evidence: Evidence) -> Finding:
 @claim("all-learn", "Cross-Attention Fusion", "the cross-attention learns feature interactions")
 def all_learn(evidence: Evidence) -> Finding:
     maps, stats = evidence.boards(16)
-    found = find_dead_attention(evidence.new, [(maps[:8], stats[:8]), (maps[8:], stats[8:])])
+    found = interpret.find_dead_attention(evidence.new, [(maps[:8], stats[:8]), (maps[8:], stats[8:])])
     dead = sum(each.parameters for each in found if each.module.startswith("cross_attention"))
     count = sum(p.numel() for name, p in evidence.new.named_parameters() if name.startswith("cross_attention"))
     figure = f"{count - dead:,} of {count:,} ever learn"
@@ -190,7 +181,7 @@ def all_learn(evidence: Evidence) -> Finding:
 
 @claim("both-ways", "Cross-Attention Fusion", "the map attends to the statistics, and they to the map")
 def both_ways(evidence: Evidence) -> Finding:
-    ways = [name.split(".", 1)[1] for name in attention_modules(evidence.new) if name.startswith("cross.")]
+    ways = [name.split(".", 1)[1] for name in interpret.attention_modules(evidence.new) if name.startswith("cross.")]
     cases = [way in ways for way in ("map_to_stats", "stats_to_map")]
     return Finding(rules.holds(cases), ", ".join(ways) or "none", {"ways": len(ways)})
 

@@ -15,19 +15,9 @@ from matplotlib.patches import Patch
 from territory.errors import BadInput
 from territory.interpret import to_tiles
 from territory.viz import style
+from territory.world import picture as pixels
 from territory.world.actions import NUM_DIRECTIONS, Direction
 from territory.world.layout import NUM_PLANES, Plane
-from territory.world.picture import (
-    AGENT_COLOUR,
-    INK,
-    WHITE,
-    draw_cities,
-    enlarge,
-    find_edges,
-    find_fronts,
-    player_colours,
-    render_board,
-)
 from territory.world.replay import Frame
 from territory.world.world import AGENT
 
@@ -44,8 +34,8 @@ PLANE_NAMES = {
 
 def board_picture(frame: Frame, scale: int = 1) -> np.ndarray:
     """A frame's board, uint8 (H * scale, W * scale, 3)."""
-    fronts = find_fronts(frame.owner, frame.terrain, frame.attacks)
-    return render_board(frame.owner, frame.terrain, frame.city, scale, fronts)
+    fronts = pixels.find_fronts(frame.owner, frame.terrain, frame.attacks)
+    return pixels.render_board(frame.owner, frame.terrain, frame.city, scale, fronts)
 
 
 def plot_board(frame: Frame, ax: Axes | None = None, legend: bool = True) -> Axes:
@@ -58,7 +48,7 @@ def plot_board(frame: Frame, ax: Axes | None = None, legend: bool = True) -> Axe
 
 
 def _add_legend(ax: Axes, frame: Frame) -> None:
-    colours, land = player_colours() / 255, np.count_nonzero(frame.terrain)
+    colours, land = pixels.player_colours() / 255, np.count_nonzero(frame.terrain)
     alive = [player for player in range(1, len(frame.tiles)) if frame.tiles[player]]
     patches = [
         Patch(color=colours[player], label=f"{player_name(player)}  {frame.tiles[player] / land:.0%}")
@@ -120,7 +110,7 @@ def attention_picture(
     weight = min(1.0, max(0.0, strength))
     mixed = ((1 - weight) * behind + weight * heat).round().astype(np.uint8)
     if borders and owners:
-        on_top = find_edges(enlarge(frame.owner, scale)) | (enlarge(frame.city, scale) != 0)
+        on_top = pixels.find_edges(pixels.enlarge(frame.owner, scale)) | (pixels.enlarge(frame.city, scale) != 0)
         mixed[on_top] = board[on_top]
     elif borders:
         _draw_outlines(mixed, frame, scale)
@@ -130,14 +120,14 @@ def attention_picture(
 def _draw_outlines(picture: np.ndarray, frame: Frame, scale: int) -> None:
     """Where owners meet, in their colours; the coast in a dark line; cities as on the board."""
     reach = -(-scale // 3)
-    owner, land = enlarge(frame.owner, scale), enlarge(frame.terrain > 0, scale)
-    colours = player_colours()
-    colours[AGENT] = WHITE  # as the board's edge of the agent
-    coast = find_edges((~land).astype(np.uint8), reach) & (owner == 0)
-    picture[coast] = INK
-    edges = find_edges(owner, reach)
+    owner, land = pixels.enlarge(frame.owner, scale), pixels.enlarge(frame.terrain > 0, scale)
+    colours = pixels.player_colours()
+    colours[AGENT] = pixels.WHITE  # as the board's edge of the agent
+    coast = pixels.find_edges((~land).astype(np.uint8), reach) & (owner == 0)
+    picture[coast] = pixels.INK
+    edges = pixels.find_edges(owner, reach)
     picture[edges] = colours[owner[edges]]
-    draw_cities(picture, np.asarray(frame.city), scale)
+    pixels.draw_cities(picture, np.asarray(frame.city), scale)
 
 
 def blended(palette: str, strength: float, ground: tuple[int, int, int] = GREY) -> np.ndarray:
@@ -173,7 +163,7 @@ def plot_attention(
     high = float(attention.max()) if high is None else high
     look = {"borders": borders, "palette": palette, "owners": owners}
     ax.imshow(attention_picture(frame, attention, low, high, strength, 4, **look), interpolation="nearest")
-    seen = blended(palette, strength, AGENT_COLOUR if owners else GREY)
+    seen = blended(palette, strength, pixels.AGENT_COLOUR if owners else GREY)
     scale = ScalarMappable(Normalize(low, high), ListedColormap(seen / 255))
     bar = ax.figure.colorbar(scale, ax=ax, fraction=0.045, pad=0.02)
     bar.ax.tick_params(labelsize=style.SMALL_SIZE, colors=style.TEXT)

@@ -128,7 +128,7 @@ def _corner(direction: Direction) -> tuple[float, float]:
 def playing_figure(
     board: np.ndarray, obs: dict[str, np.ndarray], mask: np.ndarray, before: np.ndarray | None = None, title: str = ""
 ) -> Figure:
-    """A figure of one moment, outside pyplot: a notebook shows it only where asked to.
+    """One moment as a player has it.
 
     Args:
         board: uint8 (h, w, 3), from `territory.world.picture`.
@@ -170,7 +170,7 @@ class View:
 
 
 def seen_figure(views: Sequence[View]) -> Figure:
-    """A figure of a moment as one or more networks see it; not registered with pyplot, so it shows where asked to."""
+    """A moment as one or more networks see it."""
     figure = style.sheet(12, 4.6 * len(views))
     rows = figure.subfigures(len(views), 1, squeeze=False)[:, 0]
     for row, view in zip(rows, views, strict=True):
@@ -197,7 +197,7 @@ def _draw(figure, view: View) -> None:
 
 
 def training_figure(records: Sequence[Any], board: np.ndarray, title: str = "", caption: str = "") -> Figure:
-    """A run so far; not registered with pyplot, so it shows where asked to.
+    """A run so far.
 
     Args:
         records: with ``step`` and the fields of `TRAINING_PANELS`; none: empty axes.

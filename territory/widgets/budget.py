@@ -4,20 +4,9 @@ from typing import Any
 
 import traitlets
 
-from territory import models, viz
+from territory import models, profiling, viz
 from territory.errors import BadInput, whole
-from territory.profiling import (
-    LatencyRecord,
-    NetworkDesign,
-    build_design,
-    compare_latency,
-    draft,
-    example_inputs,
-    field_table,
-    macs_table,
-    parameter_table,
-)
-from territory.profiling.design import POOLINGS, READINGS, SIDE
+from territory.profiling.design import POOLINGS, READINGS, SIDE, NetworkDesign
 from territory.widgets.base import Instrument, Whole, bundle
 
 RIVAL = "attention"
@@ -62,8 +51,8 @@ class NetworkBudget(Instrument):
         super().__init__()
         self._possible = _START  # the last design that could be a network: it stays drawn
         self.max_parameters = max_parameters
-        self.measured: list[LatencyRecord] = []  # of the design as it stands, then of the rival; empty until timed
-        self._rival_macs = sum(record.macs for record in macs_table(models.build(RIVAL)))
+        self.measured: list[profiling.LatencyRecord] = []  # of the design, then of the rival; empty until timed
+        self._rival_macs = sum(record.macs for record in profiling.macs_table(models.build(RIVAL)))
         self.words = {
             "budget": max_parameters,
             "rival": RIVAL,
@@ -97,14 +86,15 @@ class NetworkBudget(Instrument):
                 f"expected at most {MOST_BUILT:,} parameters to build and time, got {parameters:,}. "
                 "Gradients and Adam's moments take 16 bytes for each"
             )
-        networks = {"this": build_design(self.design), RIVAL: models.build(RIVAL, norm="group")}
-        self.measured = compare_latency(networks, example_inputs(BATCH), "train", repeats=9, warmup=2)
+        networks = {"this": profiling.build_design(self.design), RIVAL: models.build(RIVAL, norm="group")}
+        inputs = profiling.example_inputs(BATCH)
+        self.measured = profiling.compare_latency(networks, inputs, "train", repeats=9, warmup=2)
         self._report()
 
     def static_png(self) -> bytes:
         """The view as PNG bytes: what exported pages show."""
-        network, inputs = draft(self._possible)
-        tables = {"parameters": parameter_table(network), "MACs": macs_table(network, inputs)}
+        network, inputs = profiling.draft(self._possible)
+        tables = {"parameters": profiling.parameter_table(network), "MACs": profiling.macs_table(network, inputs)}
         title = f"{sum(row.parameters for row in tables['parameters']):,} parameters, "
         title += f"{sum(row.macs for row in tables['MACs']):,} MACs"
         if self.report["problem"]:
@@ -122,9 +112,9 @@ class NetworkBudget(Instrument):
             self.report = {"problem": str(impossible)}
             return
         self._possible = design
-        network, inputs = draft(design)
-        parameters, macs = parameter_table(network), macs_table(network, inputs)
-        fields = field_table(network, inputs)
+        network, inputs = profiling.draft(design)
+        parameters, macs = profiling.parameter_table(network), profiling.macs_table(network, inputs)
+        fields = profiling.field_table(network, inputs)
         last, count, timed = fields[-1], sum(record.parameters for record in parameters), self._timed()
         self.report = {
             "problem": "",
@@ -159,10 +149,5 @@ def _layers(parameters: list, macs: list) -> list[dict[str, Any]]:
 
 def _grids(design: NetworkDesign) -> list[dict[str, Any]]:
     """The map and each grid that a convolution writes: side in cells, and channels."""
-    sides = design.sides
-    grids = [{"name": "map", "side": SIDE, "channels": 5}]
-    grids += [
-        {"name": f"conv {number}", "side": side, "channels": channels}
-        for number, (side, channels) in enumerate(zip(sides, design.channels, strict=True), 1)
-    ]
-    return grids
+    grids = zip(("map", "conv 1", "conv 2", "conv 3"), (SIDE, *design.sides), (5, *design.channels), strict=True)
+    return [dict(zip(("name", "side", "channels"), grid, strict=True)) for grid in grids]

@@ -35,15 +35,8 @@ def can_commit(player):
 
 
 @kernel(inline=True)
-def move_attacks(game, settings, scratch):
-    """One tick of every attack. `scratch` then says which cells fell, and to whom."""
-    find_targets(game, settings, scratch)
-    fight(game, settings, scratch)
-
-
-@kernel(inline=True)
 def fight(game, settings, scratch):
-    """Attacks whose targets are found meet, take cells and pay."""
+    """Attacks whose targets are found meet, take cells and pay. `scratch` then says which cells fell, and to whom."""
     _cancel_opposing(game, scratch)
     for k in range(scratch.count.targets):
         _set_probabilities(game, scratch.targets[k], scratch.ranking)

@@ -31,7 +31,8 @@ def play_tick(game, settings, actions, scratch):
     """A tenth of a second: players grow, attacks move, small players collapse, scripted players think."""
     game.clock.tick += 1
     grow(game)
-    combat.move_attacks(game, settings, scratch)
+    combat.find_targets(game, settings, scratch)
+    combat.fight(game, settings, scratch)
     finish_tick(game, settings, actions, scratch)
 
 

@@ -22,23 +22,17 @@ _SHADE, _SHADES = np.uint8(85), np.uint8(4)  # unclaimed land: 4 - terrain of th
 @kernel
 def observe(game, settings, player, scratch, planes, stats, mask):
     """Fill `planes` uint8 (5, H, W), `stats` float32 (16,) and `mask` bool (90,) with what one player sees."""
-    _write_planes(game, settings, player, scratch, planes)
-    _write_stats(game, settings, player, scratch, stats)
-    _write_mask(game, settings, player, scratch, mask)
-
-
-# --- planes ----------------------------------------------------------------------------------------------------------
-
-
-@kernel
-def _write_planes(game, settings, player, scratch, planes):
-    """Fill `planes` uint8 (5, H, W) with what the player sees."""
     viewer = np.uint8(player)
     _write_own(game, settings, viewer, planes[Plane.OWN])
     _write_enemy(game, settings, viewer, planes[Plane.ENEMY])
     _write_unclaimed(game, settings, planes[Plane.UNCLAIMED])
     _write_troops(game, settings, scratch.troop_level, planes[Plane.TROOPS])
     _write_cities(game, settings, viewer, planes[Plane.CITIES])
+    _write_stats(game, settings, player, scratch, stats)
+    _write_mask(game, settings, player, scratch, mask)
+
+
+# --- planes ----------------------------------------------------------------------------------------------------------
 
 
 @kernel(inline=True)

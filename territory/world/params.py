@@ -78,28 +78,11 @@ class WorldParams:
     def settings(self) -> np.ndarray:
         """The same numbers as the kernels take them: SETTINGS (1,)."""
         numbers = np.zeros(1, SETTINGS)
-        for name in SETTINGS.names or ():
-            if name not in ("margin", "offsets"):
-                numbers[name] = getattr(self, name)
+        for name in (*_WHOLE, *_REAL):
+            numbers[name] = getattr(self, name)
         numbers["margin"] = self.board_margin
         numbers["offsets"] = OFFSETS @ (self.width + 2, 1)
         return numbers
-
-
-# `WorldParams` for the compiled kernels; maps inside them have a border of water one tile wide.
-SETTINGS = np.dtype(
-    [
-        ("offsets", "i8", (NUM_DIRECTIONS,)),  # what to add to a flat cell to go one step in each direction
-        ("margin", "i8"),  # empty words at each end of a bitboard
-        *(
-            (name, "i8")
-            for name in ("height", "width", "ticks_per_step", "max_steps", "collapse_tiles", "city_spacing")
-        ),
-        *((name, "f8") for name in ("water_share", "highland_share", "mountain_share", "win_share", "spawn_spacing")),
-        *((name, "f8") for name in ("city_price", "city_price_limit")),
-        *((f"{name}_reward", "f8") for name in ("land", "win", "speed", "elimination")),
-    ]
-)
 
 
 # From and to: beyond, a game can't be played, or says nothing.
@@ -125,3 +108,13 @@ _REAL = {
     "speed_reward": (-1e6, 1e6),
     "elimination_reward": (-1e6, 1e6),
 }
+
+# `WorldParams` for the compiled kernels; maps inside them have a border of water one tile wide.
+SETTINGS = np.dtype(
+    [
+        ("offsets", "i8", (NUM_DIRECTIONS,)),  # what to add to a flat cell to go one step in each direction
+        ("margin", "i8"),  # empty words at each end of a bitboard
+        *((name, "i8") for name in _WHOLE),
+        *((name, "f8") for name in _REAL),
+    ]
+)

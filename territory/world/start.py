@@ -115,8 +115,10 @@ def _claim_disc(game, settings, row, column, player):
 def generate(seed, settings, terrain):
     """Fill `terrain`, uint8 (C,) flat with its border, from a seed."""
     height, width = settings.height, settings.width
-    elevation = np.empty(height * width, np.float32)
-    _make_noise(seed, height, width, elevation)
+    elevation, key, amplitude = np.zeros(height * width, np.float32), rng.stream(seed, rng.MAP, 0), np.float32(1.0)
+    for octave in range(_OCTAVES):
+        _add_octave(elevation, height, width, key, octave, _COARSEST >> octave, amplitude)
+        amplitude *= np.float32(0.5)
     levels = np.empty(height * width, np.uint16)
     _cut_into_levels(elevation, levels)
     counts = np.empty(_LEVELS, np.int64)
@@ -124,16 +126,6 @@ def generate(seed, settings, terrain):
     land = _keep_largest(terrain, settings)
     raised = land * (settings.mountain_share + settings.highland_share)
     _raise_land(terrain, levels, width, counts, land * settings.mountain_share, raised)
-
-
-@kernel(inline=True)
-def _make_noise(seed, height, width, elevation):
-    elevation[:] = 0
-    key = rng.stream(seed, rng.MAP, 0)
-    amplitude = np.float32(1.0)
-    for octave in range(_OCTAVES):
-        _add_octave(elevation, height, width, key, octave, _COARSEST >> octave, amplitude)
-        amplitude *= np.float32(0.5)
 
 
 @kernel

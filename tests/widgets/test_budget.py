@@ -6,9 +6,10 @@ import pytest
 import traitlets
 from PIL import Image
 
+from territory import profiling
 from territory.errors import BadInput
 from territory.profiling import LatencyRecord, NetworkDesign
-from territory.widgets import NetworkBudget, budget
+from territory.widgets import NetworkBudget
 
 SMALL = {"strides": [8, 2, 1], "features": 128, "channels": [16, 32, 32]}
 
@@ -36,7 +37,7 @@ def measured(monkeypatch, mine, rival):
             LatencyRecord(name, t, 0.9 * t, 1.1 * t, repeats) for name, t in zip(networks, (mine, rival), strict=True)
         ]
 
-    monkeypatch.setattr(budget, "compare_latency", compare)
+    monkeypatch.setattr(profiling, "compare_latency", compare)
     return asked
 
 
