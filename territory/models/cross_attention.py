@@ -8,6 +8,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from territory.errors import BadInput
 from territory.models.map_conv import compute_type
+from territory.models.products import are_onednns
 
 
 class AttentionWeights(nn.Module):
@@ -61,8 +62,8 @@ class CrossAttention(nn.Module):
         watched = self.weights._forward_hooks or self.weights._forward_pre_hooks
         if not self.fused or watched:
             gathered = self.weights(q, k) @ v  # (B, heads, Tq, width)
-        elif q.dtype == torch.bfloat16 and q.device.type == "cpu":
-            # The fused kernel's backward pass takes ten times as long as these, 75 ms (256 boards, one direction).
+        elif q.device.type == "cpu" and (q.dtype == torch.bfloat16 or are_onednns()):
+            # The fused kernel asks for many small products, backward above all: ten times as long there as these.
             with torch.autocast("cpu", enabled=False):  # which would turn the softmax to float32 and back
                 gathered = self.weights(q, k) @ v
         else:

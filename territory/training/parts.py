@@ -21,6 +21,7 @@ from torch.autograd.function import once_differentiable
 from territory.models.attention import Attention
 from territory.models.baseline import Baseline
 from territory.models.one_pass import watched
+from territory.models.products import by_onednn
 from territory.models.tokens import Tokens
 
 MOST = 4  # parts: threads that are in Python stand in line
@@ -42,15 +43,19 @@ class InParts:
 
     @contextmanager
     def sharing(self, boards: int) -> Iterator[None]:
-        """Inside, passes of so many boards are shared. torch's own threads rest: they wait awake, on our cores."""
-        threads = torch.get_num_threads()
-        self._count = min(MOST, threads, boards // LEAST) if self._can_be_shared() else 1
-        if self._count < 2:
+        """Inside, passes of so many boards are shared, with products `by_onednn`.
+
+        torch's own threads rest: they wait awake, on our cores.
+        """
+        if not self.can_be_shared():
             yield
             return
+        threads = torch.get_num_threads()
+        self._count = max(1, min(MOST, threads, boards // LEAST))
         torch.set_num_threads(threads // self._count)
         try:
-            yield
+            with by_onednn():
+                yield
         finally:
             torch.set_num_threads(threads)
             self._count = 1
@@ -66,7 +71,8 @@ class InParts:
                 own.data = weight.data  # the same memory; its gradient is its own
         return _Shared.apply([self.model, *self._twins[: self._count - 1]], maps, stats, *weights)
 
-    def _can_be_shared(self) -> bool:
+    def can_be_shared(self) -> bool:
+        """Whether it is ours, on a processor, as written, and each board's answer its own."""
         model: Any = self.model
         batch_norm = any(isinstance(each, nn.modules.batchnorm._BatchNorm) for each in model.modules())
         on_processor = all(weight.device.type == "cpu" for weight in model.parameters())

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from territory.agent.agent import Agent
 from territory.errors import BadInput
+from territory.models import products
 from territory.models.one_pass import in_one_pass
 from territory.models.policy import act, log_prob_of, masked_log_softmax
 from territory.models.symmetry import VIEWS, View, views_of
@@ -175,6 +176,10 @@ class PPO:
     def _make_fast(self) -> list[str]:
         """Keep memory and choose arithmetic, as far as the configuration wants it; what was done, for the log."""
         notes = [keep_freed_memory()] if self.config.keep_memory and self.device.type == "cpu" else []
+        if self.network.can_be_shared() and products.is_quicker():
+            notes.append(
+                "matrix products are oneDNN's: MKL, which torch takes for them, leaves this processor's AVX-512 idle"
+            )
         if self.config.fast:
             chosen = choose(self.config, self.model, self.obs, self.device, self.layout)
             self.config, reason = self.group.all_gather_objects(chosen)[0]  # all processes compute alike

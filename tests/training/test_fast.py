@@ -13,6 +13,7 @@ import torch
 
 from territory import models
 from territory.errors import BadInput
+from territory.models import products
 from territory.training import PPO, TrainConfig, fast, run
 from territory.training import ppo as ppo_module
 from territory.training.build import memory_layout
@@ -104,9 +105,14 @@ def test_a_run_keeps_what_was_chosen(tmp_path):
 
 
 def test_memory_is_left_to_the_system_where_that_is_asked_for():
-    assert PPO(replace(CONFIG, keep_memory=False)).notes == []
-    [note] = PPO(CONFIG).notes
-    assert "memory" in note
+    kept, left = (" ".join(PPO(replace(CONFIG, keep_memory=keep)).notes) for keep in (True, False))
+    assert "memory" in kept and "memory" not in left
+
+
+@pytest.mark.parametrize("quicker", [True, False])
+def test_whose_products_are_taken_is_said(monkeypatch, quicker):
+    monkeypatch.setattr(products, "is_quicker", lambda: quicker)
+    assert any("oneDNN" in note for note in PPO(CONFIG).notes) == quicker
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's own setting")
