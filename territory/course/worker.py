@@ -10,7 +10,7 @@ import json
 import os
 import pkgutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -18,7 +18,8 @@ import territory
 from territory.course.checks import one_line, shown
 from territory.course.exercises import names_bound
 
-SHOWS = ("__main__", "cli", "viz", "widgets")  # takes long to import, and decides nothing
+# What decides nothing: it takes long to import, or needs more than is installed.
+APART = ("territory.__main__", "territory.cli", "territory.viz", "territory.widgets", "territory.envs.sb3")
 SEALED = ("builtins", "functools", "math", "numpy", "numpy.linalg", "re", "torch", "torch.nn.functional")
 CONSTANT = (bool, int, float, str, bytes, tuple, frozenset)
 LARGEST_FILE = 10**8  # bytes
@@ -87,11 +88,19 @@ def _limit(most: int) -> None:
 
 def _seal() -> dict[str, Parts]:
     """The parts of the library, and of what it rests on, before anything of a submission has run."""
-    for module in pkgutil.walk_packages(territory.__path__, "territory."):
-        if module.name.split(".")[1] not in SHOWS and module.name != f"{__package__}.report":
-            importlib.import_module(module.name)
+    for name in _modules_in(territory.__path__, "territory."):
+        importlib.import_module(name)
     modules = {name: module for name, module in list(sys.modules.items()) if isinstance(module, ModuleType)}
     return {name: _parts(vars(modules[name]), name) for name in modules if name in SEALED or _own(name)}
+
+
+def _modules_in(folders: Iterable[str], prefix: str) -> Iterator[str]:
+    """The names of all modules that may decide something; `pkgutil.walk_packages` would import the others too."""
+    for each in pkgutil.iter_modules(folders, prefix):
+        if each.name not in APART:
+            yield each.name
+            if each.ispkg:
+                yield from _modules_in(importlib.import_module(each.name).__path__, f"{each.name}.")
 
 
 def _changed(sealed: Mapping[str, Parts]) -> str:

@@ -75,6 +75,14 @@ def test_right_answers_are_right_also_with_helpers_in_cells_of_their_own(course,
     assert found["check_seven"].notebook == "00_small"
 
 
+def test_nothing_is_needed_but_what_every_installation_has(course, tmp_path, monkeypatch):
+    for name in ("imageio_ffmpeg", "onnx", "onnxscript", "pygame", "sb3_contrib", "stable_baselines3"):
+        (tmp_path / "without").mkdir(exist_ok=True)
+        (tmp_path / "without" / f"{name}.py").write_text("raise ImportError('not installed')")
+    monkeypatch.syspath_prepend(tmp_path / "without")
+    assert graded(course, {"b": "answer = 7"})["check_seven"].result == "right"
+
+
 def test_an_answer_that_stops_says_how(course):
     found = graded(course, {"b": "answer = 1 / 0", "e": "def double(x):\n    raise KeyError(x)"})
     assert "ZeroDivisionError" in found["check_seven"].sentence
@@ -105,11 +113,12 @@ def test_a_hostile_answer_is_never_right(course, trick):
     assert graded(course, {"b": trick})["check_seven"].result != "right"
 
 
-def test_a_cell_before_the_first_of_ours_changes_nothing(course):
-    patch = [("mine", "code", "import territory.course as course\ncourse.number = lambda *a, **k: 7")]
+@pytest.mark.parametrize("name", ["territory.course.number", "territory.course.report.stands_in"])
+def test_a_cell_before_the_first_of_ours_changes_nothing(course, name):
+    patch = [("mine", "code", f"import territory.course.report\n{name} = lambda *a, **k: 7")]
     found = graded(course, {"b": "answer = 1"}, patch)["check_seven"]
     assert found.result == "stopped"
-    assert "this submission changes territory.course.number" in found.sentence
+    assert f"this submission changes {name}" in found.sentence
 
 
 def test_a_cell_that_is_no_python_takes_nothing_from_the_other_answers(course):
