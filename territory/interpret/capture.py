@@ -9,9 +9,11 @@ There is no second copy of the forward pass that could drift apart from the firs
 - in any other network, the path of the module that computes an attention: ``"encoder.layers.0.self_attn"``,
   ``"blocks.1.attention"``; a second one of the same module in one forward pass is ``"path#2"``, one in the network's
   own forward bears its class's name. What is recognised: `softmax`; a softmax counts as attention once its weights are
-  used in a matrix product or a weighted sum of vectors (of numbers, it is an expected value).
+  used in a matrix product or a weighted sum of vectors (of numbers, it is an expected value). What is made of weights
+  before that (a mask, dropout, a mix of heads) isn't in them, unless they are divided by their sum again: "path#2".
 - names of your own for modules of your own: ``capture(model, attention={"mine": model.block.weights})``. What such a
-  module computes by softmax inside is captured, or else what it returns.
+  module computes by softmax inside is captured, or else what it returns; of several tensors the one whose rows sum to
+  1. Of a second call in one forward pass it is ``"mine#2"``.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -21,12 +23,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves, tree_map
 
 from territory.errors import BadInput
 from territory.interpret.softmax import Call, SoftmaxWatch, is_inside
 from territory.models.blocks import SpatialGate
 from territory.models.cross_attention import AttentionWeights
-from territory.models.guests import check_model, paths_of, tensors_of
+from territory.models.guests import check_model, paths_of
 
 _SINGLE_CROSS = "map_to_stats"  # what a model with one cross-attention computes: the map asks the statistics
 Change = float | Callable[[Tensor], Tensor]  # a constant for every weight, or old weights -> new ones
@@ -115,7 +118,8 @@ class _Attentions:
         self.paths_of_ours = {self.paths[module] for module in self.ours.values()}
         self.chosen = {self._path(module): name for name, module in (chosen or {}).items()}
         self.waiting: dict[Call, Tensor] = {}  # softmaxes that may become attention
-        self.counts: dict[str, int] = {}  # attentions of a chosen module in this forward pass
+        self.counts: dict[str, int] = {}  # softmaxes of a chosen module in this forward pass
+        self.returned: dict[str, int] = {}  # or what it returned, as often
         self.watch = SoftmaxWatch(model, self._observe, self._confirm, self._begin, bool(changes))
 
     def _path(self, module: nn.Module | str) -> str:
@@ -132,7 +136,7 @@ class _Attentions:
     def check_names(self) -> None:
         paths = {*self.paths.values(), type(self.model).__name__}
         known = [*self.ours, *self.chosen.values()]
-        unknown = [name for name in self.changes if name not in known and name.split("#")[0] not in paths]
+        unknown = [name for name in self.changes if name.split("#")[0] not in paths.union(known)]
         if unknown:
             raise BadInput(
                 f"the model has no attention called {', '.join(sorted(unknown))}; there is {', '.join(known) or 'none'}"
@@ -141,7 +145,7 @@ class _Attentions:
     def check_used(self) -> None:
         unused = [name for name in self.changes if name not in self.used]
         if self.ran and unused:
-            have = ", ".join(self.record) or NONE_SEEN
+            have = ", ".join(self.record) or f"nothing: {NONE_SEEN}"
             raise BadInput(
                 f"nothing was changed: the model computed no attention called {', '.join(unused)}; there is {have}"
             )
@@ -158,7 +162,7 @@ class _Attentions:
             yield self.record
 
     def _begin(self) -> None:
-        self.ran, self.waiting, self.counts = True, {}, {}
+        self.ran, self.waiting, self.counts, self.returned = True, {}, {}, {}
 
     def _ours(self, name: str) -> Callable[..., Tensor | None]:
         """The gates and cross-attentions of this package are what their modules return."""
@@ -178,13 +182,17 @@ class _Attentions:
         def hook(module: nn.Module, _inputs: tuple, output: Any) -> Any:
             if self.counts.get(name):
                 return None
-            weights = next((tensor for tensor in tensors_of(output) if tensor.is_floating_point()), None)
-            if weights is None or weights.ndim < 2:
-                raise BadInput(f"{name}: {type(module).__name__} computes no softmax and returns nothing like weights")
-            changed = self._keep(name, weights)
-            if changed is None:
-                return None
-            return changed if isinstance(output, Tensor) else type(output)([changed, *output[1:]])
+            tensors = [each for each in tree_leaves(output) if isinstance(each, Tensor) and each.is_floating_point()]
+            likely = [each for each in tensors if len(tensors) == 1 or bool(((each.sum(-1) - 1).abs() < 1e-3).all())]
+            if len(likely) != 1 or likely[0].ndim < 2:
+                shapes = ", ".join(str(tuple(each.shape)) for each in tensors) or type(output).__name__
+                raise BadInput(
+                    f"{name}: {type(module).__name__} computes no softmax, and weights are not told in what it returns "
+                    f"({shapes}): name a module that returns them alone"
+                )
+            self.returned[name] = number = self.returned.get(name, 0) + 1
+            changed = self._keep(_numbered(name, number), likely[0])
+            return None if changed is None else tree_map(lambda each: changed if each is likely[0] else each, output)
 
         return hook
 
@@ -195,7 +203,7 @@ class _Attentions:
         if around:
             inside = self.chosen[max(around, key=len)]
             self.counts[inside] = number = self.counts.get(inside, 0) + 1
-            return self._keep(inside if number == 1 else f"{inside}#{number}", weights)
+            return self._keep(_numbered(inside, number), weights)
         name = call.name(self.model)
         if call.attention:
             return self._keep(name, weights)
@@ -236,13 +244,17 @@ class _Attentions:
         return changed.reshape(weights.shape)
 
 
+def _numbered(name: str, number: int) -> str:
+    return name if number == 1 else f"{name}#{number}"
+
+
 def by_head(weights: Tensor, examples: int) -> Tensor:
     """Weights of so many examples as ``(B, heads, Tq, Tk)``: everything else between examples and queries.
 
     Of windows that were examples of their own, ``(B * windows, heads, Tq, Tk)``, the queries follow one another.
     """
-    if weights.ndim == 2:
-        weights = weights.unflatten(0, (examples, -1))
+    if weights.ndim < 3:
+        weights = weights.reshape(examples, -1, weights.shape[-1])
     if (windows := _windows(weights, examples)) > 1:
         return weights.unflatten(0, (-1, windows)).transpose(1, 2).flatten(2, 3)
     return weights.reshape(examples, -1, *weights.shape[-2:])

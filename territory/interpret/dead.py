@@ -14,7 +14,10 @@ ordinary size then. Of a bias single entries are judged, so the keys' part of on
 values is seen too.
 
 What is not seen: what `softmax` doesn't see, parameters that don't require a gradient, single rows of a weight (a ReLU
-that rests is no fault), and what training mode alone does.
+that rests is no fault), and what training mode alone does. A softmax is judged over all its queries: where only such
+are read on as have one key (causal attention, read at its first token), queries' and keys' maps are named without it.
+A cache of keys and values that is returned as "past_key_values" or "cache" is no output; by any other name it is, and
+a bias of keys reaches it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -41,6 +44,7 @@ NOISE = 1e-3  # a gradient that shrinks by this in double precision was rounding
 ROUNDS = 8  # of small steps, as long as each brings a gradient to more parameters
 STEP = 1e-3  # of a weight's size
 HUGE = 100.0  # inputs beyond this, or below its inverse, are also tried at an ordinary size
+CACHES = ("past_key_values", "cache")  # entries of outputs that are kept for the next call
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 NUMBERS = (*FLOATS, torch.complex32, torch.complex64, torch.complex128)
 
@@ -286,14 +290,24 @@ def _ordinary_inputs(calls: Sequence[Call]) -> Iterator[None]:
 def _touching_all(outputs: Any, seed: int) -> Tensor:
     """A loss in which every finite number of every output has its own random weight, so that nothing cancels."""
     generator = torch.Generator().manual_seed(seed)
+    if isinstance(outputs, Mapping):
+        outputs = {name: each for name, each in outputs.items() if name not in CACHES}
     values = [dense(tensor) for tensor in tensors_of(outputs) if tensor.requires_grad]
     parts = [each[each.isfinite()] for each in values]
     if not parts:
-        raise BadInput("no output of the network depends on its parameters: is its forward under torch.no_grad?")
+        raise BadInput(
+            f"no output of the network has a gradient; it gives {_said(outputs)}. Is its forward under torch.no_grad, "
+            "or does it return what it chose and not the numbers it chose by?"
+        )
     parts = [torch.view_as_real(part).flatten() if part.is_complex() else part for part in parts]
     weights = (torch.randn(len(part), generator=generator, dtype=torch.float64).to(part) for part in parts)
     sums = [(part * weight).sum() for part, weight in zip(parts, weights, strict=True)]
     return torch.stack([each.to(sums[0]) for each in sums]).sum()
+
+
+def _said(outputs: Any) -> str:
+    kinds = [f"{str(each.dtype)[6:]} {tuple(each.shape)}" for each in tensors_of(outputs)]
+    return ", ".join(kinds) or f"no tensor ({type(outputs).__name__})"
 
 
 class _Softmaxes(SoftmaxWatch):
@@ -305,7 +319,7 @@ class _Softmaxes(SoftmaxWatch):
         self._varies: set[SoftmaxCall] = set()
 
     def _note(self, call: SoftmaxCall, weights: Tensor) -> None:
-        examples = self.examples(weights) if weights.ndim > 1 else None
+        examples = self.examples(weights)
         if examples is None:
             return  # the same for all examples by design: made of parameters alone
         by_example = weights.detach().nan_to_num().reshape(examples, -1, weights.shape[-1])

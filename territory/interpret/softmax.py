@@ -1,11 +1,12 @@
 """Every softmax and every attention that a network computes, whoever calls it and however it is spelled.
 
 Seen: ``softmax``, ``softmin``, ``gumbel_softmax``, ``log_softmax`` and then ``exp``, a masked softmax, ``exp`` over its
-sum, before or after the product with the values, ``exp(x - logsumexp(x))``, `F.scaled_dot_product_attention`,
-`nn.MultiheadAttention` and all of torch's transformer layers. Not seen: code that was scripted, traced or put under
-``vmap``, FlexAttention and other libraries' kernels, an ``autograd.Function``, nested tensors, sparse and scattered
-softmaxes, those that are summed block by block or by a product with ones, weights that are no softmax (sigmoid or
-linear attention). Heads come before queries, or the scores are made by an ``einsum``, which says where they are.
+sum, before or after the product with the values, ``exp(x - logsumexp(x))``, weights divided by their sum once more,
+`F.scaled_dot_product_attention`, `nn.MultiheadAttention` and all of torch's transformer layers. Not seen: code that was
+scripted, traced or put under ``vmap``, FlexAttention and other libraries' kernels, an ``autograd.Function``, nested
+tensors, sparse and scattered softmaxes, those that are summed block by block or by a product with ones, ``expm1``,
+``logcumsumexp``, weights that are no softmax (sigmoid, sparsemax or linear attention). Heads come before queries, or
+the scores are made by an ``einsum``, which says where they are; folded into the examples, they come after them.
 """
 
 import inspect
@@ -29,7 +30,7 @@ from territory.models.modes import slow_path
 _SOFTMAXES = ("softmax", "softmin", "gumbel_softmax", "masked_softmax", "safe_softmax")
 _PRODUCTS = {
     *("matmul", "rmatmul", "bmm", "mm", "einsum", "baddbmm", "addbmm", "addmm"),
-    *("tensordot", "vecdot", "multi_dot"),
+    *("tensordot", "vecdot", "multi_dot", "inner", "mv"),
 }
 _SUMS = ("sum", "nansum", "mean", "nanmean")
 _SHARES = ("reciprocal", "rtruediv", "rdiv")  # 1 / x
@@ -127,6 +128,8 @@ class SoftmaxWatch(TorchFunctionMode):
 
     def examples(self, weights: Tensor) -> int | None:
         """How many examples the first axis of some weights holds, beside heads or windows; None: it holds none."""
+        if weights.ndim < 2:
+            return None
         rows, sides, firsts = len(weights), weights.shape[-2:], [shape[0] for shape in self._inputs]
         if weights.ndim == 2 and rows == sides[1] and rows not in (each[0] for each in self._inputs if len(each) > 2):
             return 1 if max(map(len, self._inputs), default=0) == 2 else None  # tokens alone; or parameters
@@ -224,15 +227,18 @@ class SoftmaxWatch(TorchFunctionMode):
             return _UNKNOWN
         found = [self._tags.get(each) for each in value if isinstance(each, Tensor)]
         weights = [each for each in found if each is not None and each.kind == "weights"]
-        return _Tag("weights", source=[call for each in weights for call in each.source]) if weights else _UNKNOWN
+        weighted = any(each.weighted for each in weights)
+        calls = [call for each in weights for call in each.source]
+        return _Tag("weights", source=calls, weighted=weighted) if weights else _UNKNOWN
 
     def _follow(
         self, func: Callable, args: Sequence[Any], kwargs: dict[str, Any], result: Any, tag: _Tag, other: _Tag
     ) -> None:
         """Keep track of what weights, and what could become weights, turn into."""
         name = _name(func)
-        if self._multiplies(name, args) or (name in _SUMS and tag.weighted and self.owners.at_work is not None):
-            if not any(isinstance(each, Tensor) and each.ndim < 2 for each in args[:2]):  # of vectors, not of numbers
+        if self._multiplies(name, args) or self._sums(name, tag, other):
+            vectors = [each for each in args[:2] if isinstance(each, Tensor) and each.ndim < 2]
+            if all((self._tags.get(each) or _UNKNOWN).kind == "weights" for each in vectors):  # else of numbers
                 for tensor in tensors_of([args, kwargs]):
                     each = self._tags.get(tensor) or _UNKNOWN
                     for watch, call in each.source if each.kind == "weights" else ():
@@ -248,6 +254,11 @@ class SoftmaxWatch(TorchFunctionMode):
         if new is not None:
             for tensor in tensors_of(result):
                 self._tags[tensor] = new
+
+    def _sums(self, name: str, tag: _Tag, other: _Tag) -> bool:
+        """Whether this sums, inside the network, what weights were multiplied with: at once, or one by one."""
+        adds = name in ("add", "iadd") and other.weighted
+        return tag.weighted and (name in _SUMS or adds) and self.owners.at_work is not None
 
     def _multiplies(self, name: str, args: Sequence[Any]) -> bool:
         """Whether this is a product of matrices; a linear layer is none, `F.linear` of two computed ones is."""
@@ -361,10 +372,10 @@ def _dim_of_weights(name: str, args: Sequence[Any], kwargs: dict[str, Any], tag:
         return -1 if dim is None else dim
     if name == "exp" and tag.kind == "log":
         return tag.dim
-    if name in _DIVISIONS and tag.kind == "exp":
+    if name in _DIVISIONS and tag.kind in ("exp", "weights"):  # weights: masked, they no longer sum to 1
         wanted = "share" if "mul" in name else "sum"
         return other.dim if other.kind == wanted and other.source == tag.source else None
-    if name == "normalize" and tag.kind == "exp" and kwargs.get("p", args[1] if len(args) > 1 else 2) == 1:
+    if name == "normalize" and tag.kind in ("exp", "weights") and kwargs.get("p", args[1] if len(args) > 1 else 2) == 1:
         return kwargs.get("dim", args[2] if len(args) > 2 else 1)
     return None
 
@@ -375,13 +386,17 @@ def _next(name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Any, t
     dim = dim[0] if lists(dim, 1) else dim
     if name in _EXPONENTIALS:
         return _Tag("exp", source=id(args[0]), first=tag.first)
+    if name == "pow" and not isinstance(args[0], Tensor):
+        return _Tag("exp", source=id(args[1]), first=other.first)
     if name == "log_softmax":
         return _Tag("log", dim=-1 if dim is None else dim, first=tag.first)
     if name == "logsumexp":
         return _Tag("logsumexp", dim=dim, source=id(args[0]))
     if name == "sub" and other.kind == "logsumexp" and other.source == id(args[0]):
         return _Tag("log", dim=other.dim, first=tag.first)
-    if name == "sum" and tag.kind == "exp" and isinstance(dim, int):
+    if name == "log" and tag.kind == "sum":
+        return tag._replace(kind="logsumexp")
+    if name == "sum" and tag.kind in ("exp", "weights") and isinstance(dim, int):
         return _Tag("sum", dim=dim, source=tag.source, of=args[0])
     if name in _SHARES and tag.kind == "sum":
         return tag._replace(kind="share")

@@ -1,6 +1,7 @@
 """Attention of networks that nobody here has written: read as the plain formula has it, changed, and left alone."""
 
 import math
+from collections import namedtuple
 
 import numpy as np
 import pytest
@@ -88,6 +89,23 @@ def by_logsumexp(q, k, v):
     return (scores - scores.logsumexp(dim=(-1,), keepdim=True)).exp() @ v
 
 
+def by_log_of_sum(q, k, v):
+    scores = q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5
+    scores = scores - scores.amax(-1, keepdim=True)
+    return (scores - scores.exp().sum(-1, keepdim=True).log()).exp() @ v
+
+
+def key_by_key(weights, values):
+    return [weights[..., [j]] * values[:, :, [j]] for j in range(T)]
+
+
+def added(parts):
+    total = torch.zeros_like(parts[0])
+    for part in parts:
+        total += part
+    return total
+
+
 def by_share(q, k, v):
     e = torch.exp2((q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5) / math.log(2))
     return (e * (1 / (e.sum(dim=-1, keepdim=True) + 1e-9))) @ v
@@ -163,6 +181,8 @@ SPELLINGS = {
     "log softmax": (lambda q, k, v: F.log_softmax(q @ k.mT / 2, dim=-1).exp() @ v, None),
     "exp over its sum": (by_exp, None),
     "exp less logsumexp": (by_logsumexp, None),
+    "exp less the logarithm of the sum": (by_log_of_sum, None),
+    "a power of e": (lambda q, k, v: ((e := torch.pow(math.e, q @ k.mT / 2)) / e.sum(-1, keepdim=True)) @ v, None),
     "exp times one over its sum": (by_share, None),
     "by keyword": (
         lambda q, k, v: torch.matmul(input=torch.softmax(input=q @ k.mT / 2, dim=-1), other=v),
@@ -185,6 +205,9 @@ SPELLINGS = {
     "a linear layer of two computed matrices": (by_linear, None),
     "that by keyword": (lambda *qkv: by_linear(*qkv, lambda a, b: F.linear(input=a, weight=b)), None),
     "a weighted mean": (lambda q, k, v: T * ((q @ k.mT / 2).softmax(-1)[..., None] * v[:, :, None]).mean(3), None),
+    "added key by key": (lambda q, k, v: sum(key_by_key((q @ k.mT / 2).softmax(-1), v)), None),
+    "stacked and summed": (lambda q, k, v: torch.stack(key_by_key((q @ k.mT / 2).softmax(-1), v)).sum(0), None),
+    "added to zeros in place": (lambda q, k, v: added(key_by_key((q @ k.mT / 2).softmax(-1), v)), None),
     "a weighted sum": (lambda q, k, v: ((q @ k.mT / 2).softmax(-1)[..., None] * v[:, :, None]).sum(3), None),
 }
 
@@ -213,6 +236,33 @@ def test_a_head_of_every_spelling_can_be_ablated(spelling):
     with intervene(model, {"Attends": uniform}):
         averaged = model(x)
     torch.testing.assert_close(averaged[:, 0], values.mean(dim=2).flatten(1))
+
+
+@pytest.mark.parametrize("masked", [lambda w: w * (causal() == 0), lambda w: w.masked_fill(causal() < 0, 0)])
+@pytest.mark.parametrize("divided", [lambda w: w / w.sum(-1, keepdim=True), lambda w: F.normalize(w, p=1, dim=-1)])
+def test_weights_that_are_masked_and_divided_by_their_sum_again_are_what_the_values_get(masked, divided):
+    model, x = Attends(lambda q, k, v: divided(masked((q @ k.mT / 2).softmax(-1))) @ v), tokens()
+    with capture(model) as record:
+        model(x)
+    assert list(record) == ["Attends#2"]  # the first one is no attention yet
+    expected = plain(by_heads(model.q(x)), by_heads(model.k(x)), causal())
+    torch.testing.assert_close(record["Attends#2"], expected.detach(), rtol=1e-5, atol=1e-5)
+    with intervene(model, {"Attends#2": uniform}):
+        averaged = model(x)
+    torch.testing.assert_close(averaged[:, 0], by_heads(model.v(x)).mean(dim=2).flatten(1))
+
+
+@pytest.mark.parametrize("pool", [lambda w, x: w @ x, lambda w, x: x.mT.mv(w), lambda w, x: (w[:, None] * x).sum(0)])
+def test_one_query_over_the_tokens_of_one_example_is_attention(pool):
+    model, x = (
+        Calls(lambda s, x: pool((x @ s.query).softmax(0), x), query=nn.Parameter(torch.randn(WIDTH))),
+        tokens()[0],
+    )
+    with capture(model) as record:
+        model(x)
+    torch.testing.assert_close(record["Calls"], (x @ model.query).softmax(0).detach()[None, None, None])
+    with intervene(model, {"Calls": uniform}):
+        torch.testing.assert_close(model(x), x.mean(0))
 
 
 def test_attention_without_a_softmax_is_not_taken_for_one():
@@ -423,6 +473,54 @@ def test_a_module_of_ones_own_is_captured_and_changed_by_the_name_one_gives_it()
         torch.testing.assert_close(record["mine"][:, 0], (x @ x.transpose(1, 2)).sigmoid())
     with intervene(model, {"mine": 0.0}, attention={"mine": model.weights}):
         assert (model(x) == 0).all()
+
+
+class Gives(nn.Module):
+    """Shares without a softmax, in whatever it is told to make of them and of the tokens."""
+
+    def __init__(self, says):
+        super().__init__()
+        self.says = says
+
+    def forward(self, x):
+        scores = (x @ x.mT).sigmoid()
+        return self.says(scores / scores.sum(-1, keepdim=True), x)
+
+
+Both = namedtuple("Both", "made weights")
+
+
+@pytest.mark.parametrize(
+    "says, weights",
+    [
+        (lambda w, x: {"weights": w}, lambda given: given["weights"]),
+        (lambda w, x: (w @ x, w), lambda given: given[1]),
+        (lambda w, x: Both(w @ x, w), lambda given: given.weights),
+    ],
+    ids=["dictionary", "tuple", "named tuple"],
+)
+def test_weights_are_told_from_what_else_a_named_module_returns(says, weights):
+    model, x = Calls(lambda s, x: weights(s.own(x)) @ x, own=Gives(says)), tokens()
+    expected = weights(model.own(x))
+    with capture(model, attention={"mine": "own"}) as record:
+        model(x)
+    torch.testing.assert_close(record["mine"][:, 0], expected)
+    with intervene(model, {"mine": 0.0}, attention={"mine": "own"}):
+        assert (model(x) == 0).all()
+
+
+def test_weights_that_cannot_be_told_are_refused_and_a_second_call_has_a_number():
+    model = Calls(lambda s, x: s.own(x)[0] @ x, own=Gives(lambda w, x: (2 * w, x)))
+    told = (
+        r"weights are not told in what it returns \(\(3, 5, 5\), \(3, 5, 8\)\): name a module that returns them alone"
+    )
+    with pytest.raises(BadInput, match=told), capture(model, attention={"mine": "own"}):
+        model(tokens())
+    twice = Calls(lambda s, x: s.own(s.own(x) @ x) @ x, own=Gives(lambda w, x: w))
+    names = {"mine": "own"}
+    with intervene(twice, {"mine#2": 0.0}, names), capture(twice, names) as record:
+        assert (twice(tokens()) == 0).all()
+    assert list(record) == ["mine", "mine#2"] and (record["mine"] > 0).all()
 
 
 def test_a_block_that_is_named_gives_the_softmax_inside_it():

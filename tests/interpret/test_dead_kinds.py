@@ -166,6 +166,14 @@ HEALTHY = {
     "queries that begin at zero": (lambda: attends_with_zeros("q"), TOKENS),
     "queries and a projection that begin at zero": (lambda: Branch(attends_with_zeros("q", "out"), alpha=1.0), TOKENS),
     "a temperature that begins at zero": (lambda: nn.Sequential(Tempered(), nn.Linear(8, 3)), TOKENS),
+    "causal, read at its last token": (
+        lambda: Calls(lambda s, x: s.attends(x)[:, -1], attends=Attends(mask=torch.ones(5, 5).tril().bool())),
+        TOKENS,
+    ),
+    "a distribution": (
+        lambda: Calls(lambda s, x: torch.distributions.Categorical(logits=s.attends(x)), attends=Attends()),
+        TOKENS,
+    ),
     "a sigmoid gate at rest": (lambda: Gated(-30.0), TOKENS),
     "a convolution before zeros": (
         lambda: Adds(nn.Conv2d(4, 4, 3, padding=1), nn.SiLU(), zeroed(nn.Conv2d(4, 4, 1))),
@@ -242,6 +250,11 @@ def test_what_the_detector_cannot_judge_it_says():
         (nn.Linear(8, 8, device="meta"), torch.randn(4, 8, device="meta"), "is on meta"),
         (nn.Linear(8, 8), torch.randn(0, 8), "expected examples in every batch"),
         (nn.Linear(8, 8), nested, "nested tensors keep their type"),
+        (
+            Calls(lambda s, x: s.one(x).argmax(-1), one=nn.Linear(8, 8)),
+            torch.randn(4, 8),
+            r"no output of the network has a gradient; it gives int64 \(4,\).* return what it chose",
+        ),
         (nn.Linear(9, 8), torch.randn(4, 8), "^Linear cannot take inputs of shapes"),
     ):
         with pytest.raises(BadInput, match=told):
@@ -313,6 +326,16 @@ FAULTS = {
         lambda: Adds(zeroed(nn.Linear(8, 2)), zeroed(nn.Linear(2, 8, bias=False))),
         TOKENS,
         [("layers.0", NO_GRADIENT, 18), ("layers.1", NO_GRADIENT, 16)],
+    ),
+    "causal attention read at its first token": (
+        lambda: Calls(lambda s, x: s.attends(x)[:, 0], attends=Attends(mask=torch.ones(5, 5).tril().bool())),
+        TOKENS,
+        [("attends.q", NO_GRADIENT, 72), ("attends.k", NO_GRADIENT, 64)],
+    ),
+    "a bias of keys that are kept for the next call": (
+        lambda: Calls(lambda s, x: {"out": s.a(x), "past_key_values": [s.a.k(x)]}, a=Attends(key_bias=True)),
+        TOKENS,
+        [("a.k", CANCELS, 8)],
     ),
     "a ReLU that always rests": (resting, TOKENS, [("0", NO_GRADIENT, 72), ("2", NO_GRADIENT, 64)]),
     "a bias that a norm takes out": (
