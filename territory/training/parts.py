@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
 from copy import deepcopy
-from functools import cache, reduce
+from functools import cache
 from threading import Barrier
 from typing import Any
 
@@ -95,8 +95,10 @@ class _Shared(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         sizes = [len(values) for _, values in ctx.outputs]
         given = zip(ctx.twins, ctx.outputs, *(each.split(sizes) for each in gradients), strict=True)
-        parts = _each(lambda twin, out, *own: torch.autograd.grad(out, list(twin.parameters()), own), given)
-        return None, None, None, *(reduce(torch.add, each) for each in zip(*parts, strict=True))
+        total, *others = _each(lambda twin, out, *own: torch.autograd.grad(out, list(twin.parameters()), own), given)
+        for part in others:
+            torch._foreach_add_(total, part)
+        return None, None, None, *total
 
 
 def _each(function: Callable, given: Iterable[tuple]) -> list:
