@@ -97,7 +97,7 @@ class _Shared(torch.autograd.Function):
         given = zip(ctx.twins, ctx.outputs, *(each.split(sizes) for each in gradients), strict=True)
         total, *others = _each(lambda twin, out, *own: torch.autograd.grad(out, list(twin.parameters()), own), given)
         for part in others:
-            torch._foreach_add_(total, part)
+            torch._foreach_add_(total, part)  # pyright: ignore[reportPrivateImportUsage]
         return None, None, None, *total
 
 
