@@ -141,7 +141,8 @@ class Layer:
     """One captured layer; sides are "cells", "stats", "one", "windows" or "other" (a gate has no sides).
 
     Tokens that are the map's cells and one more (a class token, as vision transformers have it) are "cells" too, with
-    that token first: ``extra`` is 1.
+    that token first: ``extra`` is 1. ``others``: how many tokens there are beside cells that a grid can be of, queries
+    that read the cells (that class token too), or keys that the cells read; 0 where they are the statistics.
     """
 
     name: str
@@ -152,11 +153,13 @@ class Layer:
     low: float
     high: float  # the least and the greatest weight in the whole record
     extra: int = 0  # tokens before those of the cells
+    others: int = 0
 
     def cells(self, weights: np.ndarray) -> np.ndarray:
-        """Weights (..., queries, keys) without the tokens that come before cells."""
-        queries, keys = (self.extra if side == "cells" else 0 for side in (self.queries, self.keys))
-        return weights[..., queries:, keys:] if self.extra else weights
+        """Weights (..., queries, keys) without the tokens that come before cells, unless they ask cells."""
+        if self.keys == "cells":
+            return weights[..., self.extra :]
+        return weights[..., self.extra :, :] if self.queries == "cells" else weights
 
 
 def layers_of(record: ReplayRecord) -> tuple[Layer, ...]:
@@ -175,14 +178,18 @@ def _layer(name: str, weights: np.ndarray, height: int, width: int, windowed: bo
     if windowed:  # in which order they lie on the map, nobody can see
         return Layer(name, heads, "windows", "windows", None, low, high)
     labels = name.removeprefix("cross.").split("_to_") if "_to_" in name else ("", "")
-    extra = int(all(_grid(size, height, width) is None for size in sizes))
+    most = max(sizes)  # of the cells, and so perhaps one more
+    extra = int(_grid(most, height, width) is None and most - 1 not in sizes)
     grids = [_grid(size - extra, height, width) for size in sizes]
     sides = [_side(label, size, grid) for label, size, grid in zip(labels, sizes, grids, strict=True)]
     if sides == ["cells", "cells"] and sizes[0] != sizes[1]:
         sides[sizes.index(min(sizes))] = "other"  # the map has more cells than anything made of it
     grid = next((grid for side, grid in zip(sides, grids, strict=True) if side == "cells"), None)
     queries, keys = sides
-    return Layer(name, heads, queries, keys, grid, low, high, extra if grid else 0)
+    if grid is None:
+        return Layer(name, heads, queries, keys, None, low, high)
+    beside = [size for side, size in zip(sides, sizes, strict=True) if side not in ("cells", "stats")]
+    return Layer(name, heads, queries, keys, grid, low, high, extra, sum(beside) if queries != keys else extra)
 
 
 def _grid(cells: int, height: int, width: int) -> tuple[int, int] | None:
@@ -205,7 +212,12 @@ def _side(label: str, size: int, grid: tuple[int, int] | None) -> str:
 
 
 def overlay(
-    layer: Layer, weights: np.ndarray, head: int = MEAN, stat: int = 0, cell: tuple[int, int] | None = None
+    layer: Layer,
+    weights: np.ndarray,
+    head: int = MEAN,
+    stat: int = 0,
+    cell: tuple[int, int] | None = None,
+    token: int = MEAN,
 ) -> np.ndarray | None:
     """The weights of one state as a grid over the map, (h, w); None where this layer has no grid to show.
 
@@ -214,19 +226,22 @@ def overlay(
         head: which one, or MEAN.
         stat: if the other side is the statistics, which of the 16.
         cell: if both sides are cells, row and column of the query; None: the mean of all of them.
+        token: if there are ``others``, which of them reads or is read, the last if there are fewer; MEAN: the mean of
+            those that read, but cells where they read too; of keys the first.
     """
     if layer.heads == 0 or layer.grid is None:
         return weights if layer.heads == 0 else None
     shares = layer.cells(weights.mean(axis=0) if head == MEAN else weights[head])
-    match layer.queries, layer.keys:
-        case "cells", "stats":
-            grid = shares[:, stat]
-        case "stats", "cells":
-            grid = shares[stat]
-        case "cells", "cells":
-            grid = shares.mean(axis=0) if cell is None else shares[cell[0] * layer.grid[1] + cell[1]]
-        case _:
-            return None
+    chosen = stat if "stats" in (layer.queries, layer.keys) else min(token, layer.others - 1)
+    if layer.keys != "cells":
+        grid = shares[:, max(chosen, 0)]
+    elif chosen >= 0:
+        grid = shares[chosen]
+    elif layer.queries == "cells":
+        cells = shares[layer.extra :]
+        grid = cells.mean(axis=0) if cell is None else cells[cell[0] * layer.grid[1] + cell[1]]
+    else:
+        grid = shares.mean(axis=0)
     return grid.reshape(layer.grid)
 
 

@@ -24,7 +24,7 @@ from territory.world.layout import Stat
 from territory.world.picture import player_colours
 from territory.world.replay import Frame, Replay
 
-_LOOK = ("step", "speed", "strength", "palette", "scale", "owners", "stat", "cell", "layers", "heads")  # of a view
+_LOOK = ("step", "speed", "strength", "palette", "scale", "owners", "stat", "cell", "layers", "heads", "tokens")
 _STATS = tuple(stat.name.replace("_", " ").lower() for stat in Stat)
 MOST_BYTES = 100_000  # of a copied state: painted maps make it long
 _NO_ATTENTION = (
@@ -67,6 +67,7 @@ class AttentionExplorer(Instrument):
     cell = traitlets.List(Whole()).tag(sync=True)  # row and column of the chosen tile; empty: none
     layers = traitlets.List(traitlets.Unicode()).tag(sync=True)
     heads = traitlets.List(Whole()).tag(sync=True)  # -1: their mean
+    tokens = traitlets.List(Whole(min=MEAN)).tag(sync=True)  # of those that are no cells; -1: their mean, or the cells
     what_if = traitlets.Bool(False).tag(sync=True)
     ablation = traitlets.List(traitlets.Dict()).tag(sync=True)  # {"spatial.1": "uniform", "map_to_stats 0": "zero"}
     # What is shown.
@@ -95,7 +96,8 @@ class AttentionExplorer(Instrument):
         self.records = self._look(frames)
         self.step, self.cell = step, _an_own_tile(frames[step])
         self.layers = [next(iter(record.attention), "") for record in self.records]
-        self.heads, self.ablation = [MEAN] * len(self.agents), [{} for _ in self.agents]
+        self.heads, self.tokens = [MEAN] * len(self.agents), [MEAN] * len(self.agents)
+        self.ablation = [{} for _ in self.agents]
         self.words = _words(len(frames[0].troops), live=not isinstance(game, Replay))
         self._send_game()
         self.observe(self._forget, ["step", "what_if"])
@@ -266,7 +268,7 @@ class AttentionExplorer(Instrument):
         if layer.grid is not None and self.cell:
             cell = self.cell[0] * layer.grid[0] // height, self.cell[1] * layer.grid[1] // width
         head = self.heads[number] if self.heads[number] < max(layer.heads, 1) else MEAN
-        return overlay(layer, weights, head, self.stat, cell)
+        return overlay(layer, weights, head, self.stat, cell, self.tokens[number])
 
     def _imagined_frame(self, message: dict[str, Any], buffers: list[memoryview]) -> Frame:
         """The frame that the browser describes: a recorded one, with what the buffers change of it."""

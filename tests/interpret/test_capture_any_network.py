@@ -609,6 +609,10 @@ def test_a_vision_transformers_cells_lie_over_the_board_behind_its_class_token()
     weights = record.attention["blocks.1.attention"][0]
     grid = overlay(layers[1], weights, head=2, cell=(1, 3))
     np.testing.assert_array_equal(grid, weights[2, 1 + 7, 1:].reshape(4, 4))  # row 1, column 3 is the eighth cell
+    mean = overlay(layers[1], weights, head=2)
+    np.testing.assert_array_equal(mean, weights[2, 1:, 1:].mean(axis=0).reshape(4, 4))
+    reads = overlay(layers[1], weights, head=2, cell=(1, 3), token=0)
+    np.testing.assert_array_equal(reads, weights[2, 0, 1:].reshape(4, 4))  # the class token
 
 
 class Windows(nn.Module):
@@ -664,6 +668,10 @@ def test_of_two_grids_the_larger_is_the_maps_and_weights_without_queries_have_on
         ("attend", HEADS, "other", "cells", (16, 16)),
         ("Latents", 1, "one", "cells", (2, 2)),
     ]  # four latents or cells: nobody can see
+    weights, layer = record.attention["attend"][0], layers_of(record)[0]
+    assert layer.others == 4
+    np.testing.assert_array_equal(overlay(layer, weights, head=1, token=2), weights[1, 2].reshape(16, 16))
+    np.testing.assert_array_equal(overlay(layer, weights, head=1), weights[1].mean(axis=0).reshape(16, 16))
     assert attention_maps(record)["attend 1"].shape == (size, 16, 16)
     assert record.attention["Latents"].shape == (size, 1, 1, 4)
 
@@ -673,6 +681,33 @@ def test_of_one_sequence_without_examples_queries_are_queries():
     with capture(model) as record:
         model(x)
     torch.testing.assert_close(record["Calls"], (x @ x.mT).softmax(-1)[None, None])
+
+
+class ToLatents(Windows):
+    """A class token and 16 x 16 cells attend to four latents, or these to them."""
+
+    def __init__(self, latents_ask):
+        super().__init__()
+        self.latents, self.latents_ask = nn.Parameter(torch.randn(4, WIDTH)), latents_ask
+        self.attend = nn.MultiheadAttention(WIDTH, HEADS, batch_first=True)
+
+    def forward(self, maps, stats):
+        cells = self.stem(maps.float() / 255).flatten(2).mT
+        sides = [torch.cat([cells.mean(1, keepdim=True), cells], dim=1), self.latents.expand(len(maps), -1, -1)]
+        queries, keys = sides[:: -1 if self.latents_ask else 1]
+        features = self.attend(queries, keys, keys)[0].mean(dim=1)
+        return self.actor(features), self.critic(features).squeeze(1)
+
+
+def test_a_grid_is_of_the_larger_side_behind_its_class_token_and_of_one_token_of_the_other():
+    torch.manual_seed(0)
+    for latents_ask in (True, False):
+        record = capture_frames(ToLatents(latents_ask), frames()[:2])
+        (layer,), weights = layers_of(record), record.attention["attend"][0][1]
+        assert {layer.queries, layer.keys} == {"cells", "other"} and (layer.queries == "other") == latents_ask
+        assert (layer.grid, layer.extra, layer.others) == ((16, 16), 1, 4)
+        read = weights[2, 1:] if latents_ask else weights[1:, 2]
+        np.testing.assert_array_equal(overlay(layer, record.attention["attend"][0], 1, token=2), read.reshape(16, 16))
 
 
 class Pools(Windows):

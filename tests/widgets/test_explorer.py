@@ -395,13 +395,43 @@ def test_attention_of_a_way_of_its_own_is_shown_and_ablated_once_it_is_named(rep
     assert said[1][0]["size"] == (4, 4)
 
 
+class Pooled(SmallTransformer):
+    """Three learned queries read the cells."""
+
+    def __init__(self):
+        super().__init__()
+        self.queries = nn.Parameter(torch.randn(1, 3, 16))
+        self.layer = nn.MultiheadAttention(16, 2, batch_first=True)
+
+    def forward(self, obs_map, obs_global):
+        cells = self.embed(obs_map.float() / 255).flatten(2).transpose(1, 2)
+        read, _ = self.layer(self.queries.expand(len(cells), -1, -1), cells, cells)
+        out = self.heads(torch.cat([read.mean(dim=1), obs_global], dim=1))
+        return out[:, :90], out[:, 90]
+
+
+def test_what_learned_queries_and_a_class_token_read_can_be_chosen(replay):
+    torch.manual_seed(0)
+    explorer = AttentionExplorer(replay, Pooled(), step=4, other=SmallViT(side=64))
+    (layer,), (block, _) = (network["layers"] for network in explorer.about["networks"])
+    assert (layer["queries"], layer["keys"], layer["others"]) == ("other", "cells", 3)
+    assert (block["queries"], block["keys"], block["others"]) == ("cells", "cells", 1)
+    pictures = {explorer.static_png()}
+    for tokens in ([0, -1], [2, -1], [2, 0]):
+        explorer.tokens = tokens
+        pictures.add(explorer.static_png())
+    assert len(pictures) == 4
+    with pytest.raises(BadInput, match="at least -1, got -2"):
+        explorer.tokens = [-2, 0]
+
+
 def test_a_class_token_is_not_sent_as_a_cell(replay):
     """The page counts a layer's cells from its first number on."""
     torch.manual_seed(0)
     explorer, said = AttentionExplorer(replay, SmallViT(side=64), step=4), []
     explorer.send = lambda content, buffers=None: said.append((content, buffers))
     (layer, _) = explorer.about["networks"][0]["layers"]
-    weights = explorer.record.attention[layer["name"]][4][:, 1:, 1:]
+    weights = explorer.record.attention[layer["name"]][4][:, :, 1:]  # but among the queries, the first of all
     found = arrays(explorer.about["index"], zlib.decompress(explorer.game))[f"0.{layer['name']}"]
     assert layer["low"] + found[4] / 65535 * (layer["high"] - layer["low"]) == pytest.approx(weights, abs=1e-5)
     ask(explorer, {"id": 1, "ask": "imagine", "step": 4})

@@ -1,5 +1,7 @@
 """The explorer in a real JupyterLab: every control is used as a learner uses it, and pixels and numbers must follow."""
 
+import runpy
+
 import nbformat
 import numpy as np
 import pytest
@@ -32,6 +34,26 @@ PRESS_TWICE = """root => [1, 2].map(() => {
   play.click();
   return play.textContent;
 })"""
+POOLS = """
+import torch
+from torch import nn
+
+
+class Pools(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cells, self.queries = nn.Conv2d(5, 16, 16, 16), nn.Parameter(torch.randn(1, 3, 16))
+        self.reads, self.out = nn.MultiheadAttention(16, 2, batch_first=True), nn.Linear(16, 91)
+
+    def forward(self, maps, stats):
+        cells = self.cells(maps.float() / 255).flatten(2).mT
+        out = self.out(self.reads(self.queries.expand(len(maps), -1, -1), cells, cells)[0].mean(1))
+        return out[:, :90], out[:, 90]
+
+
+torch.manual_seed(0)
+network = Pools()
+"""
 LIVE = """
 import gymnasium
 env = gymnasium.make("Territory-v0", height=64, width=64, num_bots=2, max_steps=60).unwrapped
@@ -435,8 +457,28 @@ def test_a_live_game_is_followed_and_both_themes_can_be_read(explorer, lab, tmp_
     assert_clean(lab)
 
 
+def test_what_one_of_several_learned_queries_reads_is_laid_over_the_board(lab, tmp_path, game, seen):
+    game.save(tmp_path / "game.npz")
+    (tmp_path / "pools.py").write_text(POOLS)
+    imports = "from pools import network\nfrom territory import widgets\nfrom territory.world.replay import Replay\n"
+    write(tmp_path / "pools.ipynb", f'{imports}widgets.AttentionExplorer(Replay.load("game.npz"), network, step=2)', "")
+    lab.open("pools.ipynb")
+    lab.run_all()
+    explorer = ExplorerPage(lab.page, lab.output(0).locator(".territory-explorer"))
+    seen.there |= controls_of(explorer.root)
+    record = interpret.capture_replay(runpy.run_path(str(tmp_path / "pools.py"))["network"], game)
+    assert_alike(explorer.pixels(), expected(record, "reads", 2))
+    explorer.choose("token", "1")
+    assert_alike(explorer.pixels(), expected(record, "reads", 2, token=1))
+    assert "What query 2 of 3 attends to." in explorer.root.inner_text()
+    explorer.choose("head", "1")
+    assert_alike(explorer.pixels(), expected(record, "reads", 2, token=1, head=1))
+    assert_clean(lab)
+    seen.tests += 1
+
+
 def test_every_control_was_driven_and_stands_in_the_docs(seen, capsys):
-    said = seen.check("AttentionExplorer", tests=5)
+    said = seen.check("AttentionExplorer", tests=6)
     with capsys.disabled():
         print(f"\n{said}")
 

@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 3fbb6e837c9aae85c9362a68c190563fe57ac2c74bd503d25c56680d7fb06bb3 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 31c853dfb34962206a313bfdbe20beb466a313d868a6fadd43d8c99fa74be05f */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";

@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 3fbb6e837c9aae85c9362a68c190563fe57ac2c74bd503d25c56680d7fb06bb3 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 31c853dfb34962206a313bfdbe20beb466a313d868a6fadd43d8c99fa74be05f */
 
 // territory/widgets/js/paint.js
 var BOARD_PIXELS = 512;
@@ -205,26 +205,32 @@ function looksFrom(buffer, index, networks) {
     weights: Object.fromEntries(layers.map(({ name }) => [name, arrays[`${number}.${name}`].values]))
   }));
 }
-var SIDES = { cells: ([rows, columns]) => rows * columns, stats: () => 16, one: () => 1 };
+var cellsOf = ({ grid: [rows, columns] }) => rows * columns;
+var SIDES = { cells: cellsOf, stats: () => 16, one: () => 1, other: ({ others }) => others };
+var before = ({ queries, keys, extra }) => queries === "cells" && keys === "cells" ? extra || 0 : 0;
 function weight(layer, weights, head, query, key) {
-  const [queries, keys] = [layer.queries, layer.keys].map((side) => SIDES[side](layer.grid));
-  const of = (each) => weights[(each * queries + query) * keys + key];
+  const [queries, keys] = [layer.queries, layer.keys].map((side) => SIDES[side](layer));
+  const of = (each) => weights[(each * (queries + before(layer)) + query) * keys + key];
   if (head !== MEAN) return of(head);
   let sum2 = 0;
   for (let each = 0; each < layer.heads; each++) sum2 += of(each);
   return sum2 / layer.heads;
 }
-function overlay(layer, weights, { head, stat, cell }) {
-  if (!layer || !layer.grid) return null;
-  const sides = `${layer.queries} ${layer.keys}`;
-  const cells = layer.grid[0] * layer.grid[1];
-  const pairs = {
-    "cells stats": (i) => weight(layer, weights, head, i, stat),
-    "stats cells": (i) => weight(layer, weights, head, stat, i),
-    "cells cells": (i) => cell === null ? meanOver(cells, (q) => weight(layer, weights, head, q, i)) : weight(layer, weights, head, cell, i)
-  };
-  if (layer.heads === 0) return weights;
-  return sides in pairs ? Float32Array.from({ length: cells }, (_, i) => pairs[sides](i)) : null;
+function overlay(layer, weights, { head, stat, cell, token = MEAN }) {
+  if (!layer || !layer.grid || layer.heads === 0) return layer && layer.grid ? weights : null;
+  const [sides, first] = [[layer.queries, layer.keys], before(layer)];
+  const asks = layer.queries === "cells" ? cellsOf(layer) : layer.others || 0;
+  const chosen = sides.includes("stats") ? stat : Math.min(token, (layer.others || 0) - 1);
+  const of = (query, key) => weight(layer, weights, head, query, key);
+  const one = chosen >= 0 ? chosen : cell !== null && layer.queries === "cells" ? first + cell : null;
+  const read = (i) => one === null ? meanOver(asks, (q) => of(first + q, i)) : of(one, i);
+  return Float32Array.from({ length: cellsOf(layer) }, (_, i) => layer.keys === "cells" ? read(i) : of(i, Math.max(chosen, 0)));
+}
+function tokensOf(layer) {
+  if (!layer || !layer.grid || !layer.others) return [];
+  const both = layer.queries === layer.keys;
+  const each = Array.from({ length: layer.others }, (_, i) => [i, both ? "the class token" : `${i + 1} of ${layer.others}`]);
+  return layer.keys === "cells" ? [[MEAN, both ? "cells" : "mean of all"], ...each] : each;
 }
 function meanOver(count, of) {
   let sum2 = 0;
@@ -237,12 +243,12 @@ function cellOf(layer, game, [row, column]) {
 }
 
 // territory/widgets/js/explorer/share.js
-var LOOK = ["step", "layers", "heads", "stat", "cell", "strength", "palette", "scale", "owners", "ablation"];
+var LOOK = ["step", "layers", "heads", "tokens", "stat", "cell", "strength", "palette", "scale", "owners", "ablation"];
 var PLANES = ["owner", "city", "density"];
 var MARK = "territory-state:";
-function differences(before, after) {
+function differences(before2, after) {
   const found = [];
-  after.forEach((value, i) => value !== before[i] && found.push([i, value]));
+  after.forEach((value, i) => value !== before2[i] && found.push([i, value]));
   return found;
 }
 function packState(get, recorded, edited) {
@@ -287,6 +293,7 @@ function rangesOf(state, { networks, rows, columns, players, stats }) {
   const tiles = rows * columns;
   return {
     heads: each(state.heads, (head, number) => whole2(head, -1, most(number))),
+    tokens: each(state.tokens, (token) => whole2(token, -1, Infinity)),
     stat: whole2(state.stat, 0, stats),
     cell: Array.isArray(state.cell) && (!state.cell.length || state.cell.length === 2 && whole2(state.cell[0], 0, rows) && whole2(state.cell[1], 0, columns)),
     strength: typeof state.strength === "number" && state.strength >= 0 && state.strength <= 1,
@@ -639,11 +646,18 @@ function layerSays(state, number, over) {
   }
   if (!over) return `These weights (${layer.queries} → ${layer.keys}) make no grid over the map.`;
   if (!layer.heads) return "How far each cell's gate is open.";
+  const token = Math.min(state.get("tokens")[number], layer.others - 1);
+  if (layer.queries === layer.keys && token >= 0) return "What the class token attends to: the first token, before those of the cells.";
   return {
     "stats cells": `What “${stat}” attends to: its weights over the cells sum to 1. Choose another statistic beside it.`,
     "cells stats": `How much each cell attends to “${stat}”, of its weights over the 16 statistics. Choose another beside it.`,
     "cells cells": state.tile() ? "What the chosen cell attends to." : "What cells attend to, on average: click one to see its own."
-  }[`${layer.queries} ${layer.keys}`];
+  }[`${layer.queries} ${layer.keys}`] || otherSays(layer, token);
+}
+function otherSays({ keys, others }, token) {
+  if (keys !== "cells") return `How much each cell attends to token ${Math.max(token, 0) + 1} of ${others}.`;
+  if (others === 1) return "What the one query attends to.";
+  return token < 0 ? `What ${others} queries attend to, on average: choose a token to see its own.` : `What query ${token + 1} of ${others} attends to.`;
 }
 
 // territory/widgets/js/explorer/bar.js
@@ -899,7 +913,7 @@ function makeCompass(shares) {
   );
   const build = make("p", "explorer-build");
   const rings = make("p", "quiet", {}, `rings from the middle: ${shares.join(", ")} of the troops`);
-  const show = (policy, before, taken) => {
+  const show = (policy, before2, taken) => {
     for (const cell of cells) {
       const share = partOf(policy, cell);
       cell.path.style.fillOpacity = Math.sqrt(share);
@@ -911,9 +925,9 @@ function makeCompass(shares) {
     }
     labels.forEach(({ share, was }, direction) => {
       say(share, percent(towards(policy, direction)));
-      say(was, before ? `was ${percent(towards(before, direction))}` : "");
+      say(was, before2 ? `was ${percent(towards(before2, direction))}` : "");
     });
-    say(build, `builds a city: ${percent(builds(policy))}${before ? ` (was ${percent(builds(before))})` : ""}`);
+    say(build, `builds a city: ${percent(builds(policy))}${before2 ? ` (was ${percent(builds(before2))})` : ""}`);
     svg.setAttribute("aria-label", "policy: " + labels.map(({ share }, d) => `${NAMES[d] || "wait"} ${share.textContent}`).join(", "));
   };
   const words = make("div", "explorer-legend", {}, build, makeScale(), rings);
@@ -979,7 +993,17 @@ function makeChoice(state, number) {
   const asked = make("optgroup", "", { label: "relevance, asked of the kernel" }, ...options(state.words.relevance.map(([name]) => [name, name])));
   layer.control.append(make("optgroup", "", { label: "attention" }, ...options(named)), asked);
   const head = select("head", [], (value) => state.setAt("heads", number, Number(value)));
+  const token = select("token", [], (value) => state.setAt("tokens", number, Number(value)));
+  let listed = "";
+  const showToken = () => {
+    const tokens = tokensOf(state.layerOf(number));
+    token.view.hidden = tokens.length < 2;
+    if (listed !== String(tokens)) token.control.replaceChildren(...options(tokens));
+    listed = String(tokens);
+    token.show(Math.max(tokens[0]?.[0] ?? MEAN, Math.min(state.get("tokens")[number], tokens.at(-1)?.[0] ?? MEAN)));
+  };
   const show = () => {
+    showToken();
     const heads = state.layerOf(number)?.heads || 0;
     layer.show(state.get("layers")[number]);
     if (head.control.childElementCount !== heads + 1) {
@@ -989,7 +1013,7 @@ function makeChoice(state, number) {
     switchOff(head.control, heads < 2);
     head.show(state.get("heads")[number]);
   };
-  return { views: [layer.view, head.view], show };
+  return { views: layers.some((each) => tokensOf(each).length > 1) ? [layer.view, head.view, token.view] : [layer.view, head.view], show };
 }
 function makeScale2(players) {
   const [low, bar, high] = [make("output", "low"), make("span", "explorer-bar"), make("output", "high")];
@@ -1033,14 +1057,14 @@ function makeSide(state, number, hands) {
     curve.load(state.game.arrays[`${number}.value`].values);
   };
   const show = () => {
-    const [over, look, before] = [state.overOf(number), state.now().looks[number], state.recorded.looks[number]];
-    const imagined = look !== before;
+    const [over, look, before2] = [state.overOf(number), state.now().looks[number], state.recorded.looks[number]];
+    const imagined = look !== before2;
     board.show(painter, state.now(), over);
     board.markAt(state.tile(), over && over.size);
     choice.show();
     scale.show(over);
     say(says, layerSays(state, number, over));
-    compass.show(look.policy, imagined ? before.policy : null, state.game.at("action", state.recorded.step)[0]);
+    compass.show(look.policy, imagined ? before2.policy : null, state.game.at("action", state.recorded.step)[0]);
     curve.show(state.recorded.step, imagined ? look.value : null);
   };
   return { left, policy: compass.view, value: curve.view, load, show };
@@ -1100,7 +1124,7 @@ function overOf(state, number, name = state.get("layers")[number], head = state.
 }
 function gridOf(state, number, layer, head) {
   const tile = state.tile();
-  const of = { head, stat: state.get("stat"), cell: tile && cellOf(layer, state.game, tile) };
+  const of = { head, stat: state.get("stat"), cell: tile && cellOf(layer, state.game, tile), token: state.get("tokens")[number] };
   return overlay(layer, state.now().looks[number].weights[layer.name], of);
 }
 function nextAblation(current) {
@@ -1160,14 +1184,14 @@ function makeStats(words, hands) {
     for (const [name, width] of [["--wide", "clamp(5.6em, 13cqw, 9em)"], ["--narrow", "4em"]]) view.style.setProperty(name, `repeat(${columns.length}, ${width})`);
   }
   const show = (state) => {
-    const [now, before, tile] = [state.now(), state.recorded, state.tile()];
+    const [now, before2, tile] = [state.now(), state.recorded, state.tile()];
     rows.forEach(({ row, pick, slider, value, was, weights }, i) => {
-      const changed = now.stats[i] !== before.stats[i];
+      const changed = now.stats[i] !== before2.stats[i];
       pick.checked = i === state.get("stat");
       switchOff(slider, state.edited === null);
       slider.value = now.stats[i];
       say(value, signed(now.stats[i], 3));
-      say(was, changed ? signed(before.stats[i], 3) : "");
+      say(was, changed ? signed(before2.stats[i], 3) : "");
       row.classList.toggle("changed", changed);
       row.classList.toggle("chosen", pick.checked && !pick.hidden);
       weights.forEach(({ bar, number }, column) => {
@@ -1293,7 +1317,7 @@ function makeTools(words, { toggle, reset }) {
 }
 
 // territory/widgets/js/explorer/index.js
-var LOOKS = ["layers", "heads", "stat", "cell", "strength", "palette", "scale", "speed", "owners"];
+var LOOKS = ["layers", "heads", "tokens", "stat", "cell", "strength", "palette", "scale", "speed", "owners"];
 var KEEPS = "The recorded game can still be scrubbed. ";
 async function render({ model, el }) {
   const state = makeState(model);

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { deflateSync } from "node:zlib";
 
-import { cellOf, cut, MEAN, moment, openGame, overlay, weight } from "../../../territory/widgets/js/explorer/data.js";
+import { cellOf, cut, MEAN, moment, openGame, overlay, tokensOf, weight } from "../../../territory/widgets/js/explorer/data.js";
 
 const gate = { name: "spatial.1", heads: 0, queries: "", keys: "", grid: [2, 2], low: 0, high: 1 };
 const cross = (queries, keys) => ({ name: "cross", heads: 2, queries, keys, grid: [2, 2], low: 0, high: 1 });
@@ -67,6 +67,28 @@ test("cells that attend to cells show the chosen one's row, or the mean of all",
   const layer = cross("cells", "cells");
   assert.deepEqual([...overlay(layer, weights, { head: 0, stat: 0, cell: 2 })], [8, 9, 10, 11]);
   assert.deepEqual([...overlay(layer, weights, { head: MEAN, stat: 0, cell: null })], [6, 7, 8, 9]);
+});
+
+test("where tokens that are no cells read cells, or are read by them, the chosen one's weights are the grid", () => {
+  const weights = Float32Array.from({ length: 2 * 3 * 4 }, (_, i) => i); // 2 heads, 3 tokens, 4 cells
+  const read = { ...cross("other", "cells"), others: 3 };
+  assert.deepEqual([...overlay(read, weights, { head: 1, stat: 0, cell: 1, token: 2 })], [20, 21, 22, 23]);
+  assert.deepEqual([...overlay(read, weights, { head: 0, stat: 0, cell: 1, token: MEAN })], [4, 5, 6, 7]);
+  const asked = { ...cross("cells", "other"), others: 3 };
+  assert.deepEqual([...overlay(asked, weights, { head: 0, stat: 0, cell: 1, token: 1 })], [1, 4, 7, 10]);
+  assert.deepEqual([...overlay(asked, weights, { head: 0, stat: 0, cell: 1, token: MEAN })], [0, 3, 6, 9]);
+  const pools = { ...cross("one", "cells"), others: 1 };
+  assert.deepEqual([...overlay(pools, weights.subarray(0, 8), { head: 1, stat: 0, cell: 1, token: MEAN })], [4, 5, 6, 7]);
+  assert.deepEqual(tokensOf(read), [[MEAN, "mean of all"], [0, "1 of 3"], [1, "2 of 3"], [2, "3 of 3"]]);
+  assert.deepEqual(tokensOf(cross("cells", "stats")), []);
+});
+
+test("a class token's row comes before those of the cells", () => {
+  const weights = Float32Array.from({ length: 2 * 5 * 4 }, (_, i) => i % 20);
+  const layer = { ...cross("cells", "cells"), extra: 1, others: 1 };
+  assert.deepEqual([...overlay(layer, weights, { head: 1, stat: 0, cell: 2, token: MEAN })], [12, 13, 14, 15]);
+  assert.deepEqual([...overlay(layer, weights, { head: MEAN, stat: 0, cell: null, token: MEAN })], [10, 11, 12, 13]);
+  assert.deepEqual([...overlay(layer, weights, { head: 0, stat: 0, cell: 2, token: 0 })], [0, 1, 2, 3]);
 });
 
 test("a tile lies in the cell that covers it", () => {

@@ -65,12 +65,16 @@ export function looksFrom(buffer, index, networks) {
   }));
 }
 
-const SIDES = { cells: ([rows, columns]) => rows * columns, stats: () => 16, one: () => 1 };
+const cellsOf = ({ grid: [rows, columns] }) => rows * columns;
+const SIDES = { cells: cellsOf, stats: () => 16, one: () => 1, other: ({ others }) => others };
+
+// How many queries come before those of the cells: a class token's.
+const before = ({ queries, keys, extra }) => (queries === "cells" && keys === "cells" ? extra || 0 : 0);
 
 // The weight that one query gives to one key, in one head or on average over all.
 export function weight(layer, weights, head, query, key) {
-  const [queries, keys] = [layer.queries, layer.keys].map((side) => SIDES[side](layer.grid));
-  const of = (each) => weights[(each * queries + query) * keys + key];
+  const [queries, keys] = [layer.queries, layer.keys].map((side) => SIDES[side](layer));
+  const of = (each) => weights[(each * (queries + before(layer)) + query) * keys + key];
   if (head !== MEAN) return of(head);
   let sum = 0;
   for (let each = 0; each < layer.heads; each++) sum += of(each);
@@ -78,17 +82,23 @@ export function weight(layer, weights, head, query, key) {
 }
 
 // The weights as a grid over the map, or null where the layer has none to show: `overlay` of territory.interpret.
-export function overlay(layer, weights, { head, stat, cell }) {
-  if (!layer || !layer.grid) return null;
-  const sides = `${layer.queries} ${layer.keys}`;
-  const cells = layer.grid[0] * layer.grid[1];
-  const pairs = {
-    "cells stats": (i) => weight(layer, weights, head, i, stat),
-    "stats cells": (i) => weight(layer, weights, head, stat, i),
-    "cells cells": (i) => (cell === null ? meanOver(cells, (q) => weight(layer, weights, head, q, i)) : weight(layer, weights, head, cell, i)),
-  };
-  if (layer.heads === 0) return weights;
-  return sides in pairs ? Float32Array.from({ length: cells }, (_, i) => pairs[sides](i)) : null;
+export function overlay(layer, weights, { head, stat, cell, token = MEAN }) {
+  if (!layer || !layer.grid || layer.heads === 0) return layer && layer.grid ? weights : null;
+  const [sides, first] = [[layer.queries, layer.keys], before(layer)];
+  const asks = layer.queries === "cells" ? cellsOf(layer) : layer.others || 0; // how many there are to take the mean of
+  const chosen = sides.includes("stats") ? stat : Math.min(token, (layer.others || 0) - 1);
+  const of = (query, key) => weight(layer, weights, head, query, key);
+  const one = chosen >= 0 ? chosen : cell !== null && layer.queries === "cells" ? first + cell : null;
+  const read = (i) => (one === null ? meanOver(asks, (q) => of(first + q, i)) : of(one, i));
+  return Float32Array.from({ length: cellsOf(layer) }, (_, i) => (layer.keys === "cells" ? read(i) : of(i, Math.max(chosen, 0))));
+}
+
+// The tokens that a layer's picture can be of, instead of cells or of their mean: [number, words].
+export function tokensOf(layer) {
+  if (!layer || !layer.grid || !layer.others) return [];
+  const both = layer.queries === layer.keys;
+  const each = Array.from({ length: layer.others }, (_, i) => [i, both ? "the class token" : `${i + 1} of ${layer.others}`]);
+  return layer.keys === "cells" ? [[MEAN, both ? "cells" : "mean of all"], ...each] : each;
 }
 
 function meanOver(count, of) {

@@ -17,7 +17,7 @@ import { ablationAfter, makeThumbs } from "./thumbs.js";
 import { makeTools } from "./tools.js";
 import { FIRST, KEYS_SAY, tileSays } from "./words.js";
 
-const LOOKS = ["layers", "heads", "stat", "cell", "strength", "palette", "scale", "speed", "owners"];
+const LOOKS = ["layers", "heads", "tokens", "stat", "cell", "strength", "palette", "scale", "speed", "owners"];
 const KEEPS = "The recorded game can still be scrubbed. ";
 
 export async function render({ model, el }) {

@@ -3,7 +3,7 @@
 
 import { ABLATIONS } from "./data.js";
 
-const LOOK = ["step", "layers", "heads", "stat", "cell", "strength", "palette", "scale", "owners", "ablation"];
+const LOOK = ["step", "layers", "heads", "tokens", "stat", "cell", "strength", "palette", "scale", "owners", "ablation"];
 const PLANES = ["owner", "city", "density"];
 export const MARK = "territory-state:";
 
@@ -64,6 +64,7 @@ function rangesOf(state, { networks, rows, columns, players, stats }) {
   const tiles = rows * columns;
   return {
     heads: each(state.heads, (head, number) => whole(head, -1, most(number))),
+    tokens: each(state.tokens, (token) => whole(token, -1, Infinity)),
     stat: whole(state.stat, 0, stats),
     cell: Array.isArray(state.cell) && (!state.cell.length || (state.cell.length === 2 && whole(state.cell[0], 0, rows) && whole(state.cell[1], 0, columns))),
     strength: typeof state.strength === "number" && state.strength >= 0 && state.strength <= 1,

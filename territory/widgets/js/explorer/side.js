@@ -2,7 +2,7 @@
 
 import { make, options, say, select, switchOff } from "../dom.js";
 import { minus } from "../numbers.js";
-import { MEAN } from "./data.js";
+import { MEAN, tokensOf } from "./data.js";
 import { makeBoard } from "./board.js";
 import { makeCompass } from "./compass.js";
 import { makeCurve } from "./curve.js";
@@ -17,7 +17,17 @@ function makeChoice(state, number) {
   const asked = make("optgroup", "", { label: "relevance, asked of the kernel" }, ...options(state.words.relevance.map(([name]) => [name, name])));
   layer.control.append(make("optgroup", "", { label: "attention" }, ...options(named)), asked);
   const head = select("head", [], (value) => state.setAt("heads", number, Number(value)));
+  const token = select("token", [], (value) => state.setAt("tokens", number, Number(value)));
+  let listed = "";
+  const showToken = () => {
+    const tokens = tokensOf(state.layerOf(number));
+    token.view.hidden = tokens.length < 2;
+    if (listed !== String(tokens)) token.control.replaceChildren(...options(tokens));
+    listed = String(tokens);
+    token.show(Math.max(tokens[0]?.[0] ?? MEAN, Math.min(state.get("tokens")[number], tokens.at(-1)?.[0] ?? MEAN)));
+  };
   const show = () => {
+    showToken();
     const heads = state.layerOf(number)?.heads || 0;
     layer.show(state.get("layers")[number]);
     if (head.control.childElementCount !== heads + 1) {
@@ -27,7 +37,7 @@ function makeChoice(state, number) {
     switchOff(head.control, heads < 2);
     head.show(state.get("heads")[number]);
   };
-  return { views: [layer.view, head.view], show };
+  return { views: layers.some((each) => tokensOf(each).length > 1) ? [layer.view, head.view, token.view] : [layer.view, head.view], show };
 }
 
 // The colours from least to greatest with the numbers at their ends, exactly as they are on the board: where owners'

@@ -53,7 +53,7 @@ function overOf(state, number, name = state.get("layers")[number], head = state.
 
 function gridOf(state, number, layer, head) {
   const tile = state.tile();
-  const of = { head, stat: state.get("stat"), cell: tile && cellOf(layer, state.game, tile) };
+  const of = { head, stat: state.get("stat"), cell: tile && cellOf(layer, state.game, tile), token: state.get("tokens")[number] };
   return overlay(layer, state.now().looks[number].weights[layer.name], of);
 }
 
