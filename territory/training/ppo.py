@@ -177,9 +177,7 @@ class PPO:
         """Keep memory and choose arithmetic, as far as the configuration wants it; what was done, for the log."""
         notes = [keep_freed_memory()] if self.config.keep_memory and self.device.type == "cpu" else []
         if self.network.can_be_shared() and products.is_quicker():
-            notes.append(
-                "matrix products are oneDNN's: MKL, which torch takes for them, leaves this processor's AVX-512 idle"
-            )
+            notes.append("matrix products are oneDNN's: MKL would leave this processor's AVX-512 instructions alone")
         if self.config.fast:
             chosen = choose(self.config, self.model, self.obs, self.device, self.layout)
             self.config, reason = self.group.all_gather_objects(chosen)[0]  # all processes compute alike
