@@ -118,14 +118,19 @@ def lab_page(browser):
     page.close()
 
 
-@pytest.fixture
-def lab(tmp_path, lab_page, request):
-    """JupyterLab over `tmp_path` in a headless browser: put a notebook there, then `lab.open(name)`."""
+@pytest.fixture(scope="module")
+def lab_folder(lab_page, lab_address, tmp_path_factory):
+    """The folder of a file's notebooks: one that the next test opens by the same name finds its kernel running."""
     from helpers.lab_browser import shut_down_kernels
 
-    address = request.getfixturevalue("lab_address")  # after the page, which may skip the test
-    folder = tmp_path.relative_to(request.getfixturevalue("tmp_path_factory").getbasetemp())
-    lab_page.begin(address, folder.as_posix())
+    yield tmp_path_factory.mktemp("lab")
+    lab_page.close()
+    shut_down_kernels(lab_address)
+
+
+@pytest.fixture
+def lab(lab_page, lab_folder, lab_address, tmp_path_factory):
+    """JupyterLab over `lab_folder` in a headless browser: put a notebook there, then `lab.open(name)`."""
+    lab_page.begin(lab_address, lab_folder.relative_to(tmp_path_factory.getbasetemp()).as_posix())
     yield lab_page
     lab_page.close()
-    shut_down_kernels(address)

@@ -1,8 +1,7 @@
 """The browser harness itself, on a notebook of one slider: it must see what a learner would."""
 
-import nbformat
 import pytest
-from helpers.lab_browser import eventually
+from helpers.lab_browser import eventually, write_notebook
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -15,14 +14,8 @@ ipywidgets.VBox([slider, text])
 """
 
 
-def write(folder, *sources):
-    cells = [nbformat.v4.new_code_cell(source) for source in sources]
-    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), folder / "tiny.ipynb")
-
-
-def test_a_moved_slider_reaches_python_and_changes_the_picture(lab, tmp_path):
-    write(tmp_path, "1 + 1", SLIDER)
+def test_a_moved_slider_reaches_python_and_changes_the_picture(lab, lab_folder):
+    write_notebook(lab_folder / "tiny.ipynb", "1 + 1", SLIDER)
     lab.open("tiny.ipynb")
     lab.run_all()
     lab.output(1).get_by_text("cube 27").wait_for()
@@ -34,9 +27,9 @@ def test_a_moved_slider_reaches_python_and_changes_the_picture(lab, tmp_path):
     assert lab.outside == []
 
 
-def test_a_failing_cell_and_an_outside_address_are_noticed(lab, tmp_path):
+def test_a_failing_cell_and_an_outside_address_are_noticed(lab, lab_folder):
     picture = "from IPython.display import HTML\nHTML('<img src=\"https://example.org/a.png\">')"
-    write(tmp_path, picture, "1 / 0")
+    write_notebook(lab_folder / "tiny.ipynb", picture, "1 / 0")
     lab.open("tiny.ipynb")
     with pytest.raises(AssertionError, match="ZeroDivisionError"):
         lab.run_all()

@@ -39,7 +39,7 @@ FINISHED = [*RUN[:-1], "48"]  # three updates
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full device")
-@pytest.mark.parametrize("redirected", ["2> /dev/full", "> /dev/full", "> /dev/full 2>&1", ">&- 2>&-", "| true"])
+@pytest.mark.parametrize("redirected", ["> /dev/full", "> /dev/full 2>&1", ">&- 2>&-", "| true"])
 def test_training_goes_on_where_its_words_cant_be_written(tmp_path, redirected):
     done = territory(*FINISHED, "--runs-dir", str(tmp_path), redirected=redirected)
     assert done.returncode == 0 and "Traceback" not in done.stderr

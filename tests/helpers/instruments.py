@@ -4,10 +4,9 @@ import argparse
 import tempfile
 from pathlib import Path
 
-import nbformat
 import numpy as np
 
-from tests.helpers.lab_browser import Lab, browser_page, lab_server
+from tests.helpers.lab_browser import Lab, browser_page, lab_server, write_notebook
 
 SETUP = """
 import gymnasium, torch
@@ -92,9 +91,7 @@ FRAMES = """async count => {
 def measure(folder: Path, agent: str, threads: int, questions: int, frames: int) -> dict:
     """Milliseconds of each what-if, and of each frame's showing; seconds of a forward pass before and after."""
     sources = [SETUP.format(agent=agent, threads=threads), PLAYER, PEER, PEER]
-    cells = [nbformat.v4.new_code_cell(source) for source in sources]
-    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), folder / "instruments.ipynb")
+    write_notebook(folder / "instruments.ipynb", *sources)
     with lab_server(folder) as address, browser_page() as page:
         lab = Lab(page)
         lab.begin(address)

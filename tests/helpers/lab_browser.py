@@ -23,6 +23,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from urllib.request import Request, urlopen
 
+import nbformat
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 PATIENCE = 120.0  # seconds; a loaded machine with two cores starts a kernel slowly
@@ -78,6 +79,13 @@ def lab_server(folder: Path, home: Path | None = None) -> Iterator[str]:
         finally:
             server.terminate()
             server.wait(PATIENCE)
+
+
+def write_notebook(path: Path, *sources: str) -> None:
+    """A notebook of these cells; in one that is written again they are the same cells, with other words."""
+    cells = [nbformat.v4.new_code_cell(source, id=f"cell-{number}") for number, source in enumerate(sources)]
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), path)
 
 
 def eventually(page: Page, look: Callable[[], Any]) -> Any:
@@ -177,6 +185,7 @@ class Lab:
 
     def __init__(self, page: Page) -> None:
         self.page = page
+        self._path = ""
         self.errors: list[str] = []
         self.outside: list[str] = []
         page.on("pageerror", lambda error: self.errors.append(str(error)))
@@ -201,9 +210,12 @@ class Lab:
         route.abort()
 
     def open(self, name: str) -> None:
-        """Open a notebook of the folder and wait for its kernel."""
+        """Open a notebook of the folder and wait for its kernel: the one it had, if it was the last that was open."""
         self.close()
         path = f"{self._folder}/{name}"
+        if path != self._path:
+            shut_down_kernels(self._address)
+        self._path = path
         if self.page.evaluate(_UNUSABLE):
             self.page.goto(self._address.format(path))
         else:

@@ -1,8 +1,8 @@
 """The budget widget in a real JupyterLab: a learner moves every control, numbers and picture follow."""
 
-import nbformat
 import pytest
 from helpers.controls import documented
+from helpers.lab_browser import write_notebook
 from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -27,10 +27,8 @@ DRAWN = "view => [...view.querySelectorAll('svg, .budget-rows')].map(drawn => dr
 
 
 @pytest.fixture
-def view(lab, tmp_path):
-    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(SOURCE)], metadata=metadata)
-    nbformat.write(notebook, tmp_path / "budget.ipynb")
+def view(lab, lab_folder):
+    write_notebook(lab_folder / "budget.ipynb", SOURCE)
     lab.open("budget.ipynb")
     lab.run_all()
     view = lab.output(0).locator(".territory-budget")

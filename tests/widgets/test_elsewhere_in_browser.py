@@ -2,10 +2,9 @@
 
 import re
 
-import nbformat
 import pytest
 from helpers.firefox import find_firefox, firefox_page
-from helpers.lab_browser import Lab, shut_down_kernels
+from helpers.lab_browser import Lab, shut_down_kernels, write_notebook
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -74,9 +73,7 @@ PLACES = {"lab": "lab/tree", "notebook": "notebooks", "voila": "voila/render"}
 @pytest.fixture
 def address(lab_address, tmp_path, tmp_path_factory):
     """Of the notebook with the four widgets; a function of the place."""
-    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(SOURCE)], metadata=metadata)
-    nbformat.write(notebook, tmp_path / "all.ipynb")
+    write_notebook(tmp_path / "all.ipynb", SOURCE)
     folder = tmp_path.relative_to(tmp_path_factory.getbasetemp()).as_posix()
     yield lambda place: lab_address.replace("lab/tree", PLACES[place]).format(f"{folder}/all.ipynb")
     shut_down_kernels(lab_address)

@@ -9,6 +9,7 @@ import torch
 from helpers.contrast import check_contrast
 from helpers.controls import Seen, controls_of, watch
 from helpers.explorer_page import ExplorerPage
+from helpers.lab_browser import write_notebook
 
 from territory import interpret, models, viz
 from territory.world import WorldParams
@@ -89,12 +90,6 @@ def records(game):
     return [interpret.capture_replay(network, game) for network in networks], networks
 
 
-def write(path, *sources):
-    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    cells = [nbformat.v4.new_code_cell(source) for source in sources]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), path)
-
-
 @pytest.fixture(scope="module")
 def seen(lab_page):
     seen = Seen()
@@ -103,10 +98,10 @@ def seen(lab_page):
 
 
 @pytest.fixture
-def explorer(lab, tmp_path, game, seen):
-    game.save(tmp_path / "game.npz")
+def explorer(lab, lab_folder, game, seen):
+    game.save(lab_folder / "game.npz")
     lab.page.set_viewport_size({"width": 1280, "height": 1600})  # all of it in view: the mouse goes by place
-    write(tmp_path / "widget.ipynb", SOURCE, "")
+    write_notebook(lab_folder / "widget.ipynb", SOURCE, "")
     lab.open("widget.ipynb")
     lab.run_all()
     explorer = ExplorerPage(lab.page, lab.output(0).locator(".territory-explorer"))
@@ -432,7 +427,7 @@ def test_the_view_is_saved_as_a_picture_and_as_a_page_that_scrubs_without_a_kern
     assert_clean(lab)
 
 
-def test_a_live_game_is_followed_and_both_themes_can_be_read(explorer, lab, tmp_path, seen):
+def test_a_live_game_is_followed_and_both_themes_can_be_read(explorer, lab, lab_folder, seen):
     light = explorer.contrasts()
     lab.page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
     lab.page.locator("body[data-jp-theme-light=false]").wait_for(state="attached")
@@ -442,7 +437,8 @@ def test_a_live_game_is_followed_and_both_themes_can_be_read(explorer, lab, tmp_
     )
     check_contrast(light, explorer.contrasts())
 
-    write(tmp_path / "live.ipynb", SOURCE, LIVE, "for _ in range(3): env.step(80)", "for _ in range(4): env.step(80)")
+    played = (f"for _ in range({steps}): env.step(80)" for steps in (3, 4))
+    write_notebook(lab_folder / "live.ipynb", SOURCE, LIVE, *played)
     lab.open("live.ipynb")
     for cell in range(3):
         run_cell(lab, cell)
@@ -489,11 +485,11 @@ def run_cell(lab, number):
     lab.wait_idle()
 
 
-def test_the_explorer_of_notebook_05_follows_its_slider(lab, tmp_path, root):
+def test_the_explorer_of_notebook_05_follows_its_slider(lab, lab_folder, root):
     notebook = nbformat.read(root / "notebooks" / "05_seeing_attention.ipynb", as_version=4)
     shown = next(place for place, cell in enumerate(notebook.cells) if cell.source == "explorer")
     notebook.cells = notebook.cells[: shown + 1]  # what follows does not touch the widget
-    nbformat.write(notebook, tmp_path / "05.ipynb")
+    nbformat.write(notebook, lab_folder / "05.ipynb")
     lab.open("05.ipynb")
     lab.run_all()
     explorer = ExplorerPage(lab.page, lab.output(shown).locator(".territory-explorer"))

@@ -2,11 +2,10 @@
 
 import re
 
-import nbformat
 import pytest
 from helpers.contrast import check_contrast, contrasts
 from helpers.controls import Seen, controls_of, watch
-from helpers.lab_browser import eventually
+from helpers.lab_browser import eventually, write_notebook
 from playwright.sync_api import expect
 
 from territory.viz import PLANE_SENTENCES, STAT_SENTENCES
@@ -43,9 +42,7 @@ class Game:
     """What a learner sees of the widget, and does with it."""
 
     def __init__(self, lab, folder):
-        metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(SOURCE)], metadata=metadata)
-        nbformat.write(notebook, folder / "game.ipynb")
+        write_notebook(folder / "game.ipynb", SOURCE)
         lab.open("game.ipynb")
         lab.run_all()
         self.lab, self.page = lab, lab.page
@@ -94,8 +91,8 @@ def seen(lab_page):
 
 
 @pytest.fixture
-def game(lab, tmp_path, seen):
-    game = Game(lab, tmp_path)
+def game(lab, lab_folder, seen):
+    game = Game(lab, lab_folder)
     seen.there |= controls_of(game.root)
     yield game
     seen.tests += 1

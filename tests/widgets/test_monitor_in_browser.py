@@ -4,9 +4,8 @@ import json
 import subprocess
 import sys
 
-import nbformat
 import pytest
-from helpers.lab_browser import eventually
+from helpers.lab_browser import eventually, write_notebook
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -65,9 +64,7 @@ class Monitor:
     """What a learner sees of the widget, and does with it."""
 
     def __init__(self, lab, folder, source=SOURCE):
-        cells = [nbformat.v4.new_code_cell(each) for each in (source, TELL, WAIT)]
-        metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), folder / "monitor.ipynb")
+        write_notebook(folder / "monitor.ipynb", source, TELL, WAIT)
         lab.open("monitor.ipynb")
         self.lab, self.page = lab, lab.page
         self.run_cell(0)
@@ -124,8 +121,8 @@ class Monitor:
 
 
 @pytest.fixture
-def monitor(lab, tmp_path):
-    return Monitor(lab, tmp_path)
+def monitor(lab, lab_folder):
+    return Monitor(lab, lab_folder)
 
 
 def curve(shown, name):
@@ -191,9 +188,9 @@ def test_training_is_watched_paused_taken_up_again_and_stopped(monitor, tmp_path
     assert monitor.lab.outside == []
 
 
-def test_no_number_beside_a_curve_is_cut_off(lab, tmp_path):
+def test_no_number_beside_a_curve_is_cut_off(lab, lab_folder):
     """Steps are counted as far as the data go, not to the end of the run."""
-    monitor = Monitor(lab, tmp_path, SOURCE.replace(f"{UPDATES} * 64", "100_224"))
+    monitor = Monitor(lab, lab_folder, SOURCE.replace(f"{UPDATES} * 64", "100_224"))
     monitor.button("start").click()
     monitor.wait_for_step(64)
     written = monitor.root.locator(".monitor-panel > svg text").all_text_contents()

@@ -3,9 +3,8 @@
 import json
 import re
 
-import nbformat
 import pytest
-from helpers.lab_browser import shut_down_kernels
+from helpers.lab_browser import shut_down_kernels, write_notebook
 from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -61,9 +60,7 @@ AT = {source: number for number, source in enumerate(CELLS)}
 def notebook(lab_page, lab_address, tmp_path_factory):
     """The notebook, open with one kernel for all tests until one of them ends it; and its folder."""
     folder = tmp_path_factory.mktemp("trouble")
-    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), folder / "trouble.ipynb")
+    write_notebook(folder / "trouble.ipynb", *CELLS)
     lab_page.begin(lab_address, folder.relative_to(tmp_path_factory.getbasetemp()).as_posix())
     lab_page.page.set_viewport_size({"width": 1280, "height": 1600})
     lab_page.open("trouble.ipynb")
