@@ -453,16 +453,17 @@ def test_a_live_game_is_followed_and_both_themes_can_be_read(explorer, lab, lab_
     assert_clean(lab)
 
 
-def test_what_one_of_several_learned_queries_reads_is_laid_over_the_board(lab, tmp_path, game, seen):
-    game.save(tmp_path / "game.npz")
-    (tmp_path / "pools.py").write_text(POOLS)
+def test_what_one_of_several_learned_queries_reads_is_laid_over_the_board(lab, lab_folder, game, seen):
+    game.save(lab_folder / "game.npz")
+    (lab_folder / "pools.py").write_text(POOLS)
     imports = "from pools import network\nfrom territory import widgets\nfrom territory.world.replay import Replay\n"
-    write(tmp_path / "pools.ipynb", f'{imports}widgets.AttentionExplorer(Replay.load("game.npz"), network, step=2)', "")
+    shown = 'widgets.AttentionExplorer(Replay.load("game.npz"), network, step=2)'
+    write_notebook(lab_folder / "pools.ipynb", imports + shown, "")
     lab.open("pools.ipynb")
     lab.run_all()
     explorer = ExplorerPage(lab.page, lab.output(0).locator(".territory-explorer"))
     seen.there |= controls_of(explorer.root)
-    record = interpret.capture_replay(runpy.run_path(str(tmp_path / "pools.py"))["network"], game)
+    record = interpret.capture_replay(runpy.run_path(str(lab_folder / "pools.py"))["network"], game)
     assert_alike(explorer.pixels(), expected(record, "reads", 2))
     explorer.choose("token", "1")
     assert_alike(explorer.pixels(), expected(record, "reads", 2, token=1))
