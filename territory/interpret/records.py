@@ -67,15 +67,13 @@ def capture_frames(model: nn.Module, frames: Sequence[Frame], attention: Chosen 
     frames = tuple(frames)
     if not frames:
         raise BadInput("expected one frame or more; got none")
-    chunks = [frames[start : start + BATCH] for start in range(0, len(frames), BATCH)]
     with inference(model):
-        probabilities, values, records = zip(*(_run(model, chunk, attention) for chunk in chunks), strict=True)
-    joined = {
-        name: np.concatenate(
-            [_by_frame(record[name], len(chunk)) for record, chunk in zip(records, chunks, strict=True)]
-        )
-        for name in records[0]
-    }
+        runs = [_run(model, frames[start : start + BATCH], attention) for start in range(0, len(frames), BATCH)]
+        if any(len(weights) != len(values) for _, values, record in runs for weights in record.values()):
+            # made of parameters alone, or of one frame: the network goes through them by itself
+            runs = [_run(model, (frame,), attention) for frame in frames]
+    probabilities, values, records = zip(*runs, strict=True)
+    joined = {name: np.concatenate([record[name].float().cpu().numpy() for record in records]) for name in records[0]}
     windowed = frozenset().union(*(record.windowed for record in records))
     return ReplayRecord(frames, np.concatenate(probabilities), np.concatenate(values), joined, windowed)
 
@@ -110,13 +108,6 @@ def logits_and_value(model: nn.Module, maps: Tensor, stats: Tensor) -> tuple[Ten
             f"got {shapes[0]} and {shapes[1]}"
         )
     return logits, values
-
-
-def _by_frame(weights: Tensor, frames: int) -> np.ndarray:
-    """float32 (T, heads, Tq, Tk); weights that are made of parameters alone know no frames: the same for all."""
-    if len(weights) != frames:
-        weights = weights.flatten(0, 1).expand(frames, -1, -1, -1)
-    return weights.float().cpu().numpy()
 
 
 def to_tensors(

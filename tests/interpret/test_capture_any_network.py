@@ -683,6 +683,23 @@ def test_of_one_sequence_without_examples_queries_are_queries():
     torch.testing.assert_close(record["Calls"], (x @ x.mT).softmax(-1)[None, None])
 
 
+class OneByOne(Windows):
+    """Each example by itself, as where they differ in length."""
+
+    def forward(self, maps, stats):
+        cells = self.stem(maps.float() / 255).flatten(2).mT
+        features = torch.stack([((each @ each.mT).softmax(-1) @ each).mean(0) for each in cells])
+        return self.actor(features), self.critic(features).squeeze(1)
+
+
+def test_a_network_that_goes_through_its_examples_has_each_frames_own_weights():
+    model, states = OneByOne(), frames()[:3]
+    cells = model.stem(to_tensors(states)[0].float() / 255).flatten(2).mT
+    record = capture_frames(model, states)
+    np.testing.assert_allclose(record.attention["OneByOne"][:, 0], (cells @ cells.mT).softmax(-1).detach(), atol=1e-5)
+    assert list(record.attention) == ["OneByOne"] and record.values.shape == (3,)
+
+
 class ToLatents(Windows):
     """A class token and 16 x 16 cells attend to four latents, or these to them."""
 
