@@ -246,7 +246,7 @@ def ablation_table(model: nn.Module, sample: Sample) -> Table:
     after["another game's statistics"] = policy_on(model, frames, stats=np.roll(stats, len(frames) // 2, axis=0))
     for name, changes in ablations(usual.attention).items():
         with intervene(model, changes):
-            after[name] = policy_on(model, frames)
+            after[name] = capture_frames(model, frames).probabilities  # frame by frame where the network goes so
     return {name: _moved(usual.probabilities, policy, sample) for name, policy in after.items()}
 
 

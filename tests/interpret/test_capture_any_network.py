@@ -29,11 +29,13 @@ from territory.interpret import (
     overlay,
     policy_on,
     sanity_table,
+    total_variation,
     uniform,
     uniform_head,
     zero_head,
 )
 from territory.interpret.records import to_tensors
+from territory.models.policy import masked_softmax
 from tests.helpers.known_networks import frames, replay
 from tests.helpers.left_behind import hooks_of_all_modules
 
@@ -698,6 +700,17 @@ def test_a_network_that_goes_through_its_examples_has_each_frames_own_weights():
     record = capture_frames(model, states)
     np.testing.assert_allclose(record.attention["OneByOne"][:, 0], (cells @ cells.mT).softmax(-1).detach(), atol=1e-5)
     assert list(record.attention) == ["OneByOne"] and record.values.shape == (3,)
+
+
+def test_ablation_reaches_every_frame_of_a_network_that_goes_through_its_examples():
+    torch.manual_seed(0)
+    model, sample = OneByOne(), Sample.of([replay(3), replay(4)], states=2)
+    maps, _, masks = to_tensors(sample.frames)
+    with torch.no_grad():
+        pooled = model.actor(model.stem(maps.float() / 255).mean(dim=(2, 3)))  # what uniform weights make of it
+    before, after = capture_frames(model, sample.frames).probabilities, masked_softmax(pooled, masks).numpy()
+    moved = ablation_table(model, sample)["OneByOne mean-ablated"]["policy moves"]
+    assert moved.mean == pytest.approx(sample.mean(total_variation(before, after)).mean, rel=1e-4)
 
 
 class ToLatents(Windows):
