@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.attention.bias import CausalBias
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_map
 from torch.utils.weak import WeakIdKeyDictionary
@@ -225,11 +226,10 @@ class SoftmaxWatch(TorchFunctionMode):
             return self._tags.get(value) or _UNKNOWN
         if not isinstance(value, list | tuple):
             return _UNKNOWN
-        found = [self._tags.get(each) for each in value if isinstance(each, Tensor)]
-        weights = [each for each in found if each is not None and each.kind == "weights"]
-        weighted = any(each.weighted for each in weights)
+        found = [self._tags.get(each) or _UNKNOWN for each in value if isinstance(each, Tensor)]
+        weights = [each for each in found if each.kind == "weights"]
         calls = [call for each in weights for call in each.source]
-        return _Tag("weights", source=calls, weighted=weighted) if weights else _UNKNOWN
+        return _Tag("weights", source=calls, weighted=any(each.weighted for each in weights)) if weights else _UNKNOWN
 
     def _follow(
         self, func: Callable, args: Sequence[Any], kwargs: dict[str, Any], result: Any, tag: _Tag, other: _Tag
@@ -284,8 +284,9 @@ class SoftmaxWatch(TorchFunctionMode):
         changes = torch.is_grad_enabled() and any(watch.changes for watch in _running.watches)
         with torch.set_grad_enabled(changes), torch.autocast(query.device.type, enabled=False):
             exact = torch.promote_types(query.dtype, torch.float32)
-            mask = None if attn_mask is None else attn_mask.to(exact)
-            if attn_mask is not None and mask is not None and attn_mask.dtype == torch.bool:
+            given = attn_mask._materialize(query.device) if isinstance(attn_mask, CausalBias) else attn_mask
+            mask = None if given is None else given.to(exact)
+            if mask is not None and given.dtype == torch.bool:
                 mask = mask.log()  # 0 where it is true, else minus infinity
             options = {"scale": scale, "enable_gqa": enable_gqa}
             inputs = (each.to(exact) for each in (query, key, value))
@@ -369,6 +370,8 @@ def _dim_of_weights(name: str, args: Sequence[Any], kwargs: dict[str, Any], tag:
     if name in _SOFTMAXES:
         place = _DIM.get(name, 1)
         dim = kwargs.get("dim", args[place] if len(args) > place else None)
+        if dim is None and name in ("softmax", "softmin"):  # as torch takes it then, and warns
+            return 0 if args[0].ndim in (0, 1, 3) else 1
         return -1 if dim is None else dim
     if name == "exp" and tag.kind == "log":
         return tag.dim
@@ -409,7 +412,8 @@ def _next(name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Any, t
     before, after = (sum(each.numel() for each in tensors_of(each)) for each in (value, result))
     if name in ("mul", "rmul", "imul") and held.kind == "weights" and after > before:  # each weighs several numbers
         return held._replace(weighted=True)
-    return held if after == before or name in _PARTS else None
+    averaged = name == "mean" and held.kind == "weights"  # over heads
+    return held if after == before or name in _PARTS or averaged else None
 
 
 def _first_axes(equation: str, axes: int) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.attention.bias import causal_lower_right
 from torch.utils.checkpoint import checkpoint
 
 from benchmarks.zoo import Calls
@@ -165,6 +166,7 @@ SPELLINGS = {
     "fused": (sdpa(), None),
     "fused and causal": (sdpa(is_causal=True), causal()),
     "fused with a mask of truths": (sdpa(attn_mask=causal() == 0), causal()),
+    "fused with torch's own causal bias": (sdpa(attn_mask=causal_lower_right(T, T)), causal()),
     "fused with a mask of numbers": (sdpa(attn_mask=causal()), causal()),
     "softmax": (lambda q, k, v: torch.softmax(q @ k.mT / q.shape[-1] ** 0.5, -1) @ v, None),
     "softmax and dropout": (lambda q, k, v: F.dropout(F.softmax(q @ k.mT / 2, dim=-1), 0.5, False) @ v, None),
@@ -265,6 +267,38 @@ def test_one_query_over_the_tokens_of_one_example_is_attention(pool):
     torch.testing.assert_close(record["Calls"], (x @ model.query).softmax(0).detach()[None, None, None])
     with intervene(model, {"Calls": uniform}):
         torch.testing.assert_close(model(x), x.mean(0))
+
+
+def test_a_softmax_without_an_axis_is_read_over_the_one_that_torch_takes():
+    for x, over in ((torch.randn(3, HEADS, T, T), 1), (torch.randn(3, T, T), 0)):
+        model = Calls(lambda s, x: F.softmax(x) @ x)
+        with pytest.warns(UserWarning, match="Implicit dimension choice"), capture(model) as record:
+            model(x)
+        torch.testing.assert_close(record["Calls"].sum(-1), torch.ones(record["Calls"].shape[:-1]))
+        assert record["Calls"].shape[-1] == x.shape[over]
+
+
+def test_weights_are_kept_as_the_values_got_them_though_the_network_writes_into_them():
+    def attend(q, k, v):
+        weights = (q @ k.mT / 2).softmax(-1)
+        weights[..., 0] = 0
+        made = weights @ v
+        weights.zero_()
+        return made
+
+    model, x = Attends(attend), tokens()
+    with capture(model) as record, torch.no_grad():
+        model(x)
+    expected = plain(by_heads(model.q(x)), by_heads(model.k(x))).detach()
+    expected[..., 0] = 0
+    torch.testing.assert_close(record["Attends"], expected)
+
+
+def test_weights_averaged_over_heads_before_the_product_are_attention_of_each_head():
+    model, x = Attends(lambda q, k, v: (q @ k.mT / 2).softmax(-1).mean(1, keepdim=True) @ v), tokens()
+    with capture(model) as record:
+        model(x)
+    torch.testing.assert_close(record["Attends"], plain(by_heads(model.q(x)), by_heads(model.k(x))).detach())
 
 
 def test_attention_without_a_softmax_is_not_taken_for_one():
