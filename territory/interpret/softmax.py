@@ -284,10 +284,9 @@ class SoftmaxWatch(TorchFunctionMode):
         changes = torch.is_grad_enabled() and any(watch.changes for watch in _running.watches)
         with torch.set_grad_enabled(changes), torch.autocast(query.device.type, enabled=False):
             exact = torch.promote_types(query.dtype, torch.float32)
-            given = attn_mask._materialize(query.device) if isinstance(attn_mask, CausalBias) else attn_mask
-            mask = None if given is None else given.to(exact)
-            if mask is not None and given.dtype == torch.bool:
-                mask = mask.log()  # 0 where it is true, else minus infinity
+            mask = attn_mask._materialize(query.device) if isinstance(attn_mask, CausalBias) else attn_mask
+            if mask is not None:  # 0 where it is true, else minus infinity
+                mask = mask.to(exact).log() if mask.dtype == torch.bool else mask.to(exact)
             options = {"scale": scale, "enable_gqa": enable_gqa}
             inputs = (each.to(exact) for each in (query, key, value))
             _, weights = torch.ops.aten._scaled_dot_product_attention_math(
