@@ -12,10 +12,12 @@ import threading
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Container, ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable, Iterator, Mapping, MappingView
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from inspect import Parameter
-from types import GeneratorType
+from types import CoroutineType, FunctionType, MethodType
 from typing import Any
 
 import numpy as np
@@ -35,23 +37,29 @@ from territory.models.modes import OPEN, eagerly, rebuilt
 Inputs = Any  # arguments by position (list, tuple), by keyword (mapping), or one alone: see `Call`
 Left = Callable[[str, nn.Module, tuple, dict, Any], None]  # path, module, its arguments, its output
 _PLAIN = (str, bytes, int, float, complex, type, type(None), nn.Module, torch.device, torch.dtype)
+_LISTED: Any = (tuple, list, set, frozenset, deque, MappingView)
+_LATE = (Awaitable, AsyncIterator, Iterator, Future, torch.Future)
+_FUNCTIONS = (FunctionType, MethodType, partial)
 
 
-def tensors_of(value: Any, seen: set[int] | None = None) -> Iterator[Tensor]:
+def tensors_of(value: Any) -> Iterator[Tensor]:
     """Every tensor in a tensor, container, dataclass or plain object, however deep, each container once."""
-    seen = set() if seen is None else seen
-    if isinstance(value, Tensor):
+    return _parts_of(value, Tensor, set())
+
+
+def _parts_of(value: Any, kinds: Any, seen: set[int]) -> Iterator[Any]:
+    if isinstance(value, kinds):
         yield value
     elif not isinstance(value, _PLAIN) and id(value) not in seen:
         seen.add(id(value))
         for each in _members(value):
-            yield from tensors_of(each, seen)
+            yield from _parts_of(each, kinds, seen)
 
 
 def _members(value: Any) -> list[Any]:
     if isinstance(value, Mapping):
         return list(value.values())
-    if isinstance(value, tuple | list | set | frozenset | deque | KeysView | ValuesView | ItemsView):
+    if isinstance(value, _LISTED):
         return list(value)
     if callable(value):
         return []
@@ -93,17 +101,22 @@ def check_model(model: nn.Module) -> None:
         elif isinstance(getattr(model, "model", None), nn.Module):
             hint = "Hand over its network: .model"
         raise BadInput(f"expected a torch module; got {got}. {hint}")
-    for module, path in paths_of(model).items():
+    try:
+        paths = paths_of(model)
+    except TypeError as error:
+        hint = "Is one a dataclass? Use eq=False."
+        raise BadInput(f"torch itself can't list the layers: {told(error)}. {hint}") from error
+    for module, path in paths.items():
         own = [*module._parameters.values(), *module._buffers.values()]
         if any(isinstance(tensor, UninitializedParameter | UninitializedBuffer) for tensor in own):
             raise BadInput(
                 f"{type(model).__name__} has lazy layers without a size yet ({path or 'itself'}): call it once on its "
                 "inputs before."
             )
+        if any(parameter.is_inference() for parameter in module.parameters(recurse=False)):
+            raise BadInput(f"layer {path or 'itself'} was made under torch.inference_mode, for ever: make it outside.")
         if hasattr(module, "_packed_params"):
-            raise BadInput(
-                f"layer {path or 'itself'} is quantised, its weights are packed away: measure it before that."
-            )
+            raise BadInput(f"layer {path or 'itself'} is quantised, its weights packed away: measure it before that.")
 
 
 def name_of(model: nn.Module) -> str:
@@ -137,6 +150,7 @@ class Call:
             self.args = tuple(map(_own, inputs))
         else:
             self.args = (_own(inputs),)
+        self._open = not all(map(_is_closed, (*self.args, *self.kwargs.values())))
         given = [tensor.device for tensor in self.tensors]
         self.device = device_of(model, *given)
         if given and self.device not in given:
@@ -145,11 +159,19 @@ class Call:
     def __call__(self) -> Any:
         """The network's output; whatever goes wrong becomes a BadInput that names the shapes and the layer."""
         with self.explained("cannot take inputs of shapes", self._hint):
-            output = self.model(*self.args, **self.kwargs)
-            return list(output) if isinstance(output, GeneratorType) else output
+            args, kwargs = self.args, self.kwargs
+            if self._open:  # a list that grows from call to call would hold another pass's graph
+                args, kwargs = _own((args, kwargs), lambda tensor: tensor)
+            output = self.model(*args, **kwargs)
+            output = list(output) if isinstance(output, Iterator) else output
+        _check_finished(self.model, output)
+        return output
 
     def training(self, mode: bool) -> None:
         """Put the network into training or evaluation mode."""
+        for module in self.model.modules():
+            if isinstance(module, torch.fx.GraphModule):
+                vars(module).pop("train", None)  # an exported one's refuses: its graph has the mode that it was made in
         with self.explained("can't change between training and evaluation mode, for inputs of shapes"):
             self.model.train(mode)
 
@@ -160,17 +182,16 @@ class Call:
     def explained(self, what: str, hint: str = "") -> Any:
         return explained(self.model, self.tensors, what, hint)
 
-    def gradients(self, outputs: Any) -> bool:
-        """A backward pass from all outputs to all that learns (and inputs that want a gradient); False: there is none.
+    def gradients(self, outputs: Any) -> None:
+        """A backward pass as ``backward()`` has it, from all outputs to all leaves; where nothing of ours learns, none.
 
         Gradients go nowhere, except with the reentrant kind of checkpointing, which only knows ``.grad``.
         """
         roots = roots_of(outputs)
-        targets = [tensor for tensor in (*self.model.parameters(), *self.tensors) if tensor.requires_grad]
-        if not roots or not targets:
-            return False
-        self.derivatives(roots, targets)
-        return True
+        nodes = graph_of([root.grad_fn for root in roots])
+        leaves = [node.variable for node in nodes if hasattr(node, "variable")]
+        if leaves and any(tensor.requires_grad for tensor in (*self.model.parameters(), *self.tensors)):
+            self.derivatives(roots, leaves)
 
     def derivatives(self, roots: list[Tensor], targets: list[Any]) -> list[Tensor | None]:
         """Of the sum of all roots; None where nothing leads to a target.
@@ -204,6 +225,8 @@ def explained(model: nn.Module, inputs: Iterable[Tensor], what: str, hint: str =
         raise
     except (Exception, SystemExit) as error:
         shapes = ", ".join(str(shape_of(tensor)) for tensor in inputs)
+        if not torch.is_grad_enabled() and "does not require grad" in str(error):
+            hint += " It runs without gradients here, so what takes one itself needs torch.enable_grad around it."
         raise BadInput(f"{type(model).__name__} {what} {shapes}{_where(model, error)}: {told(error)}.{hint}") from error
 
 
@@ -237,20 +260,43 @@ def dense(tensor: Tensor) -> Tensor:
     return tensor if tensor.layout == torch.strided else tensor.to_dense()
 
 
-def _own(value: Any) -> Any:
-    """A copy of inputs, tensors as leaves of their own."""
+def _leaf(tensor: Tensor) -> Tensor:
+    return tensor.detach().clone().requires_grad_(tensor.requires_grad)
+
+
+def _own(value: Any, each: Callable[[Tensor], Tensor] = _leaf) -> Any:
+    """A copy of inputs, tensors as leaves of their own (or as ``each`` makes them)."""
     if isinstance(value, np.ndarray):
         raise BadInput("inputs: expected tensors; got a NumPy array. Use torch.from_numpy.")
     if isinstance(value, Tensor):
-        return value.detach().clone().requires_grad_(value.requires_grad)
+        return each(value)
     if isinstance(value, (*OPEN, tuple)):
-        return rebuilt(value, _own)
+        return rebuilt(value, lambda inner: _own(inner, each))
     if isinstance(value, _PLAIN) or callable(value):
         return value
     fresh = copy.copy(value)
-    for name, each in vars(fresh).items() if hasattr(fresh, "__dict__") else ():
-        object.__setattr__(fresh, name, _own(each))
+    for name, inner in vars(fresh).items() if hasattr(fresh, "__dict__") else ():
+        object.__setattr__(fresh, name, _own(inner, each))
     return fresh
+
+
+def _is_closed(value: Any) -> bool:
+    """Whether nobody can put anything else into it."""
+    return all(map(_is_closed, value)) if isinstance(value, tuple) else isinstance(value, (Tensor, *_PLAIN))
+
+
+def _check_finished(model: nn.Module, output: Any) -> None:
+    """Raises BadInput where there is work that somebody else would do, when the forward pass has long returned."""
+    parts = list(_parts_of(output, (Tensor, *_LATE, *_FUNCTIONS), set()))
+    computed = any(isinstance(part, Tensor) for part in parts)
+    for part in parts:
+        if isinstance(part, CoroutineType):
+            part.close()  # else Python warns that nobody awaited it
+        if isinstance(part, _LATE) or (isinstance(part, _FUNCTIONS) and not computed):
+            raise BadInput(
+                f"{type(model).__name__} returns work that is still to be done ({type(part).__name__}), after its "
+                "forward pass, where nobody sees it. Measure a module around it whose forward does that work."
+            )
 
 
 def _binds(model: nn.Module, *args: Any, **named: Any) -> bool:
@@ -348,15 +394,19 @@ class Owners:
             self._stack.append((module, self.paths[module]))
             self._note()
 
-    def _leave(self, module: nn.Module, args: tuple, *kwargs_and_output: Any) -> None:
-        """After an error torch calls this without the keywords."""
+    def _leave(self, module: nn.Module, args: tuple, *kwargs_and_output: Any) -> Any:
+        """After an error torch calls this without the keywords. What a generator still does is the network's work."""
         if module not in self.paths or threading.get_ident() != self._thread:
-            return
+            return None
+        unread = len(self._stack) == 1 and isinstance(kwargs_and_output[-1], Iterator)
+        if unread:
+            kwargs_and_output = (*kwargs_and_output[:-1], iter(list(kwargs_and_output[-1])))
         if self._left is not None and len(kwargs_and_output) == 2:
             self._left(self.paths[module], module, args, *kwargs_and_output)
         while self._stack and self._stack.pop()[0] is not module:
             pass
         self._note()
+        return kwargs_and_output[-1] if unread else None
 
     def _note(self) -> None:
         self._starts.append(torch.autograd._get_sequence_nr())  # pyright: ignore[reportPrivateImportUsage] -- no other

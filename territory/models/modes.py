@@ -1,6 +1,7 @@
 """A network left as it was found: its modes, weights, buffers and attributes, and the random numbers beside it."""
 
 import copy
+import os
 import random
 import sys
 import warnings
@@ -13,8 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import flex_attention as flex
+from torch.utils._pytree import tree_map
 
 _FLEX_AS_WRITTEN = "_FLEX_ATTENTION_DISABLE_COMPILE_DEBUG"  # a switch that torch's own warning tells of
+_COMPILES_NOTHING = "TORCHDYNAMO_DISABLE"  # torch's switch in the environment, read at every `torch.compile`
 OPEN = (list, dict, set, deque)  # containers that a network may change in place, or their subclasses
 
 
@@ -126,15 +129,52 @@ def _random_state_kept() -> Iterator[None]:
 def eagerly() -> Iterator[None]:
     """Networks under `torch.compile` run as they are written inside the block: compiled code calls no hooks.
 
-    FlexAttention would compile itself at its first call, and not run a second time once that failed.
+    So do torch's loops and branches (`torch.cond`, `scan`). FlexAttention would compile itself at its first call, and
+    not run a second time once that failed.
     """
     with warnings.catch_warnings(), ExitStack() as stack:
         stack.callback(setattr, flex, _FLEX_AS_WRITTEN, getattr(flex, _FLEX_AS_WRITTEN, False))
         setattr(flex, _FLEX_AS_WRITTEN, True)
-        if "torch._dynamo" in sys.modules:  # else nobody has compiled anything, and the import takes seconds
+        for operator, as_written in ((getattr(torch.ops.higher_order, name), flow) for name, flow in _FLOW.items()):
+            if "dispatch" not in vars(operator):  # else a block around this one has done it
+                stack.callback(delattr, operator, "dispatch")
+                operator.dispatch = as_written
+        if "torch._dynamo" in sys.modules:
             warnings.filterwarnings("ignore", "Using `torch.compile\\(module\\)` when there are global hooks")
             stack.enter_context(torch.compiler.set_stance("force_eager"))
+        elif _COMPILES_NOTHING not in os.environ:  # nobody has compiled yet, and the import takes seconds
+            stack.callback(os.environ.pop, _COMPILES_NOTHING, None)
+            os.environ[_COMPILES_NOTHING] = "1"
         yield
+
+
+def _branch(_key: Any, which: Any, yes: Callable[..., Any], no: Callable[..., Any], given: Any) -> Any:
+    return (yes if which else no)(*given)
+
+
+def _loop(_key: Any, goes_on: Callable[..., Any], step: Callable[..., Any], carried: Any, fixed: Any, **_: Any) -> Any:
+    while goes_on(*carried, *fixed):
+        carried = step(*carried, *fixed)
+    return carried
+
+
+def _scan(_key: Any, step: Callable[..., Any], carried: Any, rows: Any, fixed: Any) -> list[Any]:
+    """What is carried to the end, then what each step gave, stacked."""
+    size, given = len(carried), []
+    for row in zip(*rows, strict=True):
+        out = step(*carried, *row, *fixed)
+        carried = out[:size]
+        given.append(out[size:])
+    return [*carried, *map(torch.stack, zip(*given, strict=True))]
+
+
+def _map(_key: Any, function: Callable[..., Any], rows: Any, fixed: Any) -> Any:
+    outs = [function(*row, *fixed) for row in zip(*rows, strict=True)]
+    return tree_map(lambda *each: torch.stack(each), *outs)
+
+
+# By operator: as Python has it, so that whoever watches sees the modules inside, and autograd the weights.
+_FLOW = {"cond": _branch, "while_loop": _loop, "scan": _scan, "map_impl": _map}
 
 
 @contextmanager

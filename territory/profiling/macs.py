@@ -7,6 +7,7 @@ knows better (`time_table`).
 """
 
 import math
+import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -22,7 +23,7 @@ from torch.utils.flop_counter import flop_registry
 
 from territory.errors import BadInput
 from territory.models.cross_attention import AttentionWeights
-from territory.models.guests import Operators, Owners, shape_of, tensors_of
+from territory.models.guests import Operators, Owners, paths_of, shape_of, tensors_of
 from territory.models.modes import slow_path, untouched
 from territory.profiling.inputs import Inputs, Names, prepare
 
@@ -83,6 +84,13 @@ def count_macs(model: nn.Module, inputs: Inputs = None) -> tuple[dict[str | None
     def left(path: str, _module: nn.Module, _args: tuple, _kwargs: dict, out: Any) -> None:
         shapes[path] = next((shape_of(tensor) for tensor in tensors_of(out)), ())
 
+    for module, path in paths_of(model).items():
+        graph = getattr(module, "inlined_graph", None) if isinstance(module, torch.jit.ScriptModule) else None
+        if graph is not None and graph.findNode("prim::ConstantMKLDNNTensor"):
+            raise BadInput(
+                f"layer {path or '(the network itself)'} was optimised for inference, where torch shows nobody what it "
+                "multiplies: count it before that."
+            )
     owners = Owners(model, transparent=lambda module: isinstance(module, AttentionWeights), left=left)
     counter = _Counter(owners)
     with untouched(model), torch.enable_grad(), owners.watching(), _nothing_fused(model), counter:
@@ -194,6 +202,8 @@ FORMULAS: dict[Any, Formula] = {
     aten.addr: lambda c, a, b, **_: a.numel() * b.numel(),
     **dict.fromkeys((aten.convolution, aten._convolution, aten.convolution_overrideable), _convolution),
     aten._slow_conv2d_forward: _convolution,
+    aten.mkldnn_convolution: lambda _, weight, *__, out, **___: out.numel() * weight.numel() // out.shape[1],
+    aten.mkldnn_linear: lambda x, weight, *_, **__: x.numel() * weight.shape[0],
     aten.convolution_backward: _convolution_backward,
     aten.conv_tbc: lambda x, weight, *_, out, **__: out.numel() * math.prod(weight.shape[:2]),
     aten.conv_tbc_backward: lambda gradient, x, weight, *_, **__: 2 * gradient.numel() * math.prod(weight.shape[:2]),
@@ -216,13 +226,9 @@ _BY_NAME: dict[str, Formula] = {  # of a library that may not be there
 }
 # Whose operators without a formula multiply nothing: torchvision's others choose boxes, pool and interpolate.
 _PLAIN = ("aten", "prim", "prims", "profiler", "c10d", "torchvision")
-UNKNOWN = _existing(  # fused kernels: their arguments don't tell their products; all are switched off while we count
-    "_cudnn_rnn",
-    "miopen_rnn",
-    "_native_multi_head_attention",
-    "_transformer_encoder_layer_fwd",
-    "_scaled_dot_product_fused_attention_overrideable",
-)
+# What is named like a product, and has no formula, is a kernel whose arguments don't tell its products.
+_PRODUCT = re.compile(r"(\b|_)([a-z]*mm|matmul|linear|conv(?!ert)\w*|attention|transformer|rnn|lstm|gru)(\b|_)")
+_NO_PRODUCT = re.compile(r"(cell(_backward(_impl)?)?|weight)$")  # the elementwise part of one; its packed weights
 
 
 def macs_of(func: Any, args: tuple, kwargs: dict[str, Any], out: Any) -> int:
@@ -232,6 +238,9 @@ def macs_of(func: Any, args: tuple, kwargs: dict[str, Any], out: Any) -> int:
     LookupError for an operator of another library that nobody has a formula for, or one fused beyond knowing.
     """
     packet = getattr(func, "_overloadpacket", func)
+    space, name = getattr(func, "namespace", ""), getattr(packet, "__name__", "")
+    if space == "aten" and name.endswith("_"):  # in place
+        packet = getattr(aten, name[:-1], packet)
     nested = packet in NESTED and any(tensor.is_nested for tensor in tensors_of(args))
     formula = NESTED[packet] if nested else FORMULAS.get(packet) or _BY_NAME.get(getattr(func, "_name", ""))
     if formula is not None:
@@ -239,7 +248,8 @@ def macs_of(func: Any, args: tuple, kwargs: dict[str, Any], out: Any) -> int:
     packet = _SAME.get(packet, packet)
     if packet in flop_registry:
         return flop_registry[packet](*args, **kwargs, out_val=out) // 2
-    if packet in UNKNOWN or getattr(func, "namespace", "") not in _PLAIN:
+    hidden = _PRODUCT.search(name) and not _NO_PRODUCT.search(name)
+    if hidden or space not in _PLAIN:
         raise LookupError(
             f"it calls the operator {func}, of which nobody knows how many products it makes. If you do, tell torch by "
             "torch.utils.flop_counter.register_flop_formula"

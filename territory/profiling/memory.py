@@ -175,18 +175,20 @@ class _Alive(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> Any:
         out = func(*args, **(kwargs or {}))
         for piece in (piece for tensor in tensors_of(out) for piece in pieces_of(tensor)):
-            if _address(piece) not in self.known:
-                self._note(piece.untyped_storage())
+            if piece.is_mkldnn:
+                self._note(piece, piece.nbytes)
+            elif _address(piece) not in self.known:
+                self._note(piece.untyped_storage(), piece.untyped_storage().nbytes())
         self.most = max(self.most, self.now)
         return out
 
-    def _note(self, storage: torch.UntypedStorage) -> None:
-        size = self.sizes.get(storage)
+    def _note(self, holder: Any, held: int) -> None:
+        size = self.sizes.get(holder)
         if size is None:
-            self.sizes[storage] = size = [0]
-            weakref.finalize(storage, self._freed, size).atexit = False
-        self.now += storage.nbytes() - size[0]
-        size[0] = storage.nbytes()
+            self.sizes[holder] = size = [0]
+            weakref.finalize(holder, self._freed, size).atexit = False
+        self.now += held - size[0]
+        size[0] = held
 
     def _freed(self, size: list[int]) -> None:
         self.now -= size[0]

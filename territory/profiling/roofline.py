@@ -1,12 +1,13 @@
 """What bounds each layer: this machine's arithmetic, or its memory (Williams, Waterman & Patterson 2009)."""
 
+import math
 import time
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
-from territory.errors import whole
+from territory.errors import BadInput, whole
 from territory.models.guests import Inputs, Owners, device_of, tensors_of
 from territory.models.modes import slow_path, untouched
 from territory.profiling.inputs import Names, prepare
@@ -78,9 +79,16 @@ def roofline(
         moved = _bytes_by_layer(model, inputs)
     records = []
     for key, count in flops.items():
-        if count and (seconds := times.get(key)) and (size := moved.get(key)):
-            at_most = machine.roof(count / size)
-            records.append(RooflineRecord(*key, count, size, count / size, seconds, count / seconds, at_most))
+        if count and not (key in times and moved.get(key)):
+            raise BadInput(
+                f"{' '.join(key)} multiplies in one pass and not in the next: does the network keep a result?"
+            )
+        if count:
+            seconds, size = times[key], moved[key]
+            achieved = count / seconds if seconds else math.inf
+            records.append(
+                RooflineRecord(*key, count, size, count / size, seconds, achieved, machine.roof(count / size))
+            )
     return records
 
 

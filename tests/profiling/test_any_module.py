@@ -2,7 +2,9 @@
 
 import threading
 from collections import Counter, OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +16,7 @@ from torch.nn.attention.flex_attention import flex_attention
 from benchmarks.zoo import Calls
 from territory import profiling
 from territory.errors import BadInput
+from tests.helpers.strangers import STRANGERS
 
 
 class OfADict(nn.Module):
@@ -128,6 +131,7 @@ CALLS = {
     "texts": (reads(lambda s, texts: s.fc(torch.ones(len(texts), 8))), (["a", "b"],), 128),
     "nothing": (reads(lambda s: s.fc(torch.ones(8))), (), 64),
     "a generator out": (reads(lambda s, x: generating(s.fc, x)), torch.rand(2, 8), 2 * 128),
+    "an iterator out": (reads(lambda s, x: map(s.fc, [x, x])), torch.rand(2, 8), 2 * 128),
 }
 
 
@@ -259,3 +263,117 @@ def test_a_layer_that_runs_in_a_thread_of_its_own_is_refused_where_it_would_be_m
         with pytest.raises(BadInput, match="layer inner ran in a thread of its own"):
             profile(model, torch.rand(2, 8))
     assert profiling.latency(model, torch.rand(2, 8), repeats=1).median > 0
+
+
+class Awaited(nn.Linear):
+    async def forward(self, x):
+        return super().forward(x)
+
+
+class Streamed(nn.Linear):
+    async def forward(self, x):
+        yield super().forward(x)
+
+
+class Later:
+    def __init__(self, work):
+        self.work = work
+
+
+def done(value):
+    future = torch.futures.Future()
+    future.set_result(value)
+    return future
+
+
+pool = ThreadPoolExecutor(1)
+LATE = {
+    "coroutine": Awaited(8, 8),
+    "async_generator": Streamed(8, 8),
+    "a coroutine in a dict": Calls(lambda s, x: {"y": s.inner(x)}, inner=Awaited(8, 8)),
+    "generator": reads(lambda s, x: (x, generating(s.fc, x))),
+    "function": reads(lambda s, x: lambda: s.fc(x)),
+    "partial": reads(lambda s, x: [partial(s.fc, x)]),
+    "a function in an object": reads(lambda s, x: Later(lambda: s.fc(x))),
+    "a future": reads(lambda s, x: pool.submit(s.fc, x)),
+    "a future of torch's": reads(lambda s, x: done(s.fc(x))),
+}
+
+
+@pytest.mark.parametrize("name", LATE)
+@pytest.mark.parametrize("profile", [*PROFILERS.values(), profiling.layer_table, profiling.field_table])
+def test_work_that_is_done_after_the_forward_pass_is_refused(name, profile):
+    kind = name.rpartition(" in ")[0].removeprefix("a ") or name
+    word = "Future" if "future" in name else kind
+    with pytest.raises(
+        BadInput, match=rf"returns work that is still to be done \({word}\).*Measure a module around it"
+    ):
+        profile(LATE[name], torch.rand(2, 8))
+
+
+def test_functions_beside_tensors_are_no_work_left():
+    model = reads(lambda s, x: (s.fc(x), torch.relu, Later(print)))
+    assert [record.macs for record in profiling.macs_table(model, torch.rand(2, 8))] == [128]
+
+
+def test_torchs_branches_and_loops_run_afterwards_as_before():
+    model = Calls(lambda s, x: torch.cond(x.sum() > 0, lambda y: s.a(y), lambda y: 2 * y, (x,)), a=nn.Linear(8, 8))
+    x = torch.rand(2, 8)
+    for _ in range(2):
+        (record,) = profiling.macs_table(model, x)
+        assert (record.layer, record.macs, record.backward_macs) == ("a", 128, 128)
+        assert torch.equal(model(x), model.a(x)) and "dispatch" not in vars(torch.ops.higher_order.cond)
+    assert profiling.latency(model, x, "train", repeats=1).median > 0
+
+
+def test_an_exported_program_keeps_the_mode_that_it_was_made_in():
+    exported = torch.export.export(nn.Sequential(nn.Linear(8, 8), nn.Dropout(0.5)).eval(), (torch.rand(2, 8),)).module()
+    for profile in (*PROFILERS.values(), profiling.layer_table, profiling.field_table):
+        profile(exported, torch.rand(2, 8))
+    with pytest.raises(NotImplementedError):
+        exported.train()
+    assert torch.equal(exported(torch.ones(2, 8)), exported(torch.ones(2, 8)))
+
+
+def test_a_module_that_compares_by_value_and_one_without_gradients_are_named():
+    class Compared(nn.Linear):
+        def __eq__(self, other):
+            return self is other
+
+    with torch.inference_mode():
+        fixed = nn.Sequential(nn.Linear(8, 8))
+    for profile in (*PROFILERS.values(), lambda module, _: profiling.parameter_table(module)):
+        with pytest.raises(BadInput, match=r"can't list the layers: unhashable.*Is one a dataclass\? Use eq=False"):
+            profile(nn.Sequential(Compared(8, 8)), torch.rand(2, 8))
+        with pytest.raises(BadInput, match=r"layer 0 was made under torch\.inference_mode.*make it outside"):
+            profile(fixed, torch.rand(2, 8))
+
+
+def test_a_gradient_on_the_way_where_there_are_none_is_explained():
+    def slope(s, x):
+        x = x.requires_grad_()
+        return torch.autograd.grad(s.fc(x).sum(), x, create_graph=torch.is_grad_enabled())[0]
+
+    with pytest.raises(
+        BadInput, match=r"runs without gradients here, so what takes one itself needs torch\.enable_grad"
+    ):
+        profiling.latency(reads(slope), torch.rand(2, 8), repeats=1)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit")
+def test_what_torchscript_has_optimised_is_refused_where_it_would_be_missed():
+    convolution = nn.Sequential(nn.Conv2d(2, 4, 3), nn.ReLU()).eval()
+    model = nn.Sequential(torch.jit.optimize_for_inference(torch.jit.script(convolution)))
+    for profile in (profiling.macs_table, profiling.layer_table, profiling.roofline):
+        with pytest.raises(BadInput, match=r"layer 0 was optimised for inference.*count it before that"):
+            profile(model, torch.rand(1, 2, 8, 8))
+    assert profiling.latency(model, torch.rand(1, 2, 8, 8), repeats=1).median > 0
+
+
+@pytest.mark.parametrize("name", ["a cache that grows", "a list that grows", "a generator with products of its own"])
+def test_what_a_network_adds_to_its_inputs_or_yields_is_nobody_elses(name):
+    model, inputs = STRANGERS[name].make(), STRANGERS[name].inputs()
+    for profile in (*PROFILERS.values(), profiling.layer_table, profiling.field_table):
+        profile(model, inputs)
+    assert "(other)" not in [record.part for record in profiling.macs_table(model, inputs)]
+    assert not isinstance(inputs[0], list) or len(inputs[0]) == 1

@@ -251,3 +251,25 @@ def test_of_torchvisions_operators_deformable_convolution_alone_multiplies():
     assert macs("_deform_conv2d_backward", out, x, weight, offsets, mask, bias, *sizes, out=(x, weight)) == 2 * forward
     assert macs("nms", torch.zeros(5, 4), torch.zeros(5), 0.5, out=torch.zeros(3)) == 0
     assert macs("roi_align", x, torch.zeros(3, 5), 1.0, 2, 2, 2, True, out=torch.zeros(3, 6, 2, 2)) == 0
+
+
+def test_a_kernel_named_like_a_product_that_nobody_has_a_formula_for_is_refused():
+    sparse = torch.eye(8).to_sparse()
+    with pytest.raises(BadInput, match=r"can't be counted: it calls the operator aten\._sparse_sparse_matmul"):
+        profiling.macs_table(Calls(lambda s, x: torch.sparse.mm(sparse, sparse).to_dense() @ x), torch.rand(8, 2))
+
+
+@pytest.mark.parametrize(
+    "name", ["_thnn_fused_gru_cell", "_convert_indices_from_coo_to_csr", "upsample_linear1d", "cummax"]
+)
+def test_a_kernel_that_only_sounds_like_a_product_is_none(name):
+    assert macs_of(getattr(torch.ops.aten, name).default, (), {}, ()) == 0
+
+
+def test_leaves_on_the_way_have_their_gradients_too_as_in_backward():
+    def inner(s, x):
+        x = x.detach().requires_grad_()
+        return s.fc(x)
+
+    (record,) = profiling.macs_table(Calls(inner, fc=nn.Linear(3, 4)), torch.zeros(2, 3))
+    assert (record.macs, record.backward_macs) == (24, 48)

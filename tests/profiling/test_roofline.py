@@ -1,11 +1,13 @@
 """The roofline's numbers, with a clock that the test winds itself."""
 
+import math
 from itertools import count
 
 import pytest
 import torch
 from torch import nn
 
+from benchmarks.zoo import Calls
 from territory import models, profiling
 from territory.errors import BadInput
 from territory.profiling import Machine
@@ -60,3 +62,18 @@ def test_the_machine_is_measured_by_its_best_run():
 def test_no_repeats_are_refused():
     with pytest.raises(BadInput, match="of at least 1, got 0"):
         profiling.measure_machine(repeats=0)
+
+
+def test_a_result_that_is_kept_between_passes_is_no_missing_row():
+    def first_time(s, x):
+        s.kept = s.layer(x) if s.kept is None else s.kept
+        return s.kept
+
+    model = Calls(first_time, layer=nn.Linear(4, 4), kept=None)
+    with pytest.raises(BadInput, match="layer multiplies in one pass and not in the next"):
+        profiling.roofline(model, torch.zeros(2, 4), MACHINE, repeats=1)
+
+
+def test_a_clock_that_stands_still_leaves_no_row_out():
+    (record,) = profiling.roofline(nn.Linear(4, 4), torch.zeros(2, 4), MACHINE, repeats=1, clock=lambda: 0.0)
+    assert (record.flops, record.seconds, record.achieved) == (64, 0, math.inf)
