@@ -34,10 +34,6 @@ class ReplayRecord:
     attention: dict[str, np.ndarray]  # float32 (T, h, w) or (T, heads, Tq, Tk), by name
     windowed: frozenset[str] = frozenset()  # of these, weights over parts of the map, see `capture`
 
-    def planes(self) -> np.ndarray:
-        """uint8 (T, 5, H, W): the maps that the network was given."""
-        return np.stack([frame.obs["map"] for frame in self.frames])
-
     def followed_by(self, more: "ReplayRecord", keep: int) -> "ReplayRecord":
         """The first ``keep`` frames of this record, and then those of another of the same network and map."""
         attention = {

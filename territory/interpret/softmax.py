@@ -236,7 +236,7 @@ class SoftmaxWatch(TorchFunctionMode):
     ) -> None:
         """Keep track of what weights, and what could become weights, turn into."""
         name = _name(func)
-        if self._multiplies(name, args) or self._sums(name, tag, other):
+        if self._weighs(name, args, tag, other):
             vectors = [each for each in args[:2] if isinstance(each, Tensor) and each.ndim < 2]
             if all((self._tags.get(each) or _UNKNOWN).kind == "weights" for each in vectors):  # else of numbers
                 for tensor in tensors_of([args, kwargs]):
@@ -255,13 +255,13 @@ class SoftmaxWatch(TorchFunctionMode):
             for tensor in tensors_of(result):
                 self._tags[tensor] = new
 
-    def _sums(self, name: str, tag: _Tag, other: _Tag) -> bool:
-        """Whether this sums, inside the network, what weights were multiplied with: at once, or one by one."""
-        adds = name in ("add", "iadd") and other.weighted
-        return tag.weighted and (name in _SUMS or adds) and self.owners.at_work is not None
+    def _weighs(self, name: str, args: Sequence[Any], tag: _Tag, other: _Tag) -> bool:
+        """Whether this is a product of matrices, or sums (at once, or two) what weights were multiplied with.
 
-    def _multiplies(self, name: str, args: Sequence[Any]) -> bool:
-        """Whether this is a product of matrices; a linear layer is none, `F.linear` of two computed ones is."""
+        A linear layer is no product, `F.linear` of two computed matrices is; a sum outside the network is none of it.
+        """
+        if tag.weighted and (name in _SUMS or (name in ("add", "iadd") and other.weighted)):
+            return self.owners.at_work is not None
         if name != "linear":
             return name in _PRODUCTS
         return not isinstance(self.owners.module, nn.Linear) and not isinstance(args[1], nn.Parameter)
