@@ -9,8 +9,9 @@ KERNELS := $(VENV)/kernels
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # In a container one is often root, and Jupyter wants to be told that this is meant. It listens on this machine only.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
-# Kernels of several notebooks share the cores: OpenMP threads that wait should sleep, not spin (9 times faster when crowded).
+# Kernels of several notebooks share the cores: OpenMP threads that wait should soon sleep (9 times faster when crowded).
 lab test course: export OMP_WAIT_POLICY ?= PASSIVE
+lab test course: export GOMP_SPINCOUNT ?= 2000
 
 .PHONY: help setup lab test course site learner bench widgets lint format clean
 

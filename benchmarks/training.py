@@ -1,9 +1,10 @@
 """Training: whole updates against Stable-Baselines3's, each in a process of its own; the game's share of ours.
 
 Theirs stands as its users run it (the network's first layer written as torch's own convolution, memory left to the
-system) and with what makes ours fast inside the network and the allocator; ours as it is by default, with memory left
-to the system, and in its faster ways; bf16 only where the processor has instructions for it. `% of the product`: the
-update's multiply-accumulates per second against those of one fp32 product of 2048 x 2048, measured in the same run.
+system) and with what makes ours fast inside the network and the allocator; ours as `territory train` is by default,
+with memory left to the system, and in its faster ways; bf16 only where the processor has instructions for it. `% of the
+product`: the update's multiply-accumulates per second against those of one fp32 product of 2048 x 2048, measured in the
+same run.
 """
 
 import importlib.util
@@ -20,6 +21,7 @@ from benchmarks.machine import flops_per_board, matrix_rate
 from benchmarks.timing import Ratio, time_ratio
 from benchmarks.workers import Work, compare
 from territory import models
+from territory.cli import BRIEF_WAIT
 from territory.errors import BadInput
 from territory.models.map_conv import plain_convolutions
 from territory.profiling import LatencyRecord
@@ -74,10 +76,11 @@ def _against_peer(config: TrainConfig, repeats: int, ways: dict, preload: str | 
     if not small:
         works[f"{theirs}, our layer and memory"] = Work(partial(_their_update, config), keep_memory=True)
     updates = replace(config, total_timesteps=(1 + repeats) * config.batch_size)
-    works |= {name: Work(partial(_our_update, replace(updates, **way))) for name, way in ways.items()}
+    ours = {name: partial(_our_update, replace(updates, **way)) for name, way in ways.items()}
+    works |= {name: Work(update, environment=BRIEF_WAIT) for name, update in ours.items()}
     if preload:
-        left = replace(updates, keep_memory=False)
-        works["ours, another allocator"] = Work(partial(_our_update, left), preload=preload)
+        left = partial(_our_update, replace(updates, keep_memory=False))
+        works["ours, another allocator"] = Work(left, environment=BRIEF_WAIT | {"LD_PRELOAD": preload})
     records = {record.name: record for record in compare(works, repeats)}
     flops, rate = _flops_of_update(config), matrix_rate(repeats=2 if small else 7)
     peers = [records.pop(name) for name in list(records) if name.startswith(theirs)]

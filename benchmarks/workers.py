@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 
 import numpy as np
@@ -17,11 +17,11 @@ Make = Callable[[], Callable[[], object]]  # makes, in the process, what is time
 
 @dataclass(frozen=True)
 class Work:
-    """What a process is to time, and with which allocator: glibc as it is, told to keep memory, or another one."""
+    """What a process is to time, and in which surroundings: with glibc told to keep memory, with other variables."""
 
     make: Make
     keep_memory: bool = False
-    preload: str | None = None  # a shared library that brings its own malloc
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def compare(works: Mapping[str, Work], repeats: int, warmup: int = 1) -> list[LatencyRecord]:
@@ -39,12 +39,13 @@ def compare(works: Mapping[str, Work], repeats: int, warmup: int = 1) -> list[La
 def _process(work: Work) -> Iterator[Callable[[], float]]:
     """A process that waits for its turn; asked, it makes one call and gives its seconds."""
     ours, theirs = multiprocessing.Pipe()
-    before = os.environ.get("LD_PRELOAD")
-    if work.preload:
-        os.environ["LD_PRELOAD"] = work.preload
     process = multiprocessing.get_context("spawn").Process(target=_serve, args=(theirs, work), daemon=True)
+    before = dict(os.environ)
+    os.environ.update(work.environment)
     process.start()
-    os.environ.pop("LD_PRELOAD", None) if before is None else os.environ.update(LD_PRELOAD=before)
+    for name in work.environment:
+        os.environ.pop(name)
+    os.environ.update(before)
     theirs.close()
 
     def ask() -> float:

@@ -4,6 +4,7 @@ torch and Numba are imported inside the commands, so that help and mistakes in f
 """
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -21,6 +22,9 @@ from territory.errors import BadInput
 from territory.training.config import TrainConfig
 
 COMMANDS = (evaluate, grade, export, interpret, play, profile, verdict, lab)  # and `train`
+# So often torch's threads look for their next piece of work before they sleep: for some hundredths of a millisecond.
+# libgomp's own 300,000 take a core from whoever needs it, the game's threads first. Read once, when torch is loaded.
+BRIEF_WAIT = {"GOMP_SPINCOUNT": "2000"}
 INTERRUPTED = 128 + signal.SIGINT  # the exit status of a program that Ctrl-C ended
 
 Whole = tyro.conf.arg(name="")  # the fields of a dataclass as flags without a prefix
@@ -29,6 +33,8 @@ Whole = tyro.conf.arg(name="")  # the fields of a dataclass as flags without a p
 def main(args: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0, 2 for bad input, 130 after Ctrl-C."""
     args = sys.argv[1:] if args is None else list(args)
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.update(BRIEF_WAIT | os.environ)
     if args == ["--version"]:
         print(f"territory {__version__}")
         return 0

@@ -1,6 +1,7 @@
 """The command line as its users meet it: what it prints, how it exits, what is left when it is stopped."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -140,6 +141,17 @@ def test_help_does_not_wait_for_torch_or_numba():
     assert "--n-envs" in done.stdout
     assert "Let the learning rate fall linearly" in done.stdout
     assert done.stderr.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "chosen, waits",
+    [({}, "2000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "ACTIVE"}, None)],
+)
+def test_threads_wait_awake_but_briefly_unless_the_user_chose(chosen, waits):
+    code = "import os; from territory.cli import main; main(['--version']); print(os.environ.get('GOMP_SPINCOUNT'))"
+    left = {name: value for name, value in os.environ.items() if name not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
+    done = subprocess.run([sys.executable, "-c", code], env=left | chosen, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == str(waits)
 
 
 def start_training(folder: Path, *more: str) -> subprocess.Popen:
