@@ -65,7 +65,8 @@ def shown(value: Any) -> str:
 
 def told(error: BaseException) -> str:
     """The first line of another's error, with its kind where the words alone don't say enough."""
-    words = str(error).strip().split("\n")[0].rstrip(".")
+    first, *others = str(error).strip().split("\n")
+    words = next((line for line in others if line.startswith("RuntimeError: ")), first).rstrip(".")  # TorchScript's
     plain = words and isinstance(error, RuntimeError | TypeError | ValueError)
     return words if plain else f"{type(error).__name__}: {words}" if words else type(error).__name__
 

@@ -80,6 +80,7 @@ def load_network(name: str) -> "nn.Module":
     from torch import nn
 
     from territory import models as registry
+    from territory.models.guests import check_model
 
     place, colon, attribute = name.rpartition(":")
     known = registry.names()
@@ -105,6 +106,7 @@ def load_network(name: str) -> "nn.Module":
         sys.argv = arguments
     if not isinstance(found, nn.Module):
         raise BadInput(f"expected a torch module, or a function or class that makes one; {name} is {shown(found)}")
+    check_model(found)
     return found
 
 

@@ -34,6 +34,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from territory.errors import BadInput, told
 from territory.models.modes import OPEN, eagerly, rebuilt
 
+OTHER = "(other)"  # what no module did
+ITSELF = "(itself)"  # a module beside a child of its own name
 Inputs = Any  # arguments by position (list, tuple), by keyword (mapping), or one alone: see `Call`
 Left = Callable[[str, nn.Module, tuple, dict, Any], None]  # path, module, its arguments, its output
 _PLAIN = (str, bytes, int, float, complex, type, type(None), nn.Module, torch.device, torch.dtype)
@@ -78,7 +80,7 @@ def paths_of(model: nn.Module) -> dict[nn.Module, str]:
     No two have the same: a child called "a.b" beside b of a becomes "a.b'".
     """
     paths: dict[nn.Module, str] = {}
-    taken: set[str] = set()
+    taken = {OTHER, ITSELF}
     for full, module in model.named_modules():
         path = ".".join(part for part in full.split(".") if part != "_orig_mod")
         if path in taken:
@@ -100,6 +102,8 @@ def check_model(model: nn.Module) -> None:
             got, hint = f"{got} {str(model)!r}", f"Load it first: territory.load_agent({str(model)!r}).model"
         elif isinstance(getattr(model, "model", None), nn.Module):
             hint = "Hand over its network: .model"
+        elif callable(getattr(model, "module", None)):
+            hint = "Hand over its network: .module()"
         raise BadInput(f"expected a torch module; got {got}. {hint}")
     try:
         paths = paths_of(model)
@@ -115,7 +119,14 @@ def check_model(model: nn.Module) -> None:
             )
         if any(parameter.is_inference() for parameter in module.parameters(recurse=False)):
             raise BadInput(f"layer {path or 'itself'} was made under torch.inference_mode, for ever: make it outside.")
-        if hasattr(module, "_packed_params"):
+        if any(hasattr(parameter, "fake_mode") for parameter in module.parameters(recurse=False)):
+            raise BadInput(
+                f"layer {path or 'itself'} has fake weights, which compute nothing: make it on meta instead."
+            )
+        named = {*vars(module), *module._modules.keys()}  # its own __getattr__ isn't asked
+        if "_packed_params" in named or (
+            isinstance(module, torch.jit.ScriptModule) and hasattr(module, "_packed_params")
+        ):
             raise BadInput(f"layer {path or 'itself'} is quantised, its weights packed away: measure it before that.")
 
 
@@ -251,6 +262,12 @@ def is_transformed(tensor: Tensor) -> bool:
     """Whether a transform of functions (vmap, grad) is under way: torch has no public way to ask."""
     functorch: Any = torch._C._functorch  # pyright: ignore[reportAttributeAccessIssue] -- not declared
     return functorch.is_functorch_wrapped_tensor(tensor)
+
+
+def unfolds(kind: Any) -> bool:
+    """Whether a class of tensors takes operators apart itself."""
+    inherited: Any = Tensor.__torch_dispatch__  # pyright: ignore[reportAttributeAccessIssue] -- its stub lacks self
+    return kind.__torch_dispatch__ is not inherited
 
 
 def dense(tensor: Tensor) -> Tensor:
@@ -427,8 +444,7 @@ class Operators(TorchDispatchMode, ABC):
         """An operator that was called, and what came out."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> Any:
-        inherited: Any = Tensor.__torch_dispatch__  # pyright: ignore[reportAttributeAccessIssue] -- its stub lacks self
-        if any(kind.__torch_dispatch__ is not inherited for kind in types):
+        if any(map(unfolds, types)):
             return NotImplemented  # of a class of its own: the operators that it unfolds into come next
         kwargs = kwargs or {}
         nested = any(tensor.is_nested for tensor in tensors_of([args, kwargs]))  # they have kernels of their own

@@ -4,11 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from territory.errors import whole
-from territory.models.guests import Call, Inputs, check_model, device_of, paths_of
+from territory.models.guests import ITSELF, OTHER, Call, Inputs, check_model, device_of, paths_of
 from territory.world.layout import NUM_PLANES, NUM_STATS
-
-OTHER = "(other)"  # what no module did
-ITSELF = "(itself)"  # a module beside a child of its own name
 
 
 def example_inputs(

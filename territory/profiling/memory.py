@@ -12,9 +12,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakIdKeyDictionary
 
 from territory.errors import BadInput, one_of
-from territory.models.guests import Inputs, Owners, tensors_of
+from territory.models.guests import ITSELF, OTHER, Inputs, Owners, tensors_of, unfolds
 from territory.models.modes import untouched
-from territory.profiling.inputs import ITSELF, OTHER, prepare
+from territory.profiling.inputs import prepare
 from territory.profiling.times import MODES, make_call
 
 
@@ -60,6 +60,8 @@ def pieces_of(tensor: Tensor) -> Iterator[Tensor]:
     """The dense tensors that hold a tensor's numbers: itself, or the indices and values of a sparse or nested one."""
     if hasattr(tensor, "__tensor_flatten__"):
         inner = [getattr(tensor, name) for name in cast(Any, tensor).__tensor_flatten__()[0]]
+    elif unfolds(type(tensor)):  # and doesn't say what it holds
+        inner = [*tensors_of([*vars(tensor).values()])]
     elif tensor.layout == torch.sparse_coo:
         inner = [tensor._indices(), tensor._values()]
     elif tensor.layout in (torch.sparse_csr, torch.sparse_bsr):

@@ -72,8 +72,8 @@ def roofline(
     Layers without multiply-accumulates (norms, activations) have no intensity to speak of and are left out. torch's own
     transformer layers run in steps, not in their one fused kernel.
     """
-    machine = machine or measure_machine(device_of(model))
     flops = {(r.part, r.layer): r.flops for r in macs_table(model, inputs)}
+    machine = machine or measure_machine(device_of(model))
     with slow_path():
         times = {(r.part, r.layer): r.forward for r in time_table(model, inputs, "forward", repeats, clock=clock)}
         moved = _bytes_by_layer(model, inputs)

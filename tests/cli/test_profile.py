@@ -168,3 +168,44 @@ def test_a_factory_that_leaves_and_an_input_that_fits_nowhere_are_told(tmp_path,
     ):
         assert main(["profile", network, "--input", shape]) == 2
         assert told in capsys.readouterr().err
+
+
+STRANGE = """
+from dataclasses import dataclass
+import torch
+from torch import nn
+
+class Awaited(nn.Linear):
+    async def forward(self, x):
+        return super().forward(x)
+
+@dataclass
+class Compared(nn.Module):
+    width: int = 8
+
+    def __post_init__(self):
+        super().__init__()
+
+class Branches(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(8, 8), nn.Linear(8, 8)
+    def forward(self, x):
+        return torch.cond(x.sum() > 1e9, lambda y: self.a(y), lambda y: self.b(y), (x,))
+
+def awaited():
+    return Awaited(8, 8)
+
+def exported():
+    return torch.export.export(nn.Sequential(nn.Linear(8, 8), nn.ReLU()), (torch.rand(2, 8),)).module()
+"""
+
+
+def test_a_strangers_network_is_profiled_or_refused_in_a_sentence(tmp_path, capsys):
+    (tmp_path / "strange.py").write_text(STRANGE)
+    for name in ("Branches", "exported"):
+        assert main(["profile", f"{tmp_path}/strange.py:{name}", "--input", "2x8"]) == 0
+        assert "256" in capsys.readouterr().out  # forward, and back to the weight: nobody needs the input's gradient
+    for name, words in (("awaited", "work that is still to be done (coroutine)"), ("Compared", "unhashable type")):
+        assert main(["profile", f"{tmp_path}/strange.py:{name}", "--input", "2x8"]) == 2
+        assert words in capsys.readouterr().err

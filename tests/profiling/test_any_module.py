@@ -1,6 +1,7 @@
 """Whatever torch module a learner brings, and however it takes its inputs: every profiler has something to say."""
 
 import threading
+import warnings
 from collections import Counter, OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.masked import masked_tensor
 from torch.nn.attention.flex_attention import flex_attention
 
 from benchmarks.zoo import Calls
@@ -223,6 +226,57 @@ def test_a_network_whose_mode_cannot_be_changed_says_so():
             profile(nn.Sequential(Fixed(8, 8)), torch.rand(2, 8))
 
 
+def test_names_that_this_package_uses_itself_are_anybodys():
+    names = ("(itself)", "(other)", "model")
+    model = Calls(
+        lambda s, x: sum(getattr(s, name)(x) for name in names) @ s.w,
+        w=nn.Parameter(torch.rand(8, 8)),
+        **{name: nn.Linear(8, 8) for name in names},
+    )
+    records = profiling.layer_table(model, torch.rand(2, 8), repeats=1)
+    assert len({(record.part, record.layer) for record in records}) == len(records)
+    assert [sum(record.parameters for record in records), sum(record.macs for record in records)] == [
+        3 * 72 + 64,
+        9 * 128,
+    ]
+
+
+def test_a_module_whose_getattr_fails_otherwise_is_not_asked():
+    class Odd(nn.Linear):
+        def __getattr__(self, name):
+            if name in ("weight", "bias"):
+                return super().__getattr__(name)
+            raise KeyError(name)
+
+    for profile in PROFILERS.values():
+        assert profile(Odd(8, 8), torch.rand(2, 8)) > 0
+
+
+def test_a_wrapper_of_tensors_is_measured_by_what_it_holds():
+    def masked(s, x):
+        return (masked_tensor(x, x > 0) * 2).to_tensor(0) @ s.w
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a prototype
+        model = Calls(masked, w=nn.Parameter(torch.rand(8, 8)))
+        assert profiling.peak_memory(model, torch.rand(2, 8), "forward").peak > 256 + 64
+        assert profiling.memory_table(model, torch.rand(2, 8))[-1].bytes == 64
+
+
+def test_weights_that_compute_nothing_are_sent_to_meta():
+    with FakeTensorMode():
+        model, x = nn.Linear(8, 8), torch.rand(2, 8)
+        for profile in PROFILERS.values():
+            with pytest.raises(BadInput, match=r"layer itself has fake weights.*on meta instead"):
+                profile(model, x)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit")
+def test_what_goes_wrong_inside_torchscript_is_told_in_its_own_words():
+    with pytest.raises(BadInput, match=r"cannot take inputs of shapes \(2, 9\).*mat1 and mat2 shapes"):
+        profiling.latency(torch.jit.script(nn.Linear(8, 8)), torch.rand(2, 9))
+
+
 def test_no_two_modules_have_one_name():
     model = nn.Sequential()
     model.add_module("a", nn.Sequential())
@@ -347,6 +401,10 @@ def test_a_module_that_compares_by_value_and_one_without_gradients_are_named():
             profile(nn.Sequential(Compared(8, 8)), torch.rand(2, 8))
         with pytest.raises(BadInput, match=r"layer 0 was made under torch\.inference_mode.*make it outside"):
             profile(fixed, torch.rand(2, 8))
+    with pytest.raises(BadInput, match="unhashable"):
+        profiling.roofline(nn.Sequential(Compared(8, 8)), torch.rand(2, 8))
+    with pytest.raises(BadInput, match=r"got ExportedProgram\. Hand over its network: \.module\(\)"):
+        profiling.roofline(torch.export.export(nn.Linear(8, 8), (torch.rand(2, 8),)), torch.rand(2, 8))
 
 
 def test_a_gradient_on_the_way_where_there_are_none_is_explained():
