@@ -37,12 +37,14 @@ made.train(lambda update: update.update == 1 and shutil.copytree(made.folder, ma
 print(torch._dynamo.utils.counters["stats"]["unique_graphs"])
 """
 REST = "import sys; from territory.training import run; run.resume(sys.argv[1]).train()"
+# One number at a time: the C++ of vectors takes its compiler a third longer, and is torch's own matter.
+PLAIN_LOOPS = "import torch._inductor.config\ntorch._inductor.config.cpp.simdlen = 1\n"
 ALONE = {"TORCHINDUCTOR_COMPILE_THREADS": "1"}  # helpers for so few kernels take longer to start than they save
 
 
 def _python(code: str, argument: str) -> str:
     """What it prints in a process of its own: a compiler's memory stays with whoever has called it."""
-    command = [sys.executable, "-c", code, argument]
+    command = [sys.executable, "-c", PLAIN_LOOPS + code, argument]
     return subprocess.run(
         command, env=os.environ | ALONE, check=True, timeout=400, stdout=subprocess.PIPE, text=True
     ).stdout
