@@ -25,8 +25,12 @@ OPEN = (list, dict, set, deque)  # containers that a network may change in place
 def evaluation_mode(model: nn.Module) -> Iterator[None]:
     """Every module in evaluation mode inside the block; each has its own mode again after it, whatever happens."""
     modes = {module: module.training for module in model.modules()}
-    model.eval()
     try:
+        try:
+            model.eval()
+        except NotImplementedError:  # an exported program, or one inside: it stays in the mode it was exported in
+            for module in modes:
+                module.training = False
         yield
     finally:
         for module, mode in modes.items():

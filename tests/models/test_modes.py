@@ -1,0 +1,16 @@
+"""Evaluation mode for whatever modules somebody's network is made of, and each its own mode afterwards."""
+
+import torch
+from torch import nn
+
+from territory.models.modes import evaluation_mode
+
+
+def test_a_network_with_an_exported_part_is_evaluated_and_trains_on():
+    exported = torch.export.export(nn.Linear(4, 4), (torch.ones(1, 4),)).module()
+    network = nn.Sequential(nn.Dropout(), exported, nn.Dropout()).train()
+    given = torch.randn(2, 4)
+    with evaluation_mode(network):
+        assert not any(module.training for module in network.modules())
+        assert torch.equal(network(given), exported(given))
+    assert network[0].training and network[2].training
