@@ -7,8 +7,8 @@ from territory.models.modes import evaluation_mode
 
 
 def test_a_network_with_an_exported_part_is_evaluated_and_trains_on():
-    exported = torch.export.export(nn.Linear(4, 4), (torch.ones(1, 4),)).module()
-    network = nn.Sequential(nn.Dropout(), exported, nn.Dropout())  # made, modules train
+    exported = torch.export.export(nn.Linear(4, 4), (torch.ones(2, 4),)).module()
+    network = nn.Sequential(nn.Dropout(), exported, nn.Dropout())
     given = torch.randn(2, 4)
     with evaluation_mode(network):
         assert not any(module.training for module in network.modules())
