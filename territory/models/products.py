@@ -8,6 +8,7 @@ round to bfloat16, and it does so on processors with AMX; on others it computes 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from threading import RLock
 from typing import Any
 
 import torch
@@ -16,26 +17,30 @@ from llvmlite.binding import get_host_cpu_name
 EXACT = 1e-5  # largest error of a product in float32, as a share of its largest number; bfloat16 makes 100 times more
 
 _setting: Any = torch.backends.mkldnn.matmul  # pyright: ignore[reportAttributeAccessIssue] -- its module is an object
-_onednn = False
+_lock = RLock()
+_inside = 0  # how many are: runs that train side by side share the process's setting
 
 
 @contextmanager
 def by_onednn() -> Iterator[None]:
     """Inside, the process's products are oneDNN's, in all threads, where it `is_quicker` and nobody chose before."""
-    global _onednn
-    if _setting.fp32_precision != "none" or not is_quicker():
-        yield
-        return
-    _setting.fp32_precision, _onednn = "bf16", True
+    global _inside
+    with _lock:
+        entered = is_quicker() and (_inside > 0 or _setting.fp32_precision == "none")
+        if entered:
+            _inside, _setting.fp32_precision = _inside + 1, "bf16"
     try:
         yield
     finally:
-        _setting.fp32_precision, _onednn = "none", False
+        with _lock:
+            _inside -= entered
+            if entered and not _inside:
+                _setting.fp32_precision = "none"
 
 
 def are_onednns() -> bool:
     """Whether they are now."""
-    return _onednn
+    return _inside > 0
 
 
 @cache
@@ -49,10 +54,11 @@ def is_quicker() -> bool:
 def largest_error() -> float:
     """Of a product that oneDNN may round, as a share of its largest number."""
     a, b = torch.randn(2, 256, 256, generator=torch.Generator().manual_seed(0))
-    _setting.fp32_precision = "bf16"
-    try:
-        found = a @ b
-    finally:
-        _setting.fp32_precision = "none"
+    with _lock, torch.autocast("cpu", enabled=False):
+        before, _setting.fp32_precision = _setting.fp32_precision, "bf16"
+        try:
+            found = a @ b
+        finally:
+            _setting.fp32_precision = before
     right = a.double() @ b.double()
     return ((found - right).abs().max() / right.abs().max()).item()

@@ -7,7 +7,7 @@ twice a step. Answers and gradients are the same but for the order in which boar
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import copy_context
 from copy import deepcopy
 from functools import cache
@@ -43,7 +43,7 @@ class InParts:
 
     @contextmanager
     def sharing(self, boards: int) -> Iterator[None]:
-        """Inside, passes of so many boards are shared, with products `by_onednn`.
+        """Inside, passes of so many boards are shared, with quick `products`.
 
         torch's own threads rest: they wait awake, on our cores.
         """
@@ -54,11 +54,15 @@ class InParts:
         self._count = max(1, min(MOST, threads, boards // LEAST))
         torch.set_num_threads(threads // self._count)
         try:
-            with by_onednn():
+            with self.products():
                 yield
         finally:
             torch.set_num_threads(threads)
             self._count = 1
+
+    def products(self) -> AbstractContextManager[None]:
+        """Inside, products are computed `by_onednn`, where that is known to be quicker for this network."""
+        return by_onednn() if self.can_be_shared() else nullcontext()
 
     def __call__(self, maps: Tensor, stats: Tensor) -> tuple[Tensor, Tensor]:
         if self._count < 2 or not torch.is_grad_enabled() or watched(self.model.modules()):

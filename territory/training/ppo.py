@@ -77,8 +77,9 @@ class PPO:
         while self.finished_updates < self.config.num_updates:
             before = time.perf_counter()
             self._set_learning_rate()
-            self.collect()
-            measured = self.update()
+            with self.network.products():
+                self.collect()
+                measured = self.update()
             self.finished_updates += 1
             now = time.perf_counter()
             self.last = self._record(measured, self.config.batch_size / (now - before), now - start)

@@ -31,6 +31,23 @@ def test_products_are_onednns_inside_and_in_every_thread(quicker):
     assert not are_onednns()
 
 
+def test_runs_side_by_side_keep_the_setting_until_the_last_has_left(quicker):
+    first, second = by_onednn(), by_onednn()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert are_onednns() and SETTING.fp32_precision == "bf16"
+    second.__exit__(None, None, None)
+    assert not are_onednns() and SETTING.fp32_precision == "none"
+
+
+def test_looking_whether_it_is_quicker_changes_nothing():
+    SETTING.fp32_precision = "ieee"
+    with torch.autocast("cpu", torch.bfloat16):
+        assert products.largest_error() >= 0
+    assert SETTING.fp32_precision == "ieee"
+
+
 def test_an_error_inside_leaves_nothing_behind(quicker):
     with pytest.raises(KeyError), by_onednn():
         raise KeyError
