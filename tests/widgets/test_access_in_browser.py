@@ -7,6 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 import territory
+from examples.small_vit import SmallViT
 from territory import widgets
 from territory.training import PPO, TrainConfig
 from tools.pictures import WidgetPage, browser_pages
@@ -35,13 +36,13 @@ def instruments(replay, network):
 
 
 @pytest.fixture(scope="module")
-def named(replay, network):
-    """The same with names as long as somebody's may be, and two networks side by side."""
+def named(replay):
+    """The same with names as long as somebody's may be, and two networks side by side, one with three choices."""
     long = "a name as long as somebody's own may be, without_any_end_" * 2
     tokens = territory.load_agent("tokens")
     game = widgets.GamePlayer(gymnasium.make("Territory-v0", num_bots=5), agents={long: "steady"})
     monitor = widgets.TrainingMonitor(PPO(SMALL), name=long)
-    explorer = widgets.AttentionExplorer(replay, tokens, other=network, names=[long, long.replace(" ", "")])
+    explorer = widgets.AttentionExplorer(replay, tokens, other=SmallViT(side=64), names=[long, long.replace(" ", "")])
     return {"explorer": explorer, "game": game, "monitor": monitor}
 
 

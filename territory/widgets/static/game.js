@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 31c853dfb34962206a313bfdbe20beb466a313d868a6fadd43d8c99fa74be05f */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: fe5adcd62175d241763ab6df885791ed183b68d6533b84fa73efc64e57083aea */
 
 // territory/widgets/js/dom.js
 function fill(node, attributes, children) {
