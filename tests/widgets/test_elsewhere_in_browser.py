@@ -70,12 +70,11 @@ OWN_FILES = re.compile("/fontawesome-free@|/mathjax/")
 PLACES = {"lab": "lab/tree", "notebook": "notebooks", "voila": "voila/render"}
 
 
-@pytest.fixture(scope="module")
-def address(lab_address, tmp_path_factory):
-    """Of the notebook with the four widgets; a function of the place. All places but Voila find one kernel running."""
-    folder = tmp_path_factory.mktemp("elsewhere")
-    write_notebook(folder / "all.ipynb", SOURCE)
-    folder = folder.relative_to(tmp_path_factory.getbasetemp()).as_posix()
+@pytest.fixture
+def address(lab_address, tmp_path, tmp_path_factory):
+    """Of the notebook with the four widgets; a function of the place."""
+    write_notebook(tmp_path / "all.ipynb", SOURCE)
+    folder = tmp_path.relative_to(tmp_path_factory.getbasetemp()).as_posix()
     yield lambda place: lab_address.replace("lab/tree", PLACES[place]).format(f"{folder}/all.ipynb")
     shut_down_kernels(lab_address)
 
