@@ -118,12 +118,12 @@ def lab_page(browser):
     page.close()
 
 
-@pytest.fixture(scope="module")
-def lab_folder(lab_page, lab_address, tmp_path_factory):
-    """The folder of a file's notebooks: one that the next test opens by the same name finds its kernel running."""
+@pytest.fixture
+def lab_folder(lab_page, lab_address, tmp_path):
+    """The folder of a test's notebooks: its own, so that no kernel is found running with another test's widgets."""
     from helpers.lab_browser import shut_down_kernels
 
-    yield tmp_path_factory.mktemp("lab")
+    yield tmp_path
     lab_page.close()
     shut_down_kernels(lab_address)
 
@@ -132,5 +132,4 @@ def lab_folder(lab_page, lab_address, tmp_path_factory):
 def lab(lab_page, lab_folder, lab_address, tmp_path_factory):
     """JupyterLab over `lab_folder` in a headless browser: put a notebook there, then `lab.open(name)`."""
     lab_page.begin(lab_address, lab_folder.relative_to(tmp_path_factory.getbasetemp()).as_posix())
-    yield lab_page
-    lab_page.close()
+    return lab_page

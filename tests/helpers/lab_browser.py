@@ -185,7 +185,6 @@ class Lab:
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        self._path = ""
         self.errors: list[str] = []
         self.outside: list[str] = []
         page.on("pageerror", lambda error: self.errors.append(str(error)))
@@ -210,12 +209,9 @@ class Lab:
         route.abort()
 
     def open(self, name: str) -> None:
-        """Open a notebook of the folder and wait for its kernel: the one it had, if it was the last that was open."""
+        """Open a notebook of the folder and wait for its kernel."""
         self.close()
         path = f"{self._folder}/{name}"
-        if path != self._path:
-            shut_down_kernels(self._address)
-        self._path = path
         if self.page.evaluate(_UNUSABLE):
             self.page.goto(self._address.format(path))
         else:
