@@ -32,7 +32,7 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from territory.errors import BadInput, told
-from territory.models.modes import OPEN, eagerly, rebuilt
+from territory.models.modes import OPEN, eagerly, rebuilt, set_training
 
 OTHER = "(other)"  # what no module did
 ITSELF = "(itself)"  # a module beside a child of its own name
@@ -180,11 +180,8 @@ class Call:
 
     def training(self, mode: bool) -> None:
         """Put the network into training or evaluation mode."""
-        for module in self.model.modules():
-            if isinstance(module, torch.fx.GraphModule):
-                vars(module).pop("train", None)  # an exported one's refuses: its graph has the mode that it was made in
         with self.explained("can't change between training and evaluation mode, for inputs of shapes"):
-            self.model.train(mode)
+            set_training(self.model, mode)
 
     @property
     def tensors(self) -> list[Tensor]:

@@ -26,15 +26,30 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
     """Every module in evaluation mode inside the block; each has its own mode again after it, whatever happens."""
     modes = {module: module.training for module in model.modules()}
     try:
-        try:
+        with _exported_let_it_pass(model):
             model.eval()
-        except NotImplementedError:  # an exported program, or one inside: it stays in the mode it was exported in
-            for module in modes:
-                module.training = False
         yield
     finally:
         for module, mode in modes.items():
             module.training = mode
+
+
+def set_training(model: nn.Module, mode: bool) -> None:
+    """Training or evaluation mode, as ``model.train(mode)``; exported parts go on in the one they were exported in."""
+    with _exported_let_it_pass(model):
+        model.train(mode)
+
+
+@contextmanager
+def _exported_let_it_pass(model: nn.Module) -> Iterator[None]:
+    """Inside, the ``train`` and ``eval`` of exported programs, which refuse, are every module's own."""
+    graphs = [vars(module) for module in model.modules() if isinstance(module, torch.fx.GraphModule)]
+    refusing = [(own, {name: own.pop(name) for name in ("train", "eval") if name in own}) for own in graphs]
+    try:
+        yield
+    finally:
+        for own, methods in refusing:
+            own.update(methods)
 
 
 @contextmanager

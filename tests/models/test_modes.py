@@ -1,5 +1,6 @@
 """Evaluation mode for whatever modules somebody's network is made of, and each its own mode afterwards."""
 
+import pytest
 import torch
 from torch import nn
 
@@ -14,3 +15,5 @@ def test_a_network_with_an_exported_part_is_evaluated_and_trains_on():
         assert not any(module.training for module in network.modules())
         assert torch.equal(network(given), exported(given))
     assert network[0].training and network[2].training
+    with pytest.raises(NotImplementedError):  # as torch left it
+        exported.train()
