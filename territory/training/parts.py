@@ -38,12 +38,14 @@ class InParts:
 
     def __init__(self, model: nn.Module):
         self.model = model
+        batch_norm = any(isinstance(each, nn.modules.batchnorm._BatchNorm) for each in model.modules())
+        self._apart = type(model) in _APART and not batch_norm
         self._count = 1
         self._twins: list[nn.Module] = []
 
     @contextmanager
     def sharing(self, boards: int) -> Iterator[None]:
-        """Inside, passes of so many boards are shared, with quick `products`.
+        """Inside, passes of so many boards are shared, with products `by_onednn`.
 
         torch's own threads rest: they wait awake, on our cores.
         """
@@ -54,7 +56,7 @@ class InParts:
         self._count = max(1, min(MOST, threads, boards // LEAST))
         torch.set_num_threads(threads // self._count)
         try:
-            with self.products():
+            with by_onednn():
                 yield
         finally:
             torch.set_num_threads(threads)
@@ -78,9 +80,7 @@ class InParts:
     def can_be_shared(self) -> bool:
         """Whether it is ours, on a processor, as written, and each board's answer its own."""
         model: Any = self.model
-        batch_norm = any(isinstance(each, nn.modules.batchnorm._BatchNorm) for each in model.modules())
-        on_processor = all(weight.device.type == "cpu" for weight in model.parameters())
-        return type(model) in _APART and not batch_norm and on_processor and model._compiled_call_impl is None
+        return self._apart and next(model.parameters()).device.type == "cpu" and model._compiled_call_impl is None
 
 
 class _Shared(torch.autograd.Function):

@@ -77,9 +77,8 @@ class PPO:
         while self.finished_updates < self.config.num_updates:
             before = time.perf_counter()
             self._set_learning_rate()
-            with self.network.products():
-                self.collect()
-                measured = self.update()
+            self.collect()
+            measured = self.update()
             self.finished_updates += 1
             now = time.perf_counter()
             self.last = self._record(measured, self.config.batch_size / (now - before), now - start)
@@ -146,7 +145,8 @@ class PPO:
 
     def forward(self, maps: Tensor, global_stats: Tensor) -> tuple[Tensor, Tensor]:
         """Logits ``(B, actions)`` and values ``(B,)`` in float32, whatever precision they were computed in."""
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"), in_one_pass():
+        in_bf16 = torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16")
+        with in_bf16, in_one_pass(), self.network.products():
             logits, values = self.network(maps.contiguous(memory_format=self.layout), global_stats)
         return logits.float(), values.float()
 
