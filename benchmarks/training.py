@@ -1,10 +1,10 @@
 """Training: whole updates against Stable-Baselines3's, each in a process of its own; the game's share of ours.
 
 Theirs stands as its users run it (the network's first layer written as torch's own convolution, memory left to the
-system) and with what makes ours fast inside the network and the allocator; ours as `territory train` is by default,
-with memory left to the system, and in its faster ways; bf16 only where the processor has instructions for it. `% of the
-product`: the update's multiply-accumulates per second against those of one fp32 product of 2048 x 2048, measured in the
-same run.
+system) and with what makes ours fast inside the network and the allocator. Ours stands as `territory train` is by
+default, with one thing left at a time (memory to the system, products to MKL, waiting to libgomp), and in its faster
+ways; bf16 only where the processor has instructions for it. `% of the product`: the update's multiply-accumulates per
+second against those of one fp32 product of 2048 x 2048, measured in the same run.
 """
 
 import importlib.util
@@ -15,6 +15,7 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+import torch
 from gymnasium.vector import VectorWrapper
 
 from benchmarks.machine import flops_per_board, matrix_rate
@@ -31,6 +32,7 @@ from territory.training.config import FIXED_SIZE_MODEL
 from territory.training.fast import has_bf16
 
 PLAIN = {"ours": {}, "ours, memory left": {"keep_memory": False}, "ours in bf16": {"precision": "bf16"}}
+LONG_WAIT = "300000"  # libgomp's own
 COMPILED = {"ours compiled": {"compile": True}, "ours in bf16, compiled": {"precision": "bf16", "compile": True}}
 
 
@@ -78,6 +80,9 @@ def _against_peer(config: TrainConfig, repeats: int, ways: dict, preload: str | 
     updates = replace(config, total_timesteps=(1 + repeats) * config.batch_size)
     ours = {name: partial(_our_update, replace(updates, **way)) for name, way in ways.items()}
     works |= {name: Work(update, environment=BRIEF_WAIT) for name, update in ours.items()}
+    if not small:
+        works["ours, products left"] = Work(partial(_our_update, updates, products_left=True), environment=BRIEF_WAIT)
+        works["ours, long waits"] = Work(ours["ours"], environment=dict.fromkeys(BRIEF_WAIT, LONG_WAIT))
     if preload:
         left = partial(_our_update, replace(updates, keep_memory=False))
         works["ours, another allocator"] = Work(left, environment=BRIEF_WAIT | {"LD_PRELOAD": preload})
@@ -107,7 +112,9 @@ def _their_update(config: TrainConfig, plain: bool = False) -> Callable[[], obje
     return update
 
 
-def _our_update(config: TrainConfig) -> Callable[[], object]:
+def _our_update(config: TrainConfig, products_left: bool = False) -> Callable[[], object]:
+    if products_left:
+        torch.backends.mkldnn.matmul.fp32_precision = "ieee"  # pyright: ignore[reportAttributeAccessIssue]
     return partial(next, PPO(config).updates())
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from unittest.mock import patch
 
 import numpy as np
 
@@ -40,12 +41,8 @@ def _process(work: Work) -> Iterator[Callable[[], float]]:
     """A process that waits for its turn; asked, it makes one call and gives its seconds."""
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=_serve, args=(theirs, work), daemon=True)
-    before = dict(os.environ)
-    os.environ.update(work.environment)
-    process.start()
-    for name in work.environment:
-        os.environ.pop(name)
-    os.environ.update(before)
+    with patch.dict(os.environ, work.environment):
+        process.start()
     theirs.close()
 
     def ask() -> float:
