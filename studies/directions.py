@@ -27,8 +27,7 @@ from studies.rollouts import Out, Rollouts, directions, known, worth
 from territory.agent import Agent, load_agent, save_agent
 from territory.errors import BadInput
 from territory.files import check_writable
-from territory.models.policy import masked_log_softmax
-from territory.models.symmetry import View, views_of
+from territory.models.policy import View, masked_log_softmax, views_of
 
 VALUE_WEIGHT = 0.05
 MAX_GRAD_NORM = 1.0

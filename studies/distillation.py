@@ -28,7 +28,7 @@ from studies.fitting import MINIBATCH, fit, kl_divergence
 from studies.games import config_of, joined, split
 from territory.agent import evaluate
 from territory.agent.agent import Agent, load_agent, save_agent
-from territory.agent.states import GAMES_AT_ONCE, SampledStates, sample_states
+from territory.agent.evaluation import GAMES_AT_ONCE, SampledStates, sample_states
 from territory.envs.opponents import Policy, is_mixture, kinds_of_games
 from territory.errors import BadInput
 from territory.files import check_writable

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from territory.agent.states import SampledStates
+from territory.agent import SampledStates
 from territory.errors import BadInput
 from territory.training import TrainConfig
 

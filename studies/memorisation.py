@@ -21,8 +21,7 @@ from studies.distillation import imitate, policies_and_values, sampling_policy
 from studies.fitting import kl_divergence
 from studies.games import split
 from studies.learning import NETWORKS, spread
-from territory.agent import load_agent
-from territory.agent.states import SampledStates, sample_states
+from territory.agent import SampledStates, load_agent, sample_states
 from territory.profiling import format_table
 from territory.training import TrainConfig
 from territory.training.build import make_model

@@ -18,8 +18,7 @@ from studies.command import run
 from studies.datafile import DATA, kept
 from studies.games import config_of, mean_over_games
 from studies.rollouts import AT_ONCE, as_states, rollout_returns, snapshots_of, watch_states
-from territory.agent import Agent, load_agent
-from territory.agent.states import SampledStates
+from territory.agent import Agent, SampledStates, load_agent
 from territory.envs.mixture import make_vector_env
 from territory.interpret import features_of, probe
 from territory.interpret.probe import FEWEST_GAMES

@@ -25,7 +25,7 @@ from studies.direction_policy import direction_log_probs
 from studies.distillation import policies_and_values
 from studies.games import config_of, joined, mean_over_games
 from territory.agent.agent import Agent, load_agent
-from territory.agent.states import GAMES_AT_ONCE, SampledStates
+from territory.agent.evaluation import GAMES_AT_ONCE, SampledStates
 from territory.cli.train import stop_on_signals
 from territory.envs.mixture import MixedVectorEnv, make_vector_env
 from territory.envs.opponents import is_mixture, kinds_of_games

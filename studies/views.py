@@ -20,12 +20,10 @@ from studies.command import run
 from studies.datafile import DATA, kept
 from studies.distillation import sampling_policy
 from studies.games import config_of
-from territory.agent import Agent, evaluate, load_agent
+from territory.agent import Agent, evaluate, load_agent, sample_states
 from territory.agent.evaluation import EvaluationResult
-from territory.agent.states import sample_states
 from territory.interpret import equivariance
-from territory.models.policy import forward_views, masked_log_softmax
-from territory.models.symmetry import VIEWS
+from territory.models.policy import VIEWS, forward_views, masked_log_softmax
 from territory.profiling import format_table
 from territory.world.actions import FIRST_WAIT, NUM_DIRECTIONS, NUM_ORDERS, Direction
 

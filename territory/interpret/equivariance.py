@@ -11,8 +11,7 @@ from territory.interpret.measures import as_mask
 from territory.interpret.records import logits_and_value
 from territory.models.guests import check_model
 from territory.models.modes import inference
-from territory.models.policy import split_actions
-from territory.models.symmetry import VIEWS, View
+from territory.models.policy import VIEWS, View, split_actions
 from territory.world.actions import FIRST_WAIT, NUM_ACTIONS, NUM_DIRECTIONS, NUM_ORDERS, Direction
 
 

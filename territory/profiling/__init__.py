@@ -9,15 +9,18 @@ from territory.profiling.inputs import example_inputs
 from territory.profiling.macs import MacsRecord, macs_table
 from territory.profiling.memory import MemoryRecord, PeakRecord, memory_table, peak_memory
 from territory.profiling.receptive_field import FieldRecord, field_table
-from territory.profiling.roofline import Machine, RooflineRecord, measure_machine, roofline
 from territory.profiling.tables import (
     LayerRecord,
+    Machine,
     ParameterRecord,
     PartRecord,
+    RooflineRecord,
     format_table,
     layer_table,
+    measure_machine,
     parameter_table,
     part_table,
+    roofline,
 )
 from territory.profiling.times import LatencyRecord, TimeRecord, compare_calls, compare_latency, latency, time_table
 

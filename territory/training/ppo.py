@@ -21,8 +21,7 @@ from territory.agent.agent import Agent
 from territory.errors import BadInput
 from territory.models import products
 from territory.models.one_pass import in_one_pass
-from territory.models.policy import act, log_prob_of, masked_log_softmax
-from territory.models.symmetry import VIEWS, View, views_of
+from territory.models.policy import VIEWS, View, act, log_prob_of, masked_log_softmax, views_of
 from territory.training import distributed, losses
 from territory.training.build import compile_in_place, make_envs, make_model, memory_layout, pick_device
 from territory.training.config import TrainConfig

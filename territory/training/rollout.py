@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from territory.errors import BadInput, shown
-from territory.models.policy import Decision
-from territory.models.symmetry import View
+from territory.models.policy import Decision, View
 from territory.training.losses import gae
 
 EPISODE_FIELDS = ("win", "return", "length", "land_share", "idle_share")

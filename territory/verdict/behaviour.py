@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from territory import interpret
-from territory.agent.states import SampledStates
+from territory.agent import SampledStates
 from territory.interpret.measures import beside
 from territory.models.modes import inference
 from territory.models.policy import masked_softmax

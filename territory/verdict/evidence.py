@@ -11,8 +11,7 @@ import torch
 from torch import nn
 
 from territory import models
-from territory.agent import Agent, load_agent
-from territory.agent.states import SampledStates, sample_states
+from territory.agent import Agent, SampledStates, load_agent, sample_states
 from territory.data import load_study
 from territory.envs.opponents import SteadyPolicy
 from territory.errors import BadInput, one_of

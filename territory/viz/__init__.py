@@ -45,9 +45,17 @@ from territory.viz.networks import (
     plot_shares,
     shares_figure,
 )
-from territory.viz.packing import layer_words, pack_board, pack_moment, pack_record
+from territory.viz.pages import (
+    PLANE_SENTENCES,
+    STAT_SENTENCES,
+    TRAINING_PANELS,
+    UPDATE_SENTENCES,
+    layer_words,
+    pack_board,
+    pack_moment,
+    pack_record,
+)
 from territory.viz.style import PALETTES, colour_table
-from territory.viz.words import PLANE_SENTENCES, STAT_SENTENCES, TRAINING_PANELS, UPDATE_SENTENCES
 
 __all__ = ["Figure"]
 __all__ += ["attention_picture", "blended", "board_picture", "direction_towards", "figure_png", "player_name"]

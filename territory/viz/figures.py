@@ -18,7 +18,7 @@ from territory.errors import BadInput
 from territory.viz import style
 from territory.viz.board import plot_attention, plot_board, plot_planes
 from territory.viz.curves import plot_learning_curve, plot_stats, plot_value
-from territory.viz.words import TRAINING_PANELS
+from territory.viz.pages import TRAINING_PANELS
 from territory.world.actions import (
     INTENSITIES,
     NUM_ACTIONS,

@@ -12,8 +12,7 @@ from territory.agent import agent as agents
 from territory.agent import checkpoint as files
 from territory.envs.opponents import IdlePolicy, RandomPolicy, SteadyPolicy
 from territory.errors import BadInput
-from territory.models.policy import greedy, policy_and_value
-from territory.models.symmetry import VIEWS
+from territory.models.policy import VIEWS, greedy, policy_and_value
 
 
 @pytest.fixture

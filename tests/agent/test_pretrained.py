@@ -6,8 +6,8 @@ import torch
 
 import territory
 from studies.distillation import sampling_policy
+from territory.agent import sample_states
 from territory.agent.agent import pretrained
-from territory.agent.states import sample_states
 from territory.interpret import equivariance
 
 

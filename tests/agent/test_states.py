@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from territory.agent.states import sample_states
+from territory.agent import sample_states
 from territory.envs import RandomPolicy
 
 

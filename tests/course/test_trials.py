@@ -7,8 +7,7 @@ from torch import nn
 from territory import models
 from territory.course import NotYet
 from territory.course.trials import made, random_boards, shuffler, turned
-from territory.models.policy import masked_softmax
-from territory.models.symmetry import VIEWS
+from territory.models.policy import VIEWS, masked_softmax
 from territory.training import PPO, TrainConfig
 
 

@@ -6,8 +6,7 @@ import torch
 from helpers.builders import board
 
 from territory.models import build
-from territory.models.policy import forward_views
-from territory.models.symmetry import VIEWS, views_of
+from territory.models.policy import VIEWS, forward_views, views_of
 from territory.world.actions import NUM_ACTIONS, Direction, encode
 
 

@@ -9,7 +9,7 @@ import torch
 from studies.direction_policy import direction_kl, direction_log_probs, expected_advantage, sharpened, with_directions
 from studies.distillation import distil, policies_and_values
 from territory import models
-from territory.agent.states import sample_states
+from territory.agent import sample_states
 from territory.envs.opponents import RandomPolicy
 from territory.errors import BadInput
 from territory.models.policy import masked_log_softmax

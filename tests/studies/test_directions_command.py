@@ -10,8 +10,7 @@ import torch
 from studies import command, directions, rollouts
 from studies.rollouts import Rollouts
 from territory import models
-from territory.agent import Agent, Decoding, load_agent, save_agent
-from territory.agent.states import sample_states
+from territory.agent import Agent, Decoding, load_agent, sample_states, save_agent
 from territory.envs.opponents import SteadyPolicy
 from territory.training import TrainConfig
 

@@ -21,8 +21,7 @@ from studies.distillation import (
     teach,
 )
 from territory import models
-from territory.agent import Agent, load_agent, save_agent
-from territory.agent.states import sample_states
+from territory.agent import Agent, load_agent, sample_states, save_agent
 from territory.cli import main
 from territory.envs.opponents import RandomPolicy
 from territory.errors import BadInput

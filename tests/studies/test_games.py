@@ -1,7 +1,7 @@
 """What several studies need of games: states split by the games that they are from."""
 
 from studies.games import joined, split
-from territory.agent.states import sample_states
+from territory.agent import sample_states
 from territory.envs import RandomPolicy
 
 

@@ -9,8 +9,7 @@ from studies import command, orders, rollouts
 from studies.datafile import load
 from studies.games import config_of
 from territory import models
-from territory.agent import Agent, Decoding
-from territory.agent.states import SampledStates
+from territory.agent import Agent, Decoding, SampledStates
 from territory.world.actions import FIRST_WAIT, decode
 
 WORLD = {"height": 32, "width": 32, "num_bots": 2, "max_steps": 30}

@@ -10,7 +10,7 @@ from helpers import probes
 
 from territory import models
 from territory.errors import BadInput
-from territory.models.symmetry import VIEWS
+from territory.models.policy import VIEWS
 from territory.training import PPO, TrainConfig, iterate, losses, train
 from territory.training.build import NORM_MODELS, make_model
 from territory.training.config import FIXED_SIZE_MODEL

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from territory.models.policy import Decision
-from territory.models.symmetry import VIEWS
+from territory.models.policy import VIEWS, Decision
 from territory.training.losses import gae
 from territory.training.rollout import EPISODE_FIELDS, EpisodeWindow, Rollout, finished
 

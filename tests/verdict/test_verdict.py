@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from territory.agent.states import SampledStates
+from territory.agent import SampledStates
 from territory.cli import main
 from territory.errors import BadInput
 from territory.verdict import THEMES, VERDICTS, Evidence, Finding, claims, judge, rules
