@@ -2,6 +2,7 @@
 
 import torch
 
+from territory.models.map_conv import SIDE, squares
 from territory.models.one_pass import NormReluGate
 from territory.world.__main__ import warm_up as compile_game
 
@@ -10,6 +11,7 @@ def warm_up() -> None:
     """Run every kernel once, in both precisions."""
     compile_game()
     for precision in (torch.float32, torch.bfloat16):
+        squares(torch.zeros(1, 1, SIDE, SIDE, dtype=torch.uint8), precision)
         features = torch.ones(1, 2, 2, 2, dtype=precision, requires_grad=True)
         weight = torch.ones(2, requires_grad=True)
         NormReluGate.apply(features, weight, weight, weight, weight[:1], 1, 1e-5).float().sum().backward()

@@ -60,7 +60,7 @@ def memory_layout(device: torch.device, model: nn.Module) -> torch.memory_format
     """How a rollout's maps lie in memory: as the network's first convolution reads them. The same numbers.
 
     With the five channels of a tile adjacent a convolution with overlapping windows takes half as long on a processor;
-    one over patches moves whole rows of a plane.
+    one over squares moves whole rows of a plane.
     """
     overlapping = any(isinstance(part, MapConv2d) and part.stride < part.kernel_size for part in model.modules())
     return torch.channels_last if device.type == "cpu" and overlapping else torch.contiguous_format

@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from territory.models.map_conv import BOARDS, MapConv2d, patches
+from territory.models.map_conv import BOARDS, SIDE, MapConv2d, squares
 
 KINDS = {  # kernel, stride, padding, divisor
     "overlapping windows": (8, 4, 2, 255),
-    "one product over patches": (8, 8, 0, 1),
-    "patches, divided": (8, 8, 0, 255),
+    "one product over squares": (8, 8, 0, 1),
+    "squares, divided": (8, 8, 0, 255),
     "other squares": (4, 4, 0, 1),
 }
 BATCHES = (1, BOARDS, 2 * BOARDS + 3)
@@ -51,7 +51,8 @@ def test_floats_that_are_divided_give_the_same_and_carry_gradients(kind):
     ours, _, divisor = pair(kind)
     planes = maps()
     pixels = (planes / divisor).requires_grad_()
-    torch.testing.assert_close(ours(pixels), ours(planes), rtol=1e-5, atol=1e-5)
+    expected = ours(planes)
+    torch.testing.assert_close(ours(pixels), expected, rtol=1e-5, atol=1e-6 * expected.abs().max().item())
     ours(pixels).sum().backward()
     assert pixels.grad.abs().sum() > 0
 
@@ -79,7 +80,7 @@ def test_autocast_computes_in_bfloat16_and_learns_in_float32(kind):
 
 
 def test_a_second_forward_pass_leaves_the_first_ones_gradients_right():
-    ours, theirs, _ = pair("one product over patches")
+    ours, theirs, _ = pair("one product over squares")
     first, second = maps(20), maps(20).flip(2)
     together = ours(first).sum() + 2 * ours(second).sum()
     together.backward()
@@ -87,14 +88,36 @@ def test_a_second_forward_pass_leaves_the_first_ones_gradients_right():
     torch.testing.assert_close(ours.weight.grad, theirs.weight.grad, rtol=1e-4, atol=1.0)
 
 
-@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
-@pytest.mark.parametrize("side", [4, 8])
-def test_patches_are_the_squares_of_the_map_row_by_row(side, dtype):
-    planes = maps().to(dtype)
-    cells = patches(planes, side)
-    assert cells.shape == (3, 5 * side * side, 32 // side, 64 // side)
-    square = planes[1, :, side : 2 * side, 3 * side : 4 * side]  # row 1, column 3
-    assert torch.equal(cells[1, :, 1, 3], square.flatten())
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_squares_are_those_of_the_map_row_by_row(dtype):
+    planes = maps()
+    rows = squares(planes, dtype)
+    assert rows.dtype == dtype and rows.shape == (3 * 4 * 8, 5 * SIDE * SIDE)
+    square = planes[1, :, SIDE : 2 * SIDE, 3 * SIDE : 4 * SIDE]  # row 1, column 3
+    assert torch.equal(rows[1 * 32 + 1 * 8 + 3], square.flatten().to(dtype))
+    every = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16)  # each byte there is, exactly
+    assert squares(every, dtype).flatten().sort().values.tolist() == list(range(256))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_other_precisions_are_torchs_own(kind):
+    ours, _, divisor = pair(kind)
+    exact = ours.double()(maps())
+    assert exact.dtype == torch.float64
+    torch.testing.assert_close(exact, ours(maps().double() / divisor))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_torch_func_transforms_it(kind):
+    ours, _, _ = pair(kind)
+    planes = maps()
+
+    def total(weight, board):
+        return torch.func.functional_call(ours, {"weight": weight, "bias": ours.bias}, (board[None],)).sum()
+
+    each = torch.func.vmap(torch.func.grad(total), (None, 0))(ours.weight.detach(), planes)  # a gradient per board
+    ours(planes).sum().backward()
+    torch.testing.assert_close(each.sum(0), ours.weight.grad, rtol=1e-4, atol=1e-2)
 
 
 def test_no_gradient_is_kept_where_none_is_wanted():
@@ -106,5 +129,5 @@ def test_no_gradient_is_kept_where_none_is_wanted():
 
 
 def test_it_stands_on_the_meta_device_too():
-    ours, _, _ = pair("one product over patches")
+    ours, _, _ = pair("one product over squares")
     assert ours.to("meta")(maps().to("meta")).shape == (3, 7, 4, 8)
