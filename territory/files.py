@@ -153,7 +153,8 @@ def write_whole(path: PathLike) -> Iterator[Path]:
         unfinished = target.with_name(f".{target.stem[:100]}.{os.getpid()}{target.suffix}")
         try:
             yield unfinished
-            sync(unfinished)
+            with open(unfinished, "rb+") as file:
+                os.fsync(file.fileno())
             move(unfinished, target)
         finally:
             unfinished.unlink(missing_ok=True)
@@ -189,12 +190,6 @@ def check_writable(path: PathLike, name: str = "") -> None:
         raise BadInput(f"{says}{_shown(path)} can't be written ({_reason(error)})") from error
     if not stat.S_ISREG(found.st_mode):
         raise BadInput(f"{says}expected a file to write, and {path} is {_kind(found.st_mode)}")
-
-
-def sync(path: Path) -> None:
-    """Wait until a file's content is on the disk."""
-    with open(path, "rb+") as file:
-        os.fsync(file.fileno())
 
 
 def move(source: Path, target: Path) -> None:

@@ -83,7 +83,8 @@ class Agent:
 
     def _batch(self, obs: dict[str, np.ndarray]) -> tuple[bool, Tensor, Tensor]:
         if not isinstance(obs, dict) or not {"map", "global"} <= set(obs):
-            raise BadInput(f'an observation is a dictionary with "map" and "global", got {_describe(obs)}')
+            got = f"one with {', '.join(map(repr, obs))}" if isinstance(obs, dict) else type(obs).__name__
+            raise BadInput(f'an observation is a dictionary with "map" and "global", got {got}')
         maps, global_stats = np.asarray(obs["map"]), np.asarray(obs["global"], dtype=np.float32)
         if maps.ndim not in (3, 4) or global_stats.ndim != maps.ndim - 2 or maps.dtype != np.uint8:
             raise BadInput(
@@ -157,7 +158,3 @@ def _check_output(log_probs: Tensor, values: Tensor) -> None:
             "the network's output is not finite (NaN or infinity), so it is no policy: its training diverged, or its "
             "file is damaged"
         )
-
-
-def _describe(obs: object) -> str:
-    return f"one with {', '.join(map(repr, obs))}" if isinstance(obs, dict) else type(obs).__name__

@@ -144,19 +144,14 @@ def drive(
         playing: bool (N,): leave the other games alone.
     """
     group = max(1, AT_ONCE // world.num_envs)
-    for first in range(0, len(players), group):
-        _drive(world, policy, players[first : first + group], orders, playing)
-
-
-def _drive(world, policy, players, orders, playing) -> None:
-    awake = world.state.alive[:, players].T  # (K, N)
-    if playing is not None:
-        awake = awake & playing
-    if not awake.any():
-        return
-    seen = [world.observe(player, which=np.flatnonzero(here)) for player, here in zip(players, awake, strict=True)]
-    obs = {name: np.concatenate([obs[name] for obs, _ in seen])[awake.ravel()] for name in seen[0][0]}
-    masks = np.concatenate([masks for _, masks in seen])[awake.ravel()]
-    chosen = orders[:, players].T
-    chosen[awake] = checked_actions("a policy's actions", policy(obs, masks), (len(masks),))
-    orders[:, players] = chosen.T
+    for few in (players[first : first + group] for first in range(0, len(players), group)):
+        awake = world.state.alive[:, few].T  # (K, N)
+        awake = awake if playing is None else awake & playing
+        if not awake.any():
+            continue
+        seen = [world.observe(player, which=np.flatnonzero(here)) for player, here in zip(few, awake, strict=True)]
+        obs = {name: np.concatenate([obs[name] for obs, _ in seen])[awake.ravel()] for name in seen[0][0]}
+        masks = np.concatenate([masks for _, masks in seen])[awake.ravel()]
+        chosen = orders[:, few].T
+        chosen[awake] = checked_actions("a policy's actions", policy(obs, masks), (len(masks),))
+        orders[:, few] = chosen.T

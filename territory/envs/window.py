@@ -63,7 +63,12 @@ class Window:
 
     def __init__(self, title: str, fps: float):
         self._title, self._fps = title, fps
-        self._pygame: Any = _import_pygame()
+        os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # it greets on standard output otherwise
+        try:
+            import pygame
+        except ImportError as error:
+            raise BadInput('render_mode="human" needs pygame-ce: pip install pygame-ce') from error
+        self._pygame: Any = pygame
         self._clock = self._pygame.time.Clock()
         self._closed_by_hand = False
 
@@ -105,12 +110,3 @@ class Window:
         """Close it; does nothing where it is closed."""
         if self.is_open:
             self._pygame.display.quit()
-
-
-def _import_pygame():
-    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # it greets on standard output otherwise
-    try:
-        import pygame
-    except ImportError as error:
-        raise BadInput('render_mode="human" needs pygame-ce: pip install pygame-ce') from error
-    return pygame

@@ -79,9 +79,16 @@ def make_model(config: TrainConfig) -> nn.Module:
     Raises:
         BadInput: ``init`` is another network than the configuration's.
     """
-    if config.init is not None:
-        return _start_of(config.init, config)
-    return models.build(config.model, seed=config.seed, **model_options(config))
+    if config.init is None:
+        return models.build(config.model, seed=config.seed, **model_options(config))
+    model: Any = load_agent(config.init).model
+    wanted = (config.model, {**model.options, **model_options(config)})
+    if (model.name, model.options) != wanted:
+        raise BadInput(
+            f"init {config.init} is {model.name} {model.options}, and the run was to train {wanted[0]} {wanted[1]}: "
+            "give the same --model and --norm, or turn it into that network first: python -m studies.distillation"
+        )
+    return model
 
 
 def compile_in_place(model: nn.Module, run_once: Callable[[], object]) -> None:
@@ -100,14 +107,3 @@ def compile_in_place(model: nn.Module, run_once: Callable[[], object]) -> None:
             f"compile was asked for, but torch.compile fails here: {reason}. "
             "On a processor it needs a C++ compiler (g++, clang++ or what CXX names); without compile all works alike."
         ) from error
-
-
-def _start_of(init: str, config: TrainConfig) -> nn.Module:
-    model: Any = load_agent(init).model
-    wanted = (config.model, {**model.options, **model_options(config)})
-    if (model.name, model.options) != wanted:
-        raise BadInput(
-            f"init {init} is {model.name} {model.options}, and the run was to train {wanted[0]} {wanted[1]}: "
-            "give the same --model and --norm, or turn it into that network first: python -m studies.distillation"
-        )
-    return model

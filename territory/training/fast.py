@@ -103,7 +103,7 @@ def choose(
     total = seconds[precision] * config.num_updates * config.update_epochs * config.batch_size / len(batch[0])
     if total < LONG_RUN:
         return config, f"{said}: {precision}; not compiled, which pays in runs of over {LONG_RUN / 60:.0f} minutes"
-    if not _has_compiler():
+    if not any(shutil.which(name) for name in (os.environ.get("CXX") or "g++", "clang++")):
         return config, f"{said}: {precision}; not compiled, for want of a C++ compiler"
     compiled = copy.deepcopy(model)
     compiled.compile()
@@ -153,7 +153,3 @@ def has_bf16(device: torch.device) -> bool:
     if device.type == "cpu":
         return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
     return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-
-
-def _has_compiler() -> bool:
-    return any(shutil.which(name) for name in (os.environ.get("CXX") or "g++", "clang++"))

@@ -129,17 +129,14 @@ class LiveTraining:
                 break
             if self.until(update) or self.spent > self.seconds:
                 return self._kept("reached")
-            if self.state != "running" and self._rest() == "stopping":
+            with self._change:  # heed what was asked for during the update
+                if self.state == "pausing":
+                    self._enter(self._kept("paused"))
+                    self._change.wait_for(lambda: self.state != "paused")
+                stops = self.state == "stopping"
+            if stops:
                 return self._kept("stopped")
         return "finished"
-
-    def _rest(self) -> str:
-        """Heed what was asked for during the update; returns the state that training goes on in."""
-        with self._change:
-            if self.state == "pausing":
-                self._enter(self._kept("paused"))
-                self._change.wait_for(lambda: self.state != "paused")
-            return self.state
 
     def _kept(self, state: str) -> str:
         """The state, once a run's checkpoint is written: from here on the process may die."""

@@ -111,13 +111,16 @@ class PPO:
         self.model.train()
         measured: list[dict[str, Tensor]] = []
         advantages = self.group.all_gather(self.rollout.advantages).flatten()
+        samples, limit = len(self.rollout) * self.group.size, self.config.target_kl
         for number in range(self.config.update_epochs):
             augment = self.config.augment and number > 0  # first as seen in the games: there the ratio must begin at 1
+            order = torch.randperm(samples, generator=self.generator, device=self.device)
+            batches = order.split(self.config.minibatch_size)
             with self.network.sharing(self.config.minibatch_size // self.group.size):
-                steps = [self.gradient_step(index, advantages, self._view(augment)) for index in self._shuffled()]
+                steps = [self.gradient_step(index, advantages, self._view(augment)) for index in batches]
             epoch = self.group.average_terms(*map(list, zip(*steps, strict=True)))
             measured += epoch
-            if self._moved_enough(epoch):
+            if limit is not None and np.mean([terms["approx_kl"].item() for terms in epoch]) > limit:
                 break
         return self._summary(measured, epoch)
 
@@ -186,20 +189,12 @@ class PPO:
             notes.append(f"bf16 was asked for, and {SLOW_BF16}: --precision fp32 is several times as fast")
         return notes
 
-    def _shuffled(self) -> tuple[Tensor, ...]:
-        order = torch.randperm(len(self.rollout) * self.group.size, generator=self.generator, device=self.device)
-        return order.split(self.config.minibatch_size)
-
     def _view(self, augment: bool) -> View:
         """The view of a minibatch: sampled among those that keep the map's shape, or the maps as they were."""
         if not augment:
             return VIEWS[0]
         views = views_of(self.config.height, self.config.width)
         return views[torch.randint(len(views), (), generator=self.generator, device=self.device)]
-
-    def _moved_enough(self, epoch: list[dict[str, Tensor]]) -> bool:
-        limit = self.config.target_kl
-        return limit is not None and bool(np.mean([terms["approx_kl"].item() for terms in epoch]) > limit)
 
     def _values(self, obs: dict[str, np.ndarray]) -> Tensor:
         maps, global_stats = (torch.from_numpy(obs[name]).to(self.device) for name in ("map", "global"))

@@ -103,26 +103,13 @@ class Rollout:
 
     def rows(self, index: Tensor) -> Minibatch:
         """The samples at flat positions ``index`` (int64 ``(B,)``, step * N + game)."""
-
-        def pick(values: Tensor) -> Tensor:
-            return values.flatten(0, 1).index_select(0, index)
-
-        return Minibatch(
-            maps=_rows(self._maps, index),
-            globals=pick(self.globals),
-            masks=pick(self.masks),
-            actions=pick(self.actions),
-            log_probs=pick(self.log_probs),
-            advantages=pick(self.advantages),
-            returns=pick(self.returns),
-        )
-
-
-def _rows(maps: Tensor, index: Tensor) -> Tensor:
-    """Some of the maps ``(rows, planes, H, W)``, in the layout that they have; `index_select` alone makes planes."""
-    if maps.is_contiguous():
-        return maps.index_select(0, index)
-    return maps.permute(0, 2, 3, 1).index_select(0, index).permute(0, 3, 1, 2)
+        maps = self._maps  # in the layout that they have; `index_select` alone would make planes
+        if maps.is_contiguous():
+            maps = maps.index_select(0, index)
+        else:
+            maps = maps.permute(0, 2, 3, 1).index_select(0, index).permute(0, 3, 1, 2)
+        names = ("globals", "masks", "actions", "log_probs", "advantages", "returns")
+        return Minibatch(maps, *(getattr(self, name).flatten(0, 1).index_select(0, index) for name in names))
 
 
 @dataclass(frozen=True)

@@ -209,10 +209,8 @@ def resume(folder: str | Path, config: TrainConfig | None = None) -> Run:
     file = folder / files.FILE_NAME if os.path.isdir(folder) else folder
     folder = file.parent
     writes = current_group().rank == 0
-    lock = (
-        FolderLock(folder, "run") if writes and os.path.isfile(file) else None
-    )  # before it is read: no other may write it
-    content = files.read(file)
+    lock = FolderLock(folder, "run") if writes and os.path.isfile(file) else None
+    content = files.read(file)  # locked: no other may write it now
     saved = TrainConfig.from_dict(content.config)
     config = config or saved
     for name, before in saved.as_dict().items():
@@ -227,24 +225,16 @@ def resume(folder: str | Path, config: TrainConfig | None = None) -> Run:
             f"the run {folder} has trained {done:,} steps, more than the total_timesteps of {config.total_timesteps:,} "
             "that were asked for: give a larger number"
         )
-    if writes:
-        _log_lines(folder / LOG)  # something that is no log is refused before anything is trained
+    logged = _log_lines(folder / LOG) if writes else []  # what is no log is refused before anything is trained
     run = Run(folder, PPO(config, model=files.build_model(content)), lock)  # what `init` named may be gone by now
     restore(run.ppo, content)
-    if run.writes:
-        _forget_after(run.folder / LOG, run.ppo.finished_updates)
+    if len(logged) > run.ppo.finished_updates:  # what came after the checkpoint is made again; the last may be cut off
+        write_atomically(folder / LOG, b"".join(logged[: run.ppo.finished_updates]))
     if config != saved:  # so that it stays what was asked for, should this continuation be killed at once
         run.save()
         if run.writes:
             run.write_config()
     return run
-
-
-def _forget_after(log: Path, update: int) -> None:
-    """Drop the lines of updates that came after the checkpoint: they will be made again."""
-    lines = _log_lines(log)
-    if len(lines) > update:  # a line that was cut off by a kill is among the last ones, so counting is enough
-        write_atomically(log, b"".join(lines[:update]))
 
 
 def _steps_done(content: files.Checkpoint, config: TrainConfig) -> int:

@@ -61,7 +61,9 @@ def cache_folder() -> Path | None:
     for parent in _parents():
         folder = parent / name
         if _is_ours(folder):
-            _fill_from(_HERE / "__pycache__" / name, folder)
+            packaged = _HERE / "__pycache__" / name  # compiled beforehand, in an installation that can only be read
+            if packaged != folder and packaged.is_dir() and not any(folder.iterdir()):
+                shutil.copytree(packaged, folder, dirs_exist_ok=True)
             return folder
     return None
 
@@ -89,12 +91,6 @@ def _is_ours(folder: Path) -> bool:
     if folder.parent.name != f"territory-{_USER}" or _USER is None:
         return True
     return all(status.st_uid == _USER and not status.st_mode & 0o022 for status in others)
-
-
-def _fill_from(packaged: Path, folder: Path) -> None:
-    """Take over what was compiled beforehand into an installation that can only be read."""
-    if packaged != folder and packaged.is_dir() and not any(folder.iterdir()):
-        shutil.copytree(packaged, folder, dirs_exist_ok=True)
 
 
 class _Announcer(event.Listener):

@@ -78,9 +78,20 @@ class Replay:
 
     def play(self) -> Iterator[Frame]:
         """Play the game again: T + 1 frames. Raises BadInput at the end if it went another way than recorded."""
-        reward = 0.0
         for world, orders, reward in self.steps():
-            yield _frame(world, orders, reward)
+            obs, masks = world.observe()
+            maps = {field: world.map_of(field)[0].copy() for field in ("owner", "terrain", "city")}
+            yield Frame(
+                step=int(world.state.step[0]),
+                obs={name: value[0] for name, value in obs.items()},
+                mask=masks[0],
+                troops=world.state.troops[0].copy(),
+                tiles=world.state.tiles[0].copy(),
+                action=SCRIPTED if orders is None else int(orders[AGENT] if orders.ndim else orders),
+                reward=reward,
+                attacks=world.state.attacks[0].copy(),
+                **maps,
+            )
 
     def verify(self) -> World:
         """Play the game again without looking, and return how it ends; BadInput if that is not what was recorded."""
@@ -158,20 +169,3 @@ def digest_of(world: World) -> str:
     for name, value in world.state_dict().items():
         digest.update(name.encode() + value.tobytes())
     return digest.hexdigest()
-
-
-def _frame(world: World, orders: np.ndarray | None, reward: float) -> Frame:
-    obs, masks = world.observe()
-    return Frame(
-        step=int(world.state.step[0]),
-        obs={name: value[0] for name, value in obs.items()},
-        mask=masks[0],
-        owner=world.map_of("owner")[0].copy(),
-        terrain=world.map_of("terrain")[0].copy(),
-        city=world.map_of("city")[0].copy(),
-        troops=world.state.troops[0].copy(),
-        tiles=world.state.tiles[0].copy(),
-        action=-1 if orders is None else int(orders[AGENT] if orders.ndim else orders),
-        reward=reward,
-        attacks=world.state.attacks[0].copy(),
-    )

@@ -1,6 +1,7 @@
 """A batch of games behind a plain NumPy interface: what environments, replays and benchmarks are built on."""
 
 from collections.abc import Sequence
+from itertools import cycle, islice
 from typing import Any
 
 import numpy as np
@@ -49,8 +50,11 @@ class World:
         self._fixed_map = np.zeros(0, np.uint8)
         if terrain is not None:
             self.terrain = checked_terrain(terrain)
-            self._fixed_map = _with_border(self.terrain, self.params)
-        self._kinds = _usual_kinds(self.params) if kinds is None else _kinds(kinds, self.params)
+            if self.terrain.shape != (sides := (self.params.height, self.params.width)):
+                raise BadInput(f"a map is an array of shape {sides} here, got {self.terrain.shape}")
+            self.params.check_room(np.count_nonzero(self.terrain))
+            self._fixed_map = np.pad(self.terrain, 1).reshape(-1)  # with its border
+        self._kinds = _kinds(kinds, self.params)
         self._runner = Runner(awake=1e-3)
         self._everyone = np.arange(self.num_envs)
         self._no_step = np.empty((0, 0), np.int32), np.empty((0, 0))
@@ -193,21 +197,16 @@ def _layout_of(out: Any) -> list[tuple] | None:
         return None
 
 
-def _kinds(names: Sequence[str], params: WorldParams) -> np.ndarray:
+def _kinds(names: Sequence[str] | None, params: WorldParams) -> np.ndarray:
+    """Who sits where, uint8 (P+1,): as named, or as usual."""
+    if names is None:
+        opponents = ("nation", "bot") if params.opponents == "mixed" else (params.opponents,)
+        names = ["human", *islice(cycle(opponents), params.num_bots)]
     if not lists(names, params.num_players) or not all(isinstance(name, str) and name in rules.KINDS for name in names):
         raise BadInput(
             f"kinds names one of {', '.join(rules.KINDS)} for each of {params.num_players} players, got {shown(names)}"
         )
     return np.array([rules.HUMAN, *map(rules.KINDS.index, names)], np.uint8)
-
-
-def _usual_kinds(params: WorldParams) -> np.ndarray:
-    kinds = np.zeros(params.num_players + 1, np.uint8)
-    kinds[AGENT] = rules.HUMAN
-    kinds[AGENT + 1 :] = rules.NATION if params.opponents == "nation" else rules.BOT
-    if params.opponents == "mixed":
-        kinds[AGENT + 1 :: 2] = rules.NATION
-    return kinds
 
 
 def checked_terrain(terrain: Any) -> np.ndarray:
@@ -222,10 +221,3 @@ def checked_terrain(terrain: Any) -> np.ndarray:
             f"{said}; got values {low} to {high}: are they heights or colours? An image can be read as a map"
         )
     return given.astype(np.uint8)
-
-
-def _with_border(terrain: np.ndarray, params: WorldParams) -> np.ndarray:
-    if terrain.shape != (params.height, params.width):
-        raise BadInput(f"a map is an array of shape ({params.height}, {params.width}) here, got {terrain.shape}")
-    params.check_room(np.count_nonzero(terrain))
-    return np.pad(terrain, 1).reshape(-1)
