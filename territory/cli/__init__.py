@@ -73,7 +73,11 @@ def _train_command(args: list[str]) -> Callable[..., int]:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--resume", nargs="?")
     known = parser.parse_known_args(args[1:])[0] if args[:1] == ["train"] else argparse.Namespace(resume=None)
-    defaults = TrainConfig() if known.resume is None else _config_of(known.resume)
+    defaults = TrainConfig()
+    if known.resume is not None:
+        from territory.agent import checkpoint, find_checkpoint
+
+        defaults = TrainConfig.from_dict(checkpoint.read(find_checkpoint(known.resume)).config)
 
     def train(config: Annotated[TrainConfig, Whole] = defaults, resume: str | None = None) -> int:
         """Train an agent. Ctrl-C saves and stops; --resume goes on.
@@ -86,10 +90,3 @@ def _train_command(args: list[str]) -> Callable[..., int]:
         return train(config, resume)
 
     return train
-
-
-def _config_of(run: str) -> TrainConfig:
-    from territory.agent import checkpoint
-    from territory.agent.agent import find_checkpoint
-
-    return TrainConfig.from_dict(checkpoint.read(find_checkpoint(run)).config)

@@ -17,7 +17,6 @@ from territory.world.params import HELD_OUT_SEED
 if TYPE_CHECKING:
     from territory.cli.terminal import Game
     from territory.world.replay import Replay
-    from territory.world.world import World
 
 YOU, SCRIPTS = "you", ("bot", "nation")
 PLAYED = Path("runs") / "played"  # where games played by hand are kept
@@ -104,7 +103,9 @@ def _begin(player: str, seed: int, map: str | None, options: dict[str, Any]) -> 
     from territory.envs import TerritoryEnv
     from territory.envs.common import make_world
     from territory.envs.opponents import find_opponents, find_policy
+    from territory.world import World
     from territory.world.actions import SCRIPTED
+    from territory.world.rules import KINDS
 
     policy = None if player in (YOU, *SCRIPTS) else find_policy(player)
     trained = getattr(policy, "config", {})
@@ -113,20 +114,12 @@ def _begin(player: str, seed: int, map: str | None, options: dict[str, Any]) -> 
     options = {name: value for name, value in options.items() if value is not None}
     world, opponent = make_world(TerritoryEnv, 1, map, options | {"opponents": find_opponents(options["opponents"])})
     world.reset([seed])
-    if player in SCRIPTS:
-        world = _with_script(world, player)
+    if player in SCRIPTS:  # the same game with the agent's seat given to a bot or a nation
+        others = (KINDS[other] for other in world.state.kind[0, 2:])
+        world = World(1, world.params, world.terrain, (player, *others))
         world.reset([seed])
         return Game(world, opponent), lambda world: SCRIPTED
     return Game(world, opponent), policy and (lambda world: int(policy(*world.observe())[0]))
-
-
-def _with_script(world: "World", kind: str) -> "World":
-    """The same game with the agent's seat given to a bot or a nation."""
-    from territory.world import World
-    from territory.world.rules import KINDS
-
-    others = (KINDS[other] for other in world.state.kind[0, 2:])
-    return World(1, world.params, world.terrain, (kind, *others))
 
 
 def _keep(replay: "Replay", path: Path, fps: float, scale: int) -> None:

@@ -255,16 +255,11 @@ def play_by_hand(screen: Screen, game: Game) -> None:
         elif key == "b":
             builds, said = can_build and not builds, "" if can_build else "it needs gold and a place inland"
         elif key in _DIRECTIONS:
-            said = _order(game, _DIRECTIONS[key], share, builds, masks[0])
-            builds = False
-
-
-def _order(game: Game, direction: Direction, share: int, builds: bool, mask: np.ndarray) -> str:
-    action = encode(direction, 0 if direction is Direction.WAIT else share, builds)
-    if not mask[action]:
-        return f"nothing to take in the {direction.name}"
-    game.step(action)
-    return describe(action)
+            direction = _DIRECTIONS[key]
+            action, builds = encode(direction, 0 if direction is Direction.WAIT else share, builds), False
+            if masks[0, action]:
+                game.step(action)
+            said = describe(action) if masks[0, action] else f"nothing to take in the {direction.name}"
 
 
 def standing(world: World) -> str:

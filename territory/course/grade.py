@@ -86,7 +86,8 @@ def plan_of(cells: Sequence[Cell], exercises: Sequence[Exercise], theirs: Sequen
     """What to run, in order: cells of ours that a check or an answer needs, cells of theirs, and the checks."""
     answers = {exercise.answer for exercise in exercises}
     extra = _their_cells(cells, answers, theirs)
-    used = "\n".join(_readable(source) for sources in extra.values() for source in sources)
+    added = [without_magic(source) for sources in extra.values() for source in sources]
+    used = "\n".join(source for source in added if parsed(source))
     wanted: set[int] = set()
     for exercise in exercises:
         wanted |= set(needed(cells, exercise.call, used))
@@ -118,12 +119,6 @@ def _their_cells(cells: Sequence[Cell], answers: set[int], theirs: Sequence[Cell
             last = next((blank for blank in blanks if blank >= last), last if not blanks else blanks[0])
         found.setdefault(last, []).append(cell.source)
     return found
-
-
-def _readable(source: str) -> str:
-    """A cell's Python, or nothing if it is none."""
-    lines = without_magic(source)
-    return lines if parsed(lines) else ""
 
 
 def _run(steps: list[dict[str, Any]], seconds: float, gigabytes: float) -> tuple[dict[str, str], str]:

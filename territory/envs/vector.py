@@ -122,23 +122,18 @@ class TerritoryVectorEnv(VectorEnv):
         actions = self.checked(actions)
         orders = common.everyones_orders(self.world, self._opponent, actions)
         with common.Unbroken():
-            return self._play(orders, actions)
-
-    def _play(self, orders: np.ndarray, actions: np.ndarray):
-        out = self.world.new_observation()
-        rewards, terminated, truncated = self.world.step(orders, out)
-        rewards = rewards[:, AGENT].copy()
-        self._episodes.add(rewards, actions)
-        if self._over.any():  # NEXT_STEP: what has just been played there does not count
-            rewards[self._over], terminated[self._over], truncated[self._over] = 0, False, False
-            which = np.flatnonzero(self._over)
-            self._begin(self._next_seeds(which), which)
-            self.world.observe(out=out, which=which)
-        info: dict[str, Any] = {}
-        over = terminated | truncated
-        if over.any():
-            info = self._finish(out, over)
-        obs, self._masks = out
+            out = self.world.new_observation()
+            rewards, terminated, truncated = self.world.step(orders, out)
+            rewards = rewards[:, AGENT].copy()
+            self._episodes.add(rewards, actions)
+            if self._over.any():  # NEXT_STEP: what has just been played there does not count
+                rewards[self._over], terminated[self._over], truncated[self._over] = 0, False, False
+                which = np.flatnonzero(self._over)
+                self._begin(self._next_seeds(which), which)
+                self.world.observe(out=out, which=which)
+            over = terminated | truncated
+            info = self._finish(out, over) if over.any() else {}
+            obs, self._masks = out
         return obs, rewards, terminated, truncated, info | masks_info(self._masks)
 
     def checked(self, actions: Any) -> np.ndarray:

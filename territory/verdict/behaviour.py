@@ -119,7 +119,9 @@ def equal(evidence: Evidence) -> Finding:
     games = evidence.steady
     features = interpret.features_of(evidence.old, "map_branch.blocks", games.maps, games.stats)
     cells = features.reshape(len(games), 64, 14, 14)
-    own, border = (_by_cell(tiles) for tiles in (games.maps[:, Plane.OWN] > 0, interpret.border_mask(games.maps)))
+    tiles = np.stack([games.maps[:, Plane.OWN] > 0, interpret.border_mask(games.maps)])
+    # The share of each 8 x 8 block, without the rim: the old network's last grid, (S, 14, 14).
+    own, border = tiles.reshape(2, -1, 16, 8, 16, 8).mean(axis=(3, 5))[..., 1:-1, 1:-1]
     at = [places[:: 1 + len(places) // CELLS] for places in np.nonzero(own > 0.5)]
     target = (border[tuple(at)] > 0).astype(float)
     r2 = interpret.probe(cells.transpose(0, 2, 3, 1)[tuple(at)], target, games.games[at[0]]).r2
@@ -128,11 +130,6 @@ def equal(evidence: Evidence) -> Finding:
     return Finding(
         rules.holds(cases), figure, {"r2": r2.mean}, f"{len(target):,} cells of own land, no gates, untrained"
     )
-
-
-def _by_cell(tiles: np.ndarray) -> np.ndarray:
-    """Share of each 8 x 8 block, without the rim: (S, 128, 128) to (S, 14, 14), the old network's last grid."""
-    return tiles.reshape(len(tiles), 16, 8, 16, 8).mean(axis=(2, 4))[:, 1:-1, 1:-1]
 
 
 @claim("underused", "Computational Efficiency", "the old parameters are underutilised")

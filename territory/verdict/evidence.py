@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from textwrap import shorten
 from typing import Any
 
@@ -132,17 +132,17 @@ _LEDGER: dict[str, Claim] = {}
 
 def claims_of(theme: str) -> Callable[..., Callable]:
     """A decorator for one theme: ``@claim(id, section, words, claimed)`` enters a check into the ledger."""
-    return partial(_claim, theme)
 
+    def claim(id: str, section: str, words: str, claimed: str = "") -> Callable:
+        def enter(check: Callable[[Evidence], Finding]) -> Callable[[Evidence], Finding]:
+            if id in _LEDGER:
+                raise BadInput(f"two claims are called {id!r}")
+            _LEDGER[id] = Claim(id, theme, section, words, claimed, check)
+            return check
 
-def _claim(theme: str, id: str, section: str, words: str, claimed: str = "") -> Callable:
-    def enter(check: Callable[[Evidence], Finding]) -> Callable[[Evidence], Finding]:
-        if id in _LEDGER:
-            raise BadInput(f"two claims are called {id!r}")
-        _LEDGER[id] = Claim(id, theme, section, words, claimed, check)
-        return check
+        return enter
 
-    return enter
+    return claim
 
 
 def claims(theme: str | None = None) -> tuple[Claim, ...]:

@@ -43,18 +43,14 @@ def plot_board(frame: Frame, ax: Axes | None = None, legend: bool = True) -> Axe
     ax = style.axes(ax, 6.2, 4.6)
     ax.imshow(board_picture(frame, 4), interpolation="nearest")
     if legend:
-        _add_legend(ax, frame)
+        colours, land = pixels.player_colours() / 255, np.count_nonzero(frame.terrain)
+        alive = [player for player in range(1, len(frame.tiles)) if frame.tiles[player]]
+        patches = [
+            Patch(color=colours[player], label=f"{player_name(player)}  {frame.tiles[player] / land:.0%}")
+            for player in sorted(alive, key=lambda player: -frame.tiles[player])[:12]
+        ]
+        style.legend(ax, handles=patches, loc="upper left", bbox_to_anchor=(1.01, 1))
     return style.bare(ax, f"step {frame.step}")
-
-
-def _add_legend(ax: Axes, frame: Frame) -> None:
-    colours, land = pixels.player_colours() / 255, np.count_nonzero(frame.terrain)
-    alive = [player for player in range(1, len(frame.tiles)) if frame.tiles[player]]
-    patches = [
-        Patch(color=colours[player], label=f"{player_name(player)}  {frame.tiles[player] / land:.0%}")
-        for player in sorted(alive, key=lambda player: -frame.tiles[player])[:12]
-    ]
-    style.legend(ax, handles=patches, loc="upper left", bbox_to_anchor=(1.01, 1))
 
 
 def player_name(player: int) -> str:

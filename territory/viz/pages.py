@@ -13,7 +13,6 @@ import numpy as np
 from territory.interpret import ReplayRecord, density_by_player, layers_of
 from territory.world.layout import Plane, Stat
 from territory.world.picture import board_of, find_fronts
-from territory.world.replay import Frame
 from territory.world.world import World
 
 CITY_BIT = 128  # of an owner: players are 0 to 51
@@ -35,13 +34,25 @@ def pack(arrays: Mapping[str, np.ndarray]) -> tuple[list[dict[str, Any]], bytes]
 
 def pack_record(records: Sequence[ReplayRecord]) -> tuple[list[dict[str, Any]], bytes]:
     """The frames that all records share, and each record's policy, values and weights, named "0.policy" and so on."""
-    arrays = _frames(records[0].frames)
+    frames = records[0].frames
+    players = len(frames[0].troops)
+    arrays = {
+        "terrain": frames[0].terrain,
+        "owner": np.stack([_with_cities(frame.owner, frame.city) for frame in frames]),
+        "fronts": np.stack([find_fronts(frame.owner, frame.terrain, frame.attacks) for frame in frames]),
+        "density": np.stack([density_by_player(frame)[:players] for frame in frames]),
+        "troops": np.stack([frame.troops for frame in frames]).astype(np.float32),
+        "tiles": np.stack([frame.tiles for frame in frames]).astype(np.int32),
+        "stats": np.stack([frame.obs["global"] for frame in frames]).astype(np.float32),
+        "action": np.array([frame.action for frame in frames], np.int16),
+        "step": np.array([frame.step for frame in frames], np.int32),
+    }
     for number, record in enumerate(records):
         arrays[f"{number}.policy"] = record.probabilities.astype(np.float32)
         arrays[f"{number}.value"] = record.values.astype(np.float32)
         for layer in layers_of(record):
-            weights = layer.cells(record.attention[layer.name])
-            arrays[f"{number}.{layer.name}"] = _in_steps(weights, layer.low, layer.high)
+            share = (layer.cells(record.attention[layer.name]) - layer.low) / ((layer.high - layer.low) or 1.0)
+            arrays[f"{number}.{layer.name}"] = (share * _STEPS).round().astype(np.uint16)
     return pack(arrays)
 
 
@@ -68,26 +79,6 @@ def pack_board(world: World, game: int = 0) -> bytes:
 
 def _with_cities(owner: np.ndarray, city: np.ndarray) -> np.ndarray:
     return owner | np.where(city > 0, np.uint8(CITY_BIT), np.uint8(0))
-
-
-def _frames(frames: Sequence[Frame]) -> dict[str, np.ndarray]:
-    players = len(frames[0].troops)
-    return {
-        "terrain": frames[0].terrain,
-        "owner": np.stack([_with_cities(frame.owner, frame.city) for frame in frames]),
-        "fronts": np.stack([find_fronts(frame.owner, frame.terrain, frame.attacks) for frame in frames]),
-        "density": np.stack([density_by_player(frame)[:players] for frame in frames]),
-        "troops": np.stack([frame.troops for frame in frames]).astype(np.float32),
-        "tiles": np.stack([frame.tiles for frame in frames]).astype(np.int32),
-        "stats": np.stack([frame.obs["global"] for frame in frames]).astype(np.float32),
-        "action": np.array([frame.action for frame in frames], np.int16),
-        "step": np.array([frame.step for frame in frames], np.int32),
-    }
-
-
-def _in_steps(weights: np.ndarray, low: float, high: float) -> np.ndarray:
-    width = (high - low) or 1.0
-    return ((weights - low) / width * _STEPS).round().astype(np.uint16)
 
 
 PLANE_SENTENCES: dict[Plane, str] = {

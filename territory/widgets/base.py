@@ -139,9 +139,14 @@ _MADE: dict[tuple[str, str], tuple[str, list[weakref.ref]]] = {}  # by class and
 
 
 def _close_earlier_ones(widget: Instrument) -> None:
-    cell, run = _running_cell()
-    if cell is None:
+    """Those of its kind that an earlier run of the same cell made."""
+    shell = get_ipython()
+    parent = shell.get_parent() if hasattr(shell, "get_parent") else {}
+    content, header = parent.get("content", {}), parent.get("header", {})
+    cell = parent.get("metadata", {}).get("cellId") or content.get("code")  # its id where the front end tells it
+    if header.get("msg_type") != "execute_request" or cell is None:
         return
+    run = header.get("msg_id", "")
     kind = type(widget).__name__  # anywidget gives every widget a class of its own
     made_in, widgets = _MADE.get((kind, cell), (run, []))
     if made_in != run:
@@ -150,15 +155,6 @@ def _close_earlier_ones(widget: Instrument) -> None:
                 old.close()
         widgets = []
     _MADE[kind, cell] = run, [*widgets, weakref.ref(widget)]
-
-
-def _running_cell() -> tuple[str | None, str]:
-    """The cell that runs now, by its id where the front end tells it, else by its text; and which run of it this is."""
-    shell = get_ipython()
-    parent = shell.get_parent() if hasattr(shell, "get_parent") else {}
-    content, header = parent.get("content", {}), parent.get("header", {})
-    cell = parent.get("metadata", {}).get("cellId") or content.get("code")
-    return (cell, header.get("msg_id", "")) if header.get("msg_type") == "execute_request" else (None, "")
 
 
 def standalone_page(title: str, script: str, style: str, state: dict[str, Any], data: bytes) -> str:

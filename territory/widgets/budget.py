@@ -8,6 +8,7 @@ from territory import models, profiling, viz
 from territory.errors import BadInput, whole
 from territory.profiling.design import POOLINGS, READINGS, SIDE, NetworkDesign
 from territory.widgets.base import Instrument, Whole, bundle
+from territory.world.layout import NUM_PLANES
 
 RIVAL = "attention"
 MOST_BUILT = 200_000_000  # parameters; a draft costs nothing, a network that is timed takes memory
@@ -115,26 +116,25 @@ class NetworkBudget(Instrument):
         network, inputs = profiling.draft(design)
         parameters, macs = profiling.parameter_table(network), profiling.macs_table(network, inputs)
         fields = profiling.field_table(network, inputs)
-        last, count, timed = fields[-1], sum(record.parameters for record in parameters), self._timed()
+        last, count, timed = fields[-1], sum(record.parameters for record in parameters), None
+        if self.measured:
+            mine, rival = self.measured
+            timed = {"ratio": rival.median / mine.median, "faster": mine.high < rival.low}
+        names, sides = ("map", "conv 1", "conv 2", "conv 3", "features"), (SIDE, *design.sides, 0)
+        grids = zip(names, sides, (NUM_PLANES, *design.channels, design.features), strict=True)
         self.report = {
             "problem": "",
             "parameters": count,
             "macs": sum(record.macs for record in macs),
             "rival_macs": self._rival_macs,
             "layers": _layers(parameters, macs),
-            "grids": [*_grids(design), {"name": "features", "side": 0, "channels": design.features}],
+            "grids": [{"name": name, "side": side, "channels": channels} for name, side, channels in grids],
             "field": last.field,
             "step": last.step,
             "cells": last.grid,
             "timed": timed,
             "reached": timed is not None and timed["faster"] and count <= self.max_parameters,
         }
-
-    def _timed(self) -> dict[str, float] | None:
-        if not self.measured:
-            return None
-        mine, rival = self.measured
-        return {"ratio": rival.median / mine.median, "faster": mine.high < rival.low}
 
 
 def _layers(parameters: list, macs: list) -> list[dict[str, Any]]:
@@ -145,9 +145,3 @@ def _layers(parameters: list, macs: list) -> list[dict[str, Any]]:
             name = record.part if record.layer == record.part else f"{record.part} · {record.layer}"
             rows.setdefault(name, {"name": name, "parameters": 0, "macs": 0})[kind] += getattr(record, kind)
     return list(rows.values())
-
-
-def _grids(design: NetworkDesign) -> list[dict[str, Any]]:
-    """The map and each grid that a convolution writes: side in cells, and channels."""
-    grids = zip(("map", "conv 1", "conv 2", "conv 3"), (SIDE, *design.sides), (5, *design.channels), strict=True)
-    return [dict(zip(("name", "side", "channels"), grid, strict=True)) for grid in grids]

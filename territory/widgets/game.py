@@ -78,19 +78,16 @@ class GamePlayer(Instrument):
 
     def restart(self) -> None:
         """Begin a new game on the chosen seed, against the chosen opponents. Raises BadInput if they find no room."""
-        self._choose_opponents()
-        self.obs, info = self.env.reset(seed=self.seed)
-        self.played_seed = self.seed
-        self.mask, self.actions, self.result, self._returned = info["action_mask"], [], None, 0.0
-        self.before, self.running, self._trail = self.obs["global"], False, []
-        self._show(_WELCOME)
-
-    def _choose_opponents(self) -> None:
         named = self.opponents in OPPONENTS or self.opponents in self._agents
         rivals = self._agents.get(self.opponents, self.opponents) if named else self._given
         now = self.env.spec.kwargs.get("opponents", "bot"), self.env.unwrapped.params.num_bots
         if now != (rivals, self.num_bots):
             self.env = gymnasium.make(self.env.spec, num_bots=self.num_bots, opponents=rivals)
+        self.obs, info = self.env.reset(seed=self.seed)
+        self.played_seed = self.seed
+        self.mask, self.actions, self.result, self._returned = info["action_mask"], [], None, 0.0
+        self.before, self.running, self._trail = self.obs["global"], False, []
+        self._show(_WELCOME)
 
     def order(self, direction: int) -> None:
         """One step in a `Direction` with the chosen share and build flag, if the mask allows it."""
@@ -124,7 +121,15 @@ class GamePlayer(Instrument):
         """One step by whoever is chosen in ``player``."""
         if self.player == "you":
             return self.order(Direction.WAIT)
-        self.step(self._choose(), self.player)
+        if self.player not in self._agents:
+            raise BadInput(f"expected you or one of {', '.join(self._agents)} to play, got {self.player!r}")
+        who = self._agents[self.player]
+        if self.player not in self._policies:
+            self._policies[self.player] = as_policy(find_policy(who) if isinstance(who, str) else who)
+        batch = {name: values[None] for name, values in self.obs.items()}
+        with on_one_thread():
+            action = int(self._policies[self.player](batch, self.mask[None])[0])
+        self.step(action, self.player)
 
     def undo(self) -> None:
         """Take the last step back: the game is played again up to there, from its seed.
@@ -150,17 +155,6 @@ class GamePlayer(Instrument):
 
     def _digest(self) -> bytes:
         return hashlib.sha256(self.obs["map"].tobytes() + self.obs["global"].tobytes()).digest()
-
-    def _choose(self) -> int:
-        """The action of the chosen agent."""
-        if self.player not in self._agents:
-            raise BadInput(f"expected you or one of {', '.join(self._agents)} to play, got {self.player!r}")
-        who = self._agents[self.player]
-        if self.player not in self._policies:
-            self._policies[self.player] = as_policy(find_policy(who) if isinstance(who, str) else who)
-        batch = {name: values[None] for name, values in self.obs.items()}
-        with on_one_thread():
-            return int(self._policies[self.player](batch, self.mask[None])[0])
 
     @property
     def over(self) -> bool:

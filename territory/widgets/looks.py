@@ -13,7 +13,7 @@ from torch import nn
 
 from territory import interpret
 from territory.agent import Agent
-from territory.errors import BadInput
+from territory.errors import BadInput, one_of
 from territory.interpret import ReplayRecord, capture_frames
 from territory.interpret.capture import Chosen
 from territory.world.replay import Frame
@@ -26,6 +26,12 @@ RELEVANCE = {
     "integrated gradients": "Each cell's share of what this map and an unclaimed one differ in (the path's gradient).",
     "grad-cam": "Where the last convolution speaks for the preferred action.",
     "own land": "Where your own land lies. It looks at no network at all: what does not beat it says nothing.",
+}
+_METHODS: dict[str, Callable[[nn.Module, Sequence[Frame]], np.ndarray]] = {
+    "occlusion": interpret.occlusion,
+    "integrated gradients": interpret.integrated_gradients,
+    "grad-cam": interpret.grad_cam,
+    "own land": lambda _model, frames: interpret.to_cells(interpret.REGIONS["own land"](frames), frames),
 }
 
 
@@ -87,11 +93,6 @@ def look(
             parts = [_predict(agent, frames[start : start + TOGETHER]) for start in range(0, len(frames), TOGETHER)]
             probabilities, values = (np.concatenate(each) for each in zip(*parts, strict=True))
             record = replace(record, probabilities=probabilities, values=values)
-    _refuse_nan(record)
-    return record
-
-
-def _refuse_nan(record: ReplayRecord) -> None:
     parts = {"policy": record.probabilities, "value": record.values, **record.attention}
     broken = [name for name, numbers in parts.items() if not np.isfinite(numbers).all()]
     if broken:
@@ -99,6 +100,7 @@ def _refuse_nan(record: ReplayRecord) -> None:
             f"expected numbers from the network; its {', '.join(broken)} came out as NaN or infinity. "
             "Did its training diverge, or do its weights hold NaN?"
         )
+    return record
 
 
 def _predict(agent: Agent, frames: Sequence[Frame]) -> tuple[np.ndarray, np.ndarray]:
@@ -108,13 +110,4 @@ def _predict(agent: Agent, frames: Sequence[Frame]) -> tuple[np.ndarray, np.ndar
 
 def relevance_map(model: nn.Module, method: str, frame: Frame) -> np.ndarray:
     """One of `RELEVANCE` for one state, float64 (h, w)."""
-    if method == "own land":
-        return interpret.to_cells((frame.owner == 1)[None].astype(np.float64), (frame,))[0]
-    methods = {
-        "occlusion": interpret.occlusion,
-        "integrated gradients": interpret.integrated_gradients,
-        "grad-cam": interpret.grad_cam,
-    }
-    if method not in methods:
-        raise BadInput(f"expected one of {', '.join(RELEVANCE)}; got {method!r}")
-    return methods[method](model, (frame,))[0]
+    return _METHODS[one_of("method", method, RELEVANCE)](model, (frame,))[0]

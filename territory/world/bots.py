@@ -46,8 +46,9 @@ def think(game, settings, scratch, player):
             cities.build(game, settings, player, site)
     if seats[0].beside:
         _commit(game, seats, player, 0, own.troops - expand * cap)
-    elif own.troops >= trigger * cap or _must_answer(own, seats[attacker]):
-        target = _choose(game, seats, player, attacker)
+    else:  # a nation strikes back below its trigger when an attack is larger than a fifth of its troops at home
+        must_answer = own.kind == rules.NATION and seats[attacker].threat > 0.2 * own.troops
+        target = _choose(game, seats, player, attacker) if must_answer or own.troops >= trigger * cap else 0
         if target:
             _commit(game, seats, player, target, own.troops - reserve * cap)
 
@@ -75,12 +76,6 @@ def _find_threats(game, settings, seats, player):
         if threat > seats[largest].threat:
             largest = other
     return largest
-
-
-@kernel(inline=True)
-def _must_answer(own, attacker):
-    """A nation strikes back below its trigger when an attack is larger than a fifth of its troops at home."""
-    return own.kind == rules.NATION and attacker.threat > 0.2 * own.troops
 
 
 @kernel(inline=True)

@@ -38,27 +38,20 @@ def play_tick(game, settings, actions, scratch):
 
 @kernel(inline=True)
 def begin_step(game, settings, actions, scratch):
-    """Remember how the step began, and carry out its orders."""
-    for p in range(game.players.size):
-        game.players[p].tiles_before = game.players[p].tiles
-        scratch.seats[p].was_alive = game.players[p].alive
-    _carry_out(game, settings, actions, scratch)
-    combat.mark_attacks(game, scratch)
-
-
-@kernel(inline=True)
-def _carry_out(game, settings, actions, scratch):
-    """Carry out the orders of a step, `actions` int (P+1,); what the mask forbids has no effect.
+    """Remember how the step began, and carry out its orders, `actions` int (P+1,); what the mask forbids has no effect.
 
     Sites are chosen before any city is built, so that nobody's order can spoil another's: every mask stays true.
     """
-    for p in range(1, game.players.size):
+    for p in range(game.players.size):
+        game.players[p].tiles_before = game.players[p].tiles
+        scratch.seats[p].was_alive = game.players[p].alive
         scratch.seats[p].site = _NO_SITE
         if game.players[p].alive and actions[p] != SCRIPTED and actions[p] % NUM_BUILDS:
             scratch.seats[p].site = cities.site(game, settings, scratch, p)
     for p in range(1, game.players.size):
         if game.players[p].alive and actions[p] != SCRIPTED:
             _order(game, settings, p, actions[p], scratch.seats[p].site)
+    combat.mark_attacks(game, scratch)
 
 
 @kernel
@@ -146,14 +139,6 @@ def _hand_over(game, settings, scratch, player, conqueror):
 
 
 @kernel(inline=True)
-def _has_won(game, settings, player, alive):
-    """Owns 80 % of the land, or is the last of `alive` players."""
-    if not game.players[player].alive:
-        return False
-    return game.players[player].tiles >= settings.win_share * game.clock.land or alive == 1
-
-
-@kernel(inline=True)
 def end_step(game, settings, scratch, rewards):
     """Count the step, and write what it earned everyone."""
     game.clock.step += 1
@@ -165,7 +150,7 @@ def end_step(game, settings, scratch, rewards):
         player = game.players[p]
         change = (player.tiles - player.tiles_before) / game.clock.land
         rewards[p] = settings.land_reward * change
-        if _has_won(game, settings, p, alive):
+        if player.alive and (player.tiles >= settings.win_share * game.clock.land or alive == 1):
             rewards[p] += settings.win_reward + settings.speed_reward * time_left
         elif scratch.seats[p].was_alive and not player.alive:
             rewards[p] += settings.elimination_reward

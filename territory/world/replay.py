@@ -132,21 +132,17 @@ class Replay:
         """
         arrays = read_arrays(path, {"header": 1 << 16, "actions": MOST_ORDERS, "terrain": 1 << 20}, "replay")
         try:
-            return cls._from_arrays(arrays)
+            told = parse_json(arrays["header"].tobytes(), "its header")
+            sound = isinstance(told, dict) and all(isinstance(told.get(name), kind) for name, kind in _HEADER.items())
+            if not sound or told["format"] != _FORMAT or any(array.dtype != np.uint8 for array in arrays.values()):
+                raise BadInput(f"expected the header of {_FORMAT!r}, got {str(told)[:200]}")
+            actions = arrays["actions"].astype(np.int32)
+            actions[actions == _ON_SCRIPT] = SCRIPTED
+            kinds = None if told["kinds"] is None else tuple(told["kinds"])
+            params = WorldParams(**told["params"])
+            return cls(params, told["seed"], actions, arrays.get("terrain"), told["digest"], kinds)
         except (KeyError, TypeError, BadInput) as error:  # a parameter that there is not, orders that are missing
             raise BadInput(f"{path} is not a replay, or a damaged one ({error})") from error
-
-    @classmethod
-    def _from_arrays(cls, arrays: dict[str, np.ndarray]) -> "Replay":
-        told = parse_json(arrays["header"].tobytes(), "its header")
-        sound = isinstance(told, dict) and all(isinstance(told.get(name), kind) for name, kind in _HEADER.items())
-        if not sound or told["format"] != _FORMAT or any(array.dtype != np.uint8 for array in arrays.values()):
-            raise BadInput(f"expected the header of {_FORMAT!r}, got {str(told)[:200]}")
-        actions = arrays["actions"].astype(np.int32)
-        actions[actions == _ON_SCRIPT] = SCRIPTED
-        kinds = None if told["kinds"] is None else tuple(told["kinds"])
-        params = WorldParams(**told["params"])
-        return cls(params, told["seed"], actions, arrays.get("terrain"), told["digest"], kinds)
 
 
 def record(policy, params: WorldParams, seed: int, terrain: np.ndarray | None = None) -> Replay:
