@@ -102,6 +102,13 @@ def checked_options(options: Any, known: Sequence[str] = ()) -> dict[str, Any]:
     return options or {}
 
 
+def checked_render(render_mode: Any, render_scale: Any, modes: Sequence[str]) -> tuple[str | None, int]:
+    """How to draw: one of the modes, or None, and the pixels per side of a tile."""
+    if render_mode is not None and not (isinstance(render_mode, str) and render_mode in modes):
+        raise BadInput(f"render_mode must be None or one of {list(modes)}, got {shown(render_mode)}")
+    return render_mode, whole("render_scale", render_scale, 1, 64)
+
+
 def make_world(owner: type, num_envs: int, map: Any, options: dict) -> tuple[World, Policy | None]:
     """The games of an environment and, unless its opponents are scripts, the policy that plays all of them."""
     terrain = None if map is None else as_terrain(map, options.get("height"), options.get("width"))

@@ -9,7 +9,7 @@ from pettingzoo import ParallelEnv
 
 from territory.envs import common
 from territory.envs.maps import as_terrain
-from territory.envs.window import ShownGame
+from territory.envs.single import ShownGame
 from territory.errors import BadInput, one_of, shown, whole
 from territory.world.actions import NUM_ACTIONS, SCRIPTED, checked_actions
 from territory.world.params import HELD_OUT_SEED, MAX_BOTS

@@ -9,7 +9,6 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from territory.envs import common
-from territory.envs.window import checked_render
 from territory.errors import BadInput, as_array, shown
 from territory.world import rng
 from territory.world.actions import NUM_ACTIONS, checked_actions
@@ -48,7 +47,7 @@ class TerritoryVectorEnv(VectorEnv):
         autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
         **options,
     ):
-        self.render_mode, self._scale = checked_render(render_mode, render_scale, self.metadata["render_modes"])
+        self.render_mode, self._scale = common.checked_render(render_mode, render_scale, self.metadata["render_modes"])
         self.autoreset_mode = checked_mode(autoreset_mode)
         self.metadata = self.metadata | {"autoreset_mode": self.autoreset_mode}
         self.world, self._opponent = common.make_world(type(self), num_envs, map, options)

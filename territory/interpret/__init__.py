@@ -12,7 +12,6 @@ from territory.interpret.capture import (
     zero_head,
 )
 from territory.interpret.dead import DeadFinding, OneKeyMap, find_dead_attention, one_key_map
-from territory.interpret.equivariance import Equivariance, equivariance, likeliest_direction
 from territory.interpret.measures import (
     border_lift,
     border_mask,
@@ -21,7 +20,15 @@ from territory.interpret.measures import (
     to_tiles,
     total_variation,
 )
-from territory.interpret.probe import ProbeResult, centre_of, features_of, probe
+from territory.interpret.probe import (
+    Equivariance,
+    ProbeResult,
+    centre_of,
+    equivariance,
+    features_of,
+    likeliest_direction,
+    probe,
+)
 from territory.interpret.records import (
     MEAN,
     Layer,
