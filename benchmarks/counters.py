@@ -175,8 +175,8 @@ What the others miss, by kind:
   refuses, with the layer's name and the reason: quantised layers, and other libraries' kernels unless
   `torch.utils.flop_counter.register_flop_formula` was told of them.
 
-What nobody counts: elementwise work, pooling, lookups, Fourier transforms and factorisations. Parameters say nothing of
-time, and neither do MACs alone: notebook 01 measures both.
+What nobody counts: elementwise work, pooling, lookups, Fourier transforms, factorisations and functions of matrices.
+Parameters say nothing of time, and neither do MACs alone: notebook 01 measures both.
 """
 
 

@@ -3,6 +3,7 @@
 The command line prints a `BadInput` without a traceback.
 """
 
+import re
 from collections.abc import Collection
 from typing import Any
 
@@ -65,8 +66,12 @@ def shown(value: Any) -> str:
 
 def told(error: BaseException) -> str:
     """The first line of another's error, with its kind where the words alone don't say enough."""
-    first, *others = str(error).strip().split("\n")
-    words = next((line for line in others if line.startswith("RuntimeError: ")), first).rstrip(".")  # TorchScript's
+    text = str(error).strip()
+    first = text.partition("\n")[0]
+    if "TorchScript interpreter" in first and (named := re.search(r"^([\w.]+): ?(.*)$", text, re.MULTILINE)):
+        kind = named[1].rpartition(".")[2]  # behind a trace of its own
+        return f"{kind}: {named[2]}".removeprefix("RuntimeError: ").rstrip(".: ")
+    words = first.rstrip(".")
     plain = words and isinstance(error, RuntimeError | TypeError | ValueError)
     return words if plain else f"{type(error).__name__}: {words}" if words else type(error).__name__
 

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable, Iterator, Mapping, MappingView
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from inspect import Parameter
@@ -29,7 +29,7 @@ from torch.nn.modules.module import (
     register_module_forward_pre_hook,
 )
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
 from territory.errors import BadInput, told
 from territory.models.modes import OPEN, eagerly, rebuilt, set_training
@@ -173,7 +173,15 @@ class Call:
             args, kwargs = self.args, self.kwargs
             if self._open:  # a list that grows from call to call would hold another pass's graph
                 args, kwargs = _own((args, kwargs), lambda tensor: tensor)
-            output = self.model(*args, **kwargs)
+            try:
+                output = self.model(*args, **kwargs)
+            except RuntimeError as error:
+                if (
+                    str(error).rstrip().endswith("\nRuntimeError:")
+                ):  # TorchScript loses what is raised while a mode watches
+                    with _disable_current_modes():
+                        self.model(*args, **kwargs)
+                raise
             output = list(output) if isinstance(output, Iterator) else output
         _check_finished(self.model, output)
         return output
@@ -360,7 +368,8 @@ class Owners:
         """
         paths = paths_of(model)
         self.paths = {module: path for module, path in paths.items() if not transparent(module)}
-        self._thread, self._alone, self._elsewhere = threading.get_ident(), alone, ""
+        self._thread, self._alone = threading.get_ident(), alone
+        self._elsewhere: list[str] = []  # layers that ran in another thread, or operators of theirs
         self._stack: list[tuple[nn.Module, str]] = []
         self._switched, self._left, self._began = switched, left, began
         self._starts: list[int] = [-1]
@@ -393,15 +402,40 @@ class Owners:
             stack.callback(_global_forward_hooks_with_kwargs.pop, leave.id, None)  # torch 2.13 forgets to
             stack.callback(leave.remove)
             stack.enter_context(eagerly())
+            if self._alone:
+                stack.enter_context(self._threads_noted())
             yield
         if self._alone and self._elsewhere:
             raise BadInput(
-                f"layer {self._elsewhere} ran in a thread of its own, where torch shows nobody what it does."
+                f"layer {self._elsewhere[0]} ran in a thread of its own, where torch shows nobody what it does."
             )
+
+    @contextmanager
+    def _threads_noted(self) -> Iterator[None]:
+        """What a forward pass hands to other threads says whether it calls operators there."""
+        thread: Any = threading.Thread
+        pool: Any = ThreadPoolExecutor
+        start, submit = thread.start, pool.submit
+
+        def noted(work: Callable[..., Any]) -> Callable[..., Any]:
+            if threading.get_ident() != self._thread or not self._stack:
+                return work
+            return partial(_in_mode, _Noted(self._elsewhere, self.at_work or "(the network itself)"), work)
+
+        def started(new: threading.Thread) -> None:
+            new.run = noted(new.run)
+            start(new)
+
+        try:
+            thread.start = started
+            pool.submit = lambda own, work, /, *args, **kwargs: submit(own, noted(work), *args, **kwargs)
+            yield
+        finally:
+            thread.start, pool.submit = start, submit
 
     def _enter(self, module: nn.Module, _args: tuple) -> None:
         if module in self.paths and threading.get_ident() != self._thread:
-            self._elsewhere = self.paths[module] or "(the network itself)"
+            self._elsewhere.append(self.paths[module] or "(the network itself)")
         elif module in self.paths:
             if not self._stack and self._began is not None:
                 self._began()
@@ -462,3 +496,19 @@ class Operators(TorchDispatchMode, ABC):
         super().__exit__(*error)
         if self.refused is not None:
             raise self.refused
+
+
+class _Noted(Operators):
+    """Notes the layer for every operator of a thread that it started."""
+
+    def __init__(self, notes: list[str], layer: str):
+        super().__init__()
+        self.notes, self.layer = notes, layer
+
+    def ran(self, *_: Any) -> None:
+        self.notes.append(self.layer)
+
+
+def _in_mode(mode: TorchDispatchMode, work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    with mode:
+        return work(*args, **kwargs)

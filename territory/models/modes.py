@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import flex_attention as flex
-from torch.utils._pytree import tree_map
+from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
 _FLEX_AS_WRITTEN = "_FLEX_ATTENTION_DISABLE_COMPILE_DEBUG"  # a switch that torch's own warning tells of
 _COMPILES_NOTHING = "TORCHDYNAMO_DISABLE"  # torch's switch in the environment, read at every `torch.compile`
@@ -172,24 +172,28 @@ def _branch(_key: Any, which: Any, yes: Callable[..., Any], no: Callable[..., An
 
 
 def _loop(_key: Any, goes_on: Callable[..., Any], step: Callable[..., Any], carried: Any, fixed: Any, **_: Any) -> Any:
-    while goes_on(*carried, *fixed):
-        carried = step(*carried, *fixed)
+    while goes_on(*tree_leaves(carried), *fixed):
+        carried = step(*tree_leaves(carried), *fixed)
     return carried
 
 
-def _scan(_key: Any, step: Callable[..., Any], carried: Any, rows: Any, fixed: Any) -> list[Any]:
-    """What is carried to the end, then what each step gave, stacked."""
+def _scan(_key: Any, step: Callable[..., Any], carried: Any, rows: Any, fixed: Any) -> Any:
+    """What is carried to the end, then what each step gave, stacked; in the containers that a step returns."""
     size, given = len(carried), []
+    form: Any = None
     for row in zip(*rows, strict=True):
-        out = step(*carried, *row, *fixed)
+        out, form = tree_flatten(step(*carried, *row, *fixed))
         carried = out[:size]
         given.append(out[size:])
-    return [*carried, *map(torch.stack, zip(*given, strict=True))]
+    return tree_unflatten([*carried, *_stacked(given)], form)
 
 
 def _map(_key: Any, function: Callable[..., Any], rows: Any, fixed: Any) -> Any:
-    outs = [function(*row, *fixed) for row in zip(*rows, strict=True)]
-    return tree_map(lambda *each: torch.stack(each), *outs)
+    return _stacked([function(*row, *fixed) for row in zip(*rows, strict=True)])
+
+
+def _stacked(outs: list[Any]) -> Any:
+    return tree_map(lambda *each: None if each[0] is None else torch.stack(each), *outs)
 
 
 # By operator: as Python has it, so that whoever watches sees the modules inside, and autograd the weights.

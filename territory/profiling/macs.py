@@ -2,8 +2,8 @@
 
 One MAC is one multiplication and one addition, so FLOPs = 2 MACs. Counted are every matrix product, convolution and
 attention; not counted, as is the custom, elementwise work and its sums, norms, pooling, lookups, sorting, Fourier
-transforms and factorisations. A product of complex numbers counts once; a sparse matrix counts by its entries. Time
-knows better (`time_table`).
+transforms, factorisations and functions of matrices (`matrix_exp`). A product of complex numbers counts once, but torch
+makes their convolution out of three; a sparse matrix counts by its entries. Time knows better (`time_table`).
 """
 
 import math
@@ -189,11 +189,14 @@ def _existing(*names: str) -> list[Any]:
 
 
 FORMULAS: dict[Any, Formula] = {
-    **dict.fromkeys(_existing("mm", "bmm", "mv", "_int_mm", "_scaled_mm", "_sparse_mm"), _product),
+    **dict.fromkeys(_existing("mm", "bmm", "mv", "_int_mm", "_scaled_mm", "_sparse_mm", "hspmm"), _product),
     **dict.fromkeys(  # of the last two, added to the first
-        _existing("addmm", "baddbmm", "addbmm", "addmv", "_addmm_activation", "_sparse_addmm", "sparse_sampled_addmm"),
+        _existing("addmm", "baddbmm", "addbmm", "addmv", "_addmm_activation", "_sparse_addmm", "sspaddmm"),
         lambda _, a, b, *__, **___: _product(a, b),
     ),
+    aten.sparse_sampled_addmm: lambda wanted, a, *_, **__: entries(wanted) * a.shape[-1],
+    aten._euclidean_dist: lambda a, _b, out, **_: out.numel() * (a.shape[-1] + 2),  # squares of both are two columns
+    aten.affine_grid_generator: lambda theta, *_, out, **__: out.numel() * theta.shape[-1],
     **dict.fromkeys(  # of a packed weight: each output sums over the last axis of the input
         _existing("_weight_int8pack_mm", "_weight_int4pack_mm"), lambda a, *_, out, **__: out.numel() * a.shape[-1]
     ),

@@ -99,7 +99,7 @@ def make_call(call: Call, mode: str) -> tuple[Callable[[], object], Callable[[],
     def train() -> None:
         for optimiser in optimisers:
             optimiser.zero_grad()
-        go_back(call, trained_outputs(call()), "has no training step on inputs of shapes")
+        go_back(call, trained_outputs(call, call()), "has no training step on inputs of shapes")
         with call.explained("has no training step on inputs of shapes"):
             for optimiser in optimisers:
                 optimiser.step()
@@ -119,10 +119,17 @@ def learns(model: nn.Module, inputs: Inputs = None) -> bool:
     """Whether there is a training step: a parameter asks for a gradient, and an output depends on it."""
     if not any(parameter.requires_grad for parameter in model.parameters()):
         return False
-    call = prepare(model, inputs)
-    with untouched(model), torch.enable_grad():
-        call.training(True)
-        return any(tensor.requires_grad for tensor in tensors_of(call()))
+    return _learns(prepare(model, inputs))
+
+
+def _learns(call: Call) -> bool:
+    """In training mode or, as chance may leave out every branch with a weight there, in evaluation mode."""
+    with untouched(call.model), torch.enable_grad():
+        for mode in (True, False):
+            call.training(mode)
+            if roots_of(call()):
+                return True
+    return False
 
 
 def _optimisers(model: nn.Module, trained: list[nn.Parameter]) -> Iterator[torch.optim.Optimizer]:
@@ -138,13 +145,14 @@ def _optimisers(model: nn.Module, trained: list[nn.Parameter]) -> Iterator[torch
 def go_back(call: Call, roots: list[Tensor], what: str) -> None:
     """Into ``.grad``, from ones: the work of a backward pass doesn't depend on the loss."""
     with call.explained(what):
-        torch.autograd.backward(roots, [torch.ones_like(root) for root in roots])
+        if roots:  # autograd refuses none
+            torch.autograd.backward(roots, [torch.ones_like(root) for root in roots])
 
 
-def trained_outputs(outputs: Any) -> list[Tensor]:
-    """Those that have a gradient; BadInput where there are none."""
+def trained_outputs(call: Call, outputs: Any) -> list[Tensor]:
+    """Those that have a gradient, none where chance left out all that learns; BadInput where nothing ever does."""
     roots = roots_of(outputs)
-    if not roots:
+    if not roots and not _learns(call):
         raise BadInput("no output of the network depends on a parameter that is trained. Is its forward under no_grad?")
     return roots
 
@@ -229,9 +237,9 @@ def _run(call: Call, watch: _Stopwatch, train: bool) -> tuple[dict[str, float], 
         watch.take()
         outputs = call()
         forward = watch.take()
-        if not train:
+        roots = trained_outputs(call, outputs) if train else []
+        if not roots:
             return forward, {}
-        roots = trained_outputs(outputs)
         for node in graph_of([root.grad_fn for root in roots]):
             if not hasattr(node, "variable"):  # accumulating a gradient is part of the step that made it
                 node.register_prehook(partial(watch.switch, owners.owner_of(node) or ""))

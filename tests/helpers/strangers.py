@@ -3,6 +3,7 @@
 import importlib
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 from torch._higher_order_ops.map import map as mapped
 from torch._higher_order_ops.scan import scan
@@ -35,6 +36,20 @@ def steps(s, x):
     return scan(lambda state, token: ((s.a(state) + token).tanh(), state + token), torch.zeros(B, D), x, dim=1)[1]
 
 
+def steps_in_containers(s, x):
+    """As `steps`; what is carried is a tuple, and what a step gives a dict."""
+
+    def step(state, token):
+        return ((s.a(state[0]) + token["x"]).tanh(), state[1] + 1), {"out": state[0] + token["x"], "none": None}
+
+    return scan(step, (torch.zeros(B, D), torch.tensor(0)), {"x": x.transpose(0, 1)})[1]["out"]
+
+
+def loops(s, x):
+    n = torch.tensor(0)
+    return while_loop(lambda n, _: n < 3, lambda n, now: (n + 1, {"y": s.a(now["y"])}), (n, {"y": x}))[1]["y"]
+
+
 def flexible(s, x):
     return flex_attention(*(heads(layer(x)) for layer in (s.q, s.k, s.v)))
 
@@ -42,6 +57,18 @@ def flexible(s, x):
 def in_place(s, x):
     total = torch.zeros(B, T, T).baddbmm_(x, x.mT).sum() + torch.zeros(T).addmv_(x[0], s.w[0]).sum()
     return total + torch.zeros(D, D).addr_(s.w[0], s.w[1]).sum() + torch.zeros(T, D).addmm_(x[0], s.w).sum()
+
+
+def sparse(s, x):
+    """T entries on a diagonal, and distances by a product."""
+    one = torch.eye(T)
+    sampled = torch.sparse.sampled_addmm(one.to_sparse_csr(), x[0], x[1].mT).to_dense()
+    mixed = torch.hspmm(one.to_sparse(), x[0]).to_dense() + torch.smm(one.to_sparse(), x[0]).to_dense()
+    return sampled * s.w, mixed, torch.cdist(x[0], x[1], compute_mode="use_mm_for_euclid_dist") * s.w
+
+
+def to_angles():
+    return nn.Linear(3, 6)
 
 
 class Yields(nn.Module):
@@ -90,6 +117,8 @@ STRANGERS: dict[str, Entry] = {
         3 * LINEAR,
     ),
     "torch.scan": Entry(body(steps, a=square), tokens, LINEAR),
+    "torch.scan, in containers": Entry(body(steps_in_containers, a=square), tokens, LINEAR),
+    "torch.while_loop, in containers": Entry(body(loops, a=square), tokens, 3 * LINEAR),
     "torch's map": Entry(body(lambda s, x: mapped(lambda y: {"y": s.a(y)}, x)["y"], a=square), tokens, LINEAR),
     "a region compiled once": Entry(
         body(lambda s, x: torch.compiler.nested_compile_region(lambda y: s.a(y))(x), a=square), tokens, LINEAR
@@ -106,6 +135,14 @@ STRANGERS: dict[str, Entry] = {
     ),
     "products in place": Entry(
         body(in_place, w=lambda: weight(D, D)), tokens, B * T * T * D + T * D + D * D + T * D * D
+    ),
+    "sampled, half sparse and mixed products": Entry(
+        body(sparse, w=lambda: weight(T, T)), tokens, T * D + 2 * T * D + T * T * (D + 2)
+    ),
+    "a spatial transformer": Entry(
+        body(lambda s, x: F.grid_sample(x, F.affine_grid(s.a(x.mean((2, 3))).view(B, 2, 3), x.shape)), a=to_angles),
+        images,
+        B * 3 * 6 + B * 8 * 8 * 3 * 2,
     ),
     "a generator with products of its own": Entry(Yields, tokens, 3 * MLP),
     "a cache that grows": Entry(

@@ -271,10 +271,28 @@ def test_weights_that_compute_nothing_are_sent_to_meta():
                 profile(model, x)
 
 
+class Asserts(nn.Module):
+    def forward(self, x):
+        assert x.shape[1] == 9, "of nine columns"
+        return x
+
+
+class Raises(nn.Module):
+    def forward(self, x):
+        if x.shape[1] != 10:
+            raise ValueError("ten columns")
+        return x
+
+
 @pytest.mark.filterwarnings("ignore:.torch.jit")
 def test_what_goes_wrong_inside_torchscript_is_told_in_its_own_words():
-    with pytest.raises(BadInput, match=r"cannot take inputs of shapes \(2, 9\).*mat1 and mat2 shapes"):
-        profiling.latency(torch.jit.script(nn.Linear(8, 8)), torch.rand(2, 9))
+    for model in (torch.jit.script(nn.Linear(8, 8)), torch.jit.trace(nn.Linear(8, 8), torch.rand(2, 8))):
+        for profile in PROFILERS.values():
+            with pytest.raises(BadInput, match=r"cannot take inputs of shapes \(2, 9\): mat1 and mat2 shapes"):
+                profile(model, torch.rand(2, 9))
+    for model, words in ((Asserts(), "AssertionError: of nine columns"), (Raises(), "ValueError: ten columns")):
+        with pytest.raises(BadInput, match=rf"in its layer 0 \(RecursiveScriptModule\): {words}\.$"):
+            profiling.macs_table(nn.Sequential(torch.jit.script(model)), torch.rand(2, 8))
 
 
 def test_no_two_modules_have_one_name():
@@ -303,12 +321,34 @@ def test_flex_attention_is_counted_and_runs_afterwards_as_before():
         assert model(x).shape == x.shape
 
 
-def in_a_thread(s, x):
+def in_a_thread(s, x, work=lambda s, x: s.inner(x)):
     found = []
-    thread = threading.Thread(target=lambda: found.append(s.inner(x)))
+    thread = threading.Thread(target=lambda: found.append(work(s, x)))
     thread.start()
     thread.join()
     return found[0]
+
+
+THREADS = {
+    "one of its own": lambda s, x: in_a_thread(s, x, lambda s, x: x @ s.w),
+    "a pool's": lambda s, x: pool.submit(torch.matmul, x, s.w).result(),
+    "of a pool, each row": lambda s, x: torch.stack([*pool.map(s.w.__rmatmul__, x)]),
+}
+
+
+@pytest.mark.parametrize("name", THREADS)
+def test_products_in_another_thread_are_refused_where_they_would_be_missed(name):
+    model = nn.Sequential(Calls(THREADS[name], w=nn.Parameter(torch.rand(8, 8))))
+    for profile in (profiling.macs_table, profiling.memory_table, profiling.peak_memory, profiling.layer_table):
+        with pytest.raises(BadInput, match="layer 0 ran in a thread of its own"):
+            profile(model, torch.rand(2, 8))
+    assert profiling.latency(model, torch.rand(2, 8), repeats=1).median > 0
+    assert not vars(threading.Thread)["start"].__closure__  # torch sees what it starts as before
+
+
+def test_a_thread_that_calls_no_operator_is_nothing_to_refuse():
+    model = Calls(lambda s, x: s.fc(in_a_thread(s, x, lambda _, x: x)), fc=nn.Linear(8, 8))
+    assert [record.macs for record in profiling.macs_table(model, torch.rand(2, 8))] == [128]
 
 
 def test_a_layer_that_runs_in_a_thread_of_its_own_is_refused_where_it_would_be_missed():

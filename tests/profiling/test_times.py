@@ -98,3 +98,15 @@ def test_any_shape_of_output_can_be_trained():
 def test_what_cannot_be_timed_is_refused(change, message):
     with pytest.raises(BadInput, match=message):
         profiling.compare_latency(**{"models": {"m": nn.Linear(2, 1)}, "inputs": X, **change})
+
+
+def test_a_pass_that_leaves_out_every_branch_is_timed_without_its_backward_pass():
+    class Branch(nn.Linear):
+        def forward(self, x):
+            return x if self.training else x + super().forward(x)
+
+    model, x = nn.Sequential(Branch(8, 8), Branch(8, 8)), torch.rand(2, 8)
+    assert profiling.latency(model, x, "train", repeats=2).median > 0
+    assert {record.backward for record in profiling.time_table(model, x, "train", 2)} == {0.0}
+    assert profiling.peak_memory(model, x).peak > 0
+    assert sum(record.macs for record in profiling.layer_table(model, x)) == (2 + 3) * 128
