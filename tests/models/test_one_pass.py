@@ -1,12 +1,12 @@
-"""Norm, ReLU and gate in one pass: the answers and gradients of the layers, and whoever watches them is heeded."""
+"""Layers in one pass, and touching windows: answers and gradients of the layers, and whoever watches is heeded."""
 
 import pytest
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from territory.models.blocks import ConvBlock, make_norm
-from territory.models.one_pass import NormReluGate, in_one_pass
+from territory.models.blocks import ConvBlock, TouchingConv, make_norm
+from territory.models.one_pass import NormReluGate, in_one_pass, wanted
 
 GATED = pytest.mark.parametrize("gated", [True, False], ids=["with a gate", "without"])
 
@@ -52,6 +52,29 @@ def test_in_bfloat16_it_errs_no_more_than_the_layers_do(gated):
     ours = errors(run(block(gated), torch.bfloat16, one_pass=True), right)
     theirs = errors(run(block(gated), torch.bfloat16), right)
     assert (ours < 1.5 * theirs).all()
+
+
+@pytest.mark.parametrize("height, by_windows", [(8, True), (10, False)], ids=["whole windows", "a rest is left out"])
+@pytest.mark.parametrize("side", [4, 3], ids=["touching", "three by three"])
+def test_windows_that_touch_have_the_gradients_of_torchs_convolution(side, height, by_windows):
+    torch.manual_seed(0)
+    made = ConvBlock(6, 16, side, 4)
+    x = torch.randn(5, 6, height, 16).to(memory_format=torch.channels_last).requires_grad_()
+
+    def gradients() -> list[torch.Tensor]:
+        y = made(x)
+        names = {type(node).__name__ for node, _ in y.grad_fn.next_functions}
+        assert (TouchingConv.__name__ + "Backward" in names) == (wanted() and by_windows and side == 4)
+        return [y, *torch.autograd.grad(y.square().sum(), [x, *made.parameters()])]
+
+    right = gradients()
+    with in_one_pass():
+        assert errors(gradients(), right).max() < 2e-6
+        made.conv.register_forward_hook(lambda conv, given, out: heard.append(out))
+        heard = []
+        by_windows = False  # somebody watches
+        gradients()
+    assert len(heard) == 1
 
 
 def test_a_board_gives_the_same_bits_whatever_comes_with_it():
