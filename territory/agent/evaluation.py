@@ -14,6 +14,7 @@ from territory.agent.agent import Agent
 from territory.envs.opponents import Policy, find_opponents, find_policy, is_mixture
 from territory.errors import BadInput, whole
 from territory.stats import wilson
+from territory.world.actions import checked_actions
 from territory.world.params import HELD_OUT_SEED, WorldParams
 
 BATCH, SIDE = 64, 128  # games of so many tiles a side at once: enough to work in bulk, few enough for a laptop's memory
@@ -141,7 +142,8 @@ def play(envs: Any, policy: Policy, seed: int) -> dict[str, np.ndarray]:
         actions = np.zeros(envs.num_envs, dtype=np.int64)
         mask = info["action_mask"]
         # Games that are over have been started anew by autoreset; whatever is done there is not counted.
-        actions[running] = policy({name: array[running] for name, array in obs.items()}, mask[running])
+        given = policy({name: array[running] for name, array in obs.items()}, mask[running])
+        actions[running] = checked_actions("a policy's actions", given, (int(running.sum()),))
         actions[~running] = mask[~running].argmax(axis=1)
         obs, _, terminated, truncated, info = envs.step(actions)
         ended = running & (terminated | truncated)

@@ -84,6 +84,14 @@ def test_no_games_and_negative_seeds_are_refused():
         evaluate(IdlePolicy(), games=True)
 
 
+@pytest.mark.parametrize("answer", [3.7, None, "7", True, 90, [1]])
+def test_what_is_no_action_is_refused_and_not_rounded(answer):
+    with pytest.raises(BadInput, match=r"a policy's actions must be integers of shape \(2,\), 0 to 89"):
+        evaluate(lambda obs, mask: [answer] * len(mask), num_bots=1, games=2, **TINY)
+    with pytest.raises(BadInput, match=r"a policy's actions must be integers of shape \(2,\)"):
+        evaluate(lambda obs, mask: 7, num_bots=1, games=2, **TINY)  # one for all games
+
+
 def test_several_kinds_of_games_are_refused():
     with pytest.raises(BadInput, match="evaluate each by itself"):
         evaluate(IdlePolicy(), opponents="2xnation+3xmixed")
