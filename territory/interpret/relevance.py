@@ -42,12 +42,13 @@ TOGETHER = 64  # states that go through the network at once
 def relevance_maps(
     model: nn.Module, frames: Sequence[Frame], baseline: Baseline = unclaimed, seed: int = 0
 ) -> dict[str, np.ndarray]:
-    """Every answer by its name, the network's attentions first."""
+    """Every answer by its name, the network's attentions first; no Grad-CAM of a network without a convolution."""
     check_model(model)
     found = attention_relevance(model, frames)
     found["occlusion"] = occlusion(model, frames, baseline)
     found["integrated gradients"] = integrated_gradients(model, frames, baseline)
-    found["grad-cam"] = grad_cam(model, frames)
+    if _last_convolution(model) is not None:
+        found["grad-cam"] = grad_cam(model, frames)
     found["own land"] = to_cells(own_land(frames), frames)
     found["random"] = np.random.default_rng(seed).random(found["own land"].shape)
     return found
@@ -82,15 +83,18 @@ def grad_cam(model: nn.Module, frames: Sequence[Frame]) -> np.ndarray:
     from captum.attr import LayerGradCam
 
     check_model(model)
-    blocks = [module for module in model.modules() if isinstance(module, ConvBlock)]
-    blocks = blocks or [module for module in model.modules() if isinstance(module, nn.Conv2d)]
-    if not blocks:
+    if (last := _last_convolution(model)) is None:
         raise BadInput("Grad-CAM needs a convolution to look at, and the network has none")
     with evaluation_mode(model):
         planes, *rest = _inputs(model, frames)
         with explained(model, [planes], "has no Grad-CAM on maps of shapes"):
-            cam: Any = LayerGradCam(_score(model), blocks[-1]).attribute(planes, additional_forward_args=tuple(rest))
+            cam: Any = LayerGradCam(_score(model), last).attribute(planes, additional_forward_args=tuple(rest))
     return to_cells(cam.relu()[:, 0].detach().float().cpu().numpy(), frames)
+
+
+def _last_convolution(model: nn.Module) -> nn.Module | None:
+    ours, anyones = ([each for each in model.modules() if isinstance(each, kind)] for kind in (ConvBlock, nn.Conv2d))
+    return next(reversed(ours or anyones), None)
 
 
 def to_cells(maps: np.ndarray, frames: Sequence[Frame]) -> np.ndarray:

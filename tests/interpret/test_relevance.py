@@ -108,6 +108,7 @@ def test_grad_cam_by_hand():
 def test_grad_cam_needs_a_convolution_to_look_at():
     with pytest.raises(BadInput, match="the network has none"):
         grad_cam(OneCell(), FRAMES)
+    assert list(relevance_maps(OneCell(), FRAMES)) == ["occlusion", "integrated gradients", "own land", "random"]
 
 
 def test_all_answers_have_one_grid_and_the_network_is_as_it_was(model):
