@@ -42,6 +42,9 @@ _PLAIN = ("__init__.py", "__main__.py", "picture.py", "replay.py", "threads.py",
 _TURNS = 20000  # of a wait, of 10 to 50 nanoseconds each
 _LARGEST = 1 << 26  # bytes of a kernel's machine code; the largest of ours has half a million
 
+if _config.DISABLE_JIT:  # as a debugger's users have it: what the kernels ask of the processor is no Python
+    raise BadInput("the game is compiled code, and NUMBA_DISABLE_JIT forbids it to be compiled: unset that")
+
 
 # --- where machine code is kept --------------------------------------------------------------------------------------
 
@@ -62,8 +65,10 @@ def cache_folder() -> Path | None:
         folder = parent / name
         if _is_ours(folder):
             packaged = _HERE / "__pycache__" / name  # compiled beforehand, in an installation that can only be read
-            if packaged != folder and packaged.is_dir() and not any(folder.iterdir()):
-                shutil.copytree(packaged, folder, dirs_exist_ok=True)
+            if packaged != folder and os.access(packaged, os.R_OK | os.X_OK) and not any(folder.iterdir()):
+                for path in packaged.iterdir():
+                    if os.access(path, os.R_OK):  # another user may keep it to himself
+                        shutil.copy(path, folder)
             return folder
     return None
 
@@ -82,7 +87,7 @@ def _parents() -> Iterator[Path]:
 def _is_ours(folder: Path) -> bool:
     """Whether the folder can be written, and nobody else can have put machine code there for us to run."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o755, parents=True, exist_ok=True)  # the package's own is for all users to read
         with tempfile.TemporaryFile(dir=folder):
             pass
         others = folder.stat(), folder.parent.stat()

@@ -59,7 +59,14 @@ def test_numbas_own_folder_is_honoured(package):
 
 def test_beside_the_package_where_that_can_be_written(package):
     (package / "site" / "territory" / "world" / "__pycache__").unlink()
-    assert python(package, WHERE).stdout.startswith(str(package / "site"))
+    found = python(package, f"import os; os.umask(0o022); {WHERE}").stdout.strip()
+    assert found.startswith(str(package / "site"))
+    assert Path(found).stat().st_mode & 0o055 == 0o055  # whoever installed it shares it with those who use it
+
+
+def test_a_debuggers_python_without_numbas_compiler_is_a_sentence(package):
+    said = python(package, "from territory.world import World", NUMBA_DISABLE_JIT="1").stderr
+    assert "BadInput: the game is compiled code, and NUMBA_DISABLE_JIT forbids it" in said
 
 
 def test_in_the_users_cache_where_the_package_can_only_be_read(package):
@@ -89,6 +96,7 @@ def test_what_was_compiled_beforehand_is_taken_over_from_a_package_that_can_only
     compiled.unlink()
     (compiled / name).mkdir(parents=True)
     (compiled / name / "engine.code").write_text("machine code")
+    (compiled / name / "rules.code").symlink_to("of-somebody-else")  # can't be read
     shutil.rmtree(package / "tmp")
     found = python(package, WHERE, NUMBA_CACHE_DIR=str(package / "mine")).stdout.strip()
     assert (Path(found) / "engine.code").read_text() == "machine code"
