@@ -4,6 +4,7 @@ Whatever the operating system refuses (a full disk, a read-only folder, a name t
 says so; a file that was there before is there still.
 """
 
+import errno
 import io
 import json
 import os
@@ -179,10 +180,13 @@ def check_writable(path: PathLike, name: str = "") -> None:
     """Say before the work is done that a file can't be written there; ``name`` of the flag or argument that asked.
 
     Raises:
-        BadInput: a folder, device or FIFO has that name, or the name can't be one.
+        BadInput: a folder, device or FIFO has that name, or the name can't be one; the folder can only be read.
     """
     says, path = f"{name}: " if name else "", as_path(path)
     try:
+        folder = next(each for each in Path(os.path.realpath(path)).parents if each.exists())
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, f"no permission to write into {folder}")
         found = os.stat(path)
     except FileNotFoundError:
         return

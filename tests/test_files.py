@@ -80,6 +80,13 @@ def test_a_name_that_can_not_be_one_is_a_short_sentence(tmp_path, name):
         assert len(str(refused.value)) < 600 and "\0" not in str(refused.value)
 
 
+def test_a_folder_that_can_only_be_read_is_told_before_the_work(tmp_path, monkeypatch):
+    check_writable(tmp_path / "new" / "file")
+    monkeypatch.setattr(os, "access", lambda folder, mode: folder != tmp_path)  # as for who is not root
+    with pytest.raises(BadInput, match=f"export: .*file can't be written .no permission to write into {tmp_path}"):
+        check_writable(tmp_path / "new" / "file", "export")
+
+
 def test_a_file_that_is_too_large_is_refused_before_it_is_read(tmp_path):
     with open(tmp_path / "large", "wb") as file:
         file.truncate(1 << 40)  # a hole: no disk holds it

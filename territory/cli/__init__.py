@@ -27,6 +27,8 @@ COMMANDS = (evaluate, grade, export, interpret, play, profile, verdict, lab)  # 
 BRIEF_WAIT = {"GOMP_SPINCOUNT": "2000"}
 INTERRUPTED = 128 + signal.SIGINT  # the exit status of a program that Ctrl-C ended
 
+NARROWEST = 20  # columns that tyro can write its help in
+
 Whole = tyro.conf.arg(name="")  # the fields of a dataclass as flags without a prefix
 
 
@@ -35,6 +37,9 @@ def main(args: Sequence[str] | None = None) -> int:
     args = sys.argv[1:] if args is None else list(args)
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.update(BRIEF_WAIT | os.environ)
+    os.environ.pop("MPLBACKEND", None)  # no command opens a window, and the lab's notebooks have a backend of their own
+    if os.environ.get("COLUMNS", "").isdigit():  # in fewer, tyro never ends writing its help
+        os.environ["COLUMNS"] = str(max(NARROWEST, int(os.environ["COLUMNS"])))
     if args == ["--version"]:
         print(f"territory {__version__}")
         return 0
@@ -44,6 +49,11 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _run(args: list[str]) -> int:
+    try:
+        os.getcwd()
+    except FileNotFoundError:  # torch's libraries would not be found either
+        print("territory: the folder that this was started in is gone: change into another one", file=sys.stderr)
+        return 2
     try:
         status = tyro.extras.subcommand_cli_from_dict(
             {"train": _train_command(args)} | {command.__name__: command for command in COMMANDS},

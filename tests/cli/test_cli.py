@@ -154,6 +154,19 @@ def test_threads_wait_awake_but_briefly_unless_the_user_chose(chosen, waits):
     assert done.stdout.splitlines()[-1] == str(waits)
 
 
+def test_a_narrow_terminal_another_backend_and_a_folder_that_is_gone_end_in_a_sentence(tmp_path):
+    odd = os.environ | {"COLUMNS": "1", "MPLBACKEND": "nonsense"}
+    code = "import os; from territory.cli import main; main({}); import matplotlib.pyplot; print('fine')"
+    call = [sys.executable, "-c"]
+    helped = subprocess.run([sys.executable, "-m", "territory", "--help"], env=odd, capture_output=True, timeout=60)
+    assert helped.returncode == 0
+    done = subprocess.run([*call, code.format(["--version"])], env=odd, capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("fine\n")
+    gone = f"import os; os.rmdir({str(tmp_path)!r}); " + code.format(["profile", "tokens"])
+    said = subprocess.run([*call, gone], cwd=tmp_path, capture_output=True, text=True, check=False).stderr
+    assert said.startswith("territory: the folder that this was started in is gone")
+
+
 def start_training(folder: Path, *more: str) -> subprocess.Popen:
     command = [sys.executable, "-m", "territory", "train", *SMALL, "--name", "mine", "--runs-dir", str(folder), *more]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
