@@ -24,8 +24,11 @@ from typing import Any
 
 import numpy as np
 
+from territory.errors import BadInput
+
 BEGINNINGS = ("Right", "Not yet", "No answer yet")
 LONGEST = 70  # characters of an answer that are quoted
+LONGEST_ERROR = 240  # of an error that it raises: torch names the tensors and shapes late
 MOST_LETTERS = 100  # that are looked at
 
 
@@ -48,12 +51,12 @@ def check(judge: Callable[..., str]) -> Callable[..., str]:
             return one_line(judge(*answers))
         except NoAnswer:
             return "No answer yet."
-        except NotYet as reason:
+        except (NotYet, BadInput) as reason:  # the latter says in its own words what was wrong with the answer
             return one_line(f"Not yet: {reason}")
         except KeyboardInterrupt:  # the learner's own wish
             raise
         except BaseException as error:  # whatever else the learner's own code raises
-            told = shown(error, quoted=False) or "no message"
+            told = shown(error, quoted=False, longest=LONGEST_ERROR) or "no message"
             return one_line(f"Not yet: your answer stopped the check with {type(error).__name__} ({told}).")
 
     return answered
@@ -64,13 +67,13 @@ def one_line(sentence: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in " ".join(sentence.split()))
 
 
-def shown(answer: Any, quoted: bool = True) -> str:
+def shown(answer: Any, quoted: bool = True, longest: int = LONGEST) -> str:
     """An answer in a few characters, also where its own ``repr`` fails."""
     try:
         words = repr(answer) if quoted else str(answer)
     except Exception:
         words = f"an object of type {type(answer).__name__}"
-    return words if len(words) <= LONGEST else words[: LONGEST - 1] + "…"
+    return words if len(words) <= longest else words[: longest - 1] + "…"
 
 
 def number(answer: Any, whole: bool = False) -> float | int:
@@ -79,8 +82,8 @@ def number(answer: Any, whole: bool = False) -> float | int:
     if isinstance(value, np.ndarray):
         raise NotYet(f"expected one number, got an array of shape {value.shape}.")
     if isinstance(value, bool | np.bool_) or not isinstance(value, Real | Decimal):
-        hint = " Leave the quotes away." if isinstance(value, str) else ""
-        raise NotYet(f"expected a number, got {shown(answer)}.{hint}")
+        hints = {str: " Leave the quotes away.", tuple: " A number has no comma: 1000 or 1.5, not 1,000 or 1,5."}
+        raise NotYet(f"expected a number, got {shown(answer)}.{hints.get(type(value), '')}")
     try:
         found = float(value)
     except OverflowError:
@@ -203,7 +206,8 @@ def _plain(answer: Any, expected: str) -> Any:
     if isinstance(answer, type):
         raise NotYet(f"expected {expected}, got the class {answer.__name__}.")
     if callable(answer) and not hasattr(answer, "__array__"):
-        raise NotYet(f"expected {expected}, got a function. Call it.")
+        kind = "module" if hasattr(answer, "state_dict") else "function. Call it"
+        raise NotYet(f"expected {expected}, got a {kind}.")
     if hasattr(answer, "detach") and hasattr(answer, "numpy"):
         answer = answer.detach().cpu()
         answer = (answer.double() if answer.is_floating_point() else answer).numpy()  # NumPy has no bfloat16

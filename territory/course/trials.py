@@ -42,7 +42,10 @@ def loss_slips(
     sample = (advantages - advantages.mean()) / advantages.std()
     used = (losses.normalized(advantages, among=advantages), advantages, sample)
     normal, raw, sampled = (losses.policy_loss(ratio, each, 0.2) for each in used)
+    larger = torch.maximum(ratio * used[0], ratio.clamp(0.8, 1.2) * used[0]).mean()
     return {
+        "the policy loss is minus the mean of the clipped gain": wanted - 2 * normal,
+        "of the gain and the clipped gain the smaller one counts": wanted - normal - larger,
         "the entropy is a bonus: take it away from the loss": wanted + 2 * 0.003 * entropy.mean(),
         "the value loss is half the mean squared error": wanted + 0.5 * losses.value_loss(values, returns),
         "the advantages are not normalised": wanted - normal + raw,

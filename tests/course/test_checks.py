@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+import territory
 from territory import course
 
 
@@ -34,6 +35,8 @@ def test_every_form_of_a_number_is_read(half):
         (float, "Not yet: expected a number, got the class float."),
         (np.full((1, 1), 0.5), "Not yet: expected one number, got an array of shape (1, 1)."),
         (lambda: 0.5, "Not yet: expected a number, got a function. Call it."),
+        (torch.nn.Flatten(), "Not yet: expected a number, got a module."),
+        ((0, 5), "Not yet: expected a number, got (0, 5). A number has no comma: 1000 or 1.5, not 1,000 or 1,5."),
     ],
 )
 def test_what_is_no_number_is_told_in_one_sentence(answer, said):
@@ -84,6 +87,23 @@ def test_an_answer_that_raises_is_told_not_raised(error, said):
         raise error
 
     assert check_call(bad) == f"Not yet: your answer stopped the check with {said}."
+
+
+def test_an_error_that_names_the_tensors_late_is_told_to_its_end():
+    @course.check
+    def check_load(answer):
+        torch.nn.Linear(2, 1).load_state_dict(answer.state_dict())
+
+    said = check_load(torch.nn.Sequential(torch.nn.Linear(2, 1)))
+    assert 'Missing key(s) in state_dict: "weight", "bias". Unexpected key(s) in state_dict: "0.weight"' in said
+
+
+def test_what_the_package_says_of_an_answer_is_told_in_its_own_words():
+    @course.check
+    def check_games(answer):
+        return territory.evaluate("idle", games=answer)
+
+    assert check_games(-3) == "Not yet: games must be a whole number from 1 to 1000000, got -3"
 
 
 def test_who_interrupts_a_check_leaves_it():
