@@ -87,7 +87,7 @@ def _check(player: str, fps: float, save: Path | None, scale: int) -> None:
     if save:
         check_writable(save, "save")
     if save and save.suffix in FILMS:
-        from territory.viz.film import check_film
+        from territory.viz.games import check_film
 
         check_film(save, fps)
     if player == YOU and not (sys.stdin.isatty() and sys.stdout.isatty() and os.name == "posix"):
@@ -129,7 +129,7 @@ def _keep(replay: "Replay", path: Path, fps: float, scale: int) -> None:
         replay.save(path)
         print(f"kept as {path}, which plays again exactly: territory play {path}")
     else:
-        from territory.viz.film import film, save_film
+        from territory.viz.games import film, save_film
 
         save_film(film(replay, scale), path, fps)
         print(f"filmed in {path}")

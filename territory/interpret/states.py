@@ -41,9 +41,13 @@ class Sample:
         """
         if len(replays) < 2 or states < 1:
             raise BadInput(f"expected two games or more and a state of each, got {len(replays)} and {states}")
-        chosen = [_spread(list(replay.play())[:-1], states) for replay in replays]  # the last: nothing is chosen there
-        frames = tuple(frame for game in chosen for frame in game)
-        return cls(frames, np.repeat(np.arange(len(chosen)), [len(game) for game in chosen]))
+        frames, games = [], []
+        for game, replay in enumerate(replays):
+            played = list(replay.play())[:-1]  # in the last nothing is chosen
+            places = np.unique(((np.arange(states) + 0.5) * len(played) / states).astype(int))
+            frames += [played[place] for place in places]
+            games += [game] * len(places)
+        return cls(tuple(frames), np.array(games))
 
     def by_game(self, values: np.ndarray) -> np.ndarray:
         """The mean of each game's values (T,), those that are nan left out; nan where none is left."""
@@ -55,11 +59,6 @@ class Sample:
         if np.isfinite(by_game).sum() < 2:
             return Interval(np.nan, np.nan, np.nan)
         return bootstrap_interval(by_game)
-
-
-def _spread(frames: list[Frame], count: int) -> list[Frame]:
-    indices = (np.arange(count) + 0.5) * len(frames) / count
-    return [frames[index] for index in np.unique(indices.astype(int))]
 
 
 def imagine(

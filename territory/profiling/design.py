@@ -58,7 +58,12 @@ class NetworkDesign:
                     f"conv {number} steps {stride} cells with a kernel of {kernel}: what lies between would never be "
                     "seen. Make its kernel larger or its stride smaller."
                 )
-        self._check_grids()
+        for number, (side, kernel) in enumerate(zip(self.sides, self.kernels, strict=True), 1):
+            if side < 1:
+                raise BadInput(
+                    f"conv {number} has a window of {kernel}x{kernel} cells, but finds a smaller grid. "
+                    "Make a stride before it smaller, or do without pooling."
+                )
 
     @property
     def convolutions(self) -> list[dict[str, int]]:
@@ -85,14 +90,6 @@ class NetworkDesign:
             if len(sides) == 1 and self.pooling != "none":
                 side //= POOL
         return sides
-
-    def _check_grids(self) -> None:
-        for number, (side, kernel) in enumerate(zip(self.sides, self.kernels, strict=True), 1):
-            if side < 1:
-                raise BadInput(
-                    f"conv {number} has a window of {kernel}x{kernel} cells, but finds a smaller grid. "
-                    "Make a stride before it smaller, or do without pooling."
-                )
 
 
 class DesignedNetwork(nn.Module):

@@ -215,21 +215,16 @@ def peak_memory(model: nn.Module, inputs: Inputs = None, mode: str = "train") ->
         for parameter in model.parameters():
             parameter.grad = None
         known = [*model.parameters(), *model.buffers(), *call.tensors, *state()]
-        extra = _most_on_cuda(step, device) if device.type == "cuda" else _most_on_cpu(step, known)
+        if device.type == "cpu":
+            with _Alive(known) as watch:
+                step()
+            extra = watch.most
+        else:
+            torch.cuda.synchronize(device)
+            torch.cuda.reset_peak_memory_stats(device)
+            allocated = torch.cuda.memory_allocated(device)
+            step()
+            torch.cuda.synchronize(device)
+            extra = torch.cuda.max_memory_allocated(device) - allocated
         before = sum(map(bytes_of, known))
     return PeakRecord(str(device), before, before + extra)
-
-
-def _most_on_cpu(call: Callable[[], object], known: list[Tensor]) -> int:
-    with _Alive(known) as watch:
-        call()
-    return watch.most
-
-
-def _most_on_cuda(call: Callable[[], object], device: torch.device) -> int:
-    torch.cuda.synchronize(device)
-    torch.cuda.reset_peak_memory_stats(device)
-    before = torch.cuda.memory_allocated(device)
-    call()
-    torch.cuda.synchronize(device)
-    return torch.cuda.max_memory_allocated(device) - before

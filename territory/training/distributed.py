@@ -98,15 +98,13 @@ class ProcessGroup:
         if self.size == 1:
             return terms
         table = torch.stack([torch.stack(list(step.values())) for step in terms])
-        largest = table.clone()
+        place = list(terms[0]).index("ratio_deviation")
+        largest = table[:, place].clone()
         table *= table.new_tensor(shares).unsqueeze(1)
         dist.all_reduce(table)
         dist.all_reduce(largest, dist.ReduceOp.MAX)
-        means = [dict(zip(terms[0], row, strict=True)) for row in table]
-        return [
-            step | {"ratio_deviation": dict(zip(terms[0], row, strict=True))["ratio_deviation"]}
-            for step, row in zip(means, largest, strict=True)
-        ]
+        table[:, place] = largest
+        return [dict(zip(terms[0], row, strict=True)) for row in table]
 
 
 SINGLE_PROCESS = ProcessGroup()

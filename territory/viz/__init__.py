@@ -36,7 +36,18 @@ from territory.viz.figures import (
     seen_figure,
     training_figure,
 )
-from territory.viz.film import film, save_film
+from territory.viz.games import (
+    PLANE_SENTENCES,
+    STAT_SENTENCES,
+    TRAINING_PANELS,
+    UPDATE_SENTENCES,
+    film,
+    layer_words,
+    pack_board,
+    pack_moment,
+    pack_record,
+    save_film,
+)
 from territory.viz.networks import (
     plot_architecture,
     plot_memory,
@@ -44,16 +55,6 @@ from territory.viz.networks import (
     plot_roofline,
     plot_shares,
     shares_figure,
-)
-from territory.viz.pages import (
-    PLANE_SENTENCES,
-    STAT_SENTENCES,
-    TRAINING_PANELS,
-    UPDATE_SENTENCES,
-    layer_words,
-    pack_board,
-    pack_moment,
-    pack_record,
 )
 from territory.viz.style import PALETTES, colour_table
 

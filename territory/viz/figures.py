@@ -18,7 +18,7 @@ from territory.errors import BadInput
 from territory.viz import style
 from territory.viz.board import plot_attention, plot_board, plot_planes
 from territory.viz.curves import plot_learning_curve, plot_stats, plot_value
-from territory.viz.pages import TRAINING_PANELS
+from territory.viz.games import TRAINING_PANELS
 from territory.world.actions import (
     INTENSITIES,
     NUM_ACTIONS,
@@ -176,24 +176,20 @@ def seen_figure(views: Sequence[View]) -> Figure:
     for row, view in zip(rows, views, strict=True):
         if len(views) > 1:
             row.suptitle(view.name, fontsize=style.TITLE_SIZE, color=style.TEXT, fontweight="bold")
-        _draw(row, view)
+        left, right = row.subfigures(1, 2, width_ratios=(2, 1))
+        boards = left.subplots(1, 1 if view.overlay is None else 2, squeeze=False)[0]
+        plot_board(view.frame, boards[0], legend=False)
+        if view.overlay is not None:
+            title = f"{view.title}, step {view.frame.step}"
+            look = {"palette": view.palette, "owners": view.owners}
+            plot_attention(view.frame, view.overlay, boards[1], view.strength, view.low, view.high, title, **look)
+        compass, value = right.subplots(2, 1, height_ratios=(3, 1))
+        plot_action_compass(view.probabilities, compass, chosen=view.frame.action)
+        plot_value(view.values, value, view.step)
+        if view.value != view.values[view.step]:
+            value.plot([view.step], [view.value], "D", color=style.LINE_COLOURS[3], markersize=6, label="imagined")
+            style.legend(value)
     return figure
-
-
-def _draw(figure, view: View) -> None:
-    left, right = figure.subfigures(1, 2, width_ratios=(2, 1))
-    boards = left.subplots(1, 1 if view.overlay is None else 2, squeeze=False)[0]
-    plot_board(view.frame, boards[0], legend=False)
-    if view.overlay is not None:
-        title = f"{view.title}, step {view.frame.step}"
-        look = {"palette": view.palette, "owners": view.owners}
-        plot_attention(view.frame, view.overlay, boards[1], view.strength, view.low, view.high, title, **look)
-    compass, value = right.subplots(2, 1, height_ratios=(3, 1))
-    plot_action_compass(view.probabilities, compass, chosen=view.frame.action)
-    plot_value(view.values, value, view.step)
-    if view.value != view.values[view.step]:
-        value.plot([view.step], [view.value], "D", color=style.LINE_COLOURS[3], markersize=6, label="imagined")
-        style.legend(value)
 
 
 def training_figure(records: Sequence[Any], board: np.ndarray, title: str = "", caption: str = "") -> Figure:

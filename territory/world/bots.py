@@ -22,20 +22,16 @@ def thinks(seed, kind, player, tick):
     return tick % interval == rng.below(key, 1, interval)
 
 
-@kernel(inline=True)
-def _character(seed, player):
-    """What a scripted player is like, in shares of its troop cap: (trigger, reserve, expand).
-
-    It attacks players above `trigger` and then keeps `reserve`; when it takes unclaimed land, it keeps `expand`.
-    """
-    key = rng.stream(seed, rng.TRAIT, player)
-    return 0.50 + 0.01 * rng.below(key, 2, 10), 0.30 + 0.01 * rng.below(key, 3, 10), 0.10 + 0.01 * rng.below(key, 4, 10)
-
-
 @kernel
 def think(game, settings, scratch, player):
-    """Let a scripted player act."""
-    trigger, reserve, expand = _character(game.clock.seed, player)
+    """Let a scripted player act.
+
+    It attacks players above `trigger` and then keeps `reserve`; when it takes unclaimed land, it keeps `expand`: shares
+    of its troop cap, which are its character.
+    """
+    key = rng.stream(game.clock.seed, rng.TRAIT, player)
+    trigger, reserve = 0.50 + 0.01 * rng.below(key, 2, 10), 0.30 + 0.01 * rng.below(key, 3, 10)
+    expand = 0.10 + 0.01 * rng.below(key, 4, 10)
     own, seats = game.players[player], scratch.seats
     count_beside(game, settings, player, scratch)
     attacker = _find_threats(game, settings, seats, player)

@@ -106,7 +106,10 @@ def _collapse(game, settings, scratch):
         if player.tiles > 0 and player.tiles < settings.collapse_tiles:
             conqueror = _conqueror(game, scratch, p)
             if conqueror:
-                _hand_over(game, settings, scratch, p, conqueror)
+                game.players[conqueror].gold += player.gold
+                first, end = player.first_word, player.end_word
+                for i in range(list_cells(game.bitboards[p], settings, first, end, scratch.cells)):
+                    change_owner(game, settings, scratch.cells[i], conqueror)
         if player.tiles == 0:
             player.alive, player.troops, player.gold = False, 0.0, 0.0
             for slot in range(game.attacks.shape[1]):
@@ -128,14 +131,6 @@ def _conqueror(game, scratch, player):
         if its.alive and its.tiles > 0 and taken > best:
             best, conqueror = taken, other
     return conqueror
-
-
-@kernel
-def _hand_over(game, settings, scratch, player, conqueror):
-    game.players[conqueror].gold += game.players[player].gold
-    first, end = game.players[player].first_word, game.players[player].end_word
-    for i in range(list_cells(game.bitboards[player], settings, first, end, scratch.cells)):
-        change_owner(game, settings, scratch.cells[i], conqueror)
 
 
 @kernel(inline=True)

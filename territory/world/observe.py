@@ -22,12 +22,8 @@ _SHADE, _SHADES = np.uint8(85), np.uint8(4)  # unclaimed land: 4 - terrain of th
 @kernel
 def observe(game, settings, player, scratch, planes, stats, mask):
     """Fill `planes` uint8 (5, H, W), `stats` float32 (16,) and `mask` bool (90,) with what one player sees."""
-    viewer = np.uint8(player)
-    _write_own(game, settings, viewer, planes[Plane.OWN])
-    _write_enemy(game, settings, viewer, planes[Plane.ENEMY])
-    _write_unclaimed(game, settings, planes[Plane.UNCLAIMED])
+    _write_land(game, settings, np.uint8(player), planes)
     _write_troops(game, settings, scratch.troop_level, planes[Plane.TROOPS])
-    _write_cities(game, settings, viewer, planes[Plane.CITIES])
     _write_stats(game, settings, player, scratch, stats)
     _write_mask(game, settings, player, scratch, mask)
 
@@ -43,28 +39,22 @@ def _row(cells, settings, r):
 
 
 @kernel(inline=True)
-def _write_own(game, settings, viewer, plane):
+def _write_land(game, settings, viewer, planes):
+    """The planes that a tile itself decides: whose it is, what lies there unclaimed, and cities."""
     for r in range(settings.height):
-        owner, out = _row(game.owner, settings, r), plane[r]
+        owner, terrain = _row(game.owner, settings, r), _row(game.terrain, settings, r)
+        city, own = _row(game.city, settings, r), planes[Plane.OWN, r]
+        enemy, unclaimed, towns = planes[Plane.ENEMY, r], planes[Plane.UNCLAIMED, r], planes[Plane.CITIES, r]
         for c in range(owner.size):
-            out[c] = _FULL if owner[c] == viewer else _NONE
-
-
-@kernel(inline=True)
-def _write_enemy(game, settings, viewer, plane):
-    for r in range(settings.height):
-        owner, out = _row(game.owner, settings, r), plane[r]
+            own[c] = _FULL if owner[c] == viewer else _NONE
         for c in range(owner.size):
-            out[c] = _NONE if owner[c] == viewer or owner[c] == _NONE else _FULL
-
-
-@kernel(inline=True)
-def _write_unclaimed(game, settings, plane):
-    for r in range(settings.height):
-        owner, terrain, out = _row(game.owner, settings, r), _row(game.terrain, settings, r), plane[r]
+            enemy[c] = _NONE if owner[c] == viewer or owner[c] == _NONE else _FULL
         for c in range(owner.size):
             shade = (_SHADES - terrain[c]) * _SHADE
-            out[c] = shade if owner[c] == _NONE and terrain[c] != _NONE else _NONE
+            unclaimed[c] = shade if owner[c] == _NONE and terrain[c] != _NONE else _NONE
+        for c in range(owner.size):
+            level = _CITY_OWN if owner[c] == viewer else _CITY_ENEMY
+            towns[c] = level if city[c] != _NONE else _NONE
 
 
 @kernel(inline=True)
@@ -87,15 +77,6 @@ def _write_troops(game, settings, troop_level, plane):
         line, out = _row(troop_level, settings, r), plane[r]
         for c in range(line.size):  # a slice into a slice takes Numba seven times as long
             out[c] = line[c]
-
-
-@kernel(inline=True)
-def _write_cities(game, settings, viewer, plane):
-    for r in range(settings.height):
-        owner, city, out = _row(game.owner, settings, r), _row(game.city, settings, r), plane[r]
-        for c in range(owner.size):
-            level = _CITY_OWN if owner[c] == viewer else _CITY_ENEMY
-            out[c] = level if city[c] != _NONE else _NONE
 
 
 @kernel

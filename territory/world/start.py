@@ -120,9 +120,19 @@ def generate(seed, settings, terrain):
         _add_octave(elevation, height, width, key, octave, _COARSEST >> octave, amplitude)
         amplitude *= np.float32(0.5)
     levels = np.empty(height * width, np.uint16)
-    _cut_into_levels(elevation, levels)
+    low, high = elevation[0], elevation[0]
+    for i in range(elevation.size):
+        low, high = min(low, elevation[i]), max(high, elevation[i])
+    scale = np.float32((_LEVELS - 1) / max(high - low, np.float32(1e-6)))
+    for i in range(elevation.size):
+        levels[i] = np.uint16((elevation[i] - low) * scale)
     counts = np.empty(_LEVELS, np.int64)
-    _paint(terrain, levels, width, _lowest_share(levels, counts, settings.water_share))
+    shore = _lowest_share(levels, counts, settings.water_share)
+    terrain[:] = WATER
+    for r in range(height):
+        for c in range(width):
+            if levels[r * width + c] >= shore:
+                terrain[(r + 1) * (width + 2) + c + 1] = PLAINS
     land = _keep_largest(terrain, settings)
     raised = land * (settings.mountain_share + settings.highland_share)
     _raise_land(terrain, levels, width, counts, land * settings.mountain_share, raised)
@@ -151,16 +161,6 @@ def _add_octave(elevation, height, width, key, octave, spacing, amplitude):
 
 
 @kernel(inline=True)
-def _cut_into_levels(elevation, levels):
-    low, high = elevation[0], elevation[0]
-    for i in range(elevation.size):
-        low, high = min(low, elevation[i]), max(high, elevation[i])
-    scale = np.float32((_LEVELS - 1) / max(high - low, np.float32(1e-6)))
-    for i in range(elevation.size):
-        levels[i] = np.uint16((elevation[i] - low) * scale)
-
-
-@kernel(inline=True)
 def _lowest_share(levels, counts, share):
     """The lowest level with at least `share` of the cells below it."""
     counts[:] = 0
@@ -172,15 +172,6 @@ def _lowest_share(levels, counts, share):
             return level
         below += counts[level]
     return _LEVELS
-
-
-@kernel(inline=True)
-def _paint(terrain, levels, width, shore):
-    terrain[:] = WATER
-    for r in range(levels.size // width):
-        for c in range(width):
-            if levels[r * width + c] >= shore:
-                terrain[(r + 1) * (width + 2) + c + 1] = PLAINS
 
 
 @kernel(inline=True)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from territory import viz
 from territory.errors import BadInput
-from territory.viz.film import film, save_film
+from territory.viz import film, save_film
 from territory.world import WorldParams
 from territory.world.picture import AGENT_COLOUR
 from territory.world.replay import record
