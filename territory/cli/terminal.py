@@ -102,7 +102,9 @@ def board_text(world: World, columns: int, rows: int, coloured: bool = True) -> 
         return letters(world, columns, rows)
     share = min(columns / world.params.width, 2 * rows / world.params.height)
     owner, terrain, city, fronts = _fitted(world, share, share)  # before it is drawn, so that lines stay lines
-    return half_blocks(render_board(owner, terrain, city, fronts=fronts), has_all_colours())
+    terminal = os.environ.get("COLORTERM", ""), os.environ.get("TERM", "")
+    all_colours = terminal[0] in ("truecolor", "24bit") or "direct" in terminal[1]  # as it says itself
+    return half_blocks(render_board(owner, terrain, city, fronts=fronts), all_colours)
 
 
 def letters(world: World, columns: int, rows: int) -> str:
@@ -126,13 +128,11 @@ def _fitted(world: World, down: float, across: float) -> tuple[np.ndarray, np.nd
     return owner[tiles], terrain[tiles], towers, fronts[tiles]
 
 
-def has_all_colours() -> bool:
-    """Whether the terminal says that it shows 24-bit colours; others get the nearest of 256."""
-    return os.environ.get("COLORTERM", "") in ("truecolor", "24bit") or "direct" in os.environ.get("TERM", "")
-
-
 def half_blocks(picture: np.ndarray, all_colours: bool = True) -> str:
-    """A picture uint8 (H, W, 3) as lines of W characters: ▀ has one pixel's colour, its background the one below's."""
+    """A picture uint8 (H, W, 3) as lines of W characters: ▀ has one pixel's colour, its background the one below's.
+
+    In ``all_colours``, or the nearest of 256.
+    """
     if len(picture) % 2:
         picture = np.concatenate([picture, picture[-1:]])
     pixels = picture if all_colours else nearest_of_256(picture)[..., None]

@@ -168,7 +168,7 @@ class Episodes:
         """Count one step of every environment."""
         self.returns += rewards
         self.lengths += 1
-        self.idle += is_idle(actions)
+        self.idle += (actions >= encode(Direction.WAIT)) & (actions % NUM_BUILDS == 0)  # no attack and no city
 
     def clear(self, which: np.ndarray) -> None:
         """Begin anew for some environments."""
@@ -185,9 +185,3 @@ class Episodes:
             "length": self.lengths.copy(),
             "idle_share": self.idle / np.maximum(self.lengths, 1),
         }
-
-
-def is_idle(actions: np.ndarray) -> np.ndarray:
-    """bool: the action orders no attack and no city."""
-    waits = np.asarray(actions) >= encode(Direction.WAIT)
-    return waits & (np.asarray(actions) % NUM_BUILDS == 0)

@@ -57,9 +57,12 @@ def map_from_image(image: str | Path | Image.Image | np.ndarray, height: int | N
         pixels = _open(image)
         size = (width or pixels.width, height or pixels.height)
         if any(side % SIDE_STEP or not SIDE_STEP <= side <= MOST_TILES for side in size):
+            share = min(1, 128 / max(pixels.size)) / SIDE_STEP  # a longer side of at most 128
+            wide, high = (max(1, round(side * share)) * SIDE_STEP for side in pixels.size)
+            near = f"height={high}, width={wide}"
             raise BadInput(
                 f"a map's sides are multiples of {SIDE_STEP} tiles, {SIDE_STEP} to {MOST_TILES}, but this one would be "
-                f"{size[1]} high and {size[0]} wide: give height and width in tiles, {_near(pixels)} for example"
+                f"{size[1]} high and {size[0]} wide: give height and width in tiles, {near} for example"
             )
         exact = _exact_terrain(np.asarray(pixels))
         if exact is not None:
@@ -118,13 +121,6 @@ def _colours(pixels: Any) -> np.ndarray:
         f"a map is an image file, or whole numbers 0 to 255 of shape (height, width, 3), got {got}: are they shares "
         "of 1? Multiply by 255"
     )
-
-
-def _near(image: Image.Image) -> str:
-    """The nearest sides in multiples of 32, for a longer side of at most 128."""
-    share = min(1, 128 / max(image.size))
-    height, width = (max(1, round(side * share / SIDE_STEP)) * SIDE_STEP for side in (image.height, image.width))
-    return f"height={height}, width={width}"
 
 
 def _exact_terrain(pixels: np.ndarray) -> np.ndarray | None:

@@ -56,7 +56,8 @@ def export_onnx(agent: Agent, path: str | Path, name: str = "") -> dict[str, Any
     inputs = (torch.zeros(2, NUM_PLANES, height, width, dtype=torch.uint8), torch.zeros(2, NUM_STATS))
     with evaluation_mode(agent.model):
         open_net = Ablatable(agent.model, inputs)
-        proto = _traced(open_net, (*inputs, open_net.as_trained()))
+        # The ablation that changes nothing, float32 (S, 2); one unused row where there is no attention.
+        proto = _traced(open_net, (*inputs, torch.tensor([AS_TRAINED] * max(1, len(open_net.slots)))))
     about = {
         "agent": name or getattr(agent.model, "name", type(agent.model).__name__),
         "map": [NUM_PLANES, height, width],
@@ -79,10 +80,6 @@ class Ablatable(nn.Module):
         self.names = list(attention_modules(model))
         self.heads = {name: record[name].shape[1] if record[name].ndim == 4 else 0 for name in self.names}
         self.slots = [slot for name in self.names for slot in _slots(name, self.heads[name])]
-
-    def as_trained(self) -> Tensor:
-        """The ablation that changes nothing, float32 (S, 2); one unused row where there is no attention."""
-        return torch.tensor([AS_TRAINED] * max(1, len(self.slots)))
 
     def forward(self, maps: Tensor, stats: Tensor, ablation: Tensor) -> tuple[Tensor, ...]:
         """Logits, value, and the attention of each name."""

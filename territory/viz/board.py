@@ -3,7 +3,6 @@
 import io
 import math
 from collections.abc import Mapping
-from functools import cache
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -101,7 +100,7 @@ def attention_picture(
     board = board_picture(frame, scale)
     share = (attention - low) / (high - low) if high > low else np.zeros_like(attention)
     levels = (np.clip(share, 0, 1) * 255).astype(np.uint8)
-    heat = _colours(palette)[to_tiles(levels, *board.shape[:2])]
+    heat = style.colour_table(palette)[to_tiles(levels, *board.shape[:2])]
     behind = board if owners else np.array(GREY)
     weight = min(1.0, max(0.0, strength))
     mixed = ((1 - weight) * behind + weight * heat).round().astype(np.uint8)
@@ -128,12 +127,7 @@ def _draw_outlines(picture: np.ndarray, frame: Frame, scale: int) -> None:
 
 def blended(palette: str, strength: float, ground: tuple[int, int, int] = GREY) -> np.ndarray:
     """uint8 (256, 3): a palette as it is seen at a strength over one colour."""
-    return ((1 - strength) * np.array(ground) + strength * _colours(palette)).round().astype(np.uint8)
-
-
-@cache
-def _colours(palette: str) -> np.ndarray:
-    return style.colour_table(palette)
+    return ((1 - strength) * np.array(ground) + strength * style.colour_table(palette)).round().astype(np.uint8)
 
 
 def plot_attention(

@@ -5,6 +5,7 @@ keep their order in grey and with every common kind of colour blindness.
 """
 
 from collections.abc import Collection
+from functools import cache
 from itertools import cycle
 from typing import Any
 
@@ -97,8 +98,9 @@ def titled(ax: Axes, title: str) -> Axes:
     return ax
 
 
+@cache
 def colour_table(name: str) -> np.ndarray:
-    """uint8 (256, 3): a colour map as red green blue."""
+    """uint8 (256, 3): a colour map as red green blue; always the same array."""
     return (colormaps[name](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
 
 

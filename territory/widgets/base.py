@@ -8,6 +8,7 @@ import uuid
 import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from string import Template
 from typing import Any, ClassVar
 
 import anywidget
@@ -158,32 +159,11 @@ def _close_earlier_ones(widget: Instrument) -> None:
 
 
 def standalone_page(title: str, script: str, style: str, state: dict[str, Any], data: bytes) -> str:
-    """One HTML file with all that it needs inside.
+    """One HTML file with all that it needs inside, as `static/page.html` has it.
 
-    Args:
-        script: JavaScript that finds the state as JSON in ``#state``, the data as base64 in ``#game`` and its place in
-            ``#explorer``.
+    ``script``: JavaScript that finds the state as JSON in ``#state``, the data as base64 in ``#game`` and its place in
+    ``#explorer``.
     """
     words = json.dumps(state).replace("<", "\\u003c")  # so that nothing in it can end the script element
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<meta name="color-scheme" content="light dark">
-<title>{html.escape(title)}</title>
-<style>
-{style}
-body {{ margin: 0; }}
-</style>
-</head>
-<body>
-<main><h1 class="tw-spoken">{html.escape(title)}</h1><div id="explorer"></div></main>
-<script type="application/json" id="state">{words}</script>
-<script type="text/plain" id="game">{base64.b64encode(data).decode("ascii")}</script>
-<script type="module">
-{script}
-</script>
-</body>
-</html>
-"""
+    parts = {"title": html.escape(title), "script": script, "style": style, "state": words}
+    return Template(bundle("page.html")).substitute(parts, game=base64.b64encode(data).decode("ascii"))
