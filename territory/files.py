@@ -120,8 +120,7 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int) -> np.n
 def parse_json(text: str | bytes, what: str) -> Any:
     """What a JSON text says.
 
-    Raises:
-        BadInput: it is no JSON, not UTF-8, nested too deeply, or holds a number of thousands of digits.
+    Raises BadInput: it is no JSON, not UTF-8, nested too deeply, or holds a number of thousands of digits.
     """
     try:
         tree = json.loads(text)
@@ -144,8 +143,7 @@ def write_whole(path: PathLike) -> Iterator[Path]:
 
     A crash or a power cut at any moment leaves the old file or the new one.
 
-    Raises:
-        BadInput: the file can't be written, or something that is no file has that name.
+    Raises BadInput: the file can't be written, or something that is no file has that name.
     """
     check_writable(path)
     with writing(path):
@@ -179,8 +177,7 @@ def write_atomically(path: PathLike, data: bytes) -> None:
 def check_writable(path: PathLike, name: str = "") -> None:
     """Say before the work is done that a file can't be written there; ``name`` of the flag or argument that asked.
 
-    Raises:
-        BadInput: a folder, device or FIFO has that name, or the name can't be one; the folder can only be read.
+    Raises BadInput: a folder, device or FIFO has that name, or the name can't be one; the folder can only be read.
     """
     says, path = f"{name}: " if name else "", as_path(path)
     try:
@@ -210,8 +207,7 @@ def move(source: Path, target: Path) -> None:
 class FolderLock:
     """Keeps other processes from working in a folder, until it is released, collected, or the process ends.
 
-    Raises:
-        BadInput: another process holds the folder, which ``what`` names.
+    Raises BadInput: another process holds the folder, which ``what`` names.
     """
 
     _held: ClassVar["weakref.WeakValueDictionary[tuple[int, int], FolderLock]"] = weakref.WeakValueDictionary()

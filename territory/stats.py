@@ -35,8 +35,7 @@ class Interval(NamedTuple):
 def wilson(successes: float, trials: int) -> tuple[float, float]:
     """Wilson's score interval of a proportion (Wilson 1927): honest near 0 and 1, where the usual one has width 0.
 
-    Raises:
-        BadInput: no trial, or more successes than trials.
+    Raises BadInput: no trial, or more successes than trials.
     """
     if not 0 <= successes <= trials or trials < 1:
         raise BadInput(f"expected 0 <= successes <= trials with at least one trial, got {successes} of {trials}")
@@ -67,8 +66,7 @@ def percentile_bootstrap(
 def bootstrap_interval(by_game: np.ndarray) -> Interval:
     """The mean over games with its bootstrap interval. One number a game; games without one (NaN) are left out.
 
-    Raises:
-        BadInput: fewer than two games, which have no spread.
+    Raises BadInput: fewer than two games, which have no spread.
     """
     values = np.asarray(by_game, np.float64)
     values = values[~np.isnan(values)]
@@ -94,8 +92,7 @@ def seed_interval(values: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.nda
     Seeds are drawn whole curves at a time. Where several groups of runs are compared, call it for each: drawing
     within each group is what makes a bootstrap stratified.
 
-    Raises:
-        BadInput: fewer than two seeds, which have no spread.
+    Raises BadInput: fewer than two seeds, which have no spread.
     """
     values = np.asarray(values, np.float64)
     if len(values) < 2:

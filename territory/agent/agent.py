@@ -112,8 +112,7 @@ def load_agent(name_or_path: str | Path, device: str | torch.device = "cpu") -> 
 
     ``device``: where its network runs.
 
-    Raises:
-        BadInput: there is none of that name, or its file cannot be used.
+    Raises BadInput: there is none of that name, or its file cannot be used.
     """
     content = files.read(find_checkpoint(name_or_path))
     model, told = files.build_model(content), (content.config, content.progress, content.results, content.decoding)

@@ -57,8 +57,7 @@ def model_arrays(model: nn.Module, bits: int = 32) -> dict[str, np.ndarray]:
     In 8 bits a matrix or kernel becomes whole numbers from -127 to 127, and beside it stands, as ``NAME@scale``, what
     one of them is worth in each row: the largest weight of the row over 127. Vectors stay as they are.
 
-    Raises:
-        BadInput: a weight is not a finite number, or not in so few bits.
+    Raises BadInput: a weight is not a finite number, or not in so few bits.
     """
     weights = model.state_dict()
     for name, tensor in weights.items():
@@ -104,8 +103,7 @@ def write(path: str | Path, checkpoint: Checkpoint) -> None:
 def read(path: str | Path) -> Checkpoint:
     """Read a checkpoint file, or the one inside a run folder.
 
-    Raises:
-        BadInput: there is none, it is cut off, or it is not one of ours.
+    Raises BadInput: there is none, it is cut off, or it is not one of ours.
     """
     path = as_path(path, "checkpoint")
     if os.path.isdir(path):
@@ -148,8 +146,7 @@ def _described(path: Path, content: Any, arrays: dict[str, np.ndarray]) -> Check
 def build_model(checkpoint: Checkpoint) -> nn.Module:
     """The network of a checkpoint, in float32 on the processor, in evaluation mode.
 
-    Raises:
-        BadInput: the arrays are not those of the network that the file names, or not finite.
+    Raises BadInput: the arrays are not those of the network that the file names, or not finite.
     """
     model = models.build(checkpoint.model, seed=0, **models.known_options(checkpoint.model, checkpoint.options))
     load_weights(model, checkpoint)

@@ -16,8 +16,7 @@ DATA = Path(__file__).parent
 def load_study(name: str) -> Any:
     """The results of a study as its file holds them, most often a list with one dictionary for each run.
 
-    Raises:
-        BadInput: there is no study of that name; says which there are.
+    Raises BadInput: there is no study of that name; says which there are.
     """
     if name not in study_names():
         raise BadInput(f"expected the name of a study, one of {', '.join(study_names())}; got {name!r}")

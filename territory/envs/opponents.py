@@ -70,8 +70,7 @@ def register_loader(place: str) -> None:
 def find_policy(name: str | Path, device: Any = "cpu") -> Policy:
     """The policy of a name: "random", "idle" or "steady", or a checkpoint (see `territory.load_agent`).
 
-    Raises:
-        BadInput: there is none of that name, or its file cannot be used.
+    Raises BadInput: there is none of that name, or its file cannot be used.
     """
     if isinstance(name, str) and name in SCRIPTED:
         return SCRIPTED[name]()
@@ -100,8 +99,7 @@ def is_mixture(opponents: Any) -> bool:
 def kinds_of_games(mixture: str) -> list[dict[str, Any]]:
     """``num_bots`` and ``opponents`` of each kind of game in a mixture such as ``"5xnation+50xmixed"``.
 
-    Raises:
-        BadInput: a part isn't a number of opponents, an x, and someone who can play.
+    Raises BadInput: a part isn't a number of opponents, an x, and someone who can play.
     """
     kinds = []
     for part in mixture.split("+"):
@@ -118,8 +116,7 @@ def kinds_of_games(mixture: str) -> list[dict[str, Any]]:
 def as_policy(who: Any) -> Policy:
     """A policy from an agent (anything with ``act(obs, mask, deterministic)``, asked deterministically) or a function.
 
-    Raises:
-        BadInput: it is neither.
+    Raises BadInput: it is neither.
     """
     if callable(getattr(who, "act", None)):
         return partial(who.act, deterministic=True)

@@ -166,8 +166,7 @@ def equivariance(model: nn.Module, maps: Tensor, stats: Tensor, masks: Tensor) -
     ``maps`` uint8 ``(B, 5, S, S)``, ``stats`` ``(B, 16)``, ``masks`` bool ``(B, 90)``: an agent that looks at its map
     is equivariant always; one that chooses without looking, by chance.
 
-    Raises:
-        BadInput: maps that are not square, or no board on which there is anybody to attack.
+    Raises BadInput: maps that are not square, or no board on which there is anybody to attack.
     """
     check_model(model)
     masks = torch.from_numpy(as_mask(masks)).to(maps.device)

@@ -43,8 +43,7 @@ def build(name: str, *, seed: int | None = None, **options: Any) -> nn.Module:
 def known_options(name: str, options: dict[str, Any]) -> dict[str, Any]:
     """The options of a model as they are, once it has been seen that it takes each of them.
 
-    Raises:
-        BadInput: there is no such model, or it has no such option.
+    Raises BadInput: there is no such model, or it has no such option.
     """
     if not isinstance(name, str) or name not in _MODELS:
         raise BadInput(f"expected a model out of {', '.join(names())}; got {name!r}. Is the name misspelt?")

@@ -56,8 +56,7 @@ def views_of(height: int, width: int) -> tuple[View, ...]:
 class Decoding:
     """How a policy becomes a choice: what an agent, its file, the command line and the explorer share.
 
-    Raises:
-        BadInput: a threshold that isn't a probability, or other views.
+    Raises BadInput: a threshold that isn't a probability, or other views.
     """
 
     attack_threshold: float = ATTACK_THRESHOLD  # how likely attacking must be to be chosen greedily (see `greedy`)

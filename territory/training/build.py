@@ -21,8 +21,7 @@ NORM_MODELS = ("attention", "tokens")  # those whose normalisation is a choice
 def pick_device(name: str) -> torch.device:
     """The torch device of a name: ``auto`` (CUDA, else Apple's MPS, else the processor), ``cpu``, ``cuda``, ``mps``.
 
-    Raises:
-        BadInput: this machine has no such device.
+    Raises BadInput: this machine has no such device.
     """
     present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
@@ -41,8 +40,7 @@ def pick_device(name: str) -> torch.device:
 def make_envs(config: TrainConfig, num_envs: int | None = None) -> Any:
     """The training games of a configuration, or ``num_envs`` of them, as one vector environment.
 
-    Raises:
-        BadInput: several processes would share a mixture of games, whose kinds can't be cut into equal parts.
+    Raises BadInput: several processes would share a mixture of games, whose kinds can't be cut into equal parts.
     """
     if is_mixture(config.opponents) and num_envs not in (None, config.num_envs):
         raise BadInput(f"several kinds of games ({config.opponents}) need a single process: start it without torchrun")
@@ -76,8 +74,7 @@ def make_model(config: TrainConfig) -> nn.Module:
 
     Leaves torch's own random state alone.
 
-    Raises:
-        BadInput: ``init`` is another network than the configuration's.
+    Raises BadInput: ``init`` is another network than the configuration's.
     """
     if config.init is None:
         return models.build(config.model, seed=config.seed, **model_options(config))
@@ -94,8 +91,7 @@ def make_model(config: TrainConfig) -> nn.Module:
 def compile_in_place(model: nn.Module, run_once: Callable[[], object]) -> None:
     """Compile a network, whose weights keep their names; ``run_once`` calls it, so that what is missing shows at once.
 
-    Raises:
-        BadInput: torch.compile does not work here.
+    Raises BadInput: torch.compile does not work here.
     """
     model.eval().compile()  # in evaluation mode, so that batch norm's averages stay
     try:

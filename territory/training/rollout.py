@@ -146,8 +146,7 @@ class Update:
     def from_dict(cls, record: Any) -> "Update":
         """From `as_dict`, as a file gives it back.
 
-        Raises:
-            BadInput: another field, a count that is no whole number of 0 or more, a number that is infinite or none.
+        Raises BadInput: another field, a count that is no whole number of 0 or more, a number that is infinite or none.
         """
         if not isinstance(record, dict) or set(record) != {each.name for each in fields(cls)}:
             raise BadInput("it is no record of an update")

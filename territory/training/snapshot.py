@@ -18,8 +18,7 @@ VARYING = ("model.", "optimizer.", "episodes.", "generator")  # whose arrays are
 def snapshot(ppo: PPO) -> Checkpoint:
     """A checkpoint of a PPO between two updates; the games are those of all processes.
 
-    Raises:
-        BadInput: a weight is not a finite number, so that nobody could go on from here.
+    Raises BadInput: a weight is not a finite number, so that nobody could go on from here.
     """
     content = Checkpoint(
         model=ppo.model.name,
@@ -42,9 +41,8 @@ def snapshot(ppo: PPO) -> Checkpoint:
 def restore(ppo: PPO, content: Checkpoint) -> None:
     """Put a `snapshot` back into a PPO of the same configuration; judges all of it before anything is changed.
 
-    Raises:
-        BadInput: the checkpoint is of another network or world, is damaged, or holds only weights, as pretrained ones
-            do.
+    Raises BadInput: the checkpoint is of another network or world, is damaged, or holds only weights, as pretrained
+    ones do.
     """
     arrays = content.arrays
     if "update" not in arrays:
@@ -68,8 +66,7 @@ def restore(ppo: PPO, content: Checkpoint) -> None:
 def last_update(content: Checkpoint) -> Update | None:
     """The record of the last update that a checkpoint of a run counts; None before the first.
 
-    Raises:
-        BadInput: it is damaged, or another one than its training state is of.
+    Raises BadInput: it is damaged, or another one than its training state is of.
     """
     record, count = content.progress, content.arrays["update"]
     if count.shape != (1,) or count.dtype != np.int64 or count[0] < 0:

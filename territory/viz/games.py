@@ -156,8 +156,7 @@ def save_film(pictures: Iterable[np.ndarray], path: str | Path, fps: float = 10)
     A GIF has exactly their colours where a picture has at most 256 (as every game of a few players does), the same
     bytes every time, and one longer frame in place of several equal ones; its time counts in hundredths of a second.
 
-    Raises:
-        BadInput: another kind of file, a speed that it can't have, no picture at all, or no ffmpeg for .mp4.
+    Raises BadInput: another kind of file, a speed that it can't have, no picture at all, or no ffmpeg for .mp4.
     """
     check_film(path, fps)
     write = _write_gif if Path(path).suffix.lower() == ".gif" else _write_mp4

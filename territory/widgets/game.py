@@ -134,8 +134,7 @@ class GamePlayer(Instrument):
     def undo(self) -> None:
         """Take the last step back: the game is played again up to there, from its seed.
 
-        Raises:
-            BadInput: nothing was played, or this game does not go the same way twice (opponents that act at random).
+        Raises BadInput: nothing was played, or this game does not go the same way twice (opponents that act at random).
         """
         if not self.actions:
             raise BadInput("there is no step to undo: the game has just begun")

@@ -127,8 +127,7 @@ class Replay:
     def load(cls, path: str | os.PathLike) -> "Replay":
         """Read a game written by `save`. Never executes code from the file, nor unpacks more than a game can have.
 
-        Raises:
-            BadInput: there is none, it is damaged, or it is no replay.
+        Raises BadInput: there is none, it is damaged, or it is no replay.
         """
         arrays = read_arrays(path, {"header": 1 << 16, "actions": MOST_ORDERS, "terrain": 1 << 20}, "replay")
         try:
