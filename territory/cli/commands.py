@@ -221,47 +221,35 @@ def interpret(
 def _tables(
     player: Any, games: int, states: int, wins: int, world: tuple[int, str, int], baseline: str
 ) -> Iterator[tuple[str, Table]]:
-    from territory.interpret import REGIONS, REMOVAL_BASELINES, Sample, log_loss, relevance_maps, tables
+    from territory import interpret as instruments
+    from territory.agent import evaluate
+    from territory.interpret import tables
     from territory.world import WorldParams
     from territory.world.replay import record
 
-    removed = REMOVAL_BASELINES[one_of("baseline", baseline, REMOVAL_BASELINES)]
+    removed = instruments.REMOVAL_BASELINES[one_of("baseline", baseline, instruments.REMOVAL_BASELINES)]
     num_bots, opponents, seed = world
     size = {name: player.config[name] for name in ("height", "width", "max_steps") if name in player.config}
     params, model = WorldParams(num_bots=num_bots, opponents=opponents, **size), player.model
-    sample = Sample.of([record(player, params, seed + game) for game in range(games)], states)
-    for name, region in REGIONS.items():
+    sample = instruments.Sample.of([record(player, params, seed + game) for game in range(games)], states)
+    for name, region in instruments.REGIONS.items():
         yield f"lift on {name} (1: chance)", tables.lift_table(model, sample, region)
     yield "entropy as a share of its maximum", tables.spread_table(model, sample)
-    maps = relevance_maps(model, sample.frames, removed)
+    maps = instruments.relevance_maps(model, sample.frames, removed)
     told = f"removed tiles: {baseline}; areas less those of a random order, higher is truer"
-    yield (
-        f"faithfulness, total variation of the policy ({told})",
-        tables.faithfulness_table(model, sample, removed, maps=maps),
-    )
-    yield (
-        f"faithfulness, nats of the preferred action ({told})",
-        tables.faithfulness_table(model, sample, removed, log_loss, maps),
-    )
+    scores = {"total variation of the policy": instruments.total_variation}
+    for name, score in (scores | {"nats of the preferred action": instruments.log_loss}).items():
+        yield f"faithfulness, {name} ({told})", tables.faithfulness_table(model, sample, removed, score, maps)
     yield "rank correlation with the maps of the network destroyed down to", tables.sanity_table(model, sample)
     yield "what moves with each statistic", tables.sensitivity_table(model, sample)
     yield "ablations", tables.ablation_table(model, sample)
-    if wins:
-        yield f"games won of {wins}", _won(player, sample, wins, num_bots, opponents, seed)
-
-
-def _won(player: Any, sample: Any, games: int, num_bots: int, opponents: str, seed: int) -> Table:
-    """Win rates with Wilson's intervals: as trained, and with each ablation."""
-    from territory.agent import evaluate
-    from territory.interpret import Interval, ablations, capture_frames, intervene
-
-    found = {}
-    cases = {"as trained": {}} | ablations(capture_frames(player.model, sample.frames[:1]).attention)
-    for name, changes in cases.items():
-        with intervene(player.model, changes):
-            result = evaluate(player, num_bots, opponents, games, seed)
-        found[name] = {"win rate": Interval(result.win_rate, *result.interval)}
-    return found
+    if wins:  # with Wilson's intervals: as trained, and with each ablation
+        won, seen = {}, instruments.capture_frames(model, sample.frames[:1]).attention
+        for name, changes in ({"as trained": {}} | instruments.ablations(seen)).items():
+            with instruments.intervene(model, changes):
+                result = evaluate(player, num_bots, opponents, wins, seed)
+            won[name] = {"win rate": instruments.Interval(result.win_rate, *result.interval)}
+        yield f"games won of {wins}", won
 
 
 def text_table(table: Table) -> str:

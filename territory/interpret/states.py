@@ -141,33 +141,15 @@ def own_land(frames: Sequence[Frame]) -> np.ndarray:
     return planes_of(frames)[:, Plane.OWN] > 0
 
 
-def border(frames: Sequence[Frame]) -> np.ndarray:
-    """Own tiles that touch land of others or of nobody."""
-    return border_mask(planes_of(frames))
-
-
-def threats(frames: Sequence[Frame]) -> np.ndarray:
-    """Enemy tiles that touch own land: from where the agent can be attacked next."""
-    planes = planes_of(frames)
-    return (planes[:, Plane.ENEMY] > 0) & beside(planes[:, Plane.OWN] > 0)
-
-
-def fronts(frames: Sequence[Frame]) -> np.ndarray:
-    """Tiles that an attack under way, anyone's, is about to take. The planes don't show them: only troops out do."""
-    return np.stack([find_fronts(frame.owner, frame.terrain, frame.attacks) > 0 for frame in frames])
-
-
-def cities(frames: Sequence[Frame]) -> np.ndarray:
-    """Tiles with a city, anyone's."""
-    return planes_of(frames)[:, Plane.CITIES] > 0
-
-
 REGIONS: Mapping[str, Region] = {
-    "border": border,
+    # Own tiles that touch land of others or of nobody.
+    "border": lambda frames: border_mask(planes_of(frames)),
     "own land": own_land,
-    "threats": threats,
-    "fronts": fronts,
-    "cities": cities,
+    # Enemy tiles that touch own land: from where the agent can be attacked next.
+    "threats": lambda frames: (planes_of(frames)[:, Plane.ENEMY] > 0) & beside(own_land(frames)),
+    # Tiles that an attack under way, anyone's, is about to take. The planes don't show them: only troops out do.
+    "fronts": lambda frames: np.stack([find_fronts(each.owner, each.terrain, each.attacks) > 0 for each in frames]),
+    "cities": lambda frames: planes_of(frames)[:, Plane.CITIES] > 0,  # anyone's
 }
 
 

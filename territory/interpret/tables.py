@@ -166,21 +166,16 @@ def lift_table(model: nn.Module, sample: Sample, region: Region = REGIONS["borde
     """
     on = region(sample.frames)
     trained = attention_maps(capture_frames(model, sample.frames))
-    fresh = _untrained_maps(model, sample)
+    fresh = []
+    for game in np.unique(sample.games):
+        frames = [frame for frame, of in zip(sample.frames, sample.games, strict=True) if of == game]
+        fresh.append(attention_maps(capture_frames(untrained_like(model, int(game)), frames)))
     found = {}
     for name, maps in trained.items():
-        lifts = lift(maps, on), lift(fresh[name], on)
+        lifts = lift(maps, on), lift(np.concatenate([each[name] for each in fresh]), on)
         columns = zip(("trained", "untrained", "learned"), (*lifts, lifts[0] - lifts[1]), strict=True)
         found[name] = {column: sample.mean(values) for column, values in columns}
     return found
-
-
-def _untrained_maps(model: nn.Module, sample: Sample) -> dict[str, np.ndarray]:
-    parts = []
-    for game in np.unique(sample.games):
-        frames = [frame for frame, of in zip(sample.frames, sample.games, strict=True) if of == game]
-        parts.append(attention_maps(capture_frames(untrained_like(model, int(game)), frames)))
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def spread_table(model: nn.Module, sample: Sample) -> Table:

@@ -4,7 +4,7 @@ They are decided by the data files of ``python -m studies.learning --side 128`` 
 which take too long to run here.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,8 +46,12 @@ def gained(runs: Sequence[Run], new: str, measure: Callable[[Run], float], old: 
     Seed by seed: the same seed plays the same maps, so their difficulty is in both.
     """
     theirs, ours = by_seed(runs, old, measure), by_seed(runs, new, measure)
-    seeds = sorted(theirs.keys() & ours.keys())
-    return bootstrap_interval(np.array([ours[seed] - theirs[seed] for seed in seeds])) if len(seeds) > 1 else None
+    return _interval([ours[seed] - theirs[seed] for seed in sorted(theirs.keys() & ours.keys())])
+
+
+def _interval(values: Iterable[float]) -> Interval | None:
+    values = np.array(list(values))
+    return bootstrap_interval(values) if len(values) > 1 else None
 
 
 def _compared(runs: Sequence[Run], measure: Callable[[Run], float]) -> dict[str, Interval]:
@@ -56,14 +60,9 @@ def _compared(runs: Sequence[Run], measure: Callable[[Run], float]) -> dict[str,
     return {name: each for name, each in found.items() if each is not None}
 
 
-def _of_seeds(runs: Sequence[Run], network: str, measure: Callable[[Run], float]) -> Interval | None:
-    values = list(by_seed(runs, network, measure).values())
-    return bootstrap_interval(np.array(values)) if len(values) > 1 else None
-
-
 def _told(runs: Sequence[Run], measure: Callable[[Run], float], numbers: str = ".2f") -> str:
     names = zip(("old", "new", "with batch norm"), (OLD, *NEW), strict=True)
-    found = [(word, _of_seeds(runs, name, measure)) for word, name in names]
+    found = [(word, _interval(by_seed(runs, name, measure).values())) for word, name in names]
     return ", ".join(f"{word} {each:{numbers}}" for word, each in found if each is not None)
 
 
@@ -74,7 +73,7 @@ def _numbers(found: dict[str, Interval], of: str = "") -> dict[str, float]:
 
 def _more_of_old(runs: Sequence[Run], measure: Callable[[Run], float]) -> list[bool | None]:
     """Whether the old network has some of it, and each new one less: none of these without seeds of both."""
-    found, old = _compared(runs, measure), _of_seeds(runs, OLD, measure)
+    found, old = _compared(runs, measure), _interval(by_seed(runs, OLD, measure).values())
     if not found or old is None:
         return []
     return [rules.above(old.low, old.high), *(rules.above(-each.high, -each.low) for each in found.values())]

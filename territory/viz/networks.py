@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -86,7 +87,7 @@ def _parts(model: nn.Module, inputs: tuple[torch.Tensor, ...] | None) -> list[tu
     with ExitStack() as stack:
         for part, child in children.items():
             for module in _units(child) or [child]:
-                note = _note(seen.setdefault(part, []), module)
+                note = partial(_note, seen.setdefault(part, []))
                 stack.enter_context(module.register_forward_hook(note))
         stack.enter_context(inference(model))
         model(*(inputs or example_inputs(1)))
@@ -102,13 +103,10 @@ def _units(module: nn.Module) -> list[nn.Module]:
     return [unit for child in module.children() for unit in _units(child)]
 
 
-def _note(lines: list[str], module: nn.Module):
-    def hook(_module: nn.Module, _inputs: tuple, output: object) -> None:
-        first = output[0] if isinstance(output, tuple) else output
-        shape = " x ".join(map(str, first.shape[1:])) if isinstance(first, torch.Tensor) else "?"
-        lines.append(f"{_words(module)}  →  {shape or '1'}")
-
-    return hook
+def _note(lines: list[str], module: nn.Module, _inputs: tuple, output: object) -> None:
+    first = output[0] if isinstance(output, tuple) else output
+    shape = " x ".join(map(str, first.shape[1:])) if isinstance(first, torch.Tensor) else "?"
+    lines.append(f"{_words(module)}  →  {shape or '1'}")
 
 
 def _words(module: nn.Module) -> str:

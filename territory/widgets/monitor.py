@@ -192,6 +192,10 @@ class TrainingMonitor(Instrument):
             return {"state": state, "resting": True, "live": False, "step": steps, "total": steps, "line": line}
         ppo, rate, left = self.live.ppo, self.live.steps_per_second, self.live.seconds_left
         total = ppo.config.num_updates * ppo.config.batch_size
+        parts = [f"{state} · {ppo.step:,} of {total:,} steps"]
+        if self.records:
+            parts += [f"{rate:,.0f} steps/s", f"{tqdm.format_interval(left)} left at this rate"]
+        failure = f"failed after {ppo.step:,} steps: {self.live.error}"
         return {
             "state": state,
             "resting": state in RESTING,
@@ -201,7 +205,7 @@ class TrainingMonitor(Instrument):
             "updates": len(self.records),
             "rate": None if math.isnan(rate) else rate,
             "left": None if math.isnan(left) else left,
-            "line": _line(state, ppo, total, self.records, rate, left, self.live.error),
+            "line": failure if state == "failed" else " · ".join(parts),
         }
 
     def _play(self, start: int) -> None:
@@ -260,15 +264,3 @@ def _names(folders: Sequence[Path]) -> list[str]:
 def _verdict(result: dict[str, float]) -> str:
     how = "won" if result["win"] else "not won"
     return f"{how} after {result['length']:.0f} steps, {result['land_share']:.0%} of the land"
-
-
-def _line(
-    state: str, ppo: PPO, total: int, records: list[Update], rate: float, left: float, error: Exception | None
-) -> str:
-    """The state in words."""
-    if state == "failed":
-        return f"failed after {ppo.step:,} steps: {error}"
-    parts = [f"{state} · {ppo.step:,} of {total:,} steps"]
-    if records:
-        parts += [f"{rate:,.0f} steps/s", f"{tqdm.format_interval(left)} left at this rate"]
-    return " · ".join(parts)

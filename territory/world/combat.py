@@ -96,20 +96,16 @@ def find_targets(game, settings, scratch):
     for a in range(1, game.players.size):
         active = scratch.seats[a].active
         while active:
-            _find_front(game, settings, scratch, a, np.int64(trailing_zeros(active)))
+            slot = np.int64(trailing_zeros(active))
             active &= active - _ONE
-
-
-@kernel(inline=True)
-def _find_front(game, settings, scratch, a, slot):
-    if is_over(game, scratch, a, slot):
-        return
-    if slot < WHOLE_BORDER:
-        first, end = directional_front(game, settings, a, slot, scratch.front)
-    else:
-        first, end = border_front(game, settings, a, game.bitboards[slot - WHOLE_BORDER], scratch.front)
-    found = list_cells(scratch.front, settings, first, end, scratch.cells) if first < end else 0
-    add_front(game, settings, scratch, a, slot, found)
+            if is_over(game, scratch, a, slot):
+                continue
+            if slot < WHOLE_BORDER:
+                first, end = directional_front(game, settings, a, slot, scratch.front)
+            else:
+                first, end = border_front(game, settings, a, game.bitboards[slot - WHOLE_BORDER], scratch.front)
+            found = list_cells(scratch.front, settings, first, end, scratch.cells) if first < end else 0
+            add_front(game, settings, scratch, a, slot, found)
 
 
 @kernel(inline=True)

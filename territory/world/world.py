@@ -161,9 +161,14 @@ class World:
         return [((self.num_envs, *shape), np.dtype(kind)) for shape, kind in rows]
 
     def _writable(self, out: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        if _layout_of(out) != self._layout:
-            raise BadInput("out must be what new_observation() gives: arrays of the same shapes and types, to write to")
-        return out[0]["map"], out[0]["global"], out[1]
+        try:
+            planes, stats, masks = out[0]["map"], out[0]["global"], out[1]
+            layout = [(each.shape, each.dtype) for each in (planes, stats, masks) if each.flags.carray]
+            if layout == self._layout:
+                return planes, stats, masks
+        except (LookupError, TypeError, AttributeError):
+            pass  # as below
+        raise BadInput("out must be what new_observation() gives: arrays of the same shapes and types, to write to")
 
     def _seat(self, player: int) -> int:
         return whole("player", player, 1, self.params.num_players)
@@ -186,15 +191,6 @@ class World:
     def _run(self, kernel, games: int, *arguments, kind: Any = None) -> None:
         threads = self._scratch.count.size
         self._runner.run(kernel, games, threads, self.state.game, self.settings, *arguments, kind=kind)
-
-
-def _layout_of(out: Any) -> list[tuple] | None:
-    """Shapes and types of what a kernel can write a `new_observation` to; None where it can't be one."""
-    try:
-        arrays = out[0]["map"], out[0]["global"], out[1]
-        return [(each.shape, each.dtype) for each in arrays] if all(each.flags.carray for each in arrays) else None
-    except (LookupError, TypeError, AttributeError):
-        return None
 
 
 def _kinds(names: Sequence[str] | None, params: WorldParams) -> np.ndarray:
