@@ -12,14 +12,7 @@ from territory.interpret.capture import (
     zero_head,
 )
 from territory.interpret.dead import DeadFinding, OneKeyMap, find_dead_attention, one_key_map
-from territory.interpret.measures import (
-    border_lift,
-    border_mask,
-    entropy,
-    lift,
-    to_tiles,
-    total_variation,
-)
+from territory.interpret.measures import border_lift, border_mask, entropy, lift, to_tiles, total_variation
 from territory.interpret.probe import (
     Equivariance,
     ProbeResult,

@@ -46,9 +46,6 @@ if _config.DISABLE_JIT:  # as a debugger's users have it: what the kernels ask o
     raise BadInput("the game is compiled code, and NUMBA_DISABLE_JIT forbids it to be compiled: unset that")
 
 
-# --- where machine code is kept --------------------------------------------------------------------------------------
-
-
 @cache
 def cache_folder() -> Path | None:
     """Where the machine code of these very sources is kept; None where nothing can be written.

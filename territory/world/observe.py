@@ -28,9 +28,6 @@ def observe(game, settings, player, scratch, planes, stats, mask):
     _write_mask(game, settings, player, scratch, mask)
 
 
-# --- planes ----------------------------------------------------------------------------------------------------------
-
-
 @kernel(inline=True)
 def _row(cells, settings, r):
     """Row `r` of the map in an array of cells, uint8 (W,)."""
@@ -85,9 +82,6 @@ def _log_density(player):
     if player.tiles == 0:
         return 0.0
     return min(1.0, np.log2(1 + player.troops / player.tiles) / LOG_DENSITY_SCALE)
-
-
-# --- statistics ------------------------------------------------------------------------------------------------------
 
 
 @kernel(inline=True)
@@ -158,9 +152,6 @@ def _rank(game, player):
     for other in range(1, game.players.size):
         rank += game.players[other].tiles > game.players[player].tiles
     return rank
-
-
-# --- the mask --------------------------------------------------------------------------------------------------------
 
 
 @kernel(inline=True)

@@ -49,9 +49,6 @@ def start(game, settings, kinds, seed, fixed_map):
         game.players[p].tiles_before = game.players[p].tiles
 
 
-# --- everyone's start ------------------------------------------------------------------------------------------------
-
-
 @kernel(inline=True)
 def _settle(game, settings):
     """Give every player its start, spread out as far as the map allows."""
@@ -106,9 +103,6 @@ def _claim_disc(game, settings, row, column, player):
             cell = r * stride + c
             if _in_disc(r - row, c - column) and game.terrain[cell] > 0 and game.owner[cell] == 0:
                 change_owner(game, settings, cell, player)
-
-
-# --- the map ---------------------------------------------------------------------------------------------------------
 
 
 @kernel(inline=True)
