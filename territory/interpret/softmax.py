@@ -11,6 +11,7 @@ the scores are made by an ``einsum``, which says where they are; folded into the
 
 import inspect
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -31,12 +32,21 @@ from territory.models.modes import slow_path
 _SOFTMAXES = ("softmax", "softmin", "gumbel_softmax", "masked_softmax", "safe_softmax")
 _PRODUCTS = {
     *("matmul", "rmatmul", "bmm", "mm", "einsum", "baddbmm", "addbmm", "addmm"),
-    *("tensordot", "vecdot", "multi_dot", "inner", "mv"),
+    *("tensordot", "vecdot", "multi_dot", "inner", "mv", "embedding_bag"),
 }
+_ADDED = ("baddbmm", "addbmm", "addmm", "addcmul", "addcdiv")  # their first argument is added to what they make
 _SUMS = ("sum", "nansum", "mean", "nanmean")
-_SHARES = ("reciprocal", "rtruediv", "rdiv")  # 1 / x
-_EXPONENTIALS = ("exp", "exp2", "rpow")
-_DIVISIONS = ("div", "truediv", "true_divide", "itruediv", "mul", "imul", "rmul")  # by a sum, or times 1 over it
+_ALIASES = {
+    **dict.fromkeys(("truediv", "true_divide", "itruediv", "idiv", "divide"), "div"),
+    **dict.fromkeys(("imul", "rmul", "multiply"), "mul"),
+    **dict.fromkeys(("isub", "subtract"), "sub"),
+    **dict.fromkeys(("iadd", "radd"), "add"),
+    **dict.fromkeys(("rtruediv", "rdiv"), "reciprocal"),  # a number over a tensor
+    "float_power": "pow",
+}
+_EXPONENTIAL = ("exp", "sum", "share", "product")  # what exponentials are made into before they sum to 1
+_BENDS = ("pow", "sqrt", "rsqrt", "square", "mul", "div", "neg", "sub", "abs")  # what makes a sum something else
+_SPREADS = ("expand", "expand_as", "broadcast_to", "repeat", "tile", "repeat_interleave")
 _PARTS = {  # and repetitions: of weights are weights
     *("chunk", "split", "unbind", "getitem", "select", "narrow", "index_select", "gather", "take_along_dim", "topk"),
     *("expand", "repeat", "repeat_interleave", "pad", "as_strided", "unfold", "diagonal"),
@@ -45,7 +55,10 @@ _LAID_ANEW = {
     *("permute", "transpose", "movedim", "moveaxis", "swapaxes", "swapdims", "t", "T", "mT", "view", "reshape"),
     *("flatten", "unflatten", "squeeze", "unsqueeze"),
 }
-_NAMED = ("input", "logits", "x", "a", "other", "weight", "mat2", "y", "b")  # what the first two are called
+_NAMED = (  # what the first ones are called
+    *("input", "logits", "x", "a", "other", "weight", "exponent", "mat1", "mat2", "batch1", "batch2"),
+    *("tensor1", "tensor2", "y", "b"),
+)
 _DIM = {"gumbel_softmax": 4, "masked_softmax": 2}  # where the argument stands, if not second
 
 
@@ -55,11 +68,12 @@ class _Tag(NamedTuple):
 
     kind: str
     dim: Any = None
-    source: Any = None  # id of what an exponential is of; or who was shown the weights
+    source: Any = None  # weak reference to what an exponential is of; or who was shown the weights
     weighted: bool = False  # weights that were multiplied with something: their sum is a weighted mean
     of: Any = None  # the exponential that was summed or multiplied
     again: Any = None  # the same product of other weights
-    first: tuple[int, ...] = ()  # axes of examples and heads, where scores don't begin with them
+    first: tuple[int, ...] = ()  # axes of scores that are examples and heads
+    fold: int = 1  # heads that were folded into the examples, and come before them
 
 
 _UNKNOWN = _Tag("")
@@ -131,15 +145,17 @@ class SoftmaxWatch(TorchFunctionMode):
         """How many examples the first axis of some weights holds, beside heads or windows; None: it holds none."""
         if weights.ndim < 2:
             return None
-        rows, sides, firsts = len(weights), weights.shape[-2:], [shape[0] for shape in self._inputs]
-        if weights.ndim == 2 and rows == sides[1] and rows not in (each[0] for each in self._inputs if len(each) > 2):
+        rows, firsts = len(weights), [shape[0] for shape in self._inputs]
+        sides = weights.shape[-min(2, weights.ndim - 1) :]
+        if weights.ndim == 2 and rows == sides[-1] and rows not in (each[0] for each in self._inputs if len(each) > 2):
             return 1 if max(map(len, self._inputs), default=0) == 2 else None  # tokens alone; or parameters
         sequences = (shape[:2] for shape in self._inputs if len(shape) in (2, 3))
         second = [size for tokens, size in sequences if tokens in sides and size not in sides]  # torch's own layout
         for sizes in (second, firsts):
             if fitting := [size for size in sizes if size and rows % size == 0]:
                 return max(fitting)
-        return None
+        alone = weights.ndim > 2 and any(len(shape) == 2 and shape[0] in sides for shape in self._inputs)
+        return 1 if alone else None  # tokens of one example, by head
 
     def _begin(self) -> None:
         """A forward pass begins, or part of one is computed again."""
@@ -162,15 +178,20 @@ class SoftmaxWatch(TorchFunctionMode):
         result = func(*args, **kwargs)
         if not isinstance(result, Tensor | tuple | list):
             return result
+        kwargs = {{"axis": "dim"}.get(key, key): value for key, value in kwargs.items()}  # as NumPy calls it
         args = (*args, *(kwargs[each] for each in _NAMED if each in kwargs))  # as if all were by place
-        tags = self._tag(args, 0), self._tag(args, 1)
+        operands = args[1:] if name in _ADDED else args
+        tags = self._tag(operands, 0), self._tag(operands, 1)
         if isinstance(result, Tensor) and (place := _product_place(name, *tags)) is not None:
             return self._divided(result, tags[place], tags[1 - place], args[1 - place], result is args[0])
         if isinstance(result, Tensor) and result.layout == torch.strided and not result.is_nested:
-            dim = None if is_transformed(result) else _dim_of_weights(name, args, kwargs, *tags)
+            dim = None if is_transformed(result) else _dim_of_weights(name, args, kwargs, result, *tags)
             if dim is not None:
-                return self._shown(result, dim, tags[0].first, result is args[0])
-        self._follow(func, args, kwargs, result, *tags)
+                return self._shown(result, dim, tags[0], result is args[0])
+        if name == "addcmul":  # as if it were written with two signs
+            product = _next("mul", operands, {}, result, *tags) or _UNKNOWN
+            name, operands, tags = "add", (args[0], result), (self._tag(args, 0), product)
+        self._follow(func, name, args, operands, kwargs, result, *tags)
         return result
 
     @contextmanager
@@ -195,22 +216,54 @@ class SoftmaxWatch(TorchFunctionMode):
             total, share = e.sum(dim, keepdim=True), share._replace(kind="sum")
         with torch.set_grad_enabled(torch.is_grad_enabled() and any(watch.changes for watch in _running.watches)):
             weights = e * total if share.kind == "share" else e / total
-            changed, _ = _show(weights.movedim(dim, -1), attention=True)
+            changed, _ = self._show(weights.movedim(dim, -1), True, product)
         if changed is None:
             return result
         fresh = product.again(changed.movedim(-1, dim).to(e.dtype))
         return result.copy_(fresh) if in_place else fresh
 
-    def _shown(self, weights: Tensor, dim: int, first: tuple[int, ...], in_place: bool) -> Tensor:
+    def _shown(self, weights: Tensor, dim: int, scores: _Tag, in_place: bool) -> Tensor:
         axes, keys = range(weights.ndim), dim % max(weights.ndim, 1)
-        first = first if keys not in first else ()
+        first = scores.first if keys not in scores.first else ()
         order = [*first, *(axis for axis in axes if axis != keys and axis not in first), keys][: weights.ndim]
-        changed, calls = _show(weights.permute(order), attention=False)
+        if weights.ndim == 4 and len(first) < 2 and self._asks(weights.shape[order[1]], weights.shape[order[2]]):
+            order[1:3] = order[2:0:-1]
+        laid = weights.permute(order)
+        alone = len(first) == 2 and weights.ndim == 3 and not self._asks(laid.shape[1], 0)  # one query of each head
+        changed, calls = self._show(laid.unsqueeze(2) if alone else laid, False, scores)
         if changed is not None:
-            changed = changed.permute(sorted(axes, key=order.__getitem__))
+            changed = changed.reshape(laid.shape).permute(sorted(axes, key=order.__getitem__))
             weights = weights.copy_(changed) if in_place else changed
         self._tags[weights] = _Tag("weights", source=calls)
         return weights
+
+    def _asks(self, size: int, other: int) -> bool:
+        """Whether an axis is as long as inputs have tokens, and another isn't: no heads, but queries."""
+        tokens = [shape[1] for shape in self._inputs if len(shape) == 3]
+        return size in tokens and other not in tokens
+
+    def _show(self, weights: Tensor, attention: bool, scores: _Tag) -> tuple[Tensor | None, list[tuple[Any, Call]]]:
+        """Show weights to every watch whose network is at work: what takes their place, and their calls."""
+        changed, calls = None, []
+        if is_transformed(weights):
+            return None, []
+        folded = scores.fold > 1 and (self.examples(weights) or 0) * scores.fold == len(weights)
+        weights = _unfolded(weights, scores.fold) if folded else weights
+        going_back = torch._C._current_autograd_node() is not None
+        for watch in list(_running.watches):
+            if going_back:  # checkpointing computes it again: of which attention this is, nobody knows
+                if watch.changes and watch.owners.current() is not None:
+                    raise BadInput(
+                        "attention under checkpointing can be changed on the way forward only: going back, it would be "
+                        "what it was. Turn checkpointing off."
+                    )
+            elif watch.owners.at_work is not None:
+                call, new = watch.shown(weights if changed is None else changed, attention)
+                changed = changed if new is None else new
+                calls.append((watch, call))
+        if folded and changed is not None:
+            changed = _unfolded(changed, len(changed) // scores.fold)
+        return changed, calls
 
     def shown(self, weights: Tensor, attention: bool) -> tuple[Call, Tensor | None]:
         """Show weights to this watch: what it is called there, and what takes its place."""
@@ -232,25 +285,38 @@ class SoftmaxWatch(TorchFunctionMode):
         return _Tag("weights", source=calls, weighted=any(each.weighted for each in weights)) if weights else _UNKNOWN
 
     def _follow(
-        self, func: Callable, args: Sequence[Any], kwargs: dict[str, Any], result: Any, tag: _Tag, other: _Tag
+        self,
+        func: Callable,
+        name: str,
+        args: Sequence[Any],
+        operands: Sequence[Any],
+        kwargs: dict[str, Any],
+        result: Any,
+        tag: _Tag,
+        other: _Tag,
     ) -> None:
         """Keep track of what weights, and what could become weights, turn into."""
-        name = _name(func)
-        if self._weighs(name, args, tag, other):
-            vectors = [each for each in args[:2] if isinstance(each, Tensor) and each.ndim < 2]
+        if self._weighs(name, operands, tag, other):
+            vectors = [each for each in operands[:2] if isinstance(each, Tensor) and each.ndim < 2]
             if all((self._tags.get(each) or _UNKNOWN).kind == "weights" for each in vectors):  # else of numbers
                 for tensor in tensors_of([args, kwargs]):
                     each = self._tags.get(tensor) or _UNKNOWN
                     for watch, call in each.source if each.kind == "weights" else ():
                         watch.confirm(call)
-                    if each.kind == "exp":
+                    alone = name not in _ADDED or kwargs.get("beta") == 0 or not args[0].any()
+                    if each.kind == "exp" and alone:
                         self._tags[result] = _Tag(
                             "product", of=tensor, again=partial(_with_other, func, args, kwargs, tensor)
                         )
-            if name == "einsum" and isinstance(args[0], str) and (first := _first_axes(args[0], result.ndim)):
-                self._tags[result] = _Tag("scores", first=first)
+            first = ()
+            if name == "einsum" and isinstance(args[0], str):
+                first = _first_axes(args[0], result.ndim)
+            elif name in ("matmul", "bmm") and not result.is_nested:
+                first = tuple(range(result.ndim - 2))
+            if first and not self._tag((result,), 0).kind:
+                self._tags[result] = _Tag("scores", first=first, fold=max(tag.fold, other.fold))
             return
-        new = _next(name, args, kwargs, result, tag, other)
+        new = _next(name, operands, kwargs, result, tag, other)
         if new is not None:
             for tensor in tensors_of(result):
                 self._tags[tensor] = new
@@ -260,7 +326,7 @@ class SoftmaxWatch(TorchFunctionMode):
 
         A linear layer is no product, `F.linear` of two computed matrices is; a sum outside the network is none of it.
         """
-        if tag.weighted and (name in _SUMS or (name in ("add", "iadd") and other.weighted)):
+        if tag.weighted and (name in _SUMS or (name == "add" and other.weighted)):
             return self.owners.at_work is not None
         if name != "linear":
             return name in _PRODUCTS
@@ -292,7 +358,7 @@ class SoftmaxWatch(TorchFunctionMode):
             _, weights = torch.ops.aten._scaled_dot_product_attention_math(
                 *inputs, mask, 0.0, is_causal, None, **options
             )
-            changed, _ = _show(weights, attention=True)
+            changed, _ = self._show(weights, True, self._tag((query,), 0))
         if seen is not None:
             seen.append(weights if changed is None else changed)
         if changed is None:
@@ -326,26 +392,6 @@ class SoftmaxWatch(TorchFunctionMode):
         return output, weights if given.arguments["query"].ndim == 3 else weights.squeeze(0)
 
 
-def _show(weights: Tensor, attention: bool) -> tuple[Tensor | None, list[tuple[SoftmaxWatch, Call]]]:
-    """Show weights to every watch whose network is at work: what takes their place, and their calls."""
-    changed, calls = None, []
-    if is_transformed(weights):
-        return None, []
-    going_back = torch._C._current_autograd_node() is not None
-    for watch in list(_running.watches):
-        if going_back:  # checkpointing computes it again: of which attention this is, nobody knows
-            if watch.changes and watch.owners.current() is not None:
-                raise BadInput(
-                    "attention under checkpointing can be changed on the way forward only: going back, it would be "
-                    "what it was. Turn checkpointing off."
-                )
-        elif watch.owners.at_work is not None:
-            call, new = watch.shown(weights if changed is None else changed, attention)
-            changed = changed if new is None else new
-            calls.append((watch, call))
-    return changed, calls
-
-
 def _with_other(func: Callable, args: Sequence[Any], kwargs: dict[str, Any], old: Tensor, new: Tensor) -> Any:
     """A call once more, with another tensor; ``args`` as `__torch_function__` has them."""
     placed = args[: len(args) - sum(name in kwargs for name in _NAMED)]
@@ -356,13 +402,15 @@ def _with_other(func: Callable, args: Sequence[Any], kwargs: dict[str, Any], old
 def _product_place(name: str, tag: _Tag, other: _Tag) -> int | None:
     """Which of two arguments is a product that this divides by the sum of the exponential in it; None: neither."""
     for place, product, total in ((0, tag, other), (1, other, tag)):
-        wanted = "share" if "mul" in name else "sum" if place == 0 else ""
-        if product.kind == "product" and total.kind == wanted and total.of is product.of and name in _DIVISIONS:
+        wanted = {"mul": "share", "div": "" if place else "sum"}.get(name)
+        if product.kind == "product" and total.kind == wanted and total.of is product.of and total.dim is not None:
             return place
     return None
 
 
-def _dim_of_weights(name: str, args: Sequence[Any], kwargs: dict[str, Any], tag: _Tag, other: _Tag) -> int | None:
+def _dim_of_weights(
+    name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Tensor, tag: _Tag, other: _Tag
+) -> int | None:
     """The axis over which a result sums to 1, if it is known to; with what is known of its first two arguments."""
     if not args:
         return None
@@ -373,12 +421,28 @@ def _dim_of_weights(name: str, args: Sequence[Any], kwargs: dict[str, Any], tag:
             return 0 if args[0].ndim in (0, 1, 3) else 1
         return -1 if dim is None else dim
     if name == "exp" and tag.kind == "log":
-        return tag.dim
-    if name in _DIVISIONS and tag.kind in ("exp", "weights"):  # weights: masked, they no longer sum to 1
-        wanted = "share" if "mul" in name else "sum"
-        return other.dim if other.kind == wanted and other.source == tag.source else None
+        return _axis_of_ones(result) if tag.dim is None else tag.dim
+    if name in ("div", "mul") and tag.kind in ("exp", "weights"):  # weights: masked, they no longer sum to 1
+        wanted = "share" if name == "mul" else "sum"
+        if other.kind == wanted and other.source is tag.source and other.dim is not None:
+            return other.dim
+    made = {tag.kind, other.kind}
+    if name in ("div", "mul", "addcdiv", "addcmul") and "exp" in made and made.issubset(_EXPONENTIAL):
+        return _axis_of_ones(result)
     if name == "normalize" and tag.kind in ("exp", "weights") and kwargs.get("p", args[1] if len(args) > 1 else 2) == 1:
         return kwargs.get("dim", args[2] if len(args) > 2 else 1)
+    return None
+
+
+def _axis_of_ones(weights: Tensor) -> int | None:
+    """The last axis over which they sum to 1, or to 0 where all is masked, if there is one."""
+    if weights.is_meta or not weights.is_floating_point() or not weights.numel():
+        return None
+    near = 4 * max(torch.finfo(weights.dtype).eps, 1e-4)
+    for axis in reversed(range(weights.ndim)):
+        sums = weights.detach().sum(axis)
+        if bool((((sums - 1).abs() < near) | (sums == 0)).all()) and bool(sums.any()):
+            return axis
     return None
 
 
@@ -386,46 +450,85 @@ def _next(name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Any, t
     """What is known of a result, if anything, by what is known of the first two arguments."""
     dim: Any = kwargs.get("dim", args[1] if len(args) > 1 else None)
     dim = dim[0] if lists(dim, 1) else dim
-    if name in _EXPONENTIALS:
-        return _Tag("exp", source=id(args[0]), first=tag.first)
-    if name == "pow" and not isinstance(args[0], Tensor):
-        return _Tag("exp", source=id(args[1]), first=other.first)
+    if name == "exp" and tag.kind == "logarithm":
+        return tag._replace(kind="weights")
+    if name in ("exp", "exp2", "rpow"):
+        of = None if tag.kind == "logsumexp" else weakref.ref(args[0])
+        return _Tag("exp", source=of, first=tag.first)
+    if name == "pow" and isinstance(args[1], Tensor):
+        return _Tag("exp", source=weakref.ref(args[1]), first=other.first)
     if name == "log_softmax":
         return _Tag("log", dim=-1 if dim is None else dim, first=tag.first)
     if name == "logsumexp":
-        return _Tag("logsumexp", dim=dim, source=id(args[0]))
-    if name == "sub" and other.kind == "logsumexp" and other.source == id(args[0]):
-        return _Tag("log", dim=other.dim, first=tag.first)
-    if name == "log" and tag.kind == "sum":
-        return tag._replace(kind="logsumexp")
+        return _Tag("logsumexp", dim=dim, source=weakref.ref(args[0]))
+    if name == "sub" and other.kind == "logsumexp" and tag.kind != "logsumexp":
+        same = other.source is not None and other.source() is args[0]
+        return _Tag("log", dim=other.dim if same else None, first=tag.first)
+    if name == "log" and tag.kind in ("sum", "weights"):
+        return tag._replace(kind="logsumexp" if tag.kind == "sum" else "logarithm")
     if name == "sum" and tag.kind in ("exp", "weights") and isinstance(dim, int):
         return _Tag("sum", dim=dim, source=tag.source, of=args[0])
-    if name in _SHARES and tag.kind == "sum":
+    if name == "reciprocal" and tag.kind == "sum":
         return tag._replace(kind="share")
-    if not (tag.kind or other.kind) or "product" in (tag.kind, other.kind):
-        return None
-    by_second = not tag.kind or (tag.kind == "scores" and other.kind)
+    if not (tag.kind or other.kind):
+        folded = _fold(name, args, dim, result)
+        return _Tag("folded", fold=folded) if folded > 1 else None
+    by_second = _rank(other) > _rank(tag) if name == "add" or not tag.kind else tag.kind == "scores" and other.kind
     held, value = (other, args[1]) if by_second else (tag, args[0])
-    if held.first and name in _LAID_ANEW:
-        held = _UNKNOWN if held.kind == "scores" else held._replace(first=())
+    if tag.kind == other.kind == "weights" and tag.source is not other.source:
+        held = held._replace(source=[*tag.source, *other.source])
     before, after = (sum(each.numel() for each in tensors_of(each)) for each in (value, result))
-    if name in ("mul", "rmul", "imul") and held.kind == "weights" and after > before:  # each weighs several numbers
+    if held.kind == "product" or (held.kind == "exp" and after < before and name not in _PARTS):
+        return _Tag("sum") if after < before or held.kind == "product" else None
+    if name in _BENDS and held.kind in ("sum", "share", "logsumexp"):
+        return _Tag(held.kind)
+    if held.first and name in _LAID_ANEW:
+        kept = name == "squeeze" and result.ndim == len(held.first) + 1 and max(held.first) < result.ndim - 1
+        held = held if kept else _UNKNOWN if held.kind == "scores" else held._replace(first=())
+    spread = name in _SPREADS and value.shape[-1:] == (1,) != result.shape[-1:]
+    if held.kind == "weights" and ((name == "mul" and after > before) or spread):  # each weighs several numbers
         return held._replace(weighted=True)
     averaged = name == "mean" and held.kind == "weights"  # over heads
     return held if after == before or name in _PARTS or averaged else None
 
 
-def _first_axes(equation: str, axes: int) -> tuple[int, ...]:
-    """Where examples and heads are, in an `einsum` of queries with keys that doesn't put them first: "bihd,bjhd->bijh".
+def _rank(tag: _Tag) -> tuple[int, int, bool]:
+    """Which of two terms says more about their sum: positions' scores have no examples."""
+    kinds = ("", "folded", "scores")
+    return (
+        kinds.index(tag.kind) if tag.kind in kinds else 9 + (tag.kind in ("sum", "logsumexp")),
+        len(tag.first),
+        0 in tag.first,
+    )
 
-    They are what both operands and the result have.
-    """
+
+def _fold(name: str, args: Sequence[Any], dim: Any, result: Any) -> int:
+    """How many heads this folds into the examples, before them; 1: none."""
+    if not isinstance(result, Tensor) or result.ndim < 3 or result.is_nested or result.layout != torch.strided:
+        return 1
+    if name in ("cat", "concat", "concatenate"):
+        parts = list(tensors_of(args[0] if args else ()))
+        return len(parts) if not dim and len({each.shape for each in parts}) == 1 else 1
+    value: Any = args[0] if args else None
+    if name not in ("reshape", "flatten") or not isinstance(value, Tensor) or value.ndim != result.ndim + 1:
+        return 1
+    merged = value.shape[0] * value.shape[1] == len(result) and value.shape[2:] == result.shape[1:]
+    return len(value) if merged and value.stride(1) > value.stride(0) > 0 and value.shape[1] > 1 else 1
+
+
+def _unfolded(weights: Tensor, fold: int) -> Tensor:
+    """Rows with heads before examples, examples first; and back, where ``fold`` is the number of these."""
+    return weights.unflatten(0, (fold, -1)).transpose(0, 1).flatten(0, 1) if fold > 1 else weights
+
+
+def _first_axes(equation: str, axes: int) -> tuple[int, ...]:
+    """Where examples and heads are, in an `einsum` of queries with keys, "bihd,bjhd->bijh": what all three have."""
     inputs, _, output = equation.replace(" ", "").partition("->")
     queries, _, keys = inputs.partition(",")
     before = axes - len(output.removeprefix("..."))  # that three dots stand for
     queries, keys, output = (each.removeprefix("...") for each in (queries, keys, output))
     shared = [label for label in queries if label in keys and label in output]
-    if not set(output[: len(shared)]) - set(shared) or not (queries + keys + output).isalpha():
+    if not (queries + keys + output).isalpha():
         return ()
     return (*range(before), *(before + output.index(label) for label in shared))
 
@@ -435,4 +538,5 @@ def _name(func: Callable) -> str:
     name = getattr(func, "__name__", "")
     if name in ("__get__", "__set__"):
         name = getattr(func.__self__, "__name__", "")
-    return name.split(".")[0].removeprefix("special_").removeprefix("linalg_").strip("_")
+    name = name.split(".")[0].removeprefix("special_").removeprefix("linalg_").strip("_")
+    return _ALIASES.get(name, name)

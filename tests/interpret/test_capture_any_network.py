@@ -98,6 +98,26 @@ def by_log_of_sum(q, k, v):
     return (scores - scores.exp().sum(-1, keepdim=True).log()).exp() @ v
 
 
+def less_its_maximum(q, k, v):
+    scores = q @ k.mT / 2
+    most = scores.amax(-1, keepdim=True)
+    return (scores - most - (scores - most).exp().sum(-1, keepdim=True).log()).exp() @ v
+
+
+def added_in_one_call(weights, v):
+    total = torch.zeros_like(v)
+    for j in range(T):
+        total = torch.addcmul(total, weights[..., [j]], v[:, :, [j]])
+    return total
+
+
+def by_lookup(q, k, v):
+    """Each query has a bag of its own: all keys of its example and head."""
+    weights, rows = (q @ k.mT / 2).softmax(-1).reshape(-1, T), torch.arange(len(v) * HEADS).repeat_interleave(T)
+    bags = rows[:, None] * T + torch.arange(T)
+    return F.embedding_bag(bags, v.flatten(0, 2), per_sample_weights=weights, mode="sum").view(v.shape)
+
+
 def key_by_key(weights, values):
     return [weights[..., [j]] * values[:, :, [j]] for j in range(T)]
 
@@ -212,7 +232,61 @@ SPELLINGS = {
     "added key by key": (lambda q, k, v: sum(key_by_key((q @ k.mT / 2).softmax(-1), v)), None),
     "stacked and summed": (lambda q, k, v: torch.stack(key_by_key((q @ k.mT / 2).softmax(-1), v)).sum(0), None),
     "added to zeros in place": (lambda q, k, v: added(key_by_key((q @ k.mT / 2).softmax(-1), v)), None),
+    "softmax over an axis, as NumPy calls it": (lambda q, k, v: torch.softmax(q @ k.mT / 2, axis=-1) @ v, None),
+    "summed over an axis": (lambda q, k, v: ((e := (q @ k.mT / 2).exp()) / e.sum(axis=-1, keepdims=True)) @ v, None),
+    "exp less logsumexp, of scores made twice": (
+        lambda q, k, v: torch.exp(q @ k.mT / 2 - torch.logsumexp(q @ k.mT / 2, -1, keepdim=True)) @ v,
+        None,
+    ),
+    "exp over exp of logsumexp": (
+        lambda q, k, v: ((s := q @ k.mT / 2).exp() / s.logsumexp(-1, keepdim=True).exp()) @ v,
+        None,
+    ),
+    "less its maximum and a logarithm": (less_its_maximum, None),
+    "divide": (lambda q, k, v: torch.divide(e := (q @ k.mT / 2).exp(), e.sum(-1, keepdim=True)) @ v, None),
+    "times a power": (lambda q, k, v: ((e := (q @ k.mT / 2).exp()) * e.sum(-1, keepdim=True) ** -1) @ v, None),
+    "a tensor to a power": (
+        lambda q, k, v: ((e := torch.tensor(math.e) ** (q @ k.mT / 2)) / e.sum(-1, keepdim=True)) @ v,
+        None,
+    ),
+    "logarithm and back": (lambda q, k, v: (q @ k.mT / 2).softmax(-1).log().exp() @ v, None),
+    "addcdiv": (
+        lambda q, k, v: torch.addcdiv(torch.zeros(()), e := (q @ k.mT / 2).exp(), e.sum(-1, keepdim=True)) @ v,
+        None,
+    ),
+    "addcmul": (lambda q, k, v: added_in_one_call((q @ k.mT / 2).softmax(-1), v), None),
+    "baddbmm": (
+        lambda q, k, v: torch.baddbmm(torch.zeros(()), (q @ k.mT / 2).softmax(-1).flatten(0, 1), v.flatten(0, 1)).view(
+            v.shape
+        ),
+        None,
+    ),
+    "baddbmm, divided afterwards": (
+        lambda q, k, v: (
+            torch.baddbmm(v.flatten(0, 1), e := (q @ k.mT / 2).exp().flatten(0, 1), v.flatten(0, 1), beta=0)
+            / e.sum(-1, keepdim=True)
+        ).view(v.shape),
+        None,
+    ),
+    "weights of a lookup": (by_lookup, None),
+    "spread over the values first": (
+        lambda q, k, v: ((q @ k.mT / 2).softmax(-1)[..., None].expand(-1, -1, -1, -1, 4) * v[:, :, None]).sum(3),
+        None,
+    ),
     "a weighted sum": (lambda q, k, v: ((q @ k.mT / 2).softmax(-1)[..., None] * v[:, :, None]).sum(3), None),
+}
+
+
+SUMS = {  # of exponentials, by functions that are not called so
+    "a product with ones": lambda e: e @ torch.ones(T, 1),
+    "einsum": lambda e: torch.einsum("bhij->bhi", e)[..., None],
+    "a norm": lambda e: e.norm(p=1, dim=-1, keepdim=True),
+    "a mean": lambda e: e.mean(-1, keepdim=True) * T,
+    "a running sum": lambda e: e.cumsum(-1)[..., -1:],
+}
+SPELLINGS |= {
+    f"exp over {name}": (lambda q, k, v, sums=sums: ((e := (q @ k.mT / 2).exp()) / sums(e)) @ v, None)
+    for name, sums in SUMS.items()
 }
 
 
@@ -314,6 +388,148 @@ def test_attention_without_a_softmax_is_not_taken_for_one():
         with capture(Attends(attend)) as record:
             Attends(attend)(tokens())
         assert record == {}
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda q, k: (q @ k.mT / 2).exp() / (k @ q.mT / 2).exp().sum(-1, keepdim=True),  # memory is used again
+        lambda q, k: (e := (q @ k.mT / 2).exp()) / e.sum(-1, keepdim=True).sqrt(),
+        lambda q, k: (e := (q @ k.mT / 2).exp()) * e.sum(-1, keepdim=True),
+        lambda q, k: torch.addcdiv(torch.ones(()), e := (q @ k.mT / 2).exp(), e.sum(-1, keepdim=True)),
+    ],
+    ids=["another's sum", "a root of the sum", "times the sum", "and one more"],
+)
+def test_exponentials_that_do_not_sum_to_one_are_no_weights(made):
+    model = Attends(lambda q, k, v: made(q, k) @ v)
+    with capture(model) as record:
+        model(tokens())
+    assert record == {}
+
+
+def test_a_product_that_is_added_to_something_is_not_divided_into_attention():
+    model = Attends(
+        lambda q, k, v: (
+            torch.baddbmm(v.flatten(0, 1), e := (q @ k.mT / 2).exp().flatten(0, 1), v.flatten(0, 1))
+            / e.sum(-1, keepdim=True)
+        ).view(v.shape)
+    )
+    with capture(model) as record:
+        model(tokens())
+    assert record == {}
+
+
+def test_a_null_key_by_exp_leaves_less_than_one():
+    def attend(q, k, v):
+        scores = q @ k.mT / 2
+        most = scores.amax(-1, keepdim=True).clamp(min=0)
+        e = (scores - most).exp()
+        return e / ((-most).exp() + e.sum(-1, keepdim=True)) @ v
+
+    model, x = Attends(attend), tokens()
+    with capture(model) as record:
+        model(x)
+    scores = by_heads(model.q(x)) @ by_heads(model.k(x)).mT / 2
+    with_null = torch.cat([torch.zeros(3, HEADS, T, 1), scores], dim=-1).softmax(-1)[..., 1:]
+    torch.testing.assert_close(record["Attends"], with_null.detach(), rtol=1e-5, atol=1e-5)
+
+
+def test_of_two_maps_that_are_subtracted_both_are_attention():
+    def attend(q, k, v):
+        return ((q @ k.mT / 2).softmax(-1) - 0.3 * (k @ q.mT / 2).softmax(-1)) @ v
+
+    model, x = Attends(attend), tokens()
+    with capture(model) as record:
+        model(x)
+    q, k = by_heads(model.q(x)), by_heads(model.k(x))
+    torch.testing.assert_close(record["Attends"], plain(q, k).detach(), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(record["Attends#2"], plain(k, q).detach(), rtol=1e-5, atol=1e-5)
+
+
+def folded_by_cat(x):
+    return torch.cat(x.split(WIDTH // HEADS, dim=2))
+
+
+def folded_by_reshape(x):
+    return x.unflatten(2, (HEADS, -1)).permute(2, 0, 1, 3).reshape(-1, T, WIDTH // HEADS)
+
+
+@pytest.mark.parametrize("fold", [folded_by_cat, folded_by_reshape])
+@pytest.mark.parametrize("fused", [False, True])
+def test_heads_folded_before_the_examples_are_told_from_them(fold, fused):
+    """As the Set Transformer has them; examples before heads have another order."""
+
+    def forward(s, x):
+        q, k = fold(s.q(x)), fold(s.k(x))
+        made = F.scaled_dot_product_attention(q, k, q) if fused else (q @ k.mT / 2).softmax(-1).bmm(q)
+        return torch.cat(made.chunk(HEADS), dim=2)
+
+    model, x = Calls(forward, q=nn.Linear(WIDTH, WIDTH), k=nn.Linear(WIDTH, WIDTH)), tokens()
+    before = model(x)
+    with capture(model) as record:
+        model(x)
+    expected = plain(by_heads(model.q(x)), by_heads(model.k(x)))
+    torch.testing.assert_close(record["Calls"], expected.detach(), rtol=1e-5, atol=1e-5)
+    with intervene(model, {"Calls": zero_head(1)}):
+        changed = model(x)
+    assert (changed[..., WIDTH // HEADS :] == 0).all()
+    torch.testing.assert_close(changed[..., : WIDTH // HEADS], before[..., : WIDTH // HEADS])
+
+
+def test_parts_of_a_batch_that_are_put_together_again_stay_examples():
+    model, x = Calls(lambda s, x: (y := torch.cat(x.chunk(2))) + (y @ y.mT).softmax(-1) @ y), torch.randn(4, T, WIDTH)
+    with capture(model) as record:
+        model(x)
+    torch.testing.assert_close(record["Calls"][:, 0], (x @ x.mT).softmax(-1))
+
+
+def one_query(x):
+    return x[:, :, None]
+
+
+LAYOUTS = {  # what makes the weights, and how they come to (B, heads, queries, keys)
+    "positions for scores": (
+        lambda x: (x @ x.mT + torch.einsum("bhid,ijd->bhij", x, torch.linspace(0, 1, T * T * 4).view(T, T, 4))).softmax(
+            -1
+        ),
+        lambda w: w,
+    ),
+    "queries before heads": (lambda x: (2 * x.transpose(1, 2)).softmax(-1), lambda w: w.transpose(1, 2)),
+    "one query of each head": (lambda x: torch.einsum("bhd,bhtd->bht", x[:, :, 0], x).softmax(-1), one_query),
+    "one query of each head, squeezed": (lambda x: (x[:, :, :1] @ x.mT).squeeze(2).softmax(-1), one_query),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_heads_are_told_from_queries_by_what_made_the_scores(layout):
+    weights, seen = LAYOUTS[layout]
+    model, x = Calls(lambda s, x: (weights(by_heads(x))[..., None] * torch.ones(2)).sum(-2)), tokens()
+    with capture(model) as record:
+        model(x)
+    torch.testing.assert_close(record["Calls"], seen(weights(by_heads(x))))
+
+
+def test_a_window_of_its_own_for_each_query_has_queries_and_no_heads():
+    def near(s, x):
+        windows = F.pad(x, (0, 0, 1, 1)).unfold(1, 3, 1)
+        return torch.einsum("btk,btdk->btd", torch.einsum("btd,btdk->btk", x, windows).softmax(-1), windows)
+
+    with capture(model := Calls(near)) as record:
+        model(tokens())
+    assert record["Calls"].shape == (3, 1, T, 3)
+
+
+def test_tokens_of_one_example_have_heads_and_time_may_come_first():
+    x = tokens()[0]
+    model = Calls(lambda s, x: ((y := x.unflatten(1, (HEADS, -1)).transpose(0, 1)) @ y.mT).softmax(-1) @ y)
+    with capture(model) as record:
+        model(x)
+    assert record["Calls"].shape == (1, HEADS, T, T)
+    pool = Calls(lambda s, x: (s.score(x).softmax(0) * x).sum(0), score=nn.Linear(WIDTH, 1))
+    steps = torch.randn(6, 3, WIDTH)
+    with capture(pool) as record:
+        pool(steps)
+    torch.testing.assert_close(record["Calls"][:, 0, 0], pool.score(steps).softmax(0).detach()[..., 0].T)
 
 
 def test_a_linear_layer_over_probabilities_is_no_attention():
