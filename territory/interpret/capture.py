@@ -8,8 +8,8 @@ There is no second copy of the forward pass that could drift apart from the firs
   Tk keys summing to 1.
 - in any other network, the path of the module that computes an attention: ``"encoder.layers.0.self_attn"``,
   ``"blocks.1.attention"``; a second one of the same module in one forward pass is ``"path#2"``, one in the network's
-  own forward bears its class's name. What is recognised: `softmax`; a softmax counts as attention once its weights are
-  used in a matrix product or a weighted sum of vectors (of numbers, it is an expected value). What is made of weights
+  own forward bears its class's name. A softmax (what is seen of them: `softmax`) counts as attention once its weights
+  are used in a matrix product or a weighted sum of vectors (of numbers, it is an expected value). What is made of them
   before that (a mask, dropout, a hard choice, a mix of heads) isn't in them, unless it is written into them in place,
   or they are divided by their sum again: "path#2".
 - names of your own for modules of your own: ``capture(model, attention={"mine": model.block.weights})``. What such a

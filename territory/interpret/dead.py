@@ -5,6 +5,8 @@ What is watched, on copies of the weights, in evaluation mode, in double precisi
 - every softmax that `softmax` can see. Weights that are the same for every input are a fixed average, no look at the
   input; over one key they can only be 1. (A softmax without an axis of examples, one of a parameter alone, is not
   meant to look.)
+- where something has no gradient: gates (sigmoid, tanh) and softmaxes that stand at their ends for every input, flat to
+  the last bit of double precision.
 - the gradient of every parameter under a loss that touches every output. One that shrinks in double precision was
   rounding alone: what it is a sum of cancels.
 
@@ -32,12 +34,13 @@ from torch.overrides import TorchFunctionMode
 
 from territory.errors import BadInput
 from territory.interpret.softmax import Call as SoftmaxCall
-from territory.interpret.softmax import SoftmaxWatch
+from territory.interpret.softmax import SoftmaxWatch, name_of_function
 from territory.models.cross_attention import CrossAttention
 from territory.models.guests import Call, dense, paths_of, tensors_of
 from territory.models.modes import eagerly, untouched
 
-ONE_KEY, CONSTANT = "one key", "constant weights"
+ONE_KEY, CONSTANT, SATURATED = "one key", "constant weights", "saturated"
+GATES = {"sigmoid": 0, "hardsigmoid": 0, "tanh": -1}  # and their lower ends; the upper ones are 1
 NO_GRADIENT, CANCELS = "no gradient", "gradient cancels out"
 SAME = 1e-9  # weights that differ by less between inputs, in double precision, are the same
 NOISE = 1e-3  # a gradient that shrinks by this in double precision was rounding alone: what it is a sum of cancels
@@ -54,7 +57,7 @@ class DeadFinding:
     """One thing that is there and does nothing."""
 
     module: str  # its path in the network; a second softmax in the same module is called "path#2"
-    what: str  # ONE_KEY, CONSTANT: of a softmax; NO_GRADIENT, CANCELS: of parameters
+    what: str  # ONE_KEY, CONSTANT: of a softmax; SATURATED: of a gate or softmax; NO_GRADIENT, CANCELS: of parameters
     parameters: int  # its own that never learn
     low: float  # over all inputs, the smallest attention weight or entry of a gradient
     high: float  # and the largest
@@ -235,7 +238,8 @@ def _look(calls: Sequence[Call], pieces: Sequence[_Piece], softmaxes: "_Softmaxe
             found = dead.setdefault((piece.path, what), DeadFinding(piece.path, what, 0, 0.0, 0.0))
             count, high = found.parameters + count, max(found.high, piece.rounding)
             dead[piece.path, what] = replace(found, parameters=count, high=high)
-    return [*softmaxes.constant(), *dead.values()]
+    stuck = softmaxes.saturated() if any(what == NO_GRADIENT for _, what in dead) else []
+    return [*softmaxes.constant(), *stuck, *dead.values()]
 
 
 def _largest_gradients(
@@ -317,11 +321,37 @@ class _Softmaxes(SoftmaxWatch):
         super().__init__(model, self._note)
         self._ends: dict[SoftmaxCall, tuple[Tensor, Tensor]] = {}
         self._varies: set[SoftmaxCall] = set()
+        self._flat: dict[tuple[SoftmaxCall, bool], tuple[float, float] | None] = {}  # None: it had a slope
+
+    def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        result, name = super().__torch_function__(func, types, args, kwargs), name_of_function(func)
+        if name in GATES and isinstance(result, Tensor) and (owner := self.owners.at_work) is not None:
+            gates = f"gates of {owner}"
+            self._numbers[gates] = number = self._numbers.get(gates, 0) + 1
+            self._slope(SoftmaxCall(owner, number, attention=False), result, GATES[name])
+        return result
+
+    def _slope(self, call: SoftmaxCall, weights: Tensor, low: float | None = None) -> None:
+        """Whether any of them stands between its ends, where it has a gradient; ``low``: a gate's lower one."""
+        if not weights.numel() or (low is not None and not weights.requires_grad):
+            return
+        key, numbers = (call, low is not None), weights.detach().nan_to_num(0.5)
+        before = self._flat.get(key, (1.0, 0.0))
+        if before is None or bool(((numbers > (low or 0)) & (numbers < 1)).any()):
+            self._flat[key] = None
+        else:
+            self._flat[key] = min(before[0], numbers.min().item()), max(before[1], numbers.max().item())
+
+    def saturated(self) -> list[DeadFinding]:
+        """Each that stood at its ends whenever it was looked at; of softmaxes those that are not constant."""
+        stuck = [(call, ends) for (call, gate), ends in self._flat.items() if ends and (gate or call in self._varies)]
+        return [DeadFinding(call.name(self._model), SATURATED, 0, *ends) for call, ends in stuck]
 
     def _note(self, call: SoftmaxCall, weights: Tensor) -> None:
         examples = self.examples(weights)
         if examples is None:
             return  # the same for all examples by design: made of parameters alone
+        self._slope(call, weights)
         by_example = weights.detach().nan_to_num().reshape(examples, -1, weights.shape[-1])
         low, high = by_example.amin(dim=0), by_example.amax(dim=0)
         lowest, highest = self._ends.get(call, (low, high))

@@ -4,7 +4,7 @@ A gate says how open each cell of a grid is. A cross-attention has queries and k
 statistics, or one vector. Where one side is the cells, a grid of weights can be cut out of it and laid over the map.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +33,7 @@ class ReplayRecord:
     values: np.ndarray  # float32 (T,)
     attention: dict[str, np.ndarray]  # float32 (T, h, w) or (T, heads, Tq, Tk), by name
     windowed: frozenset[str] = frozenset()  # of these, weights over parts of the map, see `capture`
+    no_cells: frozenset[str] = frozenset()  # and those that somebody said are of no cells
 
     def followed_by(self, more: "ReplayRecord", keep: int) -> "ReplayRecord":
         """The first ``keep`` frames of this record, and then those of another of the same network and map."""
@@ -45,6 +46,7 @@ class ReplayRecord:
             np.concatenate([self.values[:keep], more.values]),
             attention,
             self.windowed,
+            self.no_cells,
         )
 
 
@@ -53,11 +55,14 @@ def capture_replay(model: nn.Module, replay: Replay, attention: Chosen = None) -
     return capture_frames(model, tuple(replay.play()), attention)
 
 
-def capture_frames(model: nn.Module, frames: Sequence[Frame], attention: Chosen = None) -> ReplayRecord:
+def capture_frames(
+    model: nn.Module, frames: Sequence[Frame], attention: Chosen = None, no_cells: Collection[str] = ()
+) -> ReplayRecord:
     """Run the network, in evaluation mode, on some frames: one or more, of one game or not.
 
     Any network that takes maps uint8 (B, 5, H, W) and statistics (B, 16) and gives logits (B, 90) and values (B,).
-    ``attention`` names modules of it whose attention `capture` doesn't find by itself.
+    ``attention`` names modules of it whose attention `capture` doesn't find by itself, ``no_cells`` what was captured
+    of tokens that are no cells of the map, though as many as cells could be.
     """
     check_model(model)
     frames = tuple(frames)
@@ -71,7 +76,11 @@ def capture_frames(model: nn.Module, frames: Sequence[Frame], attention: Chosen 
     probabilities, values, records = zip(*runs, strict=True)
     joined = {name: np.concatenate([record[name].float().cpu().numpy() for record in records]) for name in records[0]}
     windowed = frozenset().union(*(record.windowed for record in records))
-    return ReplayRecord(frames, np.concatenate(probabilities), np.concatenate(values), joined, windowed)
+    if isinstance(no_cells, str) or not {*no_cells} <= {*joined}:
+        have = ", ".join(joined) or "no attention that can be read"
+        raise BadInput(f"no_cells: expected a list of names of captured attention; got {no_cells!r}; there is {have}")
+    named = frozenset(no_cells)
+    return ReplayRecord(frames, np.concatenate(probabilities), np.concatenate(values), joined, windowed, named)
 
 
 def _run(model: nn.Module, frames: Sequence[Frame], chosen: Chosen) -> tuple[np.ndarray, np.ndarray, Record]:
@@ -141,6 +150,7 @@ class Layer:
     high: float  # the least and the greatest weight in the whole record
     extra: int = 0  # tokens before those of the cells
     others: int = 0
+    guess: str = ""  # what tokens of a guest's network were taken for, by their number alone
 
     def cells(self, weights: np.ndarray) -> np.ndarray:
         """Weights (..., queries, keys) without the tokens that come before cells, unless they ask cells."""
@@ -152,18 +162,17 @@ class Layer:
 def layers_of(record: ReplayRecord) -> tuple[Layer, ...]:
     """Every layer of a record, in the order of the network."""
     height, width = record.frames[0].owner.shape
-    return tuple(
-        _layer(name, weights, height, width, name in record.windowed) for name, weights in record.attention.items()
-    )
+    unplaced = dict.fromkeys(record.no_cells, "other") | dict.fromkeys(record.windowed, "windows")
+    return tuple(_layer(name, weights, height, width, unplaced.get(name)) for name, weights in record.attention.items())
 
 
-def _layer(name: str, weights: np.ndarray, height: int, width: int, windowed: bool) -> Layer:
+def _layer(name: str, weights: np.ndarray, height: int, width: int, unplaced: str | None) -> Layer:
     low, high = float(weights.min()), float(weights.max())
     if weights.ndim == 3:
         return Layer(name, 0, "", "", weights.shape[1:], low, high)
     heads, *sizes = weights.shape[1:]
-    if windowed:  # in which order they lie on the map, nobody can see
-        return Layer(name, heads, "windows", "windows", None, low, high)
+    if unplaced:  # where windows lie on the map, nobody can see
+        return Layer(name, heads, unplaced, unplaced, None, low, high)
     labels = name.removeprefix("cross.").split("_to_") if "_to_" in name else ("", "")
     most = max(sizes)  # of the cells, and so perhaps one more
     extra = int(_grid(most, height, width) is None and most - 1 not in sizes)
@@ -176,7 +185,11 @@ def _layer(name: str, weights: np.ndarray, height: int, width: int, windowed: bo
     if grid is None:
         return Layer(name, heads, queries, keys, None, low, high)
     beside = [size for side, size in zip(sides, sizes, strict=True) if side not in ("cells", "stats")]
-    return Layer(name, heads, queries, keys, grid, low, high, extra, sum(beside) if queries != keys else extra)
+    guess = ""
+    if not name.startswith("cross."):
+        taken = f"{grid[0]} x {grid[1]} cells" + " behind a class token" * extra
+        guess = f"Its {most} tokens are taken for {taken}; if they are something else: no_cells=[{name!r}]."
+    return Layer(name, heads, queries, keys, grid, low, high, extra, sum(beside) if queries != keys else extra, guess)
 
 
 def _grid(cells: int, height: int, width: int) -> tuple[int, int] | None:

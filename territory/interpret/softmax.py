@@ -1,12 +1,16 @@
 """Every softmax and every attention that a network computes, whoever calls it and however it is spelled.
 
-Seen: ``softmax``, ``softmin``, ``gumbel_softmax``, ``log_softmax`` and then ``exp``, a masked softmax, ``exp`` over its
-sum, before or after the product with the values, ``exp(x - logsumexp(x))``, weights divided by their sum once more,
-`F.scaled_dot_product_attention`, `nn.MultiheadAttention` and all of torch's transformer layers. Not seen: code that was
-scripted, traced or put under ``vmap``, FlexAttention and other libraries' kernels, an ``autograd.Function``, nested
-tensors, sparse and scattered softmaxes, those that are summed block by block or by a product with ones, ``expm1``,
-``logcumsumexp``, weights that are no softmax (sigmoid, sparsemax or linear attention). Heads come before queries, or
-the scores are made by an ``einsum``, which says where they are; folded into the examples, they come after them.
+Seen: ``softmax`` and its kin, ``exp(log_softmax(x))``, ``exp(x - logsumexp(x))``, ``exp`` divided by whatever makes it
+sum to 1, before or after the product with the values, weights divided by their sum once more,
+`F.scaled_dot_product_attention`, `nn.MultiheadAttention`, all of torch's transformer layers; in exported programs too.
+Not seen: code that was scripted, traced or put under ``vmap``, FlexAttention and other libraries' kernels, nested
+tensors, softmaxes that are sparse, scattered over edges or summed block by block, ``expm1``, ``logaddexp``,
+``logcumsumexp``, a sigmoid and what it leaves to 1, weights of every number of a vector by itself, weights that are no
+softmax (sigmoid, sparsemax, linear attention).
+
+Which axis holds heads is told by the product that made the scores: what queries and keys both have. Scores made in
+another way (a layer's output) have heads before queries, unless that axis is as long as the inputs have tokens, and
+without a second axis, queries.
 """
 
 import inspect
@@ -165,7 +169,7 @@ class SoftmaxWatch(TorchFunctionMode):
         self._began()
 
     def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        kwargs, name = kwargs or {}, _name(func)
+        kwargs, name = kwargs or {}, name_of_function(func)
         if func in (torch.autograd.backward, torch.autograd.grad, Tensor.backward):
             with self._on_going_back():
                 return func(*args, **kwargs)
@@ -533,7 +537,7 @@ def _first_axes(equation: str, axes: int) -> tuple[int, ...]:
     return (*range(before), *(before + output.index(label) for label in shared))
 
 
-def _name(func: Callable) -> str:
+def name_of_function(func: Callable) -> str:
     """``torch.Tensor.__matmul__`` and ``aten::matmul`` as "matmul"; a property by its own name."""
     name = getattr(func, "__name__", "")
     if name in ("__get__", "__set__"):

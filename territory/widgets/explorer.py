@@ -2,7 +2,7 @@
 `territory.interpret` computes it."""
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,8 @@ class AttentionExplorer(Instrument):
         names: what to call them; by default what the networks call themselves.
         attention: modules of the first network, or their paths, by names for their attention, as `interpret.capture`
             takes them: where it computes attention in a way of its own.
+        no_cells: names of the first network's attention whose tokens are no cells of the map, though the explorer
+            takes them for some by their number (it says so below the board).
     """
 
     alt = "attention over a board, the policy as a compass and the value over the game"
@@ -83,10 +85,11 @@ class AttentionExplorer(Instrument):
         other: Agent | nn.Module | None = None,
         names: Sequence[str] | None = None,
         attention: Chosen = None,
+        no_cells: Collection[str] = (),
     ):
         super().__init__()
         self.agents = [agent] if other is None else [agent, other]
-        self._chosen = [attention, None]
+        self._chosen, self._no_cells = [attention, None], [no_cells, ()]
         self._source, self.records, self._imagined, self._imagined_at = game, [], None, 0
         self._relevance: dict[tuple, np.ndarray] = {}
         self.names = _names(self.models, names)
@@ -281,8 +284,8 @@ class AttentionExplorer(Instrument):
         return imagine(frame, stats, owner, city, density)
 
     def _look(self, frames: Sequence[Frame], changes: Sequence[Mapping[str, Any] | None] = (None, None)) -> list:
-        asked = zip(self.agents, changes, self._chosen, strict=False)  # there may be no second network
-        return [look(agent, frames, cut, chosen) for agent, cut, chosen in asked]
+        asked = zip(self.agents, changes, self._chosen, self._no_cells, strict=False)  # there may be no second network
+        return [look(agent, frames, cut, chosen, unplaced) for agent, cut, chosen, unplaced in asked]
 
     def _imagine(self, message: dict[str, Any], buffers: list[memoryview]) -> Answer:
         """Run the networks on the state that the browser describes, and send what they make of it."""

@@ -1,7 +1,7 @@
 """What the explorer asks networks: what they compute in states, ablated or not, and what their decision rests on."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import reduce
@@ -82,13 +82,17 @@ def on_one_thread() -> Iterator[None]:
 
 
 def look(
-    agent: Any, frames: Sequence[Frame], changes: Mapping[str, Any] | None = None, attention: Chosen = None
+    agent: Any,
+    frames: Sequence[Frame],
+    changes: Mapping[str, Any] | None = None,
+    attention: Chosen = None,
+    no_cells: Collection[str] = (),
 ) -> ReplayRecord:
     """What an agent computes on some frames: attention of the board as it lies, policy and value as it decodes them."""
     model = getattr(agent, "model", agent)
     threads = on_one_thread() if len(frames) == 1 else nullcontext()
     with threads, interpret.intervene(model, changes, attention) if changes else nullcontext():
-        record = capture_frames(model, frames, attention)
+        record = capture_frames(model, frames, attention, no_cells)
         if getattr(getattr(agent, "decoding", agent), "views", 1) != 1:
             parts = [_predict(agent, frames[start : start + TOGETHER]) for start in range(0, len(frames), TOGETHER)]
             probabilities, values = (np.concatenate(each) for each in zip(*parts, strict=True))

@@ -10,7 +10,7 @@ from benchmarks.papers import PAPERS, Graph
 from benchmarks.zoo import Calls, D
 from territory.errors import BadInput
 from territory.interpret import find_dead_attention
-from territory.interpret.dead import CANCELS, CONSTANT, NO_GRADIENT, ONE_KEY
+from territory.interpret.dead import CANCELS, CONSTANT, NO_GRADIENT, ONE_KEY, SATURATED
 from territory.models.cross_attention import CrossAttention
 
 
@@ -68,6 +68,15 @@ class Gated(nn.Module):
 
     def forward(self, x):
         return x + self.gate(x).sigmoid() * self.value(x)
+
+
+class Grown(nn.Module):
+    def __init__(self, layer, scale):
+        super().__init__()
+        self.layer, self.scale = layer, scale
+
+    def forward(self, x):
+        return self.scale * self.layer(x)
 
 
 class Mixes(nn.Module):
@@ -175,6 +184,11 @@ HEALTHY = {
         TOKENS,
     ),
     "a sigmoid gate at rest": (lambda: Gated(-30.0), TOKENS),
+    "a hard gate, open for some": (lambda: nn.Sequential(nn.Linear(8, 8), nn.Hardsigmoid(), nn.Linear(8, 3)), TOKENS),
+    "one key chosen, with gradients of the softmax": (
+        lambda: Calls(lambda s, x: F.gumbel_softmax(s.q(x) @ x.mT, hard=True) @ x, q=nn.Linear(8, 8)),
+        TOKENS,
+    ),
     "a convolution before zeros": (
         lambda: Adds(nn.Conv2d(4, 4, 3, padding=1), nn.SiLU(), zeroed(nn.Conv2d(4, 4, 1))),
         IMAGES,
@@ -338,6 +352,21 @@ FAULTS = {
         [("a.k", CANCELS, 8)],
     ),
     "a ReLU that always rests": (resting, TOKENS, [("0", NO_GRADIENT, 72), ("2", NO_GRADIENT, 64)]),
+    "a gate that is always open": (
+        lambda: Gated(100.0),
+        TOKENS,
+        [("Gated", SATURATED, 0), ("gate", NO_GRADIENT, 72)],
+    ),
+    "a gate of tanh, one side or the other": (
+        lambda: nn.Sequential(Grown(nn.Linear(8, 8), 1e6), nn.Tanh(), nn.Linear(8, 8)),
+        TOKENS,
+        [("1", SATURATED, 0), ("0.layer", NO_GRADIENT, 72)],
+    ),
+    "scores so large that one key has it all": (
+        lambda: Attends(keys=lambda k: 1e9 * k),
+        TOKENS,
+        [("Attends", SATURATED, 0), ("q", NO_GRADIENT, 72), ("k", NO_GRADIENT, 64)],
+    ),
     "a bias that a norm takes out": (
         lambda: nn.Sequential(nn.Conv2d(4, 4, 3), nn.InstanceNorm2d(4), nn.Conv2d(4, 2, 1)),
         IMAGES,

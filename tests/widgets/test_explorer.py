@@ -425,6 +425,35 @@ def test_what_learned_queries_and_a_class_token_read_can_be_chosen(replay):
         explorer.tokens = [-2, 0]
 
 
+class FiveLatents(Pooled):
+    """Five learned queries attend to each other: as many as 2 x 2 cells behind a class token."""
+
+    def __init__(self):
+        super().__init__()
+        self.queries, self.heads = nn.Parameter(torch.randn(5, 16)), nn.Linear(32, 91)
+
+    def forward(self, obs_map, obs_global):
+        given = self.queries + obs_global[:, None]
+        out = self.heads(torch.cat([self.layer(given, given, given)[0].mean(dim=1), obs_global], dim=1))
+        return out[:, :90], out[:, 90]
+
+
+def test_what_tokens_are_taken_for_is_said_and_can_be_denied(replay):
+    torch.manual_seed(0)
+    model = FiveLatents()
+    (layer,) = AttentionExplorer(replay, model, step=4).about["networks"][0]["layers"]
+    assert layer["queries"] == "cells" and layer["guess"] == (
+        "Its 5 tokens are taken for 2 x 2 cells behind a class token; if they are something else: no_cells=['layer']."
+    )
+    explorer = AttentionExplorer(replay, model, step=4, no_cells=["layer"])
+    (layer,) = explorer.about["networks"][0]["layers"]
+    assert (layer["queries"], layer["keys"], layer["grid"], layer["guess"]) == ("other", "other", None, "")
+    explorer.static_png()
+    for wrong in ("layer", ["latents"]):
+        with pytest.raises(BadInput, match=r"expected a list of names of captured attention; got .*; there is layer"):
+            AttentionExplorer(replay, model, no_cells=wrong)
+
+
 def test_a_class_token_is_not_sent_as_a_cell(replay):
     """The page counts a layer's cells from its first number on."""
     torch.manual_seed(0)

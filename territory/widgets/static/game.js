@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: fe5adcd62175d241763ab6df885791ed183b68d6533b84fa73efc64e57083aea */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: d9e3e2d9abee6f03ad28801696f2ddb93ad5745a1bc4fedc7895f68398b64957 */
 
 // territory/widgets/js/dom.js
 function fill(node, attributes, children) {

@@ -8,6 +8,7 @@ import { blend, brushOver, GREY, levelOf, makePainter, paintGrid } from "../../.
 import { applyEdits, differences, fitState, MARK, packState, unpackState } from "../../../territory/widgets/js/explorer/share.js";
 import { nextAblation } from "../../../territory/widgets/js/explorer/state.js";
 import { ablationAfter } from "../../../territory/widgets/js/explorer/thumbs.js";
+import { layerSays } from "../../../territory/widgets/js/explorer/words.js";
 
 const PLAYERS = [[0, 0, 0], [20, 70, 210], [235, 155, 0]];
 const PALETTE = Array.from({ length: 256 }, (_, i) => [i, 0, 255 - i]);
@@ -32,6 +33,15 @@ test("owners are outlines in their own colours, and mine is white", () => {
   const pixels = paint(moment, { grid: [0], size: [1, 1], low: 0, high: 1, strength: 1, palette: PALETTE, owners: false });
   const at = (row) => [...pixels.subarray(4 * (row * width + 60), 4 * (row * width + 60) + 3)];
   assert.deepEqual([at(255), at(256), at(10)], [[255, 255, 255], PLAYERS[2], PALETTE[0]]);
+});
+
+test("what tokens were taken for is said behind what they show", () => {
+  const layer = { heads: 2, queries: "cells", keys: "cells", grid: [2, 2], extra: 1, others: 1, guess: "Its 5 tokens are taken for cells." };
+  const state = {
+    words: { relevance: [], stats: [["growth"]] }, networks: () => [{}], layerOf: () => layer, tile: () => null,
+    get: (name) => ({ layers: ["a"], stat: 0, tokens: [0] })[name],
+  };
+  assert.match(layerSays(state, 0, {}), /^What the class token attends to.* Its 5 tokens are taken for cells\.$/);
 });
 
 test("with owners' colours the board shines through", () => {

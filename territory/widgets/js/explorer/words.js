@@ -57,12 +57,12 @@ export function layerSays(state, number, over) {
   if (!over) return `These weights (${layer.queries} → ${layer.keys}) make no grid over the map.`;
   if (!layer.heads) return "How far each cell's gate is open.";
   const token = Math.min(state.get("tokens")[number], layer.others - 1);
-  if (layer.queries === layer.keys && token >= 0) return "What the class token attends to: the first token, before those of the cells.";
-  return {
+  const says = layer.queries === layer.keys && token >= 0 ? "What the class token attends to: the first token, before those of the cells." : {
     "stats cells": `What “${stat}” attends to: its weights over the cells sum to 1. Choose another statistic beside it.`,
     "cells stats": `How much each cell attends to “${stat}”, of its weights over the 16 statistics. Choose another beside it.`,
     "cells cells": state.tile() ? "What the chosen cell attends to." : "What cells attend to, on average: click one to see its own.",
   }[`${layer.queries} ${layer.keys}`] || otherSays(layer, token);
+  return `${says} ${layer.guess}`.trim();
 }
 
 // Of tokens that are no cells: latents, a query that pools.
