@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from territory.course.checks import NotYet, array, function, shown
+from territory.models.guests import check_model
 from territory.models.policy import View
 from territory.training import PPO, losses
 from territory.world.layout import NUM_PLANES, NUM_STATS
@@ -19,6 +20,11 @@ def made(answer: Any) -> nn.Module:
     network = function(answer)()
     if not isinstance(network, nn.Module):
         raise NotYet(f"expected a torch module, got {shown(network)}.")
+    check_model(network)
+    kept = [each for module in network.modules() for each in vars(module).values() if isinstance(each, list | tuple)]
+    if unseen := {each for layers in kept for each in layers if isinstance(each, nn.Module)} - {*network.modules()}:
+        kind = type(unseen.pop()).__name__
+        raise NotYet(f"torch doesn't see a {kind} in a plain list, and would never train it: use nn.ModuleList.")
     return network.eval()
 
 

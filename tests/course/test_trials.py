@@ -7,6 +7,7 @@ from torch import nn
 from territory import models
 from territory.course import NotYet
 from territory.course.trials import made, random_boards, shuffler, turned
+from territory.errors import BadInput
 from territory.models.policy import VIEWS, masked_softmax
 from territory.training import PPO, TrainConfig
 
@@ -16,6 +17,19 @@ def test_a_network_is_made_with_the_same_weights_each_time():
     assert torch.equal(one.weight, other.weight) and not one.training
     with pytest.raises(NotYet, match="expected a torch module, got 3"):
         made(lambda: 3)
+
+
+class Listed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = [nn.Linear(3, 2), nn.Linear(2, 1)]
+
+
+def test_what_torch_does_not_see_or_has_no_size_yet_is_told():
+    with pytest.raises(NotYet, match=r"see a Linear in a plain list, .* use nn\.ModuleList"):
+        made(lambda: nn.Sequential(Listed()))
+    with pytest.raises(BadInput, match="lazy layers without a size yet"):
+        made(lambda: nn.LazyLinear(2))
 
 
 def test_random_boards_are_the_same_each_time():

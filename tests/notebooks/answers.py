@@ -52,6 +52,12 @@ OWN = "(torch.softmax(self.q(own)[:, None] @ self.k(rivals).transpose(1, 2), -1)
 NORMAL = "(advantages - advantages.mean()) / (advantages.std(unbiased=False) + 1e-8)"
 HALF = "0.5 * (values - returns).square().mean()"
 ZERO, CLIP = "optimizer.zero_grad(set_to_none=False)", "torch.nn.utils.clip_grad_norm_([*model.parameters()], 0.5)"
+OUTPUT = """class Mine(SmallViT):
+    def forward(self, obs_map, obs_global):
+        logits, value = super().forward(obs_map, obs_global)
+        return {result}
+
+MyNetwork = Mine"""
 FUSED = "torch.relu(self.fusion(torch.cat(({parts}), dim=1)))"
 BOTH = "(self.actor(f), self.critic(f)[:, 0])"
 FRONT = """def has_front(planes, direction):
@@ -61,7 +67,12 @@ LAND = "(planes[Plane.ENEMY] > 0) | (planes[Plane.UNCLAIMED] > 0)"
 
 # Wrong answers, each with words of the hint that it must get.
 NEAR_MISSES = {
-    "check_codec": {"56": "is SW 60%", "48": "Directions count", "index, order = 57, ('SE', 45, True)": "34 is not"},
+    "check_codec": {
+        "56": "is SW 60%",
+        "48": "Directions count",
+        "index, order = 57, ('SE', 45, True)": "34 is not",
+        "index, order = 57, ('south-east', 45, False)": 'expected "n" or "ne"',
+    },
     "check_front": {
         FRONT.format(foreign="planes[Plane.ENEMY] > 0", result="bool((shifted(own, direction) & foreign).any())"): "N",
         FRONT.format(foreign=LAND, result="bool((shifted(foreign, direction) & own).any())"): "you say",
@@ -122,6 +133,7 @@ NEAR_MISSES = {
     "check_test": {
         "lambda play: True": "deaf",
         "lambda play: (play(encode(Direction.N, 2))['map'] != play(WAIT)['map']).any()": "only_north",
+        "lambda play: play.__name__ == 'sound'": "wrong about sound",
         "lambda play: not (play(encode(Direction.N, 2))['map'] != play(WAIT)['map']).any()": "sound",
     },
     "check_gamma": {"-0.9931": "between 0 and 1", "99.3": "between 0 and 1", "0.99": "little", "0.995": "much"},
@@ -138,6 +150,8 @@ NEAR_MISSES = {
         LOSS.format(normal=NORMAL, value="(values - returns).square().mean()", sign="-"): "half the mean",
         LOSS.format(normal=NORMAL, value=HALF, sign="+"): "bonus",
         LOSS.format(normal="advantages", value=HALF, sign="-"): "not normalised",
+        LOSS.format(normal=NORMAL, value=HALF, sign="-").replace("torch.max(", "torch.min("): "the smaller one",
+        LOSS.format(normal=NORMAL, value=HALF, sign="-").replace("= torch.max(", "= -torch.max("): "minus the mean",
         LOSS.format(normal=NORMAL.replace("unbiased=False", ""), value=HALF, sign="-"): "of a sample",
         LOSS.format(normal=NORMAL, value="0.5 * (values - returns).square().sum()", sign="-"): "three terms",
         LOSS.format(normal=NORMAL, value=HALF, sign="-")
@@ -175,6 +189,20 @@ NEAR_MISSES = {
         "lambda network: 95.0": "between 0 and 1",
         "lambda network: 1 / len([*network.parameters()])": "you say",
     },
+    "check_fits": {
+        OUTPUT.format(result="logits"): "logits and a value",
+        OUTPUT.format(result="logits, value[:, None]"): "values (3,) from the network, got (3, 90) and (3, 1)",
+        OUTPUT.format(result="nn.functional.dropout(logits), value"): "answers differently",
+        OUTPUT.format(result="logits - logits.mean(0), value"): "others are in the batch",
+        OUTPUT.format(result="logits / 0, value"): "NaN",
+        OUTPUT.format(result="logits, value").replace("obs_map, obs_global):", "obs):"): "cannot take maps",
+        "lambda: nn.LazyLinear(90)": "lazy layers",
+        "class Mine(SmallViT):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.layers = [nn.Linear(2, 2)]\n"
+        "MyNetwork = Mine": "nn.ModuleList",
+    },
     "check_conclusion": {
         "'It has 1234567 parameters, 7.25 of tokens and 99 steps, and ' + 'so on ' * 20": "stands nowhere",
         "'It is 277,147 and small'": "words",
@@ -183,13 +211,18 @@ NEAR_MISSES = {
 
 # Right answers that look otherwise than the solution.
 RIGHT_TOO = {
-    "check_codec": ["index, order = np.int64(57), ['se', np.float32(45), np.bool_(False)]"],
+    "check_codec": [
+        "index, order = np.int64(57), ['se', np.float32(45), np.bool_(False)]",
+        "index, order = 57, np.array([Direction.SE, 45, False], object)",
+    ],
     "check_front": [FRONT.format(foreign=LAND, result="(shifted(own, direction) & foreign).any()")],
     "check_push": ["{'plains': np.float32(234.4), 'mountain': Fraction(625, 4)}"],
     "check_break_even": ["torch.tensor(598)"],
     "check_branch": [
         "(lambda branch: lambda: branch)(nn.Sequential(nn.Conv2d(5, 32, 16, 16), nn.ReLU(), nn.Conv2d(32, 64, 4, 4), "
-        "nn.Flatten(), nn.Linear(256, 256)))"
+        "nn.Flatten(), nn.Linear(256, 256)))",
+        "lambda: nn.Sequential(nn.Conv2d(5, 16, 16, 16), nn.Flatten(), nn.Linear(1024, 128), nn.BatchNorm1d(128), "
+        "nn.Linear(128, 256))",
     ],
     "check_gate": ["np.array([-8.0, -12.0, 30.0], np.float32)", "torch.tensor([-8, -12, 30])", "[-8, -12, 30]"],
     "check_cross": [CROSS.format(result="self.out(torch.nn.functional.scaled_dot_product_attention(q, k, v))")],
@@ -237,6 +270,7 @@ RIGHT_TOO = {
     ],
     "check_misplace": ["lambda gates: np.roll(gates.numpy(), 1, axis=3)", "lambda gates: gates.rot90(2, (2, 3))"],
     "check_map": ["lambda planes: torch.from_numpy(planes[:, Plane.OWN] > 0)"],
+    "check_fits": [OUTPUT.format(result="[logits, value]")],
     "check_share": ["lambda network: np.float64(max(sum(p.numel() for p in m.parameters(recurse=False)) "
                     "for m in network.modules()) / sum(p.numel() for p in network.parameters()))"],
 }  # fmt: skip
