@@ -85,13 +85,8 @@ def open_regular(path: PathLike, most: int, what: str = "file"):
 def read_arrays(path: PathLike, most: Mapping[str, int], what: str) -> dict[str, np.ndarray]:
     """The arrays of an ``.npz`` file; nothing is unpacked before its size is known, and nothing in it is ever run.
 
-    Args:
-        path: of the file.
-        most: the names that there may be, each with the most bytes that its array may have.
-        what: the file should be, for the message.
-
-    Raises:
-        BadInput: it is no such file, damaged, or holds something else, or too much.
+    ``most``: the names that there may be, each with the most bytes that its array may have; ``what`` the file should
+    be, for the message. Raises BadInput: it is no such file, damaged, or holds something else, or too much.
     """
     data = read_bytes(path, sum(most.values()) + 65536, what)
     try:

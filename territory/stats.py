@@ -49,14 +49,10 @@ def wilson(successes: float, trials: int) -> tuple[float, float]:
 def percentile_bootstrap(
     statistic: Callable[[np.ndarray], np.ndarray], count: int, resamples: int = RESAMPLES, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Low and high end of a statistic, had other samples been drawn (Efron 1979).
+    """Low and high end of a statistic, had other samples been drawn (Efron 1979), with replacement.
 
-    Args:
-        statistic: from positions ``(R, count)`` of R resamples to their statistics ``(R, ...)``.
-        count: how many samples there are; they are drawn with replacement. Where samples come in groups that are
-            alike inside (frames of a game), the groups are what is drawn.
-        resamples: R.
-        seed: of the draws.
+    ``statistic``: from positions ``(R, count)`` of R resamples to their statistics ``(R, ...)``. Where the ``count``
+    samples come in groups that are alike inside (frames of a game), the groups are what is drawn.
     """
     draws = np.random.default_rng(seed).integers(count, size=(resamples, count))
     low, high = np.quantile(statistic(draws), [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)

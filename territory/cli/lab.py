@@ -49,9 +49,8 @@ def shipped_course() -> Path:
 def copy_course(course: Path, folder: Path) -> tuple[Path, str]:
     """Put the course into a folder without touching what a learner has changed there.
 
-    Returns:
-        The folder that now holds this course, which is another one where the given one was taken; and a sentence
-        that says what was done.
+    The folder that now holds this course, which is another one where the given one was taken; and a sentence that says
+    what was done.
     """
     mark = mark_of(course)
     try:

@@ -184,9 +184,7 @@ HELP = f"""
 class Game:
     """A game under way, and what has been ordered in it.
 
-    Args:
-        world: one game, reset.
-        opponent: the policy that plays everyone but the agent, unless they are scripts.
+    ``world``: one game, reset; ``opponent``: the policy that plays everyone but the agent, unless they are scripts.
     """
 
     def __init__(self, world: World, opponent: Any = None):

@@ -133,12 +133,8 @@ def drive(
 ) -> None:
     """Ask a policy for its players' next actions, all games and players in one call where `AT_ONCE` allows it.
 
-    Args:
-        world: N games; each player is observed from its own point of view.
-        policy: what decides; called with batched observations and masks.
-        players: whom it plays.
-        orders: int (N, P+1), as `World.step` takes them; written where a player is alive.
-        playing: bool (N,): leave the other games alone.
+    Each player is observed from its own point of view. ``orders``: int (N, P+1), as `World.step` takes them; written
+    where a player is alive. ``playing``: bool (N,): leave the other games alone.
     """
     group = max(1, AT_ONCE // world.num_envs)
     for few in (players[first : first + group] for first in range(0, len(players), group)):

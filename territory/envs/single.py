@@ -147,9 +147,7 @@ class TerritoryEnv(ShownGame, gymnasium.Env):
 class Window:
     """Opens with the first picture. Whoever closes it goes on playing without.
 
-    Args:
-        title: in its frame.
-        fps: the most pictures a second; `show` waits for the rest of the time.
+    ``title``: in its frame; ``fps``: the most pictures a second, `show` waits for the rest of the time.
     """
 
     _on_screen: ClassVar["Window | None"] = None  # pygame has one window for all: who shows a picture takes it

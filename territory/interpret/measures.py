@@ -42,8 +42,7 @@ def as_mask(values: Any) -> np.ndarray:
 def border_mask(planes: np.ndarray) -> np.ndarray:
     """bool (..., H, W): own tiles that touch (4-connected) land that is not own. Water and the map's rim don't count.
 
-    Args:
-        planes: uint8 (..., 5, H, W), the map of an observation.
+    ``planes``: uint8 (..., 5, H, W), the map of an observation.
     """
     planes = numbers_of(planes)
     if planes.ndim < 3 or planes.shape[-3] != len(Plane):
@@ -100,9 +99,7 @@ def _mean_where(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
 def border_lift(attention: np.ndarray, planes: np.ndarray) -> np.ndarray:
     """How much more attention the agent's border gets than the rest of the map: float64 (B,), see `lift`.
 
-    Args:
-        attention: (B, h, w), a gate of `capture`.
-        planes: uint8 (B, 5, H, W), the maps it belongs to.
+    ``attention``: (B, h, w), a gate of `capture`; ``planes``: uint8 (B, 5, H, W), the maps it belongs to.
     """
     return lift(attention, border_mask(planes))
 

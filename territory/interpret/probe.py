@@ -69,10 +69,9 @@ def features_of(model: nn.Module, layer: str, maps: np.ndarray, stats: np.ndarra
 
 
 def centre_of(maps: np.ndarray, plane: Plane) -> np.ndarray:
-    """Where the land of a plane is: float64 (S, 2), mean row and column of its tiles, 0 (north, west) to 1; nan: none.
+    """Where the land of a plane of maps uint8 (S, 5, H, W) is: float64 (S, 2), mean row and column of its tiles.
 
-    Args:
-        maps: uint8 (S, 5, H, W).
+    From 0 (north, west) to 1; nan: there is none.
     """
     land = numbers_of(maps)[:, plane] > 0
     count = land.sum(axis=(1, 2))

@@ -140,9 +140,8 @@ def _series(rows: Groups, apart: float) -> Iterator[tuple[np.ndarray, np.ndarray
 def plot_directions(advantages: np.ndarray, choices: Mapping[str, np.ndarray], ax: Axes | None = None) -> Axes:
     """One column an attack, the most different ones first: a grey dot for each open direction, coloured for players'.
 
-    Args:
-        advantages: float ``(S, 8)``, of each direction over the mean of the open ones; NaN where it is closed.
-        choices: for each player the direction ``(S,)`` int, 0 to 7, that it would attack in.
+    ``advantages``: float ``(S, 8)``, of each direction over the mean of the open ones, NaN where it is closed;
+    ``choices``: for each player the direction ``(S,)`` int, 0 to 7, that it would attack in.
     """
     ax = style.axes(ax, 7.5, 3.6)
     order = np.argsort(-np.nanstd(advantages, axis=1))

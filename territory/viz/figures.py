@@ -128,13 +128,9 @@ def _corner(direction: Direction) -> tuple[float, float]:
 def playing_figure(
     board: np.ndarray, obs: dict[str, np.ndarray], mask: np.ndarray, before: np.ndarray | None = None, title: str = ""
 ) -> Figure:
-    """One moment as a player has it.
+    """One moment as a player has it: a board uint8 (h, w, 3), from `territory.world.picture`, an observation, its mask.
 
-    Args:
-        board: uint8 (h, w, 3), from `territory.world.picture`.
-        obs: one observation.
-        mask: bool (90,).
-        before: the statistics (16,) a step ago, marked on the bars.
+    ``before``: the statistics (16,) a step ago, marked on the bars.
     """
     figure = style.sheet(10.5, 8)
     halves: Any = figure.subfigures(2, 1, height_ratios=(5.7, 2.3))
@@ -193,12 +189,9 @@ def seen_figure(views: Sequence[View]) -> Figure:
 
 
 def training_figure(records: Sequence[Any], board: np.ndarray, title: str = "", caption: str = "") -> Figure:
-    """A run so far.
+    """A run so far: records with ``step`` and the fields of `TRAINING_PANELS` (none: empty axes), and a game.
 
-    Args:
-        records: with ``step`` and the fields of `TRAINING_PANELS`; none: empty axes.
-        board: uint8 (H, W, 3), the game.
-        caption: under it.
+    ``board``: uint8 (H, W, 3), with the caption under it.
     """
     if np.ndim(board) != 3:
         raise BadInput(f"expected a picture (height, width, 3) of the game, got shape {np.shape(board)}")

@@ -36,11 +36,9 @@ _METHODS: dict[str, Callable[[nn.Module, Sequence[Frame]], np.ndarray]] = {
 
 
 def changes_of(ablation: Mapping[str, str], attention: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """What the browser chose, as changes for `interpret.intervene`.
+    """What the browser chose, as changes for `interpret.intervene`; ``attention``: what was captured, by layer.
 
-    Args:
-        ablation: ``"name"`` means a whole layer, ``"name 2"`` its third head; the values are "uniform" and "zero".
-        attention: what was captured of the network, by layer.
+    In ``ablation`` "name" means a whole layer, "name 2" its third head; the values are "uniform" and "zero".
     """
     changes: dict[str, list[Callable]] = {}
     for target, how in ablation.items():

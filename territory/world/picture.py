@@ -67,14 +67,10 @@ def find_edges(owner: np.ndarray, reach: int = 1) -> np.ndarray:
 
 
 def find_fronts(owner: np.ndarray, terrain: np.ndarray, attacks: np.ndarray) -> np.ndarray:
-    """Whose attack is about to take a tile: of several, the largest.
+    """Whose attack is about to take a tile, of several the largest: uint8 (H, W), 0 where there is none.
 
-    Args:
-        owner, terrain: uint8 (H, W).
-        attacks: float64 (P+1, 9+P), troops under way by player and slot, as in `State`.
-
-    Returns:
-        uint8 (H, W), 0 where there is no attack.
+    ``owner``, ``terrain``: uint8 (H, W); ``attacks``: float64 (P+1, 9+P), troops under way by player and slot, as in
+    `State`.
     """
     land = terrain > 0
     fronts, strongest = np.zeros_like(owner), np.ones(owner.shape)

@@ -237,14 +237,9 @@ MOST = 1e12  # troops or gold: far beyond what a game can reach, far below what 
 
 
 def check_state(arrays: dict[str, np.ndarray], params: WorldParams) -> None:
-    """Refuse a saved state that breaks a rule of the game.
+    """Refuse a saved state that breaks a rule of the game: BadInput names the first, and in which game.
 
-    Args:
-        arrays: as `World.state_dict` gives them, of the right shapes and dtypes.
-        params: of the world that is to go on from them.
-
-    Raises:
-        BadInput: naming the first rule that is broken, and in which game.
+    ``arrays``: as `World.state_dict` gives them, of the right shapes and dtypes.
     """
     for broken, rule in _rules(arrays, params):
         games = np.flatnonzero(np.asarray(broken).reshape(len(arrays["step"]), -1).any(axis=1))
