@@ -65,8 +65,12 @@ def _members(value: Any) -> list[Any]:
         return list(value)
     if callable(value):
         return []
+    return list(_attributes(value).values())
+
+
+def _attributes(value: Any) -> dict[str, Any]:
     slots = copyreg._slotnames(type(value))  # pyright: ignore[reportAttributeAccessIssue] -- the standard library's own
-    return [*getattr(value, "__dict__", {}).values(), *(getattr(value, name, None) for name in slots)]
+    return {**getattr(value, "__dict__", {}), **{name: getattr(value, name) for name in slots if hasattr(value, name)}}
 
 
 def shape_of(tensor: Tensor) -> tuple[int, ...]:
@@ -119,6 +123,8 @@ def check_model(model: nn.Module) -> None:
             )
         if any(parameter.is_inference() for parameter in module.parameters(recurse=False)):
             raise BadInput(f"layer {path or 'itself'} was made under torch.inference_mode, for ever: make it outside.")
+        if "_fsdp_wrapped_module" in module._modules or any(hasattr(each, "device_mesh") for each in own):
+            raise BadInput(f"layer {path or 'itself'} is sharded over processes: measure it before that.")
         if any(hasattr(parameter, "fake_mode") for parameter in module.parameters(recurse=False)):
             raise BadInput(
                 f"layer {path or 'itself'} has fake weights, which compute nothing: make it on meta instead."
@@ -153,12 +159,11 @@ class Call:
         """``hint``: what to add where the network can't take the inputs."""
         check_model(model)
         self.model, self._hint = model, hint
-        self.args: tuple[Any, ...] = ()
-        self.kwargs: dict[str, Any] = {}
+        self.args, self.kwargs = (), {}
         if isinstance(inputs, Mapping) and _binds(model, **inputs):
-            self.kwargs = {name: _own(value) for name, value in inputs.items()}
+            self.kwargs = _own(dict(inputs))
         elif isinstance(inputs, list | tuple) and not (hasattr(inputs, "_fields") and _binds(model, inputs)):
-            self.args = tuple(map(_own, inputs))
+            self.args = _own(tuple(inputs))
         else:
             self.args = (_own(inputs),)
         self._open = not all(map(_is_closed, (*self.args, *self.kwargs.values())))
@@ -286,20 +291,31 @@ def _leaf(tensor: Tensor) -> Tensor:
     return tensor.detach().clone().requires_grad_(tensor.requires_grad)
 
 
-def _own(value: Any, each: Callable[[Tensor], Tensor] = _leaf) -> Any:
-    """A copy of inputs, tensors as leaves of their own (or as ``each`` makes them)."""
+def _own(value: Any, each: Callable[[Tensor], Tensor] = _leaf, made: dict[int, Any] | None = None) -> Any:
+    """A copy of inputs, the same thing the same copy; tensors as leaves of their own (or as ``each`` makes them)."""
+    made = {} if made is None else made
     if isinstance(value, np.ndarray):
         raise BadInput("inputs: expected tensors; got a NumPy array. Use torch.from_numpy.")
+    if isinstance(value, Iterator):
+        raise BadInput(f"inputs: each pass reads them anew, and a {type(value).__name__} is read once. Use a list.")
+    if isinstance(value, _PLAIN) or (callable(value) and not isinstance(value, Tensor)) or id(value) in made:
+        return made.get(id(value), value)
+    made[id(value)] = value  # until it is there: a container may hold itself
     if isinstance(value, Tensor):
-        return each(value)
-    if isinstance(value, (*OPEN, tuple)):
-        return rebuilt(value, lambda inner: _own(inner, each))
-    if isinstance(value, _PLAIN) or callable(value):
-        return value
-    fresh = copy.copy(value)
-    for name, inner in vars(fresh).items() if hasattr(fresh, "__dict__") else ():
-        object.__setattr__(fresh, name, _own(inner, each))
-    return fresh
+        made[id(value)] = each(value)
+    elif isinstance(value, (*OPEN, tuple)):
+        made[id(value)] = rebuilt(value, lambda inner: _own(inner, each, made))
+    else:
+        whole = isinstance(value, np.random.Generator | np.random.RandomState)
+        try:
+            made[id(value)] = fresh = copy.deepcopy(value) if whole else copy.copy(value)
+        except TypeError as error:
+            if not _attributes(value):  # a lock, say
+                return value
+            raise BadInput(f"inputs: each pass has its own copy, but {told(error)}.") from error
+        for name, inner in _attributes(fresh).items():
+            object.__setattr__(fresh, name, _own(inner, each, made))
+    return made[id(value)]
 
 
 def _is_closed(value: Any) -> bool:

@@ -8,12 +8,14 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import flex_attention as flex
+from torch.nn.parameter import UninitializedParameter
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
 _FLEX_AS_WRITTEN = "_FLEX_ATTENTION_DISABLE_COMPILE_DEBUG"  # a switch that torch's own warning tells of
@@ -60,18 +62,22 @@ def inference(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def untouched(model: nn.Module) -> Iterator[None]:
-    """Whatever runs inside the block, afterwards the network and the random numbers are as they were.
+def untouched(holder: Any) -> Iterator[None]:
+    """Whatever runs inside the block, afterwards a network (or those that a thing holds) and the random numbers are as
+    they were.
 
     Inside, weights, buffers and kept tensors are copies, and ``.grad`` is empty. Put back: modes, weights, buffers,
     hooks, attributes (also what a forward pass keeps, and lists, dicts, arrays and random generators it changes),
-    ``.grad``, ``requires_grad``. Not seen: state inside objects of other classes.
+    ``.grad``, ``requires_grad``; also of layers that torch doesn't know, in lists, objects and closures. Not seen:
+    other state inside objects of other classes.
     """
     copies: dict[int, Any] = {}
-    before = [(module, dict(module.__dict__)) for module in model.modules()]
-    parameters = [(each, each.data, each.grad, each.requires_grad) for each in model.parameters()]
+    held = list(_held_by(holder))
+    modules = [each for each in held if isinstance(each, nn.Module)]
+    before = [(module, dict(module.__dict__)) for module in modules]
+    parameters = [(p, p.data, p.grad, p.requires_grad) for p in held if isinstance(p, nn.Parameter)]
     with _random_state_kept(), torch.inference_mode(False):
-        scripts = (module for module in model.modules() if isinstance(module, torch.jit.ScriptModule))
+        scripts = (module for module in modules if isinstance(module, torch.jit.ScriptModule))
         scripted = [(module, module.training) for module in scripts if hasattr(module, "training")]
         values = [(buffer, buffer.clone()) for module, _ in scripted for buffer in module.buffers()]
         try:
@@ -94,6 +100,35 @@ def untouched(model: nn.Module) -> Iterator[None]:
                 module.training = training
             for buffer, value in values:
                 buffer.detach().copy_(value)
+
+
+def _held_by(holder: Any) -> Iterator[Any]:
+    """Every module and parameter, once, wherever attributes, containers and closures lead."""
+    waiting, seen = [holder], set()
+    while waiting:
+        each: Any = waiting.pop()
+        if id(each) in seen or isinstance(each, type | ModuleType):
+            continue
+        seen.add(id(each))
+        if isinstance(each, Tensor):
+            if isinstance(each, nn.Parameter) and not _is_closed(each):
+                yield each
+            continue
+        if isinstance(each, nn.Module):
+            waiting += [*each.children(), *each.parameters(recurse=False)]  # TorchScript's too
+            yield each
+        elif isinstance(each, (*OPEN, tuple)):
+            waiting += each.values() if isinstance(each, dict) else each
+        elif isinstance(each, MethodType):
+            waiting.append(each.__self__)
+        elif isinstance(each, FunctionType):
+            waiting += [cell.cell_contents for cell in each.__closure__ or () if cell != CellType()]
+        waiting += getattr(each, "__dict__", {}).values()
+
+
+def _is_closed(parameter: nn.Parameter) -> bool:
+    """Whether it can't be given other values: it has no size yet, or was made in inference mode."""
+    return isinstance(parameter, UninitializedParameter) or parameter.is_inference()
 
 
 def _copied(value: Any, copies: dict[int, Any]) -> Any:

@@ -93,7 +93,7 @@ def count_macs(model: nn.Module, inputs: Inputs = None) -> tuple[dict[str | None
             )
     owners = Owners(model, transparent=lambda module: isinstance(module, AttentionWeights), left=left)
     counter = _Counter(owners)
-    with untouched(model), torch.enable_grad(), owners.watching(), _nothing_fused(model), counter:
+    with untouched(call), torch.enable_grad(), owners.watching(), _nothing_fused(model), counter:
         call.training(False)
         outputs = call()
         counter.backward = True

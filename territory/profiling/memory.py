@@ -146,7 +146,7 @@ def _kept_for_backward(model: nn.Module, inputs: Inputs) -> dict[str, int]:
     owners = Owners(model)
     itself = "model" if "model" not in owners.paths.values() else ITSELF
     names = {"": itself, None: OTHER}
-    with untouched(model), torch.enable_grad():
+    with untouched(call), torch.enable_grad():
         own = [*model.parameters(), *model.buffers()]
         kept = _Kept(own, lambda: names.get(owners.at_work, owners.at_work or itself))
         call.training(True)
@@ -209,7 +209,7 @@ def peak_memory(model: nn.Module, inputs: Inputs = None, mode: str = "train") ->
     train = one_of("mode", mode, MODES) == "train"
     if device.type not in ("cpu", "cuda"):
         raise BadInput(f"peak_memory knows the CPU and CUDA; the model is on {device}.")
-    with untouched(model), torch.set_grad_enabled(train), Owners(model).watching():
+    with untouched(call), torch.set_grad_enabled(train), Owners(model).watching():
         step, state = make_call(call, mode)
         step()
         for parameter in model.parameters():

@@ -78,7 +78,7 @@ def field_table(model: nn.Module, inputs: Inputs = None) -> list[FieldRecord]:
     owners = Owners(model)
     watch = _Fields(owners, Names(model), call.tensors)
     with (
-        untouched(model),
+        untouched(call),
         torch.enable_grad(),
         plain_convolutions(),
         slow_path(),

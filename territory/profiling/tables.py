@@ -236,7 +236,7 @@ def _bytes_by_layer(model: nn.Module, inputs: Inputs) -> dict[tuple[str, str], i
         moved[names[path]] = moved.get(names[path], 0) + sum(map(bytes_of, tensors))
 
     call = prepare(model, inputs)
-    with untouched(model), torch.enable_grad(), Owners(model, left=add).watching():
+    with untouched(call), torch.enable_grad(), Owners(model, left=add).watching():
         call.training(False)
         call()
     return moved

@@ -71,7 +71,7 @@ def compare_latency(
         for name, model in models.items():
             call = prepare(model, inputs)
             clock = waiting_clock(clock, call.device)
-            stack.enter_context(untouched(model))
+            stack.enter_context(untouched(call))
             calls[name] = make_call(call, mode)[0]
         stack.enter_context(torch.set_grad_enabled(mode == "train"))
         return compare_calls(calls, repeats, warmup, clock)
@@ -124,7 +124,7 @@ def learns(model: nn.Module, inputs: Inputs = None) -> bool:
 
 def _learns(call: Call) -> bool:
     """In training mode or, as chance may leave out every branch with a weight there, in evaluation mode."""
-    with untouched(call.model), torch.enable_grad():
+    with untouched(call), torch.enable_grad():
         for mode in (True, False):
             call.training(mode)
             if roots_of(call()):
@@ -224,7 +224,7 @@ def time_table(
     watch = _Stopwatch(waiting_clock(clock, call.device))
     if train:
         trained_parameters(model)
-    with untouched(model), torch.set_grad_enabled(train):
+    with untouched(call), torch.set_grad_enabled(train):
         call.training(train)
         runs = [_run(call, watch, train) for _ in range(warmup + repeats)][warmup:]
     return _records(model, runs)

@@ -178,6 +178,70 @@ def test_what_a_forward_pass_changes_is_put_back():
         assert torch.equal(model.own.get_state(), random) and model.numbers.bit_generator.state == numbers
 
 
+def known_to_nobody():
+    """A network whose layers are in a list, an object, a closure and a tuple of a dict."""
+    ends = nn.Linear(8, 8)
+    model = Calls(lambda s, x: s.last(s.seen["x"][0](ends(s.own.work(s.first[0](x))))), last=nn.Linear(8, 8))
+    model.first, model.own, model.seen = [nn.Linear(8, 8)], Later(nn.BatchNorm1d(8)), {"x": (nn.Linear(8, 8), model)}
+    return model, [model.first[0], model.own.work, ends, model.seen["x"][0]]
+
+
+def test_layers_that_torch_does_not_know_are_left_as_they_were():
+    model, others = known_to_nobody()
+    given = nn.Linear(8, 8)
+    others.append(given)
+    before = [(tensor, tensor.clone()) for layer in others for tensor in (*layer.parameters(), *layer.buffers())]
+    whole = Calls(lambda s, layer, x: layer(s.inner(x)), inner=model)
+    for profile in (*PROFILERS.values(), profiling.layer_table):
+        profile(whole, (given, torch.rand(2, 8)))
+        assert all(torch.equal(tensor, value) and tensor.grad is None for tensor, value in before)
+    assert sum(record.macs for record in profiling.macs_table(whole, (given, torch.rand(2, 8)))) == 5 * 128
+
+
+class Odd:
+    """An input that holds itself, a lock and, in a slot, a tensor."""
+
+    __slots__ = ("__dict__", "x")
+
+    def __init__(self):
+        self.x, self.me, self.lock = torch.zeros(2, 8), [self], threading.Lock()
+
+
+def test_whatever_an_input_holds_it_is_as_it_was():
+    odd, numbers, random = Odd(), np.random.default_rng(0), torch.Generator().manual_seed(0)
+    before = numbers.bit_generator.state, random.get_state()
+    model = reads(lambda s, o, n, r, x, y: s.fc(o.me[0].x.add_(n.random()) + torch.rand(8, generator=r)) * (x is y))
+    x = torch.rand(2, 8)
+    for profile in PROFILERS.values():
+        profile(model, (odd, numbers, random, x, x))
+    assert not odd.x.any() and numbers.bit_generator.state == before[0] and torch.equal(random.get_state(), before[1])
+    assert torch.func.functional_call(model, {}, (odd, numbers, random, x, x)).any()
+
+
+@pytest.mark.parametrize("spent", [iter([1]), map(abs, [1]), generating(abs, 1)])
+def test_an_input_that_is_read_once_is_refused(spent):
+    for profile in PROFILERS.values():
+        with pytest.raises(BadInput, match=r"each pass reads them anew, and a \w+ is read once\. Use a list"):
+            profile(reads(lambda s, xs: s.fc(torch.zeros(8)) * len(list(xs))), (spent,))
+
+
+@pytest.mark.filterwarnings("ignore:FSDP is switching")
+def test_weights_that_are_sharded_over_processes_are_refused():
+    from torch.distributed import HashStore, destroy_process_group, init_process_group
+    from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
+
+    init_process_group("gloo", rank=0, world_size=1, store=HashStore())
+    try:
+        first, second = nn.Sequential(nn.Linear(8, 8)), nn.Sequential(nn.Linear(8, 8))
+        wrapped = FullyShardedDataParallel(first, device_id=torch.device("cpu"))
+        for model in (wrapped, fully_shard(second, mesh=torch.distributed.init_device_mesh("cpu", (1,)))):
+            for profile in (*PROFILERS.values(), profiling.layer_table):
+                with pytest.raises(BadInput, match="is sharded over processes: measure it before that"):
+                    profile(model, torch.rand(2, 8))
+    finally:
+        destroy_process_group()
+
+
 class Wrapper(nn.Module):
     def __init__(self, inner):
         super().__init__()
