@@ -48,7 +48,6 @@ _ALIASES = {
     **dict.fromkeys(("rtruediv", "rdiv"), "reciprocal"),  # a number over a tensor
     "float_power": "pow",
 }
-_EXPONENTIAL = ("exp", "sum", "share", "product")  # what exponentials are made into before they sum to 1
 _BENDS = ("pow", "sqrt", "rsqrt", "square", "mul", "div", "neg", "sub", "abs")  # what makes a sum something else
 _SPREADS = ("expand", "expand_as", "broadcast_to", "repeat", "tile", "repeat_interleave")
 _PARTS = {  # and repetitions: of weights are weights
@@ -124,6 +123,7 @@ class SoftmaxWatch(TorchFunctionMode):
         super().__init__()
         self.owners = Owners(model, began=self._begin, alone=False)
         self._inputs: list[tuple[int, ...]] = []  # the shapes of what the network was given
+        self._sequences: list[tuple[int, ...]] = []  # and of tokens the first two axes
         self._model, self.changes = model, changes
         self._observe, self.confirm, self._began = observe, confirm, began
         self._numbers: dict[str, int] = {}
@@ -143,7 +143,10 @@ class SoftmaxWatch(TorchFunctionMode):
             yield
 
     def _measure(self, _model: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
-        self._inputs = [shape_of(tensor) for tensor in tensors_of([args, kwargs]) if tensor.ndim]
+        given = [tensor for tensor in tensors_of([args, kwargs]) if tensor.ndim]
+        self._inputs = [shape_of(tensor) for tensor in given]
+        sequences = [each for each in given if each.ndim == 3 or (each.ndim == 2 and not each.is_floating_point())]
+        self._sequences = [shape_of(tensor)[:2] for tensor in sequences]  # two axes of floats: features of examples
 
     def examples(self, weights: Tensor) -> int | None:
         """How many examples the first axis of some weights holds, beside heads or windows; None: it holds none."""
@@ -153,8 +156,9 @@ class SoftmaxWatch(TorchFunctionMode):
         sides = weights.shape[-min(2, weights.ndim - 1) :]
         if weights.ndim == 2 and rows == sides[-1] and rows not in (each[0] for each in self._inputs if len(each) > 2):
             return 1 if max(map(len, self._inputs), default=0) == 2 else None  # tokens alone; or parameters
-        sequences = (shape[:2] for shape in self._inputs if len(shape) in (2, 3))
-        second = [size for tokens, size in sequences if tokens in sides and size not in sides]  # torch's own layout
+        second = [size for tokens, size in self._sequences if tokens in sides and size not in sides]  # torch's layout
+        if weights.ndim > 3 and rows in (*second, *firsts):
+            return rows
         for sizes in (second, firsts):
             if fitting := [size for size in sizes if size and rows % size == 0]:
                 return max(fitting)
@@ -195,7 +199,7 @@ class SoftmaxWatch(TorchFunctionMode):
         if name == "addcmul":  # as if it were written with two signs
             product = _next("mul", operands, {}, result, *tags) or _UNKNOWN
             name, operands, tags = "add", (args[0], result), (self._tag(args, 0), product)
-        self._follow(func, name, args, operands, kwargs, result, *tags)
+        self._follow((func, args, kwargs), name, operands, result, *tags)
         return result
 
     @contextmanager
@@ -288,42 +292,29 @@ class SoftmaxWatch(TorchFunctionMode):
         calls = [call for each in weights for call in each.source]
         return _Tag("weights", source=calls, weighted=any(each.weighted for each in weights)) if weights else _UNKNOWN
 
-    def _follow(
-        self,
-        func: Callable,
-        name: str,
-        args: Sequence[Any],
-        operands: Sequence[Any],
-        kwargs: dict[str, Any],
-        result: Any,
-        tag: _Tag,
-        other: _Tag,
-    ) -> None:
+    def _follow(self, call: tuple, name: str, operands: Sequence[Any], result: Any, tag: _Tag, other: _Tag) -> None:
         """Keep track of what weights, and what could become weights, turn into."""
-        if self._weighs(name, operands, tag, other):
-            vectors = [each for each in operands[:2] if isinstance(each, Tensor) and each.ndim < 2]
-            if all((self._tags.get(each) or _UNKNOWN).kind == "weights" for each in vectors):  # else of numbers
-                for tensor in tensors_of([args, kwargs]):
-                    each = self._tags.get(tensor) or _UNKNOWN
-                    for watch, call in each.source if each.kind == "weights" else ():
-                        watch.confirm(call)
-                    alone = name not in _ADDED or kwargs.get("beta") == 0 or not args[0].any()
-                    if each.kind == "exp" and alone:
-                        self._tags[result] = _Tag(
-                            "product", of=tensor, again=partial(_with_other, func, args, kwargs, tensor)
-                        )
-            first = ()
-            if name == "einsum" and isinstance(args[0], str):
-                first = _first_axes(args[0], result.ndim)
-            elif name in ("matmul", "bmm") and not result.is_nested:
-                first = tuple(range(result.ndim - 2))
-            if first and not self._tag((result,), 0).kind:
-                self._tags[result] = _Tag("scores", first=first, fold=max(tag.fold, other.fold))
-            return
-        new = _next(name, operands, kwargs, result, tag, other)
-        if new is not None:
-            for tensor in tensors_of(result):
+        if not self._weighs(name, operands, tag, other):
+            new = _next(name, operands, call[2], result, tag, other)
+            for tensor in tensors_of(result) if new is not None else ():
                 self._tags[tensor] = new
+            return
+        _, args, kwargs = call
+        vectors = [each for each in operands[:2] if isinstance(each, Tensor) and each.ndim < 2]
+        if all((self._tags.get(each) or _UNKNOWN).kind == "weights" for each in vectors):  # else of numbers
+            for tensor in tensors_of([args, kwargs]):
+                each = self._tags.get(tensor) or _UNKNOWN
+                for watch, confirmed in each.source if each.kind == "weights" else ():
+                    watch.confirm(confirmed)
+                if each.kind == "exp" and (name not in _ADDED or kwargs.get("beta") == 0 or not args[0].any()):
+                    self._tags[result] = _Tag("product", of=tensor, again=partial(_with_other, *call, tensor))
+        first = ()
+        if name == "einsum" and isinstance(args[0], str):
+            first = _first_axes(args[0], result.ndim)
+        elif name in ("matmul", "bmm") and not result.is_nested:
+            first = tuple(range(result.ndim - 2))
+        if first and not self._tag((result,), 0).kind:
+            self._tags[result] = _Tag("scores", first=first, fold=max(tag.fold, other.fold))
 
     def _weighs(self, name: str, args: Sequence[Any], tag: _Tag, other: _Tag) -> bool:
         """Whether this is a product of matrices, or sums (at once, or two) what weights were multiplied with.
@@ -431,7 +422,7 @@ def _dim_of_weights(
         if other.kind == wanted and other.source is tag.source and other.dim is not None:
             return other.dim
     made = {tag.kind, other.kind}
-    if name in ("div", "mul", "addcdiv", "addcmul") and "exp" in made and made.issubset(_EXPONENTIAL):
+    if name in ("div", "mul", "addcdiv", "addcmul") and "exp" in made and made <= {"exp", "sum", "share", "product"}:
         return _axis_of_ones(result)
     if name == "normalize" and tag.kind in ("exp", "weights") and kwargs.get("p", args[1] if len(args) > 1 else 2) == 1:
         return kwargs.get("dim", args[2] if len(args) > 2 else 1)
@@ -454,30 +445,33 @@ def _next(name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Any, t
     """What is known of a result, if anything, by what is known of the first two arguments."""
     dim: Any = kwargs.get("dim", args[1] if len(args) > 1 else None)
     dim = dim[0] if lists(dim, 1) else dim
+    scores = _Tag("", first=tag.first, fold=tag.fold)
     if name == "exp" and tag.kind == "logarithm":
         return tag._replace(kind="weights")
     if name in ("exp", "exp2", "rpow"):
-        of = None if tag.kind == "logsumexp" else weakref.ref(args[0])
-        return _Tag("exp", source=of, first=tag.first)
+        return scores._replace(kind="exp", source=None if tag.kind == "logsumexp" else weakref.ref(args[0]))
     if name == "pow" and isinstance(args[1], Tensor):
-        return _Tag("exp", source=weakref.ref(args[1]), first=other.first)
+        return _Tag("exp", source=weakref.ref(args[1]), first=other.first, fold=other.fold)
     if name == "log_softmax":
-        return _Tag("log", dim=-1 if dim is None else dim, first=tag.first)
+        return scores._replace(kind="log", dim=-1 if dim is None else dim)
     if name == "logsumexp":
         return _Tag("logsumexp", dim=dim, source=weakref.ref(args[0]))
     if name == "sub" and other.kind == "logsumexp" and tag.kind != "logsumexp":
         same = other.source is not None and other.source() is args[0]
-        return _Tag("log", dim=other.dim if same else None, first=tag.first)
+        return scores._replace(kind="log", dim=other.dim if same else None)
     if name == "log" and tag.kind in ("sum", "weights"):
         return tag._replace(kind="logsumexp" if tag.kind == "sum" else "logarithm")
     if name == "sum" and tag.kind in ("exp", "weights") and isinstance(dim, int):
         return _Tag("sum", dim=dim, source=tag.source, of=args[0])
     if name == "reciprocal" and tag.kind == "sum":
         return tag._replace(kind="share")
-    if not (tag.kind or other.kind):
-        folded = _fold(name, args, dim, result)
-        return _Tag("folded", fold=folded) if folded > 1 else None
-    by_second = _rank(other) > _rank(tag) if name == "add" or not tag.kind else tag.kind == "scores" and other.kind
+    if tag.kind in ("", "folded") and not other.kind:
+        fold = _fold(name, args, dim, result)
+        kept = tag.kind and fold == 1 and isinstance(result, Tensor) and result.shape[:1] == args[0].shape[:1]
+        return tag if kept else _Tag("folded", fold=fold) if fold > 1 else None
+    ranks = [(each.kind in ("sum", "logsumexp"), len(each.first), 0 in each.first) for each in (tag, other)]
+    by_second = not tag.kind or (tag.kind in ("folded", "scores") and other.kind not in ("", "folded", "scores"))
+    by_second |= name == "add" and ranks[1] > ranks[0]  # of positions' scores there are no examples
     held, value = (other, args[1]) if by_second else (tag, args[0])
     if tag.kind == other.kind == "weights" and tag.source is not other.source:
         held = held._replace(source=[*tag.source, *other.source])
@@ -494,16 +488,6 @@ def _next(name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Any, t
         return held._replace(weighted=True)
     averaged = name == "mean" and held.kind == "weights"  # over heads
     return held if after == before or name in _PARTS or averaged else None
-
-
-def _rank(tag: _Tag) -> tuple[int, int, bool]:
-    """Which of two terms says more about their sum: positions' scores have no examples."""
-    kinds = ("", "folded", "scores")
-    return (
-        kinds.index(tag.kind) if tag.kind in kinds else 9 + (tag.kind in ("sum", "logsumexp")),
-        len(tag.first),
-        0 in tag.first,
-    )
 
 
 def _fold(name: str, args: Sequence[Any], dim: Any, result: Any) -> int:

@@ -476,6 +476,39 @@ def test_heads_folded_before_the_examples_are_told_from_them(fold, fused):
     torch.testing.assert_close(changed[..., : WIDTH // HEADS], before[..., : WIDTH // HEADS])
 
 
+def folded_by_examples(x):
+    return x.unflatten(2, (HEADS, -1)).transpose(1, 2).reshape(-1, T, WIDTH // HEADS)
+
+
+def test_a_layer_that_folds_heads_in_another_order_has_an_order_of_its_own():
+    def forward(s, x):
+        q = folded_by_reshape(x)
+        e = (q @ q.mT / 2).exp()
+        x = (e / e.sum(-1, keepdim=True) @ q).view(HEADS, -1, T, WIDTH // HEADS).permute(1, 2, 0, 3).flatten(2)
+        q = folded_by_examples(s.between(x))
+        return (q @ q.mT / 2).softmax(-1) @ q
+
+    model, x = Calls(forward, between=nn.Identity()), tokens()
+    with capture(model) as record:
+        model(x)
+    first = plain(by_heads(x), by_heads(x))
+    torch.testing.assert_close(record["Calls"], first)
+    y = by_heads((first @ by_heads(x)).transpose(1, 2).flatten(2))
+    torch.testing.assert_close(record["Calls#2"], plain(y, y))
+
+
+@pytest.mark.parametrize("shape", [(8, 4), (6, 3, 4)], ids=["features", "fewer tokens"])
+def test_examples_as_many_as_learned_tokens_are_examples(shape):
+    model = Calls(
+        lambda s, x: s.attend(z := s.latents + x.flatten(1).mean(1)[:, None, None], z, z)[0],
+        latents=nn.Parameter(torch.randn(shape[0], WIDTH)),
+        attend=nn.MultiheadAttention(WIDTH, HEADS, batch_first=True),
+    )
+    with capture(model) as record:
+        model(torch.randn(shape))
+    assert record["attend"].shape == (shape[0], HEADS, shape[0], shape[0])
+
+
 def test_parts_of_a_batch_that_are_put_together_again_stay_examples():
     model, x = Calls(lambda s, x: (y := torch.cat(x.chunk(2))) + (y @ y.mT).softmax(-1) @ y), torch.randn(4, T, WIDTH)
     with capture(model) as record:
