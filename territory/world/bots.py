@@ -42,9 +42,16 @@ def think(game, settings, scratch, player):
             cities.build(game, settings, player, site)
     if seats[0].beside:
         _commit(game, seats, player, 0, own.troops - expand * cap)
-    else:  # a nation strikes back below its trigger when an attack is larger than a fifth of its troops at home
-        must_answer = own.kind == rules.NATION and seats[attacker].threat > 0.2 * own.troops
-        target = _choose(game, seats, player, attacker) if must_answer or own.troops >= trigger * cap else 0
+        return
+    # A nation strikes back below its trigger when an attack is larger than a fifth of its troops at home.
+    must_answer = own.kind == rules.NATION and seats[attacker].threat > 0.2 * own.troops
+    if must_answer or own.troops >= trigger * cap:
+        if seats[attacker].threat > 0 and seats[attacker].beside:
+            target = attacker
+        elif own.kind == rules.NATION:
+            target = _weakest(game, seats)
+        else:
+            target = _any_neighbour(game, seats, player)
         if target:
             _commit(game, seats, player, target, own.troops - reserve * cap)
 
@@ -72,15 +79,6 @@ def _find_threats(game, settings, seats, player):
         if threat > seats[largest].threat:
             largest = other
     return largest
-
-
-@kernel(inline=True)
-def _choose(game, seats, player, attacker):
-    if seats[attacker].threat > 0 and seats[attacker].beside:
-        return attacker
-    if game.players[player].kind == rules.NATION:
-        return _weakest(game, seats)
-    return _any_neighbour(game, seats, player)
 
 
 @kernel(inline=True)

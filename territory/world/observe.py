@@ -91,9 +91,11 @@ def _write_stats(game, settings, player, scratch, stats):
     tiles, troops, committed = float(own.tiles), own.troops, _committed(game, player)
     cap = rules.cap(tiles, float(own.cities), rules.CAP_FACTOR[own.kind])
     fastest = rules.growth(rules.BEST_TROOP_RATIO * cap, cap, 1.0)
-    alive, fronts = 0, 0
+    alive, fronts, rank = 0, 0, 1
     for p in range(1, game.players.size):
         alive += game.players[p].alive
+        rank += game.players[p].tiles > own.tiles
+    rank = rank if own.alive else game.players.size - 1  # a dead player ranks last
     for slot in range(game.attacks.shape[1]):
         fronts += game.attacks[player, slot] >= 1
     stats[Stat.TROOPS_OVER_CAP] = troops / cap
@@ -101,7 +103,7 @@ def _write_stats(game, settings, player, scratch, stats):
     stats[Stat.GROWTH] = rules.growth(troops, cap, 1.0) / fastest
     stats[Stat.LAND_SHARE] = tiles / land
     stats[Stat.LAND_SHARE_CHANGE] = 20 * (own.tiles - own.tiles_before) / land
-    stats[Stat.RANK] = (_rank(game, player) - 1) / (game.players.size - 2)
+    stats[Stat.RANK] = (rank - 1) / (game.players.size - 2)
     stats[Stat.PLAYERS_ALIVE] = alive / (game.players.size - 1)
     stats[Stat.TIME] = game.clock.step / settings.max_steps
     stats[Stat.GOLD_OVER_CITY_COST] = own.gold / cities.next_price(own, settings)
@@ -141,17 +143,6 @@ def _write_neighbours(game, settings, player, scratch, stats):
     stats[Stat.BORDER_ENEMY_SHARE] = enemies / max(1, enemies + scratch.seats[0].beside)
     stats[Stat.STRONGEST_NEIGHBOUR] = strongest
     stats[Stat.WEAKEST_NEIGHBOUR] = weakest
-
-
-@kernel(inline=True)
-def _rank(game, player):
-    """1 for the player with the most tiles; a dead one ranks last."""
-    if not game.players[player].alive:
-        return game.players.size - 1
-    rank = 1
-    for other in range(1, game.players.size):
-        rank += game.players[other].tiles > game.players[player].tiles
-    return rank
 
 
 @kernel(inline=True)
