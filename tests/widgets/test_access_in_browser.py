@@ -1,6 +1,6 @@
 """All four widgets in a page, answered by Python without a notebook between: who can use them, at which widths."""
 
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import gymnasium
 import pytest
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 SMALL = TrainConfig(
     height=32, width=32, num_bots=2, max_steps=20, num_envs=4, num_steps=16, minibatch_size=32, device="cpu",
-    total_timesteps=64 * 3,
+    total_timesteps=64 * 6,
 )  # fmt: skip
 NAMES = ("explorer", "game", "monitor", "budget")
 WIDTHS = (1440, 1100, 800, 390)
@@ -157,6 +157,19 @@ def test_who_wants_less_motion_gets_none_and_a_screen_reader_few_voices(name, in
     voices = "root => [...root.querySelectorAll('[aria-live], [role=status], [role=alert], output')]"
     assert view.root.evaluate(voices + ".filter(each => each.ariaLive != 'off').length") <= 6
     view.page.close()
+
+
+def test_on_a_phone_no_number_of_an_axis_or_a_bar_lies_over_another_or_breaks(instruments, new_page):
+    monitor, budget = (show(new_page, instruments[name], 390) for name in ("monitor", "budget"))
+    for plot in monitor.root.locator(".monitor-panel > svg").all():
+        words = [(text.text_content(), text.bounding_box()) for text in plot.locator("text").all()]
+        for (one, here), (other, there) in combinations(words, 2):
+            beside = min(here["x"] + here["width"], there["x"] + there["width"]) <= max(here["x"], there["x"])
+            assert beside or abs(here["y"] - there["y"]) >= here["height"] / 2, (one, other)
+    two_lines = "each => each.scrollHeight > each.clientHeight + 4"
+    broken = f"root => [...root.querySelectorAll('.bars > span')].filter({two_lines}).map(each => each.textContent)"
+    assert budget.root.evaluate(broken) == []
+    monitor.page.close(), budget.page.close()
 
 
 def test_played_with_an_ablation_every_state_waits_for_its_answer(instruments, new_page):

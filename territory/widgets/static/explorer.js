@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: d9e3e2d9abee6f03ad28801696f2ddb93ad5745a1bc4fedc7895f68398b64957 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: eec0879464b78b87b3c5183bdd986465eb0d7c7130e57977a729d3b6af76915a */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";

@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: d9e3e2d9abee6f03ad28801696f2ddb93ad5745a1bc4fedc7895f68398b64957 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: eec0879464b78b87b3c5183bdd986465eb0d7c7130e57977a729d3b6af76915a */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";
@@ -508,7 +508,9 @@ function makePanel(title, fields, { choose, wide, sentences }) {
       draw("text", { x: left - 5, y: down(mark) + 4, "text-anchor": "end" }, texts[i])
     ]);
     const anchor = (mark) => mark === 0 ? "start" : across(mark) > width - 30 ? "end" : "middle";
-    const steps = ticks(x, wide ? 8 : 4).map((mark) => draw("text", { x: across(mark), y: height - 5, "text-anchor": anchor(mark) }, mark || width < 260 ? short(mark) : "step 0"));
+    const told = ticks(x, wide ? 8 : 4);
+    const room = across(told[1] ?? x[1]) - left > 60;
+    const steps = told.map((mark) => draw("text", { x: across(mark), y: height - 5, "text-anchor": anchor(mark) }, mark || !room ? short(mark) : "step 0"));
     const line = ({ run, field, colour, dash }, points, extra) => draw("polyline", { points, class: `line-${colour % 6} ${extra}`, "stroke-dasharray": DASHES[dash], "data-field": field, "data-run": run });
     const raws = weight ? curves.map((curve) => line(curve, pointsOf(curve.steps, curve.raw, across, down), "raw")) : [];
     const lines = curves.map((curve) => line(curve, pointsOf(curve.steps, curve.values, across, down), ""));

@@ -34,8 +34,10 @@ export function makePanel(title, fields, { choose, wide, sentences }) {
       draw("text", { x: left - 5, y: down(mark) + 4, "text-anchor": "end" }, texts[i]),
     ]);
     const anchor = (mark) => (mark === 0 ? "start" : across(mark) > width - 30 ? "end" : "middle");
-    const steps = ticks(x, wide ? 8 : 4).map((mark) =>
-      draw("text", { x: across(mark), y: height - 5, "text-anchor": anchor(mark) }, mark || width < 260 ? short(mark) : "step 0"));
+    const told = ticks(x, wide ? 8 : 4);
+    const room = across(told[1] ?? x[1]) - left > 60; // for the word beside the second number
+    const steps = told.map((mark) =>
+      draw("text", { x: across(mark), y: height - 5, "text-anchor": anchor(mark) }, mark || !room ? short(mark) : "step 0"));
     const line = ({ run, field, colour, dash }, points, extra) =>
       draw("polyline", { points, class: `line-${colour % 6} ${extra}`, "stroke-dasharray": DASHES[dash], "data-field": field, "data-run": run });
     const raws = weight ? curves.map((curve) => line(curve, pointsOf(curve.steps, curve.raw, across, down), "raw")) : [];
