@@ -49,7 +49,7 @@ $(DEV): $(READY)
 	@touch $@
 
 # Machine code, made beforehand so that no first cell of a notebook has to wait for it.
-$(KERNELS): $(READY) $(wildcard territory/world/*.py) territory/models/one_pass.py
+$(KERNELS): $(READY) $(wildcard territory/world/*.py) $(addprefix territory/models/,map_conv.py one_pass.py)
 	$(BIN)/python -m territory.models
 	@touch $@
 
