@@ -229,7 +229,7 @@ class _Attentions:
             self.record.windowed.add(name)
 
     def _examples(self, weights: Tensor) -> int:
-        return self.watch.examples(weights) or (len(weights) if weights.ndim > 2 else 1)
+        return self.watch.examples(weights) or (len(weights) if weights.ndim > 3 else 1)
 
     def _changed(self, name: str, weights: Tensor) -> Tensor | None:
         if name not in self.changes:

@@ -236,6 +236,11 @@ class SoftmaxWatch(TorchFunctionMode):
         order = [*first, *(axis for axis in axes if axis != keys and axis not in first), keys][: weights.ndim]
         if weights.ndim == 4 and len(first) < 2 and self._asks(weights.shape[order[1]], weights.shape[order[2]]):
             order[1:3] = order[2:0:-1]
+        nodes = [weights.shape[axis] for axis in order[::2]] if weights.ndim == 3 and not first else []
+        if (
+            nodes and nodes[0] == nodes[1] and {len(shape) for shape in self._inputs} == {2}
+        ):  # of one graph: no examples
+            order[:2] = order[1::-1]
         laid = weights.permute(order)
         alone = len(first) == 2 and weights.ndim == 3 and not self._asks(laid.shape[1], 0)  # one query of each head
         changed, calls = self._show(laid.unsqueeze(2) if alone else laid, False, scores)
@@ -518,6 +523,9 @@ def _first_axes(equation: str, axes: int) -> tuple[int, ...]:
     shared = [label for label in queries if label in keys and label in output]
     if not (queries + keys + output).isalpha():
         return ()
+    examples = max(queries, keys, key=len)[0]
+    if examples in output and examples not in shared:  # of one side: learned queries; keys alone are positions
+        shared = [examples, *shared] if examples in keys else []
     return (*range(before), *(before + output.index(label) for label in shared))
 
 

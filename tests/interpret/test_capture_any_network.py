@@ -533,6 +533,12 @@ LAYOUTS = {  # what makes the weights, and how they come to (B, heads, queries, 
 }
 
 
+LAYOUTS["one learned query of each head"] = (
+    lambda x: torch.einsum("hd,bthd->bht", torch.linspace(-1, 1, 8).view(HEADS, 4), x.transpose(1, 2)).softmax(-1),
+    one_query,
+)
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_heads_are_told_from_queries_by_what_made_the_scores(layout):
     weights, seen = LAYOUTS[layout]
@@ -550,6 +556,22 @@ def test_a_window_of_its_own_for_each_query_has_queries_and_no_heads():
     with capture(model := Calls(near)) as record:
         model(tokens())
     assert record["Calls"].shape == (3, 1, T, 3)
+
+
+def test_heads_of_one_graph_stand_before_its_nodes_and_those_of_a_parameter_are_of_one_example():
+    def forward(s, x):
+        h = x.unflatten(1, (HEADS, -1))
+        return torch.einsum("ijh,jhd->ihd", (h.sum(2)[:, None] * h.sum(2)).softmax(1), h)
+
+    x = tokens()[0]
+    with capture(model := Calls(forward)) as record:
+        model(x)
+    s = x.unflatten(1, (HEADS, -1)).sum(2).T
+    torch.testing.assert_close(record["Calls"], (s[:, :, None] * s[:, None]).softmax(-1)[None])
+    model = Calls(lambda s, x: s.scores.softmax(-1) @ by_heads(x), scores=nn.Parameter(torch.randn(HEADS, T, T)))
+    with capture(model) as record:
+        model(tokens())
+    torch.testing.assert_close(record["Calls"], model.scores.softmax(-1)[None].detach())
 
 
 def test_tokens_of_one_example_have_heads_and_time_may_come_first():
