@@ -34,7 +34,11 @@ def work() -> None:
     out = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="backslashreplace", buffering=1)
     os.dup2(os.open(os.devnull, os.O_RDWR), 0)
     os.dup2(0, 1)
-    _limit(plan["bytes"])
+    with contextlib.suppress(ImportError, ValueError, OSError):  # Windows has no such limits
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (plan["bytes"], plan["bytes"]))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, LARGEST_FILE))
     ours: dict[str, Any] = {"__name__": "__main__", "display": lambda *_: None}
     theirs: dict[str, Any] = dict(ours)
     sealed, mine, stopped, broken = _seal(), Parts(), "", ""
@@ -76,14 +80,6 @@ def _checked(step: dict[str, Any], ours: dict, theirs: dict, changed: str, stopp
     if stopped and not said.startswith("Right"):
         said = f"Not yet: your cell stopped with {stopped}."
     return one_line(said)
-
-
-def _limit(most: int) -> None:
-    with contextlib.suppress(ImportError, ValueError, OSError):  # Windows has no such limits
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (most, most))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, LARGEST_FILE))
 
 
 def _seal() -> dict[str, Parts]:

@@ -36,11 +36,8 @@ def make_vector_env(
 class MixedVectorEnv(VectorEnv):
     """The games of several `TerritoryVectorEnv` as one batch, in their order; autoreset and info are as theirs.
 
-    Args:
-        parts: batches whose maps have one size; opponents and their number may differ.
-
-    Raises:
-        BadInput: there is no part, or their observations differ in shape.
+    Their maps have one size; opponents and their number may differ. Raises BadInput: there is no part, or their
+    observations differ in shape.
     """
 
     def __init__(self, parts: Sequence["TerritoryVectorEnv | MixedVectorEnv"]):

@@ -74,12 +74,8 @@ def to_tiles(attention: np.ndarray, height: int, width: int) -> np.ndarray:
 def lift(attention: np.ndarray, on: np.ndarray) -> np.ndarray:
     """Mean attention on the tiles of a mask over the mean on all others: 1 is chance, 2 twice as much.
 
-    Args:
-        attention: (B, h, w).
-        on: (B, H, W), H and W multiples of h and w; see `as_mask`.
-
-    Returns:
-        float64 (B,); nan where the mask holds no tile, or all of them, or attention elsewhere is 0.
+    From ``attention`` (B, h, w) and a mask (B, H, W), H and W multiples of h and w, see `as_mask`: float64 (B,), nan
+    where the mask holds no tile, or all of them, or attention elsewhere is 0.
     """
     attention, on = numbers_of(attention), as_mask(on)
     if on.ndim != 3 or attention.ndim != 3 or len(on) != len(attention):

@@ -42,10 +42,8 @@ class ProbeResult:
 def features_of(model: nn.Module, layer: str, maps: np.ndarray, stats: np.ndarray) -> np.ndarray:
     """What a layer of a frozen network puts out for each observation, flattened: float32 (S, features).
 
-    Args:
-        layer: its path, such as "map_branch" (after the pool) or "map_branch.blocks" (before it).
-        maps: uint8 (S, 5, H, W).
-        stats: float32 (S, 16).
+    ``layer``: its path, such as "map_branch" (after the pool) or "map_branch.blocks" (before it); ``maps``: uint8
+    (S, 5, H, W); ``stats``: float32 (S, 16).
     """
     check_model(model)
     modules = dict(model.named_modules())

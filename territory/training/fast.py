@@ -91,7 +91,9 @@ def choose(
     the boards in ``obs``. bfloat16 rounds more and compiling takes a minute, so each is only taken where it saves at
     least a twentieth.
     """
-    batch = _minibatch(config, obs, device, layout)
+    rows = np.arange(config.minibatch_size) % len(obs["map"])  # as many boards as a step has: the games' own again
+    maps, stats = (torch.from_numpy(obs[name][rows]).to(device) for name in ("map", "global"))
+    batch = maps.contiguous(memory_format=layout), stats
     kinds = ("fp32", "bf16") if has_bf16(device) else ("fp32",)
     steps = {kind: TrainingStep(copy.deepcopy(model), batch, kind) for kind in kinds}
     seconds = _median_seconds(steps, clock)
@@ -137,15 +139,6 @@ def _median_seconds(steps: dict[str, TrainingStep], clock: Callable[[], float]) 
     """Of each, taking turns; the first round warms up."""
     times = take_turns(steps.values(), 1 + ROUNDS, clock)[1:]
     return dict(zip(steps, np.median(times, axis=0).tolist(), strict=True))
-
-
-def _minibatch(
-    config: TrainConfig, obs: dict[str, np.ndarray], device: torch.device, layout: torch.memory_format
-) -> tuple[Tensor, Tensor]:
-    """As many boards as a gradient step has, the games' own over and over."""
-    rows = np.arange(config.minibatch_size) % len(obs["map"])
-    maps, stats = (torch.from_numpy(obs[name][rows]).to(device) for name in ("map", "global"))
-    return maps.contiguous(memory_format=layout), stats
 
 
 def has_bf16(device: torch.device) -> bool:

@@ -205,14 +205,8 @@ def direction_towards(owner: np.ndarray, row: int, column: int, player: int = 1)
     """The direction from a player's land to a tile, and the tile of the land that it leads from.
 
     Outside the land it leads from the nearest own tile, since that is where an attack would set out; inside it,
-    from the own tile next to the middle. ``WAIT`` where these are one and the same.
-
-    Args:
-        owner: uint8 (H, W), who owns each tile.
-        row, column: of the tile that is pointed at.
-
-    Raises:
-        BadInput: the tile is not on the board, or the player owns nothing.
+    from the own tile next to the middle. ``WAIT`` where these are one and the same. ``owner``: uint8 (H, W), who owns
+    each tile. Raises BadInput: the tile is not on the board, or the player owns nothing.
     """
     height, width = owner.shape
     if not (0 <= row < height and 0 <= column < width):

@@ -142,11 +142,8 @@ def entry(function: Callable | None = None, *, reorder: bool = False) -> Any:
 
     Python calls ``entry(words, bell, games, thread, *arguments)``, from several threads at once. Each plays a part of
     the games, the same one every time, whose cells its core still holds; who is done helps the others, and thread 0
-    waits for them. While that runs, other threads can use Python.
-
-    Args:
-        words: int64 (2, threads) zeros: how many games of each part are taken, and which threads are playing.
-        bell: int64 (1,), one higher from then on: the others look at it (see `linger`).
+    waits for them. While that runs, other threads can use Python. ``words``: int64 (2, threads) zeros, how many games
+    of each part are taken, and which threads are playing; ``bell``: int64 (1,), one higher from then on, see `linger`.
     """
     if function is None:
         return lambda f: entry(f, reorder=reorder)

@@ -103,17 +103,10 @@ def render_board(
     scale: int = 1,
     fronts: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Draw a board.
+    """Draw a board: uint8 (H * scale, W * scale, 3), red green blue, with ``scale`` pixels per side of a tile.
 
-    Args:
-        owner: uint8 (H, W), 0 nobody, 1 the agent, 2.. bots.
-        terrain: uint8 (H, W), 0 water, 1 plains, 2 highland, 3 mountain.
-        city: (H, W), not 0 where a city stands.
-        scale: pixels per side of a tile.
-        fronts: uint8 (H, W), from `find_fronts`.
-
-    Returns:
-        uint8 (H * scale, W * scale, 3), red green blue.
+    ``owner``: uint8 (H, W), 0 nobody, 1 the agent, 2.. bots; ``terrain``: uint8 (H, W), 0 water, 1 plains, 2 highland,
+    3 mountain; ``city``: (H, W), not 0 where a city stands; ``fronts``: uint8 (H, W), from `find_fronts`.
     """
     owner, terrain = np.asarray(owner), np.asarray(terrain)
     if owner.ndim != 2 or owner.shape != terrain.shape:

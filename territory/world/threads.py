@@ -37,11 +37,8 @@ class Runner:
     """Calls kernels for the games of one world: one kernel at a time, alone or shared by several threads.
 
     Which of the two is quicker depends on the kernel, the machine and whatever else runs there, so both are measured.
-    A copy begins anew, with a lock of its own.
-
-    Args:
-        awake: where calls follow each other within so many seconds, threads wait awake for the next one. It takes a
-            core from whatever else would run there, for a third of a millisecond at most.
+    A copy begins anew, with a lock of its own. Where calls follow each other within ``awake`` seconds, threads wait
+    awake for the next one: that takes a core from whatever else would run there, for a third of a millisecond at most.
     """
 
     all: ClassVar[WeakSet] = WeakSet()
