@@ -38,17 +38,10 @@ def as_terrain(map: Any, height: int | None = None, width: int | None = None) ->
 
 
 def map_from_image(image: str | Path | Image.Image | np.ndarray, height: int | None = None, width: int | None = None):
-    """A map from an image (see above), one tile a pixel, or resized to `height` x `width` tiles.
+    """A map from an image (see above), one tile a pixel, or resized to `height` x `width` tiles, multiples of 32.
 
-    Args:
-        image: a path, a Pillow image, or uint8 (H, W, 3 or 4).
-        height, width: sides of the map in tiles, multiples of 32; by default the image's own.
-
-    Returns:
-        uint8 (height, width) of 0 water, 1 plains, 2 highland, 3 mountain.
-
-    Raises:
-        BadInput: there is no image there, or its sides are no multiples of 32 and no others were given.
+    From a path, a Pillow image, or uint8 (H, W, 3 or 4): uint8 (height, width) of 0 water, 1 plains, 2 highland, 3
+    mountain. Raises BadInput: there is no image there, or its sides are no multiples of 32 and no others were given.
     """
     for name, side in (("height", height), ("width", width)):
         if side is not None:

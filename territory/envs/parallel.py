@@ -90,7 +90,10 @@ class TerritoryParallelEnv(ShownGame, ParallelEnv):
         with common.Unbroken():
             rewards, _, _ = self.world.step(orders)
             self._played.append(orders[0])
-            ended, cut_off = self._endings()
+            won = any(self.world.has_won(seat)[0] for seat in self._seats.values())
+            late, alive = bool(self.world.state.step[0] >= self.params.max_steps), self.world.state.alive[0]
+            ended = {name: won or not alive[self._seats[name]].item() for name in self.agents}
+            cut_off = {name: late and not ended[name] for name in self.agents}
             left = {name: ended[name] or cut_off[name] for name in self.agents}
             infos = {name: self._summary(self._seats[name]) if left[name] else {} for name in self.agents}
             earned = {name: float(rewards[0, self._seats[name]]) for name in self.agents}
@@ -109,13 +112,6 @@ class TerritoryParallelEnv(ShownGame, ParallelEnv):
         for name, action in actions.items():
             orders[0, self._seats[name]] = checked_actions(f"an action for {name}", action, ())
         return orders
-
-    def _endings(self) -> tuple[dict[str, bool], dict[str, bool]]:
-        """Who is terminated (dead, or the game is won) and who truncated (time is up), of those who lived."""
-        won = any(self.world.has_won(seat)[0] for seat in self._seats.values())
-        late = bool(self.world.state.step[0] >= self.params.max_steps)
-        ended = {name: won or not self.world.state.alive[0, self._seats[name]].item() for name in self.agents}
-        return ended, {name: late and not ended[name] for name in self.agents}
 
     def _summary(self, seat: int) -> dict[str, Any]:
         values = {"win": self.world.has_won(seat), "land_share": self.world.land_share(seat)}

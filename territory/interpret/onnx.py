@@ -39,14 +39,9 @@ SIDES = 128  # of the map, where the agent's training says nothing else
 def export_onnx(agent: Agent, path: str | Path, name: str = "") -> dict[str, Any]:
     """Write an agent's network as an ONNX file; what its metadata says.
 
-    Args:
-        agent: as from `load_agent`. Its decoding (threshold, views) is not part of the file; the metadata tells it.
-        path: the file that is written.
-        name: what the metadata calls it; by default as the network calls itself.
-
-    Raises:
-        BadInput: the packages that write ONNX are missing, torch can't trace the network, the file can't be written, or
-            a weight is not finite.
+    Its decoding (threshold, views) is not part of the file; the metadata tells it, and calls the agent by ``name``, by
+    default as the network calls itself. Raises BadInput: the packages that write ONNX are missing, torch can't trace
+    the network, the file can't be written, or a weight is not finite.
     """
     onnx = _library()
     check_writable(path)

@@ -74,13 +74,9 @@ def imagine(
     the statistics is left to whoever imagines it, so that each input can be moved alone. Nobody owns water, and cities
     stand on owned land only.
 
-    Args:
-        frame: the state to begin from.
-        stats: float32 (16,), clipped to [-1, 1].
-        owner: uint8 (H, W), 0 nobody, 1 the agent, 2.. the others.
-        city: (H, W), not 0 where a city stands.
-        density: uint8 (H, W), the plane of troops: 255 * log2(1 + troops per tile) / 12; by default each tile has
-            that of its owner.
+    ``stats``: float32 (16,), clipped to [-1, 1]; ``owner``: uint8 (H, W), 0 nobody, 1 the agent, 2.. the others;
+    ``city``: (H, W), not 0 where a city stands; ``density``: uint8 (H, W), the plane of troops, 255 * log2(1 + troops
+    per tile) / 12, by default that of each tile's owner.
     """
     shape = frame.owner.shape
     owner = np.where(frame.terrain > 0, frame.owner if owner is None else _checked("owner", owner, shape), 0)

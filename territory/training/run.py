@@ -174,7 +174,11 @@ def _log_lines(log: Path) -> list[bytes]:
 
 def start(config: TrainConfig) -> Run:
     """A new run in its own folder, with a first checkpoint before the first step."""
-    name = config.name or f"{config.model}-{_rivals(config)}-{datetime.now():%Y%m%d-%H%M%S}"
+    if is_mixture(config.opponents):
+        rivals = config.opponents.replace("+", "-")  # a plus makes a mixture of any name
+    else:
+        rivals = f"{config.num_bots}-{Path(config.opponents).stem}"  # they may be a file
+    name = config.name or f"{config.model}-{rivals}-{datetime.now():%Y%m%d-%H%M%S}"
     folder = Path(config.runs_dir) / name
     if os.path.lexists(folder):
         raise BadInput(f"the run {folder} exists: continue it with --resume {folder}, or choose another --name")
@@ -191,13 +195,6 @@ def start(config: TrainConfig) -> Run:
             move(run.folder, folder)
     run.folder = folder
     return run
-
-
-def _rivals(config: TrainConfig) -> str:
-    """Who is played against, as a part of a name."""
-    if is_mixture(config.opponents):
-        return config.opponents.replace("+", "-")  # a plus makes a mixture of any name
-    return f"{config.num_bots}-{Path(config.opponents).stem}"  # they may be a file
 
 
 def resume(folder: str | Path, config: TrainConfig | None = None) -> Run:

@@ -70,16 +70,11 @@ class World:
         self._run(start_games, which.size, self._kinds, seeds, which, self._fixed_map)
 
     def step(self, actions: Any, out=None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Play one step of every game.
+        """Play one step of every game: rewards float64 (N, P+1), by player, and terminated and truncated, bool (N,).
 
-        Args:
-            actions: int (N,) for the agent, or (N, P+1) for every player; -1 leaves a player to its script
-                (column 0, nobody, is ignored). A masked action has no effect.
-            out: a `new_observation` for what the agent sees then. Cheaper than to `observe` afterwards: threads
-                share both at once.
-
-        Returns:
-            rewards float64 (N, P+1) by player, terminated bool (N,), truncated bool (N,), both for the agent.
+        ``actions``: int (N,) for the agent, or (N, P+1) for every player; -1 leaves a player to its script (column 0,
+        nobody, is ignored), and a masked action has no effect. ``out``: a `new_observation` for what the agent sees
+        then, cheaper than to `observe` afterwards, since threads share both at once.
         """
         orders = self.orders(actions)
         if not self.state.land.all():
