@@ -63,15 +63,11 @@ class TerritoryVectorEnv(VectorEnv):
         self._masks = np.zeros((self.num_envs, NUM_ACTIONS), np.bool_)  # where a game has begun, some is set
 
     def reset(self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None):
-        """Start a game in every environment, or where ``options["reset_mask"]`` says so.
+        """Start a game in every environment, or where ``options["reset_mask"]`` says so; the observations of all.
 
-        Args:
-            seed: a number s for the maps s + i, or one for each environment (None: one that the batch's generator
-                draws, so what follows a reset with a number is the same every time).
-
-        Returns:
-            observations of all games, and ``{"action_mask": bool (N, 90)}`` with gymnasium's ``"_action_mask"``,
-            bool (N,): which games have one.
+        ``seed``: a number s for the maps s + i, or one for each environment (None: one that the batch's generator
+        draws, so what follows a reset with a number is the same every time). Info holds ``"action_mask"``, bool
+        (N, 90), with gymnasium's ``"_action_mask"``, bool (N,): which games have one.
         """
         mask = common.checked_options(options, ["reset_mask"]).get("reset_mask")
         chosen = self.chosen(mask)

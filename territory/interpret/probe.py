@@ -19,7 +19,7 @@ from territory.interpret.measures import as_mask, numbers_of
 from territory.interpret.records import logits_and_value
 from territory.models.guests import check_model, explained
 from territory.models.modes import inference
-from territory.models.policy import VIEWS, View, split_actions
+from territory.models.policy import VIEWS, split_actions
 from territory.stats import Interval, percentile_bootstrap
 from territory.world.actions import FIRST_WAIT, NUM_ACTIONS, NUM_DIRECTIONS, NUM_ORDERS, Direction
 from territory.world.layout import Plane
@@ -177,7 +177,13 @@ def equivariance(model: nn.Module, maps: Tensor, stats: Tensor, masks: Tensor) -
         raise BadInput("on none of these boards is there anybody to attack: take them from the middle of games")
     maps, stats, masks = maps[able], stats[able], masks[able]
     here = likeliest_direction(model, maps, stats, masks)
-    along, stayed = zip(*(_compare(model, view, here, maps, stats, masks) for view in VIEWS[1:]), strict=True)
+    along, stayed = [], []  # whether the direction did, where these are not the same
+    for view in VIEWS[1:]:
+        places = view.of_actions()
+        there = likeliest_direction(model, view.of_maps(maps), stats, masks[:, places.argsort()])
+        expected = places[here * NUM_ORDERS] // NUM_ORDERS
+        along.append((there == expected)[expected != here])
+        stayed.append((there == here)[expected != here])
     counts = np.bincount(here.numpy(), minlength=NUM_DIRECTIONS)
     turned, kept = (torch.cat(each).float().mean().item() for each in (along, stayed))
     return Equivariance(len(here), turned, kept, Direction(counts.argmax()).name, counts.max().item() / len(here))
@@ -189,14 +195,3 @@ def likeliest_direction(model: nn.Module, maps: Tensor, stats: Tensor, masks: Te
     with inference(model):
         logits = logits_and_value(model, maps, stats)[0].masked_fill(~masks, -torch.inf)
     return split_actions(logits)[0].logsumexp(2).argmax(1)
-
-
-def _compare(
-    model: nn.Module, view: View, here: Tensor, maps: Tensor, stats: Tensor, masks: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Whether the direction turned along, and whether it stayed, where these are not the same."""
-    places = view.of_actions()
-    there = likeliest_direction(model, view.of_maps(maps), stats, masks[:, places.argsort()])
-    expected = places[here * NUM_ORDERS] // NUM_ORDERS
-    differs = expected != here
-    return (there == expected)[differs], (there == here)[differs]

@@ -79,8 +79,8 @@ def _speedup(low: float, ratio: float, high: float, claimed: float, note: str) -
     return Finding(rules.speedup(low, high, claimed), f"{ratio:.2f}x [{low:.2f}, {high:.2f}]", numbers, note)
 
 
-def training_ratios(num_envs: int, steps: int) -> list[float]:
-    """How many times as many environment steps per second the new network trains, updates taking turns: each pair.
+def _steps(num_envs: int, steps: int, claimed: float) -> Finding:
+    """How many times as many environment steps per second the new network trains, updates taking turns, by pairs.
 
     Training builds its networks itself: it is always the registry's two.
     """
@@ -90,11 +90,7 @@ def training_ratios(num_envs: int, steps: int) -> list[float]:
     old, new = take_turns([partial(next, run) for run in runs], ROUNDS + 1)[1:].T
     for run in runs:
         run.close()
-    return sorted((old / new).tolist())
-
-
-def _steps(num_envs: int, steps: int, claimed: float) -> Finding:
-    ratios = training_ratios(num_envs, steps)
+    ratios = sorted((old / new).tolist())
     note = f"acting and learning on this machine's CPU, lowest and highest of {len(ratios)} pairs of updates"
     return _speedup(ratios[0], median(ratios), ratios[-1], claimed, note)
 

@@ -72,9 +72,9 @@ class World:
     def step(self, actions: Any, out=None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Play one step of every game: rewards float64 (N, P+1), by player, and terminated and truncated, bool (N,).
 
-        ``actions``: int (N,) for the agent, or (N, P+1) for every player; -1 leaves a player to its script (column 0,
-        nobody, is ignored), and a masked action has no effect. ``out``: a `new_observation` for what the agent sees
-        then, cheaper than to `observe` afterwards, since threads share both at once.
+        The latter two are the agent's. ``actions``: int (N,) for the agent, or (N, P+1) for every player; -1 leaves a
+        player to its script (column 0, nobody, is ignored), and a masked action has no effect. ``out``: a
+        `new_observation` for what the agent sees then, cheaper than to `observe` afterwards, since threads share both.
         """
         orders = self.orders(actions)
         if not self.state.land.all():
