@@ -35,7 +35,15 @@ def lab(path: str | None = None, browser: bool = True) -> int:
     else:
         folder, said = copy_course(shipped_course(), Path(path or FOLDER))
         print(said)
-    return _open(folder, browser)
+    if importlib.util.find_spec("jupyterlab") is None:
+        raise BadInput(
+            f"the course is in {folder}, and JupyterLab is not installed in this Python: "
+            'pip install "territory-course[lab]"'
+        )
+    options = [] if browser else ["--no-browser"]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        options.append("--allow-root")  # else Jupyter refuses root
+    return subprocess.run([sys.executable, "-m", "jupyterlab", *options, str(folder)], check=False).returncode
 
 
 def shipped_course() -> Path:
@@ -109,15 +117,3 @@ def _sentence(folder: Path, place: Path, copied: int) -> str:
     if copied:
         return f"the course of territory-course {territory.__version__} is in {place} ({copied} files copied)"
     return f"the course in {place} is left as you have it"
-
-
-def _open(folder: Path, browser: bool) -> int:
-    if importlib.util.find_spec("jupyterlab") is None:
-        raise BadInput(
-            f"the course is in {folder}, and JupyterLab is not installed in this Python: "
-            'pip install "territory-course[lab]"'
-        )
-    options = [] if browser else ["--no-browser"]
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        options.append("--allow-root")  # else Jupyter refuses root
-    return subprocess.run([sys.executable, "-m", "jupyterlab", *options, str(folder)], check=False).returncode

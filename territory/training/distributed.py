@@ -67,10 +67,6 @@ class ProcessGroup:
         parts = self.all_gather_objects(own)
         return {name: np.concatenate([part[name] for part in parts]) for name in own}
 
-    def any(self, flag: bool) -> bool:
-        """Whether the flag is set in one of the processes."""
-        return any(self.all_gather_objects(flag))
-
     def broadcast_parameters(self, model: nn.Module) -> None:
         """Give every process the network of rank 0. Refuses batch norm, whose averages would be of its own games."""
         if self.size == 1:

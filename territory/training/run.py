@@ -86,7 +86,7 @@ class Run:
     ) -> bool:
         """Train to the end or until ``stop()``, which saves too; True if the end was reached."""
         for update in self.updates():
-            ending = self.ppo.group.any(stop())
+            ending = any(self.ppo.group.all_gather_objects(stop()))  # in one of the processes
             if ending:
                 self.save()
             if callback is not None:

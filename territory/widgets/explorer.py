@@ -173,7 +173,10 @@ class AttentionExplorer(Instrument):
             case "imagine":
                 return self._imagine(message, buffers)
             case "relevance":
-                return self._relevance_of(message, buffers)
+                number, frame = message["network"], self._imagined_frame(message, buffers)
+                ablation = message.get("ablation") or [{}] * len(self.agents)
+                grid = self._ask_relevance(number, message["method"], frame, ablation[number])
+                return {"size": grid.shape}, [grid.astype("<f4").tobytes()]
             case "catch_up":
                 self.catch_up()
             case "picture":
@@ -299,12 +302,6 @@ class AttentionExplorer(Instrument):
         self._imagined, self._imagined_at = looks, message["step"]
         index, data = viz.pack_moment(looks)
         return {"index": index, "moved": f"of the policy moved, {', '.join(moved)}"}, [data]
-
-    def _relevance_of(self, message: dict[str, Any], buffers: list[memoryview]) -> Answer:
-        number, method = message["network"], message["method"]
-        ablation = message.get("ablation") or [{}] * len(self.agents)
-        grid = self._ask_relevance(number, method, self._imagined_frame(message, buffers), ablation[number])
-        return {"size": grid.shape}, [grid.astype("<f4").tobytes()]
 
     def _ask_relevance(self, number: int, method: str, frame: Frame, ablation: Mapping[str, str]) -> np.ndarray:
         """One of `RELEVANCE` for one network and state, float64 (h, w); kept for the recorded states."""
