@@ -84,7 +84,7 @@ def load_network(name: str) -> "nn.Module":
 
     place, colon, attribute = name.rpartition(":")
     known = registry.names()
-    if not colon and name not in known:
+    if not (place and attribute) and name not in known:
         raise BadInput(f"expected one of {', '.join(known)}, or {OWN}; got {name!r}.{_likely(name, known)}")
     if not colon:
         return registry.build(name)

@@ -151,7 +151,8 @@ def _kept_for_backward(model: nn.Module, inputs: Inputs) -> dict[str, int]:
         kept = _Kept(own, lambda: names.get(owners.at_work, owners.at_work or itself))
         call.training(True)
         try:
-            with owners.watching(), kept, saved_tensors_hooks(kept.add, lambda tensor: tensor):
+            hidden = call.explained("doesn't show what it keeps, for inputs of shapes")
+            with hidden, owners.watching(), kept, saved_tensors_hooks(kept.add, lambda tensor: tensor):
                 call()
         except BadInput as told:
             if "support saved tensor hooks" not in str(told):

@@ -109,6 +109,8 @@ def test_what_is_wrong_with_somebody_elses_network_is_said_in_a_sentence(tmp_pat
     (tmp_path / "guests_net.py").write_text(NETWORK)
     monkeypatch.chdir(tmp_path)
     for arguments, told in (
+        ([":Net"], "expected one of baseline, attention, tokens, or package.module:factory"),
+        (["guests_net:"], "or path/to/file.py:factory for a network of your own; got 'guests_net:'"),
         (["nobody.home:Net"], "nobody.home can't be imported: there is no module nobody, in this folder or installed"),
         (["guests_net:Nett"], "guests_net:Nett: nothing is called 'Nett' there. Is it Net?"),
         (["tokesn"], "got 'tokesn'. Is it tokens?"),

@@ -242,6 +242,23 @@ def test_weights_that_are_sharded_over_processes_are_refused():
         destroy_process_group()
 
 
+@pytest.mark.parametrize("around", [torch.no_grad, torch.inference_mode])
+def test_whatever_stands_around_a_profiler_it_says_the_same(around):
+    model = nn.Sequential(nn.Linear(8, 8))
+    with around():
+        for name, profile in {**PROFILERS, "layers": profiling.layer_table}.items():
+            measured = profile(model, torch.rand(2, 8))
+            assert name != "macs" or measured == 128
+            assert measured
+        assert [record.backward_macs for record in profiling.macs_table(model, torch.rand(2, 8))] == [128]
+
+
+def test_kept_tensors_that_nobody_may_see_are_refused():
+    refused = pytest.raises(BadInput, match=r"Linear doesn't show what it keeps.*: not in here")
+    with torch.autograd.graph.disable_saved_tensors_hooks("not in here"), refused:
+        profiling.memory_table(nn.Linear(8, 8), torch.rand(2, 8))
+
+
 class Wrapper(nn.Module):
     def __init__(self, inner):
         super().__init__()
