@@ -524,8 +524,8 @@ def _first_axes(equation: str, axes: int) -> tuple[int, ...]:
     if not (queries + keys + output).isalpha():
         return ()
     examples = max(queries, keys, key=len)[0]
-    if examples in output and examples not in shared:  # of one side: learned queries; keys alone are positions
-        shared = [examples, *shared] if examples in keys else []
+    if len(queries) != len(keys) and examples in output and examples not in shared:  # of one side: keys are positions,
+        shared = [examples, *shared] if examples in keys else []  # or queries are learned
     return (*range(before), *(before + output.index(label) for label in shared))
 
 

@@ -533,6 +533,10 @@ LAYOUTS = {  # what makes the weights, and how they come to (B, heads, queries, 
 }
 
 
+LAYOUTS["examples last"] = (
+    lambda x: torch.einsum("ibd,jbd->ijb", x[:, 0].transpose(0, 1), x[:, 1].transpose(0, 1)).softmax(1),
+    lambda w: w.permute(2, 0, 1)[:, None],
+)
 LAYOUTS["one learned query of each head"] = (
     lambda x: torch.einsum("hd,bthd->bht", torch.linspace(-1, 1, 8).view(HEADS, 4), x.transpose(1, 2)).softmax(-1),
     one_query,
