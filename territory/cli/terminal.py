@@ -137,17 +137,16 @@ def half_blocks(picture: np.ndarray, all_colours: bool = True) -> str:
         picture = np.concatenate([picture, picture[-1:]])
     pixels = picture if all_colours else nearest_of_256(picture)[..., None]
     colours = "\x1b[38;2;{};{};{};48;2;{};{};{}m" if all_colours else "\x1b[38;5;{};48;5;{}m"
-    return "\n".join(_line(pairs, colours) for pairs in np.concatenate([pixels[::2], pixels[1::2]], axis=2).tolist())
-
-
-def _line(pairs: list[list[int]], colours: str) -> str:
-    cells, last = [], None
-    for pair in pairs:
-        if pair != last:  # colours hold until changed: a third of the text
-            cells.append(colours.format(*pair))
-            last = pair
-        cells.append("▀")
-    return "".join(cells) + PLAIN
+    lines = []
+    for pairs in np.concatenate([pixels[::2], pixels[1::2]], axis=2).tolist():
+        cells, last = [], None
+        for pair in pairs:
+            if pair != last:  # colours hold until changed: a third of the text
+                cells.append(colours.format(*pair))
+                last = pair
+            cells.append("▀")
+        lines.append("".join(cells) + PLAIN)
+    return "\n".join(lines)
 
 
 def nearest_of_256(picture: np.ndarray) -> np.ndarray:

@@ -1,7 +1,5 @@
 """Everything that decides how training goes on: taken from a PPO, judged, and put back into one."""
 
-from typing import Any
-
 import numpy as np
 import torch
 
@@ -57,7 +55,11 @@ def restore(ppo: PPO, content: Checkpoint) -> None:
     shown = ppo.envs.load_state_dict({name: array[own] for name, array in content.group("envs").items()})
     ppo.obs = {name: array[own] for name, array in content.group("obs").items()}
     ppo.mask = arrays["mask"][own]
-    _check_shown(shown, ppo.obs, ppo.mask)
+    if shown is not None:  # other environments than ours may show nothing
+        now, info = shown
+        same = all(np.array_equal(now[name], ppo.obs[name]) for name in ppo.obs)
+        if not same or not np.array_equal(info["action_mask"], ppo.mask):
+            raise BadInput("the checkpoint is damaged: its observations are not those of its games")
     ppo.episodes.load_state_dict(content.group("episodes"))
     ppo.finished_updates, ppo.last = int(arrays["update"][0]), last
     _restore_generator(ppo, arrays.get("generator"))
@@ -126,16 +128,6 @@ def _laid_as(parameter: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
     """The values in the parameter's memory layout: fused Adam goes through both as they lie, number by number."""
     same = values.shape == parameter.shape
     return torch.empty_like(parameter, device="cpu").copy_(values).detach() if same else values
-
-
-def _check_shown(shown: Any, obs: dict[str, np.ndarray], mask: np.ndarray) -> None:
-    """What the restored games show must be what was saved; other environments than ours may show nothing."""
-    if shown is None:
-        return
-    now, info = shown
-    same = all(np.array_equal(now[name], obs[name]) for name in obs) and np.array_equal(info["action_mask"], mask)
-    if not same:
-        raise BadInput("the checkpoint is damaged: its observations are not those of its games")
 
 
 def _restore_generator(ppo: PPO, saved: np.ndarray | None) -> None:

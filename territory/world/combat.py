@@ -50,9 +50,6 @@ def fight(game, settings, scratch):
     _send_home(game, scratch)
 
 
-# --- which attacks there are -----------------------------------------------------------------------------------------
-
-
 @kernel
 def mark_attacks(game, scratch):
     """Note who attacks where, as a step begins; within it, `mark_active` and `is_over` keep the notes true."""
@@ -77,9 +74,6 @@ def is_over(game, scratch, a, slot):
     game.attacks[a, slot] = 0
     scratch.seats[a].active &= ~(_ONE << np.uint64(slot))
     return True
-
-
-# --- what they could take --------------------------------------------------------------------------------------------
 
 
 @kernel(inline=True)
@@ -175,9 +169,6 @@ def _cancel(game, a, slot_a, b, slot_b):
         game.attacks[b, slot_b] -= met
 
 
-# --- what falls ------------------------------------------------------------------------------------------------------
-
-
 @kernel(inline=True)
 def _set_probabilities(game, target, ranking):
     """The probability of each kind of front cell, so that what falls costs the budget in the mean."""
@@ -268,9 +259,6 @@ def _draw(game, scratch):
     for i in range(fallen):
         place[scratch.fallen[i].cell] = -1
     scratch.count.fallen = fallen
-
-
-# --- what it costs ---------------------------------------------------------------------------------------------------
 
 
 @kernel(inline=True)

@@ -262,8 +262,10 @@ def _rules(s: dict[str, np.ndarray], params: WorldParams) -> Iterator[tuple[np.n
     yield (s["owner"] > 0) & ~land, "nobody owns water"
     yield (s["city"] > 1) | ((s["city"] > 0) & ~land), "a city is 0 or 1, and stands on land"
     yield s["kind"] >= len(KINDS), f"a kind is one of {', '.join(KINDS)}"
+    seats = np.arange(len(land))[:, None] * (players + 1) + s["owner"]  # of all games, counted through
     for name, counted in (("tiles", land), ("cities", s["city"] > 0)):
-        yield s[name] != _by_owner(s["owner"], counted, players), f"{name} is the number of a player's own"
+        counts = np.bincount(seats[counted], minlength=len(land) * (players + 1)).reshape(len(land), -1)
+        yield s[name] != counts, f"{name} is the number of a player's own"
     yield s["alive"][:, 0], "nobody is no player"
     yield s["alive"][:, 1:] != (s["tiles"][:, 1:] > 0), "a player lives as long as it has land"
     yield (s["tiles_before"] < 0) | (s["tiles_before"] > s["land"][:, None]), "tiles_before are of the land"
@@ -272,10 +274,3 @@ def _rules(s: dict[str, np.ndarray], params: WorldParams) -> Iterator[tuple[np.n
     yield s["attacks"].sum(axis=2) * ~s["alive"] > 0, "the dead don't attack"
     own = np.arange(players + 1)
     yield s["attacks"][:, own, WHOLE_BORDER + own] > 0, "nobody attacks itself"
-
-
-def _by_owner(owner: np.ndarray, counted: np.ndarray, players: int) -> np.ndarray:
-    """How many of the counted cells (N, C) each owner has: int64 (N, P+1)."""
-    games = np.arange(len(owner))[:, None] * (players + 1)
-    numbers = np.bincount((games + owner)[counted], minlength=len(owner) * (players + 1))
-    return numbers.reshape(len(owner), players + 1)
