@@ -134,15 +134,18 @@ class SoftmaxWatch(TorchFunctionMode):
         with ExitStack() as stack:
             stack.enter_context(slow_path())
             stack.enter_context(self.owners.watching())
-            if not isinstance(self._model, torch.jit.ScriptModule):  # it takes no hooks, and shows no softmax
-                stack.callback(self._model.register_forward_pre_hook(self._measure, with_kwargs=True).remove)
+            for module in self.owners.paths:  # a method of the network's own may call some of them alone
+                if not isinstance(module, torch.jit.ScriptModule):  # it takes no hooks, and shows no softmax
+                    stack.callback(module.register_forward_pre_hook(self._measure, with_kwargs=True).remove)
             watches = _running.__dict__.setdefault("watches", [])
             watches.append(self)
             stack.callback(watches.remove, self)
             stack.enter_context(self)
             yield
 
-    def _measure(self, _model: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
+    def _measure(self, _module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
+        if not self.owners.outermost:
+            return
         given = [tensor for tensor in tensors_of([args, kwargs]) if tensor.ndim]
         self._inputs = [shape_of(tensor) for tensor in given]
         sequences = [each for each in given if each.ndim == 3 or (each.ndim == 2 and not each.is_floating_point())]

@@ -398,6 +398,11 @@ class Owners:
         return self._stack[-1][0] if self._stack else None
 
     @property
+    def outermost(self) -> bool:
+        """Whether no other module of the network called it."""
+        return len(self._stack) == 1
+
+    @property
     def at_work(self) -> str | None:
         """Its path."""
         return self._stack[-1][1] if self._stack else None

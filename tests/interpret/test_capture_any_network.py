@@ -987,6 +987,13 @@ def test_of_two_grids_the_larger_is_the_maps_and_weights_without_queries_have_on
     assert record.attention["Latents"].shape == (size, 1, 1, 4)
 
 
+def test_a_part_that_is_called_alone_has_examples_of_its_own():
+    model, x = nn.Sequential(Calls(lambda s, *, x: (x @ x.mT).softmax(-1) @ x), nn.Linear(WIDTH, WIDTH)), tokens()
+    with capture(model) as record:
+        model[1](model[0](x=x))
+    torch.testing.assert_close(record["0"], (x @ x.mT).softmax(-1)[:, None])
+
+
 def test_of_one_sequence_without_examples_queries_are_queries():
     model, x = Calls(lambda s, x: (x @ x.mT).softmax(-1) @ x), tokens()[0]
     with capture(model) as record:
