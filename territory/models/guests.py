@@ -32,7 +32,7 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
 from territory.errors import BadInput, told
-from territory.models.modes import OPEN, eagerly, rebuilt, set_training
+from territory.models.modes import OPEN, eagerly, leaf, rebuilt, set_training
 
 OTHER = "(other)"  # what no module did
 ITSELF = "(itself)"  # a module beside a child of its own name
@@ -287,12 +287,7 @@ def dense(tensor: Tensor) -> Tensor:
     return tensor if tensor.layout == torch.strided else tensor.to_dense()
 
 
-@torch.inference_mode(False)
-def _leaf(tensor: Tensor) -> Tensor:
-    return tensor.detach().clone().requires_grad_(tensor.requires_grad)
-
-
-def _own(value: Any, each: Callable[[Tensor], Tensor] = _leaf, made: dict[int, Any] | None = None) -> Any:
+def _own(value: Any, each: Callable[[Tensor], Tensor] = leaf, made: dict[int, Any] | None = None) -> Any:
     """A copy of inputs, the same thing the same copy; tensors as leaves of their own (or as ``each`` makes them)."""
     made = {} if made is None else made
     if isinstance(value, np.ndarray):
@@ -442,7 +437,7 @@ class Owners:
         def noted(work: Callable[..., Any]) -> Callable[..., Any]:
             if threading.get_ident() != self._thread or not self._stack:
                 return work
-            return partial(_in_mode, _Noted(self._elsewhere, self.at_work or "(the network itself)"), work)
+            return _Noted(self._elsewhere, self.at_work or "(the network itself)", work)
 
         def started(new: threading.Thread) -> None:
             new.run = noted(new.run)
@@ -521,16 +516,15 @@ class Operators(TorchDispatchMode, ABC):
 
 
 class _Noted(Operators):
-    """Notes the layer for every operator of a thread that it started."""
+    """Work for another thread that notes, for every operator, the layer it is from."""
 
-    def __init__(self, notes: list[str], layer: str):
+    def __init__(self, notes: list[str], layer: str, work: Callable[..., Any]):
         super().__init__()
-        self.notes, self.layer = notes, layer
+        self.notes, self.layer, self.work = notes, layer, work
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        with self:
+            return self.work(*args, **kwargs)
 
     def ran(self, *_: Any) -> None:
         self.notes.append(self.layer)
-
-
-def _in_mode(mode: TorchDispatchMode, work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    with mode:
-        return work(*args, **kwargs)

@@ -111,10 +111,9 @@ def _held_by(holder: Any) -> Iterator[Any]:
             continue
         seen.add(id(each))
         if isinstance(each, Tensor):
-            if isinstance(each, nn.Parameter) and not _is_closed(each):
-                yield each
-            continue
-        if isinstance(each, nn.Module):
+            if isinstance(each, nn.Parameter) and not (isinstance(each, UninitializedParameter) or each.is_inference()):
+                yield each  # one that can be given other values
+        elif isinstance(each, nn.Module):
             waiting += [*each.children(), *each.parameters(recurse=False)]  # TorchScript's too
             yield each
         elif isinstance(each, (*OPEN, tuple)):
@@ -123,12 +122,8 @@ def _held_by(holder: Any) -> Iterator[Any]:
             waiting.append(each.__self__)
         elif isinstance(each, FunctionType):
             waiting += [cell.cell_contents for cell in each.__closure__ or () if cell != CellType()]
-        waiting += getattr(each, "__dict__", {}).values()
-
-
-def _is_closed(parameter: nn.Parameter) -> bool:
-    """Whether it can't be given other values: it has no size yet, or was made in inference mode."""
-    return isinstance(parameter, UninitializedParameter) or parameter.is_inference()
+        if not isinstance(each, Tensor):
+            waiting += getattr(each, "__dict__", {}).values()
 
 
 def _copied(value: Any, copies: dict[int, Any]) -> Any:
@@ -139,7 +134,7 @@ def _copied(value: Any, copies: dict[int, Any]) -> Any:
         copies[id(value)] = value  # until it is there: a container may hold itself
         copies[id(value)] = rebuilt(value, lambda each: _copied(each, copies))
     elif isinstance(value, Tensor) and value.is_leaf and not isinstance(value, nn.Parameter):
-        copies[id(value)] = _clone(value)
+        copies[id(value)] = leaf(value)
     elif isinstance(value, torch.Generator):
         copies[id(value)] = value.clone_state()
     elif isinstance(value, np.ndarray | np.random.Generator | random.Random):
@@ -147,10 +142,10 @@ def _copied(value: Any, copies: dict[int, Any]) -> Any:
     return copies.get(id(value), value)
 
 
-def _clone(tensor: Tensor) -> Tensor:
-    """A leaf of the same class (a Buffer stays one)."""
-    fresh = tensor.detach().clone()
-    return fresh.requires_grad_(True) if tensor.requires_grad else fresh
+@torch.inference_mode(False)
+def leaf(tensor: Tensor) -> Tensor:
+    """A copy, beginning a graph of its own; of the same class (a Buffer stays one)."""
+    return tensor.detach().clone().requires_grad_(tensor.requires_grad)
 
 
 def rebuilt(container: Any, each: Callable[[Any], Any]) -> Any:
