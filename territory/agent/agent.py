@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from territory.agent import checkpoint as files
 from territory.errors import BadInput
 from territory.files import as_path
+from territory.models import OWN
 from territory.models.policy import DEFAULT, Decoding, act, policy_and_value
 
 PRETRAINED = Path(__file__).parent.parent / "checkpoints"
@@ -144,9 +145,10 @@ def find_checkpoint(name_or_path: str | Path) -> Path:
         if os.path.isfile(path) or os.path.isfile(path / files.FILE_NAME):
             return path
     runs = sorted(path.parent.name for path in RUNS.glob(f"*/{files.FILE_NAME}"))
+    hint = f". {OWN}" if ".py" in str(name_or_path) else ""
     raise BadInput(
         f"no agent {str(name_or_path)[:200]!r}: expected a pretrained one ({', '.join(pretrained()) or 'none'}), "
-        f"a run in {RUNS}/ ({', '.join(runs) or 'none'}), or the path of a checkpoint file"
+        f"a run in {RUNS}/ ({', '.join(runs) or 'none'}), or the path of a checkpoint file{hint}"
     )
 
 

@@ -17,6 +17,7 @@ from territory.models.attention import Attention
 from territory.models.baseline import Baseline
 from territory.models.tokens import Tokens
 
+OWN = "A network of your own is trained and looked at in Python, as notebook 07 does: PPO(config, model=network)"
 _MODELS: dict[str, type[nn.Module]] = {model.name: model for model in (Baseline, Attention, Tokens)}
 
 
@@ -46,7 +47,8 @@ def known_options(name: str, options: dict[str, Any]) -> dict[str, Any]:
     Raises BadInput: there is no such model, or it has no such option.
     """
     if not isinstance(name, str) or name not in _MODELS:
-        raise BadInput(f"expected a model out of {', '.join(names())}; got {name!r}. Is the name misspelt?")
+        hint = OWN if ".py" in str(name) else "Is the name misspelt?"
+        raise BadInput(f"expected a model out of {', '.join(names())}; got {name!r}. {hint}")
     known = list(inspect.signature(_MODELS[name]).parameters)
     unknown = sorted(set(options) - set(known))
     if unknown:

@@ -172,6 +172,8 @@ def test_an_unknown_agent_names_those_there_are(agent, tmp_path, monkeypatch):
     saved(tmp_path / "runs" / "mine" / files.FILE_NAME, agent)
     with pytest.raises(BadInput, match=r"'yours': expected a pretrained one \(none\), a run in runs/ \(mine\)"):
         load_agent("yours")
+    with pytest.raises(BadInput, match=r"checkpoint file\. A network of your own is trained and looked at in Python"):
+        load_agent("yours.py:Net")
 
 
 def test_scripted_policies_keep_to_the_mask():

@@ -165,6 +165,7 @@ def test_a_wrong_observation_is_named(name, planes, stats, message):
     "name, options, message",
     [
         ("atention", {}, "expected a model out of baseline, attention, tokens.*got 'atention'"),
+        ("mine.py:Net", {}, r"got 'mine.py:Net'. A network of your own is trained .* PPO\(config, model=network\)"),
         ("attention", {"nrom": "group"}, "has these options: norm, heads; got nrom"),
         ("baseline", {"norm": "group"}, "has these options: none; got norm"),
         ("attention", {"norm": "layer"}, "norm must be one of batch, group; got 'layer'"),
