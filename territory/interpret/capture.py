@@ -41,15 +41,21 @@ class Record(dict[str, Tensor]):
     """Attention by name, as the latest forward pass computed it. Detached: it holds no graph.
 
     ``windowed`` names those of which an example has several, each over tokens of its own: windows, rows, frames.
+    ``unread`` says which modules compute attention that can't be read, and where it hides: "FlexAttention".
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.windowed: set[str] = set()
+        self.unread: dict[str, str] = {}
 
     def __missing__(self, name: str) -> Tensor:
-        have = ", ".join(self) if self else f"nothing: {NONE_SEEN}"
-        raise BadInput(f"no attention called {name!r} was captured; there is {have}")
+        raise BadInput(f"no attention called {name!r} was captured; there is {self.names()}")
+
+    def names(self) -> str:
+        """What was captured, and what couldn't be, as a phrase."""
+        hidden = ", ".join(f"{path} ({where})" for path, where in self.unread.items())
+        return (", ".join(self) or f"nothing: {NONE_SEEN}") + (f"; seen and not read: {hidden}" if hidden else "")
 
 
 NONE_SEEN = (
@@ -122,6 +128,7 @@ class _Attentions:
         self.counts: dict[str, int] = {}  # softmaxes of a chosen module in this forward pass
         self.returned: dict[str, int] = {}  # or what it returned, as often
         self.watch = SoftmaxWatch(model, self._observe, self._confirm, self._begin, bool(changes))
+        self.record.unread = self.watch.unread
 
     def _path(self, module: nn.Module | str) -> str:
         if isinstance(module, str) and module in self.paths.values():
@@ -146,9 +153,9 @@ class _Attentions:
     def check_used(self) -> None:
         unused = [name for name in self.changes if name not in self.used]
         if self.ran and unused:
-            have = ", ".join(self.record) or f"nothing: {NONE_SEEN}"
             raise BadInput(
-                f"nothing was changed: the model computed no attention called {', '.join(unused)}; there is {have}"
+                f"nothing was changed: the model computed no attention called {', '.join(unused)}; "
+                f"there is {self.record.names()}"
             )
 
     @contextmanager

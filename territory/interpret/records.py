@@ -34,6 +34,7 @@ class ReplayRecord:
     attention: dict[str, np.ndarray]  # float32 (T, h, w) or (T, heads, Tq, Tk), by name
     windowed: frozenset[str] = frozenset()  # of these, weights over parts of the map, see `capture`
     no_cells: frozenset[str] = frozenset()  # and those that somebody said are of no cells
+    unread: tuple[tuple[str, str], ...] = ()  # modules whose attention can't be read, and where it hides
 
     def followed_by(self, more: "ReplayRecord", keep: int) -> "ReplayRecord":
         """The first ``keep`` frames of this record, and then those of another of the same network and map."""
@@ -47,6 +48,7 @@ class ReplayRecord:
             attention,
             self.windowed,
             self.no_cells,
+            self.unread,
         )
 
 
@@ -80,7 +82,8 @@ def capture_frames(
         have = ", ".join(joined) or "no attention that can be read"
         raise BadInput(f"no_cells: expected a list of names of captured attention; got {no_cells!r}; there is {have}")
     named = frozenset(no_cells)
-    return ReplayRecord(frames, np.concatenate(probabilities), np.concatenate(values), joined, windowed, named)
+    policy, value, unread = np.concatenate(probabilities), np.concatenate(values), (*records[0].unread.items(),)
+    return ReplayRecord(frames, policy, value, joined, windowed, named, unread)
 
 
 def _run(model: nn.Module, frames: Sequence[Frame], chosen: Chosen) -> tuple[np.ndarray, np.ndarray, Record]:

@@ -80,6 +80,7 @@ class _Tag(NamedTuple):
 
 
 _UNKNOWN = _Tag("")
+_TRANSFORMED = "vmap or another transform of functions"
 
 
 class Call(NamedTuple):
@@ -128,6 +129,7 @@ class SoftmaxWatch(TorchFunctionMode):
         self._observe, self.confirm, self._began = observe, confirm, began
         self._numbers: dict[str, int] = {}
         self._tags = WeakIdKeyDictionary()
+        self.unread: dict[str, str] = {}  # by its owner, attention that runs where nobody can read it
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -173,6 +175,7 @@ class SoftmaxWatch(TorchFunctionMode):
         if torch._C._current_autograd_node() is not None:
             return
         self._numbers, self._tags = {}, WeakIdKeyDictionary()
+        self.unread.clear()
         self._began()
 
     def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
@@ -187,6 +190,8 @@ class SoftmaxWatch(TorchFunctionMode):
         if name == "scaled_dot_product_attention":
             return self._dot_product(func, *args, **kwargs)
         result = func(*args, **kwargs)
+        if name == "flex_attention":
+            self._miss("FlexAttention")
         if not isinstance(result, Tensor | tuple | list):
             return result
         kwargs = {{"axis": "dim"}.get(key, key): value for key, value in kwargs.items()}  # as NumPy calls it
@@ -196,7 +201,10 @@ class SoftmaxWatch(TorchFunctionMode):
         if isinstance(result, Tensor) and (place := _product_place(name, *tags)) is not None:
             return self._divided(result, tags[place], tags[1 - place], args[1 - place], result is args[0])
         if isinstance(result, Tensor) and result.layout == torch.strided and not result.is_nested:
-            dim = None if is_transformed(result) else _dim_of_weights(name, args, kwargs, result, *tags)
+            if is_transformed(result):
+                dim = self._miss(_TRANSFORMED) if name in _SOFTMAXES else None
+            else:
+                dim = _dim_of_weights(name, args, kwargs, result, *tags)
             if dim is not None:
                 return self._shown(result, dim, tags[0], result is args[0])
         if name == "addcmul":  # as if it were written with two signs
@@ -262,7 +270,7 @@ class SoftmaxWatch(TorchFunctionMode):
         """Show weights to every watch whose network is at work: what takes their place, and their calls."""
         changed, calls = None, []
         if is_transformed(weights):
-            return None, []
+            return self._miss(_TRANSFORMED), []
         folded = scores.fold > 1 and (self.examples(weights) or 0) * scores.fold == len(weights)
         weights = _unfolded(weights, scores.fold) if folded else weights
         going_back = torch._C._current_autograd_node() is not None
@@ -280,6 +288,11 @@ class SoftmaxWatch(TorchFunctionMode):
         if folded and changed is not None:
             changed = _unfolded(changed, len(changed) // scores.fold)
         return changed, calls
+
+    def _miss(self, where: str) -> None:
+        for watch in _running.watches:
+            if (owner := watch.owners.at_work) is not None:
+                watch.unread[owner or type(watch._model).__name__] = where
 
     def shown(self, weights: Tensor, attention: bool) -> tuple[Call, Tensor | None]:
         """Show weights to this watch: what it is called there, and what takes its place."""
@@ -349,6 +362,7 @@ class SoftmaxWatch(TorchFunctionMode):
         seen: list[Tensor] | None = None,
     ) -> Tensor:
         if query.is_nested:
+            self._miss("nested tensors")
             return func(query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa)
         changes = torch.is_grad_enabled() and any(watch.changes for watch in _running.watches)
         with torch.set_grad_enabled(changes), torch.autocast(query.device.type, enabled=False):

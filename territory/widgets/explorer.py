@@ -200,7 +200,7 @@ class AttentionExplorer(Instrument):
     def _send_game(self) -> None:
         index, data = viz.pack_record(self.records)
         networks = [
-            {"name": name, "layers": viz.layer_words(record), "note": "" if record.attention else _NO_ATTENTION}
+            {"name": name, "layers": viz.layer_words(record), "note": _note(record)}
             for name, record in zip(self.names, self.records, strict=True)
         ]
         with self.hold_sync():
@@ -316,6 +316,15 @@ class AttentionExplorer(Instrument):
         if recorded:
             self._relevance[key] = grid
         return grid
+
+
+def _note(record: ReplayRecord) -> str:
+    """What stands where a network has no layer to show."""
+    hidden = ", ".join(f"{path} ({where})" for path, where in record.unread)
+    seen = (
+        f" Seen and not read: {hidden}; written plainly, with F.scaled_dot_product_attention, it is." if hidden else ""
+    )
+    return "" if record.attention else _NO_ATTENTION + seen
 
 
 def _an_own_tile(frame: Frame) -> list[int]:

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.nn.attention.bias import causal_lower_right
+from torch.nn.attention.flex_attention import flex_attention
 from torch.utils.checkpoint import checkpoint
 
 from benchmarks.zoo import Calls
@@ -659,6 +660,30 @@ def test_scripted_networks_and_nested_tensors():
         model(nested)
     with pytest.raises(BadInput, match="no attention that can be read"):
         record["Calls"]
+
+
+def by_flex(q):
+    return flex_attention(q, q, q)
+
+
+@pytest.mark.filterwarnings("ignore:.*nested tensors is in prototype|.*flex_attention called without")
+@pytest.mark.parametrize(
+    "attend, where",
+    [
+        (torch.vmap(lambda q: F.scaled_dot_product_attention(q, q, q)), "vmap or another transform of functions"),
+        (torch.vmap(lambda q: (q @ q.mT).softmax(-1) @ q), "vmap or another transform of functions"),
+        (lambda q: F.scaled_dot_product_attention(*[torch.nested.as_nested_tensor([*q])] * 3), "nested tensors"),
+        (by_flex, "FlexAttention"),
+    ],
+    ids=["vmap, fused", "vmap", "nested", "flex"],
+)
+def test_attention_that_runs_where_it_cannot_be_read_is_told_of(attend, where):
+    model = nn.Sequential(Attends(sdpa()), Calls(lambda s, x: (attend(by_heads(x)), x)[1]))
+    with torch.no_grad(), capture(model) as record:
+        model(tokens())
+    assert list(record) == ["0"] and record.unread == {"1": where}
+    with pytest.raises(BadInput, match=f"there is 0; seen and not read: 1 \\({where}\\)"):
+        record["1"]
 
 
 def test_shared_keys_of_grouped_queries_are_read_for_each_query_head():

@@ -454,6 +454,22 @@ def test_what_tokens_are_taken_for_is_said_and_can_be_denied(replay):
             AttentionExplorer(replay, model, no_cells=wrong)
 
 
+class Mapped(SmallTransformer):
+    """Each board by itself, under vmap."""
+
+    def forward(self, obs_map, obs_global):
+        cells = self.embed(obs_map.float() / 255).flatten(2).transpose(1, 2)
+        read = torch.vmap(lambda x: (x @ x.mT).softmax(-1) @ x)(cells)
+        out = self.heads(torch.cat([read.mean(dim=1), obs_global], dim=1))
+        return out[:, :90], out[:, 90]
+
+
+def test_attention_that_cannot_be_read_is_told_from_none(replay):
+    torch.manual_seed(0)
+    explorer = AttentionExplorer(replay, Mapped(), step=4)
+    assert "Seen and not read: Mapped (vmap or another" in explorer.about["networks"][0]["note"]
+
+
 def test_a_class_token_is_not_sent_as_a_cell(replay):
     """The page counts a layer's cells from its first number on."""
     torch.manual_seed(0)
