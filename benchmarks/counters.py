@@ -172,8 +172,8 @@ What the others miss, by kind:
 - **ptflops** patches functions and modules: operators like `@` and layers past their modules aren't seen, and biases,
   norms and activations are counted too.
 - **territory** reads the operators that torch runs, and gives each to the module that called it. What it can't count it
-  refuses, with the layer's name and the reason: quantised layers, and other libraries' kernels unless
-  `torch.utils.flop_counter.register_flop_formula` was told of them.
+  refuses, with the layer's name and the reason: quantised layers, weights sharded over processes, work in another
+  thread, and other libraries' kernels unless `torch.utils.flop_counter.register_flop_formula` was told of them.
 
 What nobody counts: elementwise work, pooling, lookups, Fourier transforms, factorisations and functions of matrices.
 Parameters say nothing of time, and neither do MACs alone: notebook 01 measures both.

@@ -62,3 +62,11 @@ def test_on_a_gpu_the_allocator_says_the_same_up_to_its_rounding():
     cpu, gpu = (profiling.peak_memory(model.to(kind), x.to(kind), "forward") for kind in ("cpu", "cuda"))
     assert gpu.standing == cpu.standing
     assert cpu.peak <= gpu.peak < cpu.peak + 2**26  # cuBLAS takes a workspace
+
+
+def test_torchs_transformer_layer_is_seen_from_inside():
+    layer, x = nn.TransformerEncoderLayer(32, nhead=2, dim_feedforward=256, batch_first=True), torch.rand(4, 16, 32)
+    record = profiling.peak_memory(layer, x, "forward")
+    assert record.peak - record.standing >= 2 * 4 * 16 * 256 * 4  # the wide layer, before and behind its ReLU
+    with torch.autocast("cpu", torch.bfloat16):
+        assert profiling.peak_memory(layer, x, "forward").peak > record.standing
