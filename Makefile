@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 DEV := $(VENV)/dev
 KERNELS := $(VENV)/kernels
+# Where the venv was made: its scripts and the editable install hold that place, so one that was moved is made anew.
+MOVED := $(filter-out $(realpath $(VENV)),$(shell cat $(READY) 2>/dev/null))
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # In a container one is often root, and Jupyter wants to be told that this is meant. It listens on this machine only.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
@@ -13,7 +15,7 @@ AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 lab test course: export OMP_WAIT_POLICY ?= PASSIVE
 lab test course: export GOMP_SPINCOUNT ?= 2000
 
-.PHONY: help setup lab test course site learner bench widgets lint format clean
+.PHONY: moved help setup lab test course site learner bench widgets lint format clean
 
 help:
 	@echo 'make lab     open the course in JupyterLab'
@@ -30,10 +32,10 @@ help:
 setup: $(DEV) $(KERNELS)
 
 # What a learner needs.
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt $(if $(MOVED),moved)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "Territory needs Python 3.11 or newer as $(PYTHON); name another: make setup PYTHON=python3.12" >&2; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { \
+	@$(PYTHON) -m venv $(if $(MOVED),--clear) $(VENV) || { \
 	  echo "$(PYTHON) could not make a virtual environment; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	@# A new venv brings the pip of its Python, and dependency groups need 25.1.
 	$(PIP) --upgrade 'pip>=25.1'
@@ -41,7 +43,7 @@ $(READY): pyproject.toml constraints.txt
 	@# Lab asks everyone once whether it may fetch news, in a box that lies on the pictures.
 	@$(BIN)/jupyter labextension disable --level=sys_prefix @jupyterlab/apputils-extension:announcements 2>/dev/null \
 	  || { echo "JupyterLab's question about news could not be turned off" >&2; exit 1; }
-	@touch $@
+	@cd $(VENV) && pwd -P > ready
 
 # What the tests, the checks and the website need besides.
 $(DEV): $(READY)

@@ -76,7 +76,7 @@ def evaluate(
     if not as_json:
         print(f"{agent}: playing {games} games …", file=sys.stderr)
     result = evaluation.evaluate(policy, num_bots, opponents, games, seed, **size)
-    print(json.dumps({"agent": agent} | result.as_dict(), indent=1) if as_json else result)
+    print(_json({"agent": agent} | result.as_dict()) if as_json else result)
     if export is not None and isinstance(policy, agents.Agent):
         policy.results[f"{num_bots} x {opponents}"] = result.summary()
         agents.save_agent(policy, export, bits)
@@ -114,7 +114,7 @@ def verdict(theme: str | None = None, as_json: Annotated[Flag, tyro.conf.arg(nam
     if as_json:
         told_of = ("id", "theme", "section", "words", "claimed")
         entries = [{n: getattr(claim, n) for n in told_of} | asdict(finding) for claim, finding in judge(theme)]
-        print(json.dumps(entries, indent=1))
+        print(_json(entries))
         return 0
     tally: dict[str, int] = {}
     claims(theme)  # a theme that isn't there is told before the heading
@@ -214,7 +214,7 @@ def interpret(
         if not as_json:
             print(f"{title}\n{text_table(table)}\n", flush=True)
     if as_json:
-        print(json.dumps(tables, indent=1))
+        print(_json(tables))
     return 0
 
 
@@ -250,6 +250,11 @@ def _tables(
                 result = evaluate(player, num_bots, opponents, wins, seed)
             won[name] = {"win rate": instruments.Interval(result.win_rate, *result.interval)}
         yield f"games won of {wins}", won
+
+
+def _json(value: Any) -> str:
+    """JSON that every program reads: what is no number (NaN) is null."""
+    return json.dumps(json.loads(json.dumps(value), parse_constant=lambda _: None), indent=1)
 
 
 def text_table(table: Table) -> str:

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from territory.cli import main
 from territory.cli.commands import text_table
 from territory.interpret import Interval
@@ -11,7 +13,7 @@ QUICK = ["--games", "2", "--moments", "1", "--num-bots", "1"]
 
 def test_it_prints_lifts_faithfulness_sanity_sensitivity_and_ablations(capsys):
     assert main(["interpret", "tokens", *QUICK, "--json"]) == 0
-    tables = json.loads(capsys.readouterr().out)
+    tables = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)  # NaN is no JSON
     titles = list(tables)
     for start in ("lift on border", "lift on fronts", "entropy", "faithfulness, total", "faithfulness, nats"):
         assert any(title.startswith(start) for title in titles)

@@ -3,10 +3,12 @@
 import importlib.util
 import json
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
 
+import pytest
 import yaml
 
 import territory
@@ -102,3 +104,15 @@ def test_every_module_that_a_file_for_machines_runs_exists():
         found = importlib.util.find_spec(name)
         assert found, name
         assert not found.submodule_search_locations or importlib.util.find_spec(f"{name}.__main__"), name
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="Windows has no make")
+def test_an_environment_that_was_moved_is_made_anew_and_no_other(tmp_path):
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    ready = tmp_path / ".venv" / "ready"
+    ready.parent.mkdir()
+    for place, anew in (("/elsewhere/.venv", True), (str(ready.parent.resolve()), False), ("", False)):
+        ready.write_text(f"{place}\n")
+        told = subprocess.check_output(["make", "-n", ".venv/ready"], cwd=tmp_path, text=True)
+        assert ("-m venv --clear" in told) == ("-m venv" in told) == anew, place
