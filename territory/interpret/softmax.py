@@ -254,7 +254,9 @@ class SoftmaxWatch(TorchFunctionMode):
             order[:2] = order[1::-1]
         laid = weights.permute(order)
         alone = len(first) == 2 and weights.ndim == 3 and not self._asks(laid.shape[1], 0)  # one query of each head
-        changed, calls = self._show(laid.unsqueeze(2) if alone else laid, False, scores)
+        missing = 2 if first == (0,) and weights.ndim == 2 else int(alone)  # axes of heads and of queries
+        shown = laid.reshape(*laid.shape[:-1], *[1] * missing, laid.shape[-1]) if missing else laid
+        changed, calls = self._show(shown, False, scores)
         if changed is not None:
             changed = changed.reshape(laid.shape).permute(sorted(axes, key=order.__getitem__))
             weights = weights.copy_(changed) if in_place else changed
@@ -488,8 +490,11 @@ def _next(name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Any, t
     if name == "reciprocal" and tag.kind == "sum":
         return tag._replace(kind="share")
     if tag.kind in ("", "folded") and not other.kind:
+        if name == "linear" and result.ndim == 2:
+            return _Tag("folded", first=(0,))  # a layer's scores, of one example each
         fold = _fold(name, args, dim, result)
-        kept = tag.kind and fold == 1 and isinstance(result, Tensor) and result.shape[:1] == args[0].shape[:1]
+        kept = tag.kind and fold == 1 and isinstance(result, Tensor) and result.numel() == args[0].numel()
+        kept = kept and result.shape[:1] == args[0].shape[:1]
         return tag if kept else _Tag("folded", fold=fold) if fold > 1 else None
     ranks = [(each.kind in ("sum", "logsumexp"), len(each.first), 0 in each.first) for each in (tag, other)]
     by_second = not tag.kind or (tag.kind in ("folded", "scores") and other.kind not in ("", "folded", "scores"))

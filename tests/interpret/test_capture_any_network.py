@@ -1012,6 +1012,20 @@ def test_of_two_grids_the_larger_is_the_maps_and_weights_without_queries_have_on
     assert record.attention["Latents"].shape == (size, 1, 1, 4)
 
 
+def test_a_gate_over_as_many_experts_as_there_are_examples_has_examples():
+    model = Calls(
+        lambda s, x: (s.gate(x).softmax(-1)[:, :, None] * s.experts(x).unflatten(1, (4, -1))).sum(1),
+        gate=nn.Linear(WIDTH, 4),
+        experts=nn.Linear(WIDTH, 4 * WIDTH),
+    )
+    x = torch.randn(4, WIDTH)
+    with capture(model) as record:
+        model(x)
+    torch.testing.assert_close(record["Calls"], model.gate(x).softmax(-1)[:, None, None].detach())
+    with intervene(model, {"Calls": uniform}):
+        torch.testing.assert_close(model(x), model.experts(x).unflatten(1, (4, -1)).mean(1))
+
+
 def test_a_part_that_is_called_alone_has_examples_of_its_own():
     model, x = nn.Sequential(Calls(lambda s, *, x: (x @ x.mT).softmax(-1) @ x), nn.Linear(WIDTH, WIDTH)), tokens()
     with capture(model) as record:
