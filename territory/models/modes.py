@@ -72,10 +72,9 @@ def untouched(holder: Any) -> Iterator[None]:
     other state inside objects of other classes.
     """
     copies: dict[int, Any] = {}
-    held = list(_held_by(holder))
-    modules = [each for each in held if isinstance(each, nn.Module)]
+    modules, weights = _held_by(holder)
     before = [(module, dict(module.__dict__)) for module in modules]
-    parameters = [(p, p.data, p.grad, p.requires_grad) for p in held if isinstance(p, nn.Parameter)]
+    parameters = [(p, p.data, p.grad, p.requires_grad) for p in weights]
     with _random_state_kept(), torch.inference_mode(False):
         scripts = (module for module in modules if isinstance(module, torch.jit.ScriptModule))
         scripted = [(module, module.training) for module in scripts if hasattr(module, "training")]
@@ -102,28 +101,29 @@ def untouched(holder: Any) -> Iterator[None]:
                 buffer.detach().copy_(value)
 
 
-def _held_by(holder: Any) -> Iterator[Any]:
-    """Every module and parameter, once, wherever attributes, containers and closures lead."""
-    waiting, seen = [holder], set()
+def _held_by(holder: Any) -> tuple[list[nn.Module], list[Tensor]]:
+    """Every module, and every parameter that can be given other values, wherever attributes and closures lead."""
+    modules, weights, waiting, seen = [], {}, [holder], set()
     while waiting:
         each: Any = waiting.pop()
         if id(each) in seen or isinstance(each, type | ModuleType):
             continue
         seen.add(id(each))
         if isinstance(each, Tensor):
-            if isinstance(each, nn.Parameter) and not (isinstance(each, UninitializedParameter) or each.is_inference()):
-                yield each  # one that can be given other values
-        elif isinstance(each, nn.Module):
-            waiting += [*each.children(), *each.parameters(recurse=False)]  # TorchScript's too
-            yield each
+            weights |= {id(each): each} if isinstance(each, nn.Parameter) else {}
+            continue
+        if isinstance(each, nn.Module):
+            modules.append(each)
+            waiting += each.children()
+            weights |= {id(own): own for own in each.parameters(recurse=False)}  # TorchScript's are plain tensors
         elif isinstance(each, (*OPEN, tuple)):
             waiting += each.values() if isinstance(each, dict) else each
         elif isinstance(each, MethodType):
             waiting.append(each.__self__)
         elif isinstance(each, FunctionType):
             waiting += [cell.cell_contents for cell in each.__closure__ or () if cell != CellType()]
-        if not isinstance(each, Tensor):
-            waiting += getattr(each, "__dict__", {}).values()
+        waiting += getattr(each, "__dict__", {}).values()
+    return modules, [p for p in weights.values() if not (isinstance(p, UninitializedParameter) or p.is_inference())]
 
 
 def _copied(value: Any, copies: dict[int, Any]) -> Any:

@@ -352,6 +352,17 @@ def test_weights_that_compute_nothing_are_sent_to_meta():
                 profile(model, x)
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit")
+def test_a_torchscript_file_is_left_as_it_was(tmp_path):
+    torch.jit.script(nn.Sequential(nn.Linear(8, 8), nn.BatchNorm1d(8))).save(tmp_path / "net.pt")
+    model = torch.jit.load(tmp_path / "net.pt")  # its weights are plain tensors
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    for profile in (*PROFILERS.values(), profiling.layer_table):
+        profile(model, torch.rand(2, 8))
+        assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+        assert all(parameter.grad is None for parameter in model.parameters())
+
+
 class Asserts(nn.Module):
     def forward(self, x):
         assert x.shape[1] == 9, "of nine columns"
