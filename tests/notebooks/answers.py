@@ -203,6 +203,13 @@ NEAR_MISSES = {
         "        self.layers = [nn.Linear(2, 2)]\n"
         "MyNetwork = Mine": "nn.ModuleList",
     },
+    "check_alive": {
+        "class Mine(SmallViT):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.stats_to_map = CrossAttention(64, 64, 64, heads=2)\n"
+        "MyNetwork = Mine": "A bias of the keys cancels out: bias=False",
+    },
     "check_conclusion": {
         "'It has 1234567 parameters, 7.25 of tokens and 99 steps, and ' + 'so on ' * 20": "stands nowhere",
         "'It is 277,147 and small'": "words",
