@@ -2,9 +2,9 @@
 
 Theirs stands as its users run it (the network's first layer written as torch's own convolution, memory left to the
 system) and with what makes ours fast inside the network and the allocator. Ours stands as `territory train` is by
-default, with one thing left at a time (memory to the system, products to MKL, waiting to libgomp), and in its faster
-ways; bf16 only where the processor has instructions for it. `% of the product`: the update's multiply-accumulates per
-second against those of one fp32 product of 2048 x 2048, measured in the same run.
+default, with one thing left at a time (memory to the system, products to MKL, every layer to torch's threads, waiting
+to libgomp), and in its faster ways; bf16 only where the processor has instructions for it. `% of the product`: the
+update's multiply-accumulates per second against those of one fp32 product of 2048 x 2048, measured in the same run.
 """
 
 import importlib.util
@@ -26,7 +26,7 @@ from territory.cli import BRIEF_WAIT
 from territory.errors import BadInput
 from territory.models.map_conv import plain_convolutions
 from territory.profiling import LatencyRecord
-from territory.training import PPO, TrainConfig
+from territory.training import PPO, TrainConfig, parts
 from territory.training.build import make_envs, make_model, pick_device
 from territory.training.config import FIXED_SIZE_MODEL
 from territory.training.fast import has_bf16
@@ -81,11 +81,12 @@ def _against_peer(config: TrainConfig, repeats: int, ways: dict, preload: str | 
     ours = {name: partial(_our_update, replace(updates, **way)) for name, way in ways.items()}
     works |= {name: Work(update, environment=BRIEF_WAIT) for name, update in ours.items()}
     if not small:
-        works["ours, products left"] = Work(partial(_our_update, updates, products_left=True), environment=BRIEF_WAIT)
+        for left in ("products", "layers"):
+            works[f"ours, {left} left"] = Work(partial(_our_update, updates, left=left), environment=BRIEF_WAIT)
         works["ours, long waits"] = Work(ours["ours"], environment=dict.fromkeys(BRIEF_WAIT, LONG_WAIT))
     if preload:
-        left = partial(_our_update, replace(updates, keep_memory=False))
-        works["ours, another allocator"] = Work(left, environment=BRIEF_WAIT | {"LD_PRELOAD": preload})
+        without = partial(_our_update, replace(updates, keep_memory=False))
+        works["ours, another allocator"] = Work(without, environment=BRIEF_WAIT | {"LD_PRELOAD": preload})
     records = {record.name: record for record in compare(works, repeats)}
     flops, rate = _flops_of_update(config), matrix_rate(repeats=2 if small else 7)
     peers = [records.pop(name) for name in list(records) if name.startswith(theirs)]
@@ -112,9 +113,11 @@ def _their_update(config: TrainConfig, plain: bool = False) -> Callable[[], obje
     return update
 
 
-def _our_update(config: TrainConfig, products_left: bool = False) -> Callable[[], object]:
-    if products_left:
+def _our_update(config: TrainConfig, left: str = "") -> Callable[[], object]:
+    if left == "products":
         torch.backends.mkldnn.matmul.fp32_precision = "ieee"  # pyright: ignore[reportAttributeAccessIssue]
+    if left == "layers":
+        parts.MOST = 1
     return partial(next, PPO(config).updates())
 
 
