@@ -181,9 +181,7 @@ class Call:
             try:
                 output = self.model(*args, **kwargs)
             except RuntimeError as error:
-                if (
-                    str(error).rstrip().endswith("\nRuntimeError:")
-                ):  # TorchScript loses what is raised while a mode watches
+                if str(error).rstrip().endswith("\nRuntimeError:"):  # TorchScript lost the words, under a mode
                     with _disable_current_modes():
                         self.model(*args, **kwargs)
                 raise
