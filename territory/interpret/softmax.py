@@ -248,9 +248,8 @@ class SoftmaxWatch(TorchFunctionMode):
         if weights.ndim == 4 and len(first) < 2 and self._asks(weights.shape[order[1]], weights.shape[order[2]]):
             order[1:3] = order[2:0:-1]
         nodes = [weights.shape[axis] for axis in order[::2]] if weights.ndim == 3 and not first else []
-        if (
-            nodes and nodes[0] == nodes[1] and {len(shape) for shape in self._inputs} == {2}
-        ):  # of one graph: no examples
+        of_one_graph = nodes and nodes[0] == nodes[1] and {len(shape) for shape in self._inputs} == {2}
+        if of_one_graph:  # there are no examples
             order[:2] = order[1::-1]
         laid = weights.permute(order)
         alone = len(first) == 2 and weights.ndim == 3 and not self._asks(laid.shape[1], 0)  # one query of each head
