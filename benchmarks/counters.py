@@ -1,7 +1,8 @@
 """``python -m benchmarks.counters``: what four libraries count on the same networks, beside the closed form.
 
 Writes docs/profilers.md. The other libraries are optional (``pip install torchinfo fvcore ptflops transformers timm``):
-one that isn't installed has an empty column, and networks of one that isn't installed have no row.
+one that isn't installed has an empty column, and networks of one that isn't installed have no row. Such a page goes
+where ``--output`` says, not over the committed one.
 """
 
 import argparse
@@ -186,6 +187,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, default=PAGE, help="where to write the page")
     logging.disable(logging.WARNING)
     chosen = parser.parse_args(arguments).output
+    missing = [name for name in (*COUNTERS, "transformers", "timm") if name != "territory" and not installed(name)]
+    if chosen == PAGE and missing:
+        parser.error(f"docs/profilers.md would lose what {', '.join(missing)} gave it: install them, or name --output")
     rows, right = table()
     chosen.write_text(page(rows, right), "utf-8")
     print(f"{chosen}: right, of {len(rows)}: " + ", ".join(f"{name} {count}" for name, count in right.items()))

@@ -112,6 +112,10 @@ def test_the_comparison_with_other_counters_is_written_by_its_command(tmp_path, 
     main(["--output", str(tmp_path / "page.md")])
     assert "right, of 2: territory 2, torchinfo 0" in capsys.readouterr().out
     assert "| a dot product | 64 | **1.00** |  |  |  |" in (tmp_path / "page.md").read_text()
+    monkeypatch.setattr("benchmarks.counters.PAGE", tmp_path / "page.md")
+    with pytest.raises(SystemExit):  # the committed page has columns that would be lost
+        main([])
+    assert "lose what torchinfo, fvcore, ptflops" in capsys.readouterr().err
 
 
 def test_the_zoo_is_large():
