@@ -144,12 +144,38 @@ def find_checkpoint(name_or_path: str | Path) -> Path:
     for path in (PRETRAINED / f"{name_or_path}.safetensors", given, RUNS / given):
         if os.path.isfile(path) or os.path.isfile(path / files.FILE_NAME):
             return path
+    for folder in (given, RUNS / given):
+        _explain(folder)
     runs = sorted(path.parent.name for path in RUNS.glob(f"*/{files.FILE_NAME}"))
     hint = f". {OWN}" if ".py" in str(name_or_path) else ""
     raise BadInput(
         f"no agent {str(name_or_path)[:200]!r}: expected a pretrained one ({', '.join(pretrained()) or 'none'}), "
         f"a run in {RUNS}/ ({', '.join(runs) or 'none'}), or the path of a checkpoint file{hint}"
     )
+
+
+def _explain(folder: Path) -> None:
+    """Say of a folder that is there, or that a run began, why it holds no agent, and what to do."""
+    if not os.path.isdir(folder):
+        if os.path.isdir(files.begun(folder)):
+            raise BadInput(
+                f"no agent yet in the run {folder}: it has no checkpoint. It is starting just now (wait for its first "
+                "update), or was stopped before it trained anything (start it again, without --resume)"
+            )
+        return
+    try:
+        held = sorted(os.listdir(folder))
+    except OSError as error:
+        raise BadInput(f"no agent in the folder {folder}, which can't be read: {error.strerror}") from error
+    inside = [name for name in held if name.endswith(".safetensors") or os.path.isfile(folder / name / files.FILE_NAME)]
+    if inside:
+        hint = f"name one of the agents in it, such as {folder / inside[0]}"
+    elif "config.json" in held:
+        hint = "the run was stopped before its first, or it was moved or not copied along: put it back, or train anew"
+    else:
+        hint = "is another folder meant?"
+    found = ", ".join(map(repr, held[:8])) + ", …" * (len(held) > 8) or "nothing"
+    raise BadInput(f"no agent in the folder {folder}: expected {files.FILE_NAME} there, found {found}; {hint}")
 
 
 def _check_output(log_probs: Tensor, values: Tensor) -> None:

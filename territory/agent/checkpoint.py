@@ -51,6 +51,11 @@ class Checkpoint:
         self.arrays.update({f"{prefix}.{name}": array for name, array in arrays.items()})
 
 
+def begun(folder: Path) -> Path:
+    """Where the run of a folder is kept until its first checkpoint makes it complete."""
+    return folder.parent / f".{folder.name}.new"
+
+
 def model_arrays(model: nn.Module, bits: int = 32) -> dict[str, np.ndarray]:
     """The weights of a network; for a large one that is to be published in 16 ``bits``, or in 8.
 

@@ -183,7 +183,7 @@ def start(config: TrainConfig) -> Run:
     if os.path.lexists(folder):
         raise BadInput(f"the run {folder} exists: continue it with --resume {folder}, or choose another --name")
     # Under another name until it is complete: a run that is killed here can be started again.
-    run = Run(folder.with_name(f".{name}.new"), PPO(replace(config, name=name)))
+    run = Run(files.begun(folder), PPO(replace(config, name=name)))
     if run.writes:
         with writing(run.folder):
             run.folder.mkdir(parents=True, exist_ok=True)

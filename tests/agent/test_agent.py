@@ -1,5 +1,7 @@
 """Agents: one observation or many, greedy or sampled, found by name or path."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -196,3 +198,23 @@ def test_the_public_names_are_functions_even_after_their_modules_are_loaded():
     assert all(getattr(territory.training, name) for name in territory.training.__all__)
     assert all(getattr(territory.agent, name) for name in territory.agent.__all__)
     assert all(getattr(territory.envs, name) for name in territory.envs.__all__)
+
+
+@pytest.mark.parametrize(
+    ("made", "asked", "said"),
+    [
+        ("runs/.mine.new/config.json", "mine", "no agent yet in the run runs/mine: it has no checkpoint. It is"),
+        ("runs/.mine.new/config.json", "runs/mine", "start it again, without --resume"),
+        ("runs/mine/config.json", "mine", "expected checkpoint.safetensors there, found 'config.json'; the run"),
+        ("runs/mine/checkpoint.safetensors", "runs", "found 'mine'; name one of the agents in it, such as runs/mine"),
+        ("kept/my.safetensors", "kept", "found 'my.safetensors'; name one of the agents in it, such as kept/my.saf"),
+        ("kept/notes/old.txt", "kept/notes", "found 'old.txt'; is another folder meant?"),
+        ("kept/notes/old.txt", "kept/other", "no agent 'kept/other': expected a pretrained one"),
+    ],
+)
+def test_a_folder_without_an_agent_is_told_with_what_it_holds_and_what_to_do(tmp_path, monkeypatch, made, asked, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / made).parent.mkdir(parents=True)
+    (tmp_path / made).touch()
+    with pytest.raises(BadInput, match=re.escape(said)):
+        load_agent(asked)
