@@ -8,9 +8,9 @@ tensors, softmaxes that are sparse, scattered over edges or summed block by bloc
 ``logcumsumexp``, a sigmoid and what it leaves to 1, weights of every number of a vector by itself, weights that are no
 softmax (sigmoid, sparsemax, linear attention).
 
-Which axis holds heads is told by the product that made the scores: what queries and keys both have. Scores made in
-another way (a layer's output) have heads before queries, unless that axis is as long as the inputs have tokens, and
-without a second axis, queries.
+Which axis holds heads is told by the product that made the scores: what queries and keys both have. Of a layer's scores
+they are the numbers of one place, when the softmax is not over these. Else heads come before queries, unless that axis
+is as long as the inputs have tokens; the only one is of queries, unless keys come before it or they alone are so long.
 """
 
 import inspect
@@ -243,16 +243,13 @@ class SoftmaxWatch(TorchFunctionMode):
 
     def _shown(self, weights: Tensor, dim: int, scores: _Tag, in_place: bool) -> Tensor:
         axes, keys = range(weights.ndim), dim % max(weights.ndim, 1)
-        first = scores.first if keys not in scores.first else ()
+        first = self._first(weights.shape, keys, scores)
         order = [*first, *(axis for axis in axes if axis != keys and axis not in first), keys][: weights.ndim]
         if weights.ndim == 4 and len(first) < 2 and self._asks(weights.shape[order[1]], weights.shape[order[2]]):
             order[1:3] = order[2:0:-1]
-        nodes = [weights.shape[axis] for axis in order[::2]] if weights.ndim == 3 and not first else []
-        of_one_graph = nodes and nodes[0] == nodes[1] and {len(shape) for shape in self._inputs} == {2}
-        if of_one_graph:  # there are no examples
-            order[:2] = order[1::-1]
         laid = weights.permute(order)
-        alone = len(first) == 2 and weights.ndim == 3 and not self._asks(laid.shape[1], 0)  # one query of each head
+        alone = len(first) == weights.ndim - 1 and first != (0,)  # one query of each head
+        alone = alone and weights.ndim in (2, 3) and (scores.kind == "folded" or not self._asks(laid.shape[-2], 0))
         missing = 2 if first == (0,) and weights.ndim == 2 else int(alone)  # axes of heads and of queries
         shown = laid.reshape(*laid.shape[:-1], *[1] * missing, laid.shape[-1]) if missing else laid
         changed, calls = self._show(shown, False, scores)
@@ -266,6 +263,19 @@ class SoftmaxWatch(TorchFunctionMode):
         """Whether an axis is as long as inputs have tokens, and another isn't: no heads, but queries."""
         tokens = [shape[1] for shape in self._inputs if len(shape) == 3]
         return size in tokens and other not in tokens
+
+    def _first(self, sizes: Sequence[int], keys: int, scores: _Tag) -> tuple[int, ...]:
+        """Which axes of weights are examples and heads, as far as that can be told."""
+        if len(sizes) == 3 and keys == 0 and scores.kind == "folded" and scores.first:
+            return (1, 2)  # time before examples
+        first = tuple(axis for axis in scores.first if axis != keys)
+        if len(sizes) != 3 or first:
+            return first
+        before, other = (axis for axis in range(3) if axis != keys)
+        if sizes[before] == sizes[keys] and {len(shape) for shape in self._inputs} == {2}:
+            return (other,)  # of one graph: there are no examples
+        pools = keys == 1 and not self._asks(sizes[other], 0)
+        return (0, other) if keys and (pools or self._asks(sizes[keys], sizes[other])) else ()
 
     def _show(self, weights: Tensor, attention: bool, scores: _Tag) -> tuple[Tensor | None, list[tuple[Any, Call]]]:
         """Show weights to every watch whose network is at work: what takes their place, and their calls."""
@@ -489,12 +499,12 @@ def _next(name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Any, t
     if name == "reciprocal" and tag.kind == "sum":
         return tag._replace(kind="share")
     if tag.kind in ("", "folded") and not other.kind:
-        if name == "linear" and result.ndim == 2:
-            return _Tag("folded", first=(0,))  # a layer's scores, of one example each
+        if name == "linear" or name in ("conv1d", "conv2d", "conv3d"):  # what a layer gives for each place are heads
+            return _Tag("folded", first=(0, result.ndim - 1 if name == "linear" else 1), fold=tag.fold)
         fold = _fold(name, args, dim, result)
         kept = tag.kind and fold == 1 and isinstance(result, Tensor) and result.numel() == args[0].numel()
         kept = kept and result.shape[:1] == args[0].shape[:1]
-        return tag if kept else _Tag("folded", fold=fold) if fold > 1 else None
+        return _laid_anew(tag, name, args[0], result) if kept else _Tag("folded", fold=fold) if fold > 1 else None
     ranks = [(each.kind in ("sum", "logsumexp"), len(each.first), 0 in each.first) for each in (tag, other)]
     by_second = not tag.kind or (tag.kind in ("folded", "scores") and other.kind not in ("", "folded", "scores"))
     by_second |= name == "add" and ranks[1] > ranks[0]  # of positions' scores there are no examples
@@ -506,14 +516,24 @@ def _next(name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Any, t
         return _Tag("sum") if after < before or held.kind == "product" else None
     if name in _BENDS and held.kind in ("sum", "share", "logsumexp"):
         return _Tag(held.kind)
-    if held.first and name in _LAID_ANEW:
-        kept = name == "squeeze" and result.ndim == len(held.first) + 1 and max(held.first) < result.ndim - 1
-        held = held if kept else _UNKNOWN if held.kind == "scores" else held._replace(first=())
+    held = _laid_anew(held, name, value, result)
     spread = name in _SPREADS and value.shape[-1:] == (1,) != result.shape[-1:]
     if held.kind == "weights" and ((name == "mul" and after > before) or spread):  # each weighs several numbers
         return held._replace(weighted=True)
     averaged = name == "mean" and held.kind == "weights"  # over heads
     return held if after == before or name in _PARTS or averaged else None
+
+
+def _laid_anew(tag: _Tag, name: str, value: Any, result: Any) -> _Tag:
+    """With the axes of examples and heads where they are now: they are told by their steps in memory."""
+    laid = next(tensors_of(result), None)
+    if not tag.first or laid is None or not (name in _LAID_ANEW or laid.ndim != value.ndim):
+        return tag
+    steps = [*zip(laid.shape, laid.stride(), strict=True)]
+    found = [step for axis in tag.first if (step := (value.shape[axis], value.stride(axis))) in steps]
+    first = tuple(map(steps.index, found)) if len(found) == len(tag.first) else ()
+    first = first if 0 in first or laid.ndim <= value.ndim else ()
+    return tag._replace(first=first) if first or tag.kind != "scores" else _UNKNOWN
 
 
 def _fold(name: str, args: Sequence[Any], dim: Any, result: Any) -> int:

@@ -553,6 +553,47 @@ def test_heads_are_told_from_queries_by_what_made_the_scores(layout):
     torch.testing.assert_close(record["Calls"], seen(weights(by_heads(x))))
 
 
+def masked(scores):
+    return scores.permute(0, 2, 1).masked_fill(torch.arange(T) > 3, -1e9) / 2
+
+
+def over_itself(e):
+    return e / e.sum(1, keepdim=True)
+
+
+POOLS = {  # a layer's scores, or a product's number by number, to weights of each head over the tokens
+    "heads last": (lambda s, x: s.score(x).softmax(1).mT, tokens()),
+    "heads last, by exp": (lambda s, x: over_itself(s.score(x).exp()).mT, tokens()),
+    "two layers": (lambda s, x: s.score(s.before(x).tanh()).softmax(1).mT, tokens()),
+    "transposed": (lambda s, x: s.score(x).transpose(1, 2).softmax(-1), tokens()),
+    "masked": (lambda s, x: masked(s.score(x)).softmax(-1), tokens()),
+    "an axis for the query": (lambda s, x: s.score(x).mT[:, :, None].softmax(-1)[:, :, 0], tokens()),
+    "as many tokens as heads": (lambda s, x: s.score(x).softmax(1).mT, tokens()[:, :HEADS]),
+    "time first": (lambda s, x: s.score(x).softmax(0).permute(1, 2, 0), tokens().transpose(0, 1)),
+    "one example": (lambda s, x: s.score(x).softmax(0).mT[None], tokens()[0]),
+    "number by number": (lambda s, x: (x.unflatten(2, (HEADS, -1)) * s.query).sum(-1).softmax(1).mT, tokens()),
+    "number by number, heads first": (lambda s, x: (by_heads(x) * s.query[:, None]).sum(-1).softmax(-1), tokens()),
+    "cells": (lambda s, x: s.conv(x).flatten(2).softmax(-1), torch.randn(3, WIDTH, 4, 4)),
+    "cells last": (lambda s, x: s.conv(x).flatten(2).mT.softmax(1).mT, torch.randn(3, WIDTH, 4, 4)),
+}
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_pooling_has_a_head_for_each_number_that_a_layer_gives_for_a_token(pool):
+    weights, x = POOLS[pool]
+    values = x.flatten(2).mT if x.ndim == 4 else x[None] if x.ndim == 2 else x
+    values = by_heads(values.transpose(0, 1) if pool == "time first" else values)
+    parts = {"score": nn.Linear(WIDTH, HEADS), "before": nn.Linear(WIDTH, WIDTH), "conv": nn.Conv2d(WIDTH, HEADS, 1)}
+    model = Calls(lambda s, x: (weights(s, x)[..., None] * values).sum(2), query=torch.randn(HEADS, 4), **parts)
+    with torch.no_grad(), capture(model) as record:
+        before = model(x)
+    torch.testing.assert_close(record["Calls"], weights(model, x)[:, :, None].detach())
+    for head in range(HEADS):
+        with intervene(model, {"Calls": zero_head(head)}):
+            changed = model(x)
+        assert (changed[:, head] == 0).all() and torch.equal(changed[:, 1 - head], before[:, 1 - head])
+
+
 def test_a_window_of_its_own_for_each_query_has_queries_and_no_heads():
     def near(s, x):
         windows = F.pad(x, (0, 0, 1, 1)).unfold(1, 3, 1)
