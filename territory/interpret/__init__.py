@@ -9,6 +9,7 @@ from territory.interpret.capture import (
     intervene,
     uniform,
     uniform_head,
+    unread_words,
     zero_head,
 )
 from territory.interpret.dead import DeadFinding, OneKeyMap, find_dead_attention, one_key_map
@@ -76,7 +77,7 @@ from territory.interpret.tables import (
 from territory.stats import Interval, bootstrap_interval
 
 __all__ = ["Record", "ablations", "attention_modules", "capture", "cell_mean", "intervene", "uniform", "uniform_head"]
-__all__ += ["zero_head"]
+__all__ += ["unread_words", "zero_head"]
 __all__ += ["DeadFinding", "OneKeyMap", "find_dead_attention", "one_key_map"]
 __all__ += ["Equivariance", "equivariance", "likeliest_direction"]
 __all__ += ["border_lift", "border_mask", "entropy", "lift", "to_tiles", "total_variation"]

@@ -17,7 +17,7 @@ There is no second copy of the forward pass that could drift apart from the firs
   1. Of a second call in one forward pass it is ``"mine#2"``.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -54,8 +54,17 @@ class Record(dict[str, Tensor]):
 
     def names(self) -> str:
         """What was captured, and what couldn't be, as a phrase."""
-        hidden = ", ".join(f"{path} ({where})" for path, where in self.unread.items())
-        return (", ".join(self) or f"nothing: {NONE_SEEN}") + (f"; seen and not read: {hidden}" if hidden else "")
+        hidden = f"; seen and not read: {unread_words(self.unread.items())}" if self.unread else ""
+        return (", ".join(self) or f"nothing: {NONE_SEEN}") + hidden
+
+
+def unread_words(unread: Iterable[tuple[str, str]]) -> str:
+    """Modules whose attention can't be read, by where it hides: "a, b (FlexAttention)"; of many, the first three."""
+    hidden: dict[str, list[str]] = {}
+    for path, where in unread:
+        hidden.setdefault(where, []).append(path)
+    more = {where: f" and {len(paths) - 3} more" if len(paths) > 3 else "" for where, paths in hidden.items()}
+    return ", ".join(f"{', '.join(paths[:3])}{more[where]} ({where})" for where, paths in hidden.items())
 
 
 NONE_SEEN = (

@@ -32,6 +32,10 @@ _NO_ATTENTION = (
     "value are real, and the relevance maps below ask any network. A module that computes attention in its own way "
     "can be named: AttentionExplorer(game, network, attention={'name': module})."
 )
+_TO_READ = (
+    "Write it plainly, with F.scaled_dot_product_attention, or name the module that returns its weights: "
+    "attention={'name': module}."
+)
 
 
 class AttentionExplorer(Instrument):
@@ -319,12 +323,9 @@ class AttentionExplorer(Instrument):
 
 
 def _note(record: ReplayRecord) -> str:
-    """What stands where a network has no layer to show."""
-    hidden = ", ".join(f"{path} ({where})" for path, where in record.unread)
-    seen = (
-        f" Seen and not read: {hidden}; written plainly, with F.scaled_dot_product_attention, it is." if hidden else ""
-    )
-    return "" if record.attention else _NO_ATTENTION + seen
+    """What a network has no layer for to show."""
+    hidden = f"Seen and not read: {interpret.unread_words(record.unread)}. {_TO_READ}" if record.unread else ""
+    return hidden if record.attention else f"{_NO_ATTENTION} {hidden}".strip()
 
 
 def _an_own_tile(frame: Frame) -> list[int]:

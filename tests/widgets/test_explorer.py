@@ -455,11 +455,16 @@ def test_what_tokens_are_taken_for_is_said_and_can_be_denied(replay):
 
 
 class Mapped(SmallTransformer):
-    """Each board by itself, under vmap."""
+    """Each board by itself, under vmap; a second attention, if there is one, as it is written."""
+
+    def __init__(self, plainly=None):
+        super().__init__()
+        self.plainly = plainly
 
     def forward(self, obs_map, obs_global):
         cells = self.embed(obs_map.float() / 255).flatten(2).transpose(1, 2)
         read = torch.vmap(lambda x: (x @ x.mT).softmax(-1) @ x)(cells)
+        read = read if self.plainly is None else self.plainly(read, read, read)[0]
         out = self.heads(torch.cat([read.mean(dim=1), obs_global], dim=1))
         return out[:, :90], out[:, 90]
 
@@ -467,7 +472,16 @@ class Mapped(SmallTransformer):
 def test_attention_that_cannot_be_read_is_told_from_none(replay):
     torch.manual_seed(0)
     explorer = AttentionExplorer(replay, Mapped(), step=4)
-    assert "Seen and not read: Mapped (vmap or another" in explorer.about["networks"][0]["note"]
+    note = explorer.about["networks"][0]["note"]
+    assert note.startswith("No attention that can be read") and "Seen and not read: Mapped (vmap or another" in note
+
+
+def test_what_cannot_be_read_is_told_beside_what_can_be(replay):
+    torch.manual_seed(0)
+    explorer = AttentionExplorer(replay, Mapped(nn.MultiheadAttention(16, 2, batch_first=True)), step=4)
+    (network,) = explorer.about["networks"]
+    assert [layer["name"] for layer in network["layers"]] == ["plainly"]
+    assert network["note"].startswith("Seen and not read: Mapped (vmap or another transform of functions). Write it")
 
 
 def test_a_class_token_is_not_sent_as_a_cell(replay):

@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: eec0879464b78b87b3c5183bdd986465eb0d7c7130e57977a729d3b6af76915a */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: ac56c2180c9c1483e579afa04cc69d35d5e984e86ce08489a7058c0f295bd1aa */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";

@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: eec0879464b78b87b3c5183bdd986465eb0d7c7130e57977a729d3b6af76915a */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: ac56c2180c9c1483e579afa04cc69d35d5e984e86ce08489a7058c0f295bd1aa */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";
@@ -572,8 +572,10 @@ function tileSays(state, [row, column]) {
 function layerSays(state, number, over) {
   const asked = state.words.relevance.find(([name]) => name === state.get("layers")[number]);
   if (asked) return over ? asked[1] : `${asked[1]} Asking the kernel …`;
-  const layer = state.layerOf(number);
-  if (!layer) return state.networks()[number].note;
+  const [layer, { note }] = [state.layerOf(number), state.networks()[number]];
+  return [layer && pictureSays(state, number, layer, over), note].filter(Boolean).join(" ");
+}
+function pictureSays(state, number, layer, over) {
   const stat = state.words.stats[state.get("stat")][0];
   if (layer.queries === "one" && layer.keys === "one") {
     return "One query and one key: the softmax has nothing to choose from, so this weight is 1.000 in every state, whatever the map shows.";

@@ -35,13 +35,14 @@ test("owners are outlines in their own colours, and mine is white", () => {
   assert.deepEqual([at(255), at(256), at(10)], [[255, 255, 255], PLAYERS[2], PALETTE[0]]);
 });
 
-test("what tokens were taken for is said behind what they show", () => {
+test("what tokens were taken for, and what could not be read, is said behind what they show", () => {
+  const note = "Seen and not read: b (a script).";
   const layer = { heads: 2, queries: "cells", keys: "cells", grid: [2, 2], extra: 1, others: 1, guess: "Its 5 tokens are taken for cells." };
   const state = {
-    words: { relevance: [], stats: [["growth"]] }, networks: () => [{}], layerOf: () => layer, tile: () => null,
+    words: { relevance: [], stats: [["growth"]] }, networks: () => [{ note }], layerOf: () => layer, tile: () => null,
     get: (name) => ({ layers: ["a"], stat: 0, tokens: [0] })[name],
   };
-  assert.match(layerSays(state, 0, {}), /^What the class token attends to.* Its 5 tokens are taken for cells\.$/);
+  assert.match(layerSays(state, 0, {}), /^What the class token attends to.* Its 5 tokens are taken for cells\. Seen and not read: b \(a script\)\.$/);
 });
 
 test("with owners' colours the board shines through", () => {

@@ -44,12 +44,15 @@ export function tileSays(state, [row, column]) {
   return `${parts.join(" · ")}.`;
 }
 
-// How to read the picture of a layer.
+// How to read the picture of a layer, and what of the network could not be read.
 export function layerSays(state, number, over) {
   const asked = state.words.relevance.find(([name]) => name === state.get("layers")[number]);
   if (asked) return over ? asked[1] : `${asked[1]} Asking the kernel …`;
-  const layer = state.layerOf(number);
-  if (!layer) return state.networks()[number].note;
+  const [layer, { note }] = [state.layerOf(number), state.networks()[number]];
+  return [layer && pictureSays(state, number, layer, over), note].filter(Boolean).join(" ");
+}
+
+function pictureSays(state, number, layer, over) {
   const stat = state.words.stats[state.get("stat")][0];
   if (layer.queries === "one" && layer.keys === "one") {
     return "One query and one key: the softmax has nothing to choose from, so this weight is 1.000 in every state, whatever the map shows.";
