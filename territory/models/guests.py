@@ -8,6 +8,7 @@ import copy
 import copyreg
 import inspect
 import os
+import sys
 import threading
 from abc import ABC, abstractmethod
 from bisect import bisect_right
@@ -30,6 +31,7 @@ from torch.nn.modules.module import (
 )
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
+from torch.utils.weak import WeakIdKeyDictionary
 
 from territory.errors import BadInput, told
 from territory.models.modes import OPEN, eagerly, leaf, rebuilt, set_training
@@ -380,6 +382,7 @@ class Owners:
         self.paths = {module: path for module, path in paths.items() if not transparent(module)}
         self._thread, self._alone = threading.get_ident(), alone
         self._elsewhere: list[str] = []  # layers that ran in another thread, or operators of theirs
+        self._made: _Made | None = None
         self._stack: list[tuple[nn.Module, str]] = []
         self._switched, self._left, self._began = switched, left, began
         self._starts: list[int] = [-1]
@@ -409,8 +412,14 @@ class Owners:
         """The module in whose forward this node of the graph was made."""
         return self._owners[bisect_right(self._starts, node._sequence_nr()) - 1]
 
+    @property
+    def layer(self) -> str:
+        """Whose step this is, in words."""
+        return self.current() or "(the network itself)"
+
     @contextmanager
-    def watching(self) -> Iterator[None]:
+    def watching(self, call: Call | None = None) -> Iterator[None]:
+        """With a ``call``, BadInput also where it leaves work to a thread that was there before: see `_Made`."""
         with ExitStack() as stack:
             stack.callback(register_module_forward_pre_hook(self._enter).remove)
             leave = register_module_forward_hook(self._leave, with_kwargs=True, always_call=True)
@@ -419,7 +428,15 @@ class Owners:
             stack.enter_context(eagerly())
             if self._alone:
                 stack.enter_context(self._threads_noted())
+            if call is not None and len(sys._current_frames()) > 1:  # pyright: ignore[reportPrivateUsage] -- no other
+                self._made = _Made(call, lambda: self.layer)
+                stack.enter_context(self._made.watching())
             yield
+            if call is not None and self._made is not None and self._made.strange:
+                for _ in range(2):  # constants are known after the first; what still isn't is made in every pass
+                    self._made.strange.clear()
+                    call.gradients(call())
+                self._elsewhere += self._made.strange
         if self._alone and self._elsewhere:
             raise BadInput(
                 f"layer {self._elsewhere[0]} ran in a thread of its own, where torch shows nobody what it does."
@@ -435,7 +452,7 @@ class Owners:
         def noted(work: Callable[..., Any]) -> Callable[..., Any]:
             if threading.get_ident() != self._thread or not self._stack:
                 return work
-            return _Noted(self._elsewhere, self.at_work or "(the network itself)", work)
+            return _Noted(self._elsewhere, self.layer, work)
 
         def started(new: threading.Thread) -> None:
             new.run = noted(new.run)
@@ -448,12 +465,14 @@ class Owners:
         finally:
             thread.start, pool.submit = start, submit
 
-    def _enter(self, module: nn.Module, _args: tuple) -> None:
+    def _enter(self, module: nn.Module, args: tuple) -> None:
         if module in self.paths and threading.get_ident() != self._thread:
             self._elsewhere.append(self.paths[module] or "(the network itself)")
         elif module in self.paths:
             if not self._stack and self._began is not None:
                 self._began()
+            if self._stack and self._made is not None:
+                self._made.look(args)  # while the module that calls this one is at work
             self._stack.append((module, self.paths[module]))
             self._note()
 
@@ -464,6 +483,8 @@ class Owners:
         unread = len(self._stack) == 1 and isinstance(kwargs_and_output[-1], Iterator)
         if unread:
             kwargs_and_output = (*kwargs_and_output[:-1], iter(list(kwargs_and_output[-1])))
+        if self._made is not None:
+            self._made.look(kwargs_and_output[-1])
         if self._left is not None and len(kwargs_and_output) == 2:
             self._left(self.paths[module], module, args, *kwargs_and_output)
         while self._stack and self._stack.pop()[0] is not module:
@@ -526,3 +547,64 @@ class _Noted(Operators):
 
     def ran(self, *_: Any) -> None:
         self.notes.append(self.layer)
+
+
+class _Made(TorchDispatchMode):
+    """Knows what operators of this thread made, and how often they wrote to it; all else was done elsewhere.
+
+    Nobody can look into a thread that waits for work, but what it hands back, somebody here uses or returns.
+    """
+
+    supports_higher_order_operators = True
+
+    def __init__(self, call: Call, layer: Callable[[], str]):
+        super().__init__()
+        self.layer, self.strange = layer, []
+        self.known: Any = WeakIdKeyDictionary()  # storage -> how often it was written to
+        self.kept: list[Any] = []  # or another storage would take the place of one that was looked at
+        self._know([call.tensors, [*call.model.parameters()], [*call.model.buffers()]])
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        function: Any = torch.autograd.function.FunctionCtx
+        mark_dirty = function.mark_dirty
+
+        def marked(ctx: Any, *tensors: Any) -> None:  # counts as a write
+            self._know(tensors, 1)
+            mark_dirty(ctx, *tensors)
+
+        function.mark_dirty = marked
+        try:
+            with self:
+                yield
+        finally:
+            function.mark_dirty = mark_dirty
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> Any:
+        if any(map(unfolds, types)):
+            return NotImplemented
+        if func is not torch.ops.aten.lift_fresh.default:  # torch.tensor has just made it of numbers
+            self.look([args, kwargs])
+        out = func(*args, **(kwargs or {}))
+        self._know([args, kwargs, out], getattr(getattr(func, "_schema", None), "is_mutable", False))
+        return out
+
+    def look(self, value: Any) -> None:
+        """Notes the layer at work where a tensor is not from here, or was written to elsewhere."""
+        for storage, version in _storages_of(value):
+            if self.known.get(storage, -1) < version and storage.resizable():  # NumPy's are not
+                self.strange.append(self.layer())
+                self.kept.append(storage)
+                self.known[storage] = version
+
+    def _know(self, value: Any, writes: int = 0) -> None:
+        for storage, version in _storages_of(value):
+            self.known[storage] = max(self.known.get(storage, 0), version) + writes
+
+
+def _storages_of(value: Any) -> Iterator[tuple[Any, int]]:
+    """Of dense tensors, with how often each was written to."""
+    for tensor in tensors_of(value):
+        plain = not (unfolds(type(tensor)) or is_transformed(tensor) or tensor.is_mkldnn or tensor._is_zerotensor())
+        if plain and tensor.layout == torch.strided:
+            yield tensor.untyped_storage(), 0 if tensor.is_inference() else tensor._version

@@ -54,9 +54,7 @@ class _Counter(Operators):
         try:
             macs = macs_of(func, args, kwargs, out)
         except LookupError as unknown:
-            raise BadInput(
-                f"layer {self.owners.current() or '(the network itself)'} can't be counted: {unknown}."
-            ) from unknown
+            raise BadInput(f"layer {self.owners.layer} can't be counted: {unknown}.") from unknown
         if macs:
             self.counts.setdefault(self.owners.current(), [0, 0])[self.backward] += macs
 
@@ -93,7 +91,7 @@ def count_macs(model: nn.Module, inputs: Inputs = None) -> tuple[dict[str | None
             )
     owners = Owners(model, transparent=lambda module: isinstance(module, AttentionWeights), left=left)
     counter = _Counter(owners)
-    with untouched(call), torch.enable_grad(), owners.watching(), _nothing_fused(model), counter:
+    with untouched(call), torch.enable_grad(), owners.watching(call), _nothing_fused(model), counter:
         call.training(False)
         outputs = call()
         counter.backward = True

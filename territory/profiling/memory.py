@@ -152,7 +152,7 @@ def _kept_for_backward(model: nn.Module, inputs: Inputs) -> dict[str, int]:
         call.training(True)
         try:
             hidden = call.explained("doesn't show what it keeps, for inputs of shapes")
-            with hidden, owners.watching(), kept, saved_tensors_hooks(kept.add, lambda tensor: tensor):
+            with hidden, owners.watching(call), kept, saved_tensors_hooks(kept.add, lambda tensor: tensor):
                 call()
         except BadInput as told:
             if "support saved tensor hooks" not in str(told):
@@ -210,7 +210,7 @@ def peak_memory(model: nn.Module, inputs: Inputs = None, mode: str = "train") ->
     train = one_of("mode", mode, MODES) == "train"
     if device.type not in ("cpu", "cuda"):
         raise BadInput(f"peak_memory knows the CPU and CUDA; the model is on {device}.")
-    with untouched(call), torch.set_grad_enabled(train), Owners(model).watching():
+    with untouched(call), torch.set_grad_enabled(train), Owners(model).watching(call):
         step, state = make_call(call, mode)
         step()
         for parameter in model.parameters():

@@ -82,7 +82,7 @@ def field_table(model: nn.Module, inputs: Inputs = None) -> list[FieldRecord]:
         torch.enable_grad(),
         plain_convolutions(),
         slow_path(),
-        owners.watching(),
+        owners.watching(call),
         watch,
         _Steps(watch.known),
     ):
@@ -120,7 +120,7 @@ class _Fields(Operators):
             return
         if windows is None or list(windows) != [-2, -1]:
             raise BadInput(
-                f"layer {self.owners.current() or '(the network itself)'} reads a grid whose cells don't lie in rows "
+                f"layer {self.owners.layer} reads a grid whose cells don't lie in rows "
                 "and columns of the input: it was reshaped, resized, or joined from grids of different steps."
             )
         rows, columns = (windows[axis].through(*(size[axis] for size in sizes)) for axis in windows)

@@ -1,5 +1,6 @@
 """Whatever torch module a learner brings, and however it takes its inputs: every profiler has something to say."""
 
+import queue
 import threading
 import warnings
 from collections import Counter, OrderedDict
@@ -11,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.masked import masked_tensor
@@ -436,6 +438,90 @@ def test_products_in_another_thread_are_refused_where_they_would_be_missed(name)
             profile(model, torch.rand(2, 8))
     assert profiling.latency(model, torch.rand(2, 8), repeats=1).median > 0
     assert not vars(threading.Thread)["start"].__closure__  # torch sees what it starts as before
+
+
+def served(jobs, done):
+    while True:
+        work, x = jobs.get()
+        done.put(work(x))
+
+
+class Served(nn.Module):
+    """Leaves its products to a thread that has waited for them since it was made, by a queue of its own."""
+
+    def __init__(self, ask, kind=queue.Queue):
+        super().__init__()
+        self.ask, self.w = ask, nn.Parameter(torch.rand(8, 8))
+        self.jobs, self.done = kind(), kind()
+        threading.Thread(target=served, args=(self.jobs, self.done), daemon=True).start()
+
+    def forward(self, x):
+        return self.ask(self, x)
+
+    def of_the_thread(self, work, x):
+        self.jobs.put((work, x))
+        return self.done.get()
+
+
+def written_there(s, x):
+    out = torch.zeros(2, 8)
+    s.of_the_thread(lambda x: out[0].copy_(x[0] @ s.w), x)
+    return out
+
+
+SERVED = {
+    "returned": Served(lambda s, x: s.of_the_thread(s.w.__rmatmul__, x)),
+    "returned by another queue": Served(lambda s, x: s.of_the_thread(s.w.__rmatmul__, x), queue.SimpleQueue),
+    "read": Served(lambda s, x: s.of_the_thread(torch.no_grad()(s.w.__rmatmul__), x) * s.w.sum()),
+    "written": Served(lambda s, x: written_there(s, x) * s.w.sum()),
+    "handed to a layer": Served(lambda s, x: F.relu(s.of_the_thread(s.w.__rmatmul__, x))),
+}
+
+
+@pytest.mark.parametrize("name", SERVED)
+def test_products_in_a_thread_that_waited_for_them_are_refused(name):
+    model = nn.Sequential(SERVED[name])
+    for profile in (profiling.macs_table, profiling.memory_table, profiling.peak_memory, profiling.layer_table):
+        with pytest.raises(BadInput, match="layer 0 ran in a thread of its own"):
+            profile(model, torch.rand(2, 8))
+    with pytest.raises(BadInput, match="layer 0 ran in a thread of its own"):
+        profiling.field_table(model.requires_grad_(False), torch.rand(2, 8))
+    assert profiling.latency(model, torch.rand(2, 8), repeats=1).median > 0
+
+
+class InPlace(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.mark_dirty(x)
+        return x.add_(1)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient
+
+
+def test_other_threads_with_other_work_are_nobodys_business():
+    table, over = torch.rand(8, 8), threading.Event()
+
+    def busy():
+        x = torch.eye(8)
+        while not over.wait(1e-4):
+            x = x @ x
+
+    def forward(s, x):
+        numbers = torch.from_numpy(np.ones(8, np.float32)) + torch.tensor([1.0]) + torch.as_tensor([2.0] * 8)
+        return InPlace.apply(s.fc(x) @ table) + numbers * F.one_hot(torch.tensor([1, 2]), 8)
+
+    thread = threading.Thread(target=busy)
+    thread.start()
+    mark_dirty = torch.autograd.function.FunctionCtx.mark_dirty
+    try:
+        for profile in (*PROFILERS.values(), profiling.layer_table, profiling.field_table):
+            profile(reads(forward), torch.rand(2, 8))
+    finally:
+        over.set()
+        thread.join()
+    assert torch.autograd.function.FunctionCtx.mark_dirty is mark_dirty
 
 
 def test_a_thread_that_calls_no_operator_is_nothing_to_refuse():
