@@ -3,10 +3,10 @@
 Seen: ``softmax`` and its kin, ``exp(log_softmax(x))``, ``exp(x - logsumexp(x))``, ``exp`` divided by whatever makes it
 sum to 1, before or after the product with the values, weights divided by their sum once more,
 `F.scaled_dot_product_attention`, `nn.MultiheadAttention`, all of torch's transformer layers; in exported programs too.
-Not seen: code that was scripted, traced or put under ``vmap``, FlexAttention and other libraries' kernels, nested
-tensors, softmaxes that are sparse, scattered over edges or summed block by block, ``expm1``, ``logaddexp``,
-``logcumsumexp``, a sigmoid and what it leaves to 1, weights of every number of a vector by itself, weights that are no
-softmax (sigmoid, sparsemax, linear attention).
+`unread` tells of what is seen to be there and not read: under ``vmap``, in scripts, FlexAttention, nested tensors and
+other libraries' kernels; softmaxes that are sparse, scattered over edges, or summed in a way that is not known;
+products of three computed matrices of several examples (weights that are no softmax: sigmoid, sparsemax, linear).
+Neither seen nor told of: these of one example, a sigmoid and what it leaves to 1, weights of every number of a vector.
 
 Which axis holds heads is told by the product that made the scores: what queries and keys both have. Of a layer's scores
 they are the numbers of one place, when the softmax is not over these. Else heads come before queries, unless that axis
@@ -39,6 +39,7 @@ _PRODUCTS = {
     *("tensordot", "vecdot", "multi_dot", "inner", "mv", "embedding_bag"),
 }
 _ADDED = ("baddbmm", "addbmm", "addmm", "addcmul", "addcdiv")  # their first argument is added to what they make
+_LAYERS = ("linear", "conv1d", "conv2d", "conv3d")
 _SUMS = ("sum", "nansum", "mean", "nanmean")
 _ALIASES = {
     **dict.fromkeys(("truediv", "true_divide", "itruediv", "idiv", "divide"), "div"),
@@ -77,10 +78,15 @@ class _Tag(NamedTuple):
     again: Any = None  # the same product of other weights
     first: tuple[int, ...] = ()  # axes of scores that are examples and heads
     fold: int = 1  # heads that were folded into the examples, and come before them
+    raw: bool = False  # numbers made of a product of two computed matrices, in which no softmax was seen
 
 
 _UNKNOWN = _Tag("")
 _TRANSFORMED = "vmap or another transform of functions"
+_NO_SOFTMAX = "a product of three computed matrices in which no softmax was seen"
+_NO_SUM = "exponentials whose sum was not seen"
+_SCRIPT = "a script with a softmax"
+_OTHER_KINDS = {"flex_attention": "FlexAttention", "sparse_softmax": "a softmax of a sparse matrix"}
 
 
 class Call(NamedTuple):
@@ -125,6 +131,10 @@ class SoftmaxWatch(TorchFunctionMode):
         self.owners = Owners(model, began=self._begin, alone=False)
         self._inputs: list[tuple[int, ...]] = []  # the shapes of what the network was given
         self._sequences: list[tuple[int, ...]] = []  # and of tokens the first two axes
+        self._scripts = {
+            path or type(model).__name__: _SCRIPT for each, path in self.owners.paths.items() if _is_script(each)
+        }
+        self._own: set[int] = set()  # where its parameters and buffers lie
         self._model, self.changes = model, changes
         self._observe, self.confirm, self._began = observe, confirm, began
         self._numbers: dict[str, int] = {}
@@ -148,6 +158,8 @@ class SoftmaxWatch(TorchFunctionMode):
     def _measure(self, _module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
         if not self.owners.outermost:
             return
+        own = (each for each in (*self._model.parameters(), *self._model.buffers()) if each.layout == torch.strided)
+        self._own = {_storage(each) for each in own}
         given = [tensor for tensor in tensors_of([args, kwargs]) if tensor.ndim]
         self._inputs = [shape_of(tensor) for tensor in given]
         sequences = [each for each in given if each.ndim == 3 or (each.ndim == 2 and not each.is_floating_point())]
@@ -176,6 +188,7 @@ class SoftmaxWatch(TorchFunctionMode):
             return
         self._numbers, self._tags = {}, WeakIdKeyDictionary()
         self.unread.clear()
+        self.unread.update(self._scripts)
         self._began()
 
     def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
@@ -189,9 +202,11 @@ class SoftmaxWatch(TorchFunctionMode):
             return self._multi_head(func, args, kwargs)
         if name == "scaled_dot_product_attention":
             return self._dot_product(func, *args, **kwargs)
+        if name.startswith("scaled_dot_product") and not name.endswith("backward"):
+            return self._kernel(func, args, kwargs)
         result = func(*args, **kwargs)
-        if name == "flex_attention":
-            self._miss("FlexAttention")
+        if name in _OTHER_KINDS or "attention" in name or "attn" in name:
+            self._miss(_OTHER_KINDS.get(name, f"a kernel, {name}"))
         if not isinstance(result, Tensor | tuple | list):
             return result
         kwargs = {{"axis": "dim"}.get(key, key): value for key, value in kwargs.items()}  # as NumPy calls it
@@ -230,15 +245,16 @@ class SoftmaxWatch(TorchFunctionMode):
 
     def _divided(self, result: Tensor, product: _Tag, share: _Tag, total: Tensor, in_place: bool) -> Tensor:
         """A product of an exponential with values, divided by the exponential's sum or times 1 over it."""
-        e, dim = product.of, share.dim
+        e, dim = share.of, share.dim
         if total.ndim != e.ndim or total.shape[dim] != 1:  # laid out like the product
             total, share = e.sum(dim, keepdim=True), share._replace(kind="sum")
         with torch.set_grad_enabled(torch.is_grad_enabled() and any(watch.changes for watch in _running.watches)):
             weights = e * total if share.kind == "share" else e / total
             changed, _ = self._show(weights.movedim(dim, -1), True, product)
+        self._found(_NO_SUM)
         if changed is None:
             return result
-        fresh = product.again(changed.movedim(-1, dim).to(e.dtype))
+        fresh = product.again(changed.movedim(-1, dim).reshape(product.of.shape).to(e.dtype))
         return result.copy_(fresh) if in_place else fresh
 
     def _shown(self, weights: Tensor, dim: int, scores: _Tag, in_place: bool) -> Tensor:
@@ -305,6 +321,13 @@ class SoftmaxWatch(TorchFunctionMode):
             if (owner := watch.owners.at_work) is not None:
                 watch.unread[owner or type(watch._model).__name__] = where
 
+    def _found(self, where: str) -> None:
+        """What was missed there is read after all."""
+        for watch in _running.watches:
+            owner = watch.owners.at_work or type(watch._model).__name__
+            if watch.unread.get(owner) == where:
+                del watch.unread[owner]
+
     def shown(self, weights: Tensor, attention: bool) -> tuple[Call, Tensor | None]:
         """Show weights to this watch: what it is called there, and what takes its place."""
         owner = self.owners.at_work or ""
@@ -326,27 +349,54 @@ class SoftmaxWatch(TorchFunctionMode):
 
     def _follow(self, call: tuple, name: str, operands: Sequence[Any], result: Any, tag: _Tag, other: _Tag) -> None:
         """Keep track of what weights, and what could become weights, turn into."""
-        if not self._weighs(name, operands, tag, other):
-            new = _next(name, operands, call[2], result, tag, other)
-            for tensor in tensors_of(result) if new is not None else ():
-                self._tags[tensor] = new
-            return
         _, args, kwargs = call
+        known = [(each, self._tags.get(each) or _UNKNOWN) for each in tensors_of([args, kwargs])]
+        exps = [each for each, tagged in known if tagged.kind == "exp"]
+        if exps and name.startswith(("scatter", "index_add", "index_reduce", "segment_reduce")):
+            self._miss("a softmax over an edge list")
+        if not self._weighs(name, operands, tag, other):
+            new = _next(name, operands, kwargs, result, tag, other)
+            grows = name == "mul" and isinstance(result, Tensor)
+            if grows and len(exps) == 1 and result.numel() > exps[0].numel():  # the product's terms, not yet summed
+                new = _Tag("terms", of=exps[0], again=partial(_with_other, *call, exps[0]), weighted=True)
+            raw = {each.numel() for each, tagged in known if tagged.raw and name not in _LAYERS}
+            for each in tensors_of(result):
+                terms = (
+                    bool(raw) and grows and each.numel() > max(raw) and all(self._is_computed(one) for one, _ in known)
+                )
+                is_raw = terms or each.numel() in raw or (bool(raw) and name in _PARTS)
+                if new or is_raw:
+                    self._tags[each] = (new or _UNKNOWN)._replace(raw=is_raw, **{"weighted": True} if terms else {})
+            return
         vectors = [each for each in operands[:2] if isinstance(each, Tensor) and each.ndim < 2]
         if all((self._tags.get(each) or _UNKNOWN).kind == "weights" for each in vectors):  # else of numbers
-            for tensor in tensors_of([args, kwargs]):
-                each = self._tags.get(tensor) or _UNKNOWN
+            for tensor, each in known:
                 for watch, confirmed in each.source if each.kind == "weights" else ():
                     watch.confirm(confirmed)
+                if each.kind == "terms":
+                    again = partial(_in_turn, each.again, partial(_with_other, *call, tensor))
+                    self._tags[result] = _Tag("product", of=each.of, again=again)
                 if each.kind == "exp" and (name not in _ADDED or kwargs.get("beta") == 0 or not args[0].any()):
                     self._tags[result] = _Tag("product", of=tensor, again=partial(_with_other, *call, tensor))
+        kinds = {tagged.kind for _, tagged in known}
+        computed = "weights" not in kinds and all(map(self._is_computed, tensors_of(operands)))
+        hidden = computed and any(tagged.raw for _, tagged in known)
+        if hidden:
+            self._miss(_NO_SUM if kinds & {"exp", "terms"} else _NO_SOFTMAX)
         first = ()
         if name == "einsum" and isinstance(args[0], str):
             first = _first_axes(args[0], result.ndim)
         elif name in ("matmul", "bmm") and not result.is_nested:
             first = tuple(range(result.ndim - 2))
-        if first and not self._tag((result,), 0).kind:
-            self._tags[result] = _Tag("scores", first=first, fold=max(tag.fold, other.fold))
+        if (first or (computed and not hidden)) and not self._tag((result,), 0).kind:
+            fold, raw = max(tag.fold, other.fold), computed and not hidden
+            self._tags[result] = _Tag("scores" if first else "", first=first, fold=fold, raw=raw)
+
+    def _is_computed(self, tensor: Tensor) -> bool:
+        """Whether it is of several matrices that are neither parameters nor buffers."""
+        if tensor.ndim < 3 or tensor.is_nested or tensor.layout != torch.strided or is_transformed(tensor):
+            return False
+        return _storage(tensor) not in self._own
 
     def _weighs(self, name: str, args: Sequence[Any], tag: _Tag, other: _Tag) -> bool:
         """Whether this is a product of matrices, or sums (at once, or two) what weights were multiplied with.
@@ -395,6 +445,17 @@ class SoftmaxWatch(TorchFunctionMode):
             value = value.repeat_interleave(query.shape[-3] // value.shape[-3], dim=-3)
         return F.dropout(changed, dropout_p).to(value.dtype) @ value
 
+    def _kernel(self, func: Any, args: tuple, kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """A kernel of it that was called by its own name: it gives more than the output."""
+        named = (each.name for each in getattr(func, "default", func)._schema.arguments)
+        given: Any = dict(zip(named, args, strict=False)) | kwargs
+        given["attn_mask"] = given.pop("attn_bias", given.get("attn_mask"))
+        made = func(*args, **kwargs)
+        wanted = inspect.signature(self._dot_product).parameters.keys() - {"func", "seen"}
+        return self._dot_product(
+            lambda *_, **__: made[0], **{name: given[name] for name in wanted & given.keys()}
+        ), *made[1:]
+
     def _multi_head(self, func: Callable, args: tuple, kwargs: dict[str, Any]) -> tuple[Tensor, Tensor | None]:
         """torch's own module, by way of the fused attention that it calls, which is shown here."""
         given = inspect.signature(func).bind(*args, **kwargs)
@@ -420,6 +481,21 @@ class SoftmaxWatch(TorchFunctionMode):
         return output, weights if given.arguments["query"].ndim == 3 else weights.squeeze(0)
 
 
+def _is_script(module: nn.Module) -> bool:
+    """Whether TorchScript computes a softmax or attention in this very module."""
+    scripted: Any = module if isinstance(module, torch.jit.ScriptModule) and hasattr(module, "forward") else None
+    graph = "" if scripted is None else scripted.graph.str(False)  # without the paths of sources
+    return "softmax" in graph or "attention" in graph
+
+
+def _in_turn(first: Callable, then: Callable, given: Tensor) -> Any:
+    return then(first(given))
+
+
+def _storage(tensor: Tensor) -> int:
+    return tensor.untyped_storage()._cdata  # the same for all views
+
+
 def _with_other(func: Callable, args: Sequence[Any], kwargs: dict[str, Any], old: Tensor, new: Tensor) -> Any:
     """A call once more, with another tensor; ``args`` as `__torch_function__` has them."""
     placed = args[: len(args) - sum(name in kwargs for name in _NAMED)]
@@ -431,9 +507,16 @@ def _product_place(name: str, tag: _Tag, other: _Tag) -> int | None:
     """Which of two arguments is a product that this divides by the sum of the exponential in it; None: neither."""
     for place, product, total in ((0, tag, other), (1, other, tag)):
         wanted = {"mul": "share", "div": "" if place else "sum"}.get(name)
-        if product.kind == "product" and total.kind == wanted and total.of is product.of and total.dim is not None:
+        if product.kind == "product" and total.kind == wanted and total.dim is not None and _same(total.of, product.of):
             return place
     return None
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    """Whether these are the same numbers, made twice or with an axis more."""
+    return one is other or (
+        one.numel() == other.numel() and not one.is_meta and torch.allclose(one.flatten(), other.flatten())
+    )
 
 
 def _dim_of_weights(
@@ -499,7 +582,7 @@ def _next(name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Any, t
     if name == "reciprocal" and tag.kind == "sum":
         return tag._replace(kind="share")
     if tag.kind in ("", "folded") and not other.kind:
-        if name == "linear" or name in ("conv1d", "conv2d", "conv3d"):  # what a layer gives for each place are heads
+        if name in _LAYERS:  # what a layer gives for each place are heads
             return _Tag("folded", first=(0, result.ndim - 1 if name == "linear" else 1), fold=tag.fold)
         fold = _fold(name, args, dim, result)
         kept = tag.kind and fold == 1 and isinstance(result, Tensor) and result.numel() == args[0].numel()

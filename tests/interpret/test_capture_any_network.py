@@ -274,6 +274,23 @@ SPELLINGS = {
         lambda q, k, v: ((q @ k.mT / 2).softmax(-1)[..., None].expand(-1, -1, -1, -1, 4) * v[:, :, None]).sum(3),
         None,
     ),
+    "exp made twice, divided afterwards": (
+        lambda q, k, v: ((q @ k.mT / 2).exp() @ v) / (q @ k.mT / 2).exp().sum(-1, keepdim=True),
+        None,
+    ),
+    "multiplied out before the division": (
+        lambda q, k, v: ((e := (q @ k.mT / 2).exp())[..., None] * v[:, :, None]).sum(3) / e.sum(-1, keepdim=True),
+        None,
+    ),
+    "torch's own kernel of softmax": (lambda q, k, v: torch.ops.aten._softmax(q @ k.mT / 2, -1, False) @ v, None),
+    "a fused kernel": (
+        lambda q, k, v: torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(q, k, v, is_causal=True)[0],
+        causal(),
+    ),
+    "a kernel that is not fused": (
+        lambda q, k, v: torch.ops.aten._scaled_dot_product_attention_math.default(q, k, v, causal())[0],
+        causal(),
+    ),
     "a weighted sum": (lambda q, k, v: ((q @ k.mT / 2).softmax(-1)[..., None] * v[:, :, None]).sum(3), None),
 }
 
@@ -693,7 +710,7 @@ def test_scripted_networks_and_nested_tensors():
     scripted = torch.jit.script(nn.Sequential(nn.Linear(WIDTH, WIDTH), nn.Softmax(-1)))
     with capture(scripted) as record:
         scripted(tokens())
-    with pytest.raises(BadInput, match="no attention that can be read"):
+    with pytest.raises(BadInput, match="no attention that can be read.*seen and not read: 1 .a script with a softmax"):
         record["x"]
     nested = torch.nested.nested_tensor([torch.randn(HEADS, 3, 4), torch.randn(HEADS, 5, 4)])
     model = Calls(lambda s, q: F.scaled_dot_product_attention(q, q, q))
@@ -707,24 +724,79 @@ def by_flex(q):
     return flex_attention(q, q, q)
 
 
+def by_column_of_ones(q):
+    out = (q @ q.mT).exp() @ torch.cat([q, torch.ones(*q.shape[:-1], 1)], dim=-1)
+    return out[..., :-1] / out[..., -1:]
+
+
+def over_edges(q):
+    """A graph in which each node knows the next one and itself."""
+    x = q[0, 0]
+    source, target = torch.arange(T).repeat(2), torch.cat([torch.arange(T), torch.arange(T).roll(1)])
+    e = (x[source] * x[target]).sum(1).exp()
+    total = torch.zeros(T).index_add(0, target, e)
+    return torch.zeros_like(x).index_add(0, target, (e / total[target])[:, None] * x[source])
+
+
+def sparsely(q):
+    return torch.sparse.mm(torch.sparse.softmax((q[0, 0] @ q[0, 0].T).to_sparse(), dim=1), q[0, 0])
+
+
+NO_SOFTMAX, VMAP = "a product of three computed matrices in which no softmax was seen", "vmap or another transform"
+HIDDEN = {
+    "vmap, fused": (torch.vmap(lambda q: F.scaled_dot_product_attention(q, q, q)), f"{VMAP} of functions"),
+    "vmap": (torch.vmap(lambda q: (q @ q.mT).softmax(-1) @ q), f"{VMAP} of functions"),
+    "nested": (lambda q: F.scaled_dot_product_attention(*[torch.nested.as_nested_tensor([*q])] * 3), "nested tensors"),
+    "flex": (by_flex, "FlexAttention"),
+    "sigmoid": (lambda q: (q @ q.mT).sigmoid() @ q, NO_SOFTMAX),
+    "relu, key by key": (lambda q: ((q @ q.mT).relu()[..., None] * q[:, :, None]).sum(3), NO_SOFTMAX),
+    "expm1": (lambda q: ((e := (q @ q.mT).expm1() + 1) / e.sum(-1, keepdim=True)) @ q, NO_SOFTMAX),
+    "linear": (lambda q: q.relu() @ (q.relu().mT @ q), NO_SOFTMAX),
+    "logcumsumexp": (
+        lambda q: ((s := q @ q.mT) - s.logcumsumexp(-1)[..., -1:]).exp() @ q,
+        "exponentials whose sum was not seen",
+    ),
+    "column of ones": (by_column_of_ones, "exponentials whose sum was not seen"),
+    "edges": (over_edges, "a softmax over an edge list"),
+    "sparse": (sparsely, "a softmax of a sparse matrix"),
+}
+
+
 @pytest.mark.filterwarnings("ignore:.*nested tensors is in prototype|.*flex_attention called without")
-@pytest.mark.parametrize(
-    "attend, where",
-    [
-        (torch.vmap(lambda q: F.scaled_dot_product_attention(q, q, q)), "vmap or another transform of functions"),
-        (torch.vmap(lambda q: (q @ q.mT).softmax(-1) @ q), "vmap or another transform of functions"),
-        (lambda q: F.scaled_dot_product_attention(*[torch.nested.as_nested_tensor([*q])] * 3), "nested tensors"),
-        (by_flex, "FlexAttention"),
-    ],
-    ids=["vmap, fused", "vmap", "nested", "flex"],
-)
-def test_attention_that_runs_where_it_cannot_be_read_is_told_of(attend, where):
+@pytest.mark.parametrize("kind", HIDDEN)
+def test_attention_that_cannot_be_read_is_told_of(kind):
+    attend, where = HIDDEN[kind]
     model = nn.Sequential(Attends(sdpa()), Calls(lambda s, x: (attend(by_heads(x)), x)[1]))
     with torch.no_grad(), capture(model) as record:
         model(tokens())
     assert list(record) == ["0"] and record.unread == {"1": where}
     with pytest.raises(BadInput, match=f"there is 0; seen and not read: 1 \\({where}\\)"):
         record["1"]
+
+
+def cosines(q):
+    q = q / torch.einsum("bhid,bhid->bhi", q, q).sqrt()[..., None]
+    return (q @ q.mT).softmax(-1) @ q
+
+
+NOT_HIDDEN = {
+    "cosines": lambda s, x: cosines(by_heads(x)),
+    "experts": lambda s, x: x.bmm(s.up).relu().bmm(s.down),
+    "a bias of positions": lambda s, x: ((x @ x.mT) + torch.einsum("bid,ijd->bij", x, s.places)).softmax(-1) @ x,
+    "a Gram matrix": lambda s, x: s.layer((x @ x.mT).flatten(1)),
+    "a layer between": lambda s, x: (y := s.other(x.mT @ x).relu()) @ y,
+    "divided afterwards": lambda s, x: (e := (x @ x.mT).exp()) @ x / e.sum(-1, keepdim=True),
+}
+
+
+@pytest.mark.parametrize("kind", NOT_HIDDEN)
+def test_products_that_are_no_attention_or_are_read_are_not_told_of(kind):
+    weights = {"up": nn.Parameter(torch.randn(3, WIDTH, 16)), "down": nn.Parameter(torch.randn(3, 16, WIDTH))}
+    layers = {"layer": nn.Linear(T * T, 2), "other": nn.Linear(WIDTH, WIDTH)}
+    model = Calls(NOT_HIDDEN[kind], **weights, **layers, places=torch.randn(T, T, WIDTH))
+    with torch.no_grad(), capture(model) as record:
+        model(tokens())
+    assert record.unread == {}
 
 
 def test_shared_keys_of_grouped_queries_are_read_for_each_query_head():
