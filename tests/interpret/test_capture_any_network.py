@@ -183,6 +183,10 @@ def by_linear(q, k, v, linear=F.linear):
     )
 
 
+def kernel(name):
+    return getattr(torch.ops.aten, name)
+
+
 SPELLINGS = {
     "fused": (sdpa(), None),
     "fused and causal": (sdpa(is_causal=True), causal()),
@@ -282,13 +286,13 @@ SPELLINGS = {
         lambda q, k, v: ((e := (q @ k.mT / 2).exp())[..., None] * v[:, :, None]).sum(3) / e.sum(-1, keepdim=True),
         None,
     ),
-    "torch's own kernel of softmax": (lambda q, k, v: torch.ops.aten._softmax(q @ k.mT / 2, -1, False) @ v, None),
+    "torch's own kernel of softmax": (lambda q, k, v: kernel("_softmax")(q @ k.mT / 2, -1, False) @ v, None),
     "a fused kernel": (
-        lambda q, k, v: torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(q, k, v, is_causal=True)[0],
+        lambda q, k, v: kernel("_scaled_dot_product_flash_attention_for_cpu")(q, k, v, is_causal=True)[0],
         causal(),
     ),
     "a kernel that is not fused": (
-        lambda q, k, v: torch.ops.aten._scaled_dot_product_attention_math.default(q, k, v, causal())[0],
+        lambda q, k, v: kernel("_scaled_dot_product_attention_math").default(q, k, v, causal())[0],
         causal(),
     ),
     "a weighted sum": (lambda q, k, v: ((q @ k.mT / 2).softmax(-1)[..., None] * v[:, :, None]).sum(3), None),
@@ -710,7 +714,7 @@ def test_scripted_networks_and_nested_tensors():
     scripted = torch.jit.script(nn.Sequential(nn.Linear(WIDTH, WIDTH), nn.Softmax(-1)))
     with capture(scripted) as record:
         scripted(tokens())
-    with pytest.raises(BadInput, match="no attention that can be read.*seen and not read: 1 .a script with a softmax"):
+    with pytest.raises(BadInput, match="seen and not read: 1 \\(a script with a softmax\\)"):
         record["x"]
     nested = torch.nested.nested_tensor([torch.randn(HEADS, 3, 4), torch.randn(HEADS, 5, 4)])
     model = Calls(lambda s, q: F.scaled_dot_product_attention(q, q, q))
