@@ -8,17 +8,19 @@ import copy
 import copyreg
 import inspect
 import os
+import re
 import sys
 import threading
+import traceback
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable, Iterator, Mapping, MappingView
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from inspect import Parameter
-from types import CoroutineType, FunctionType, MethodType
+from types import CoroutineType, FrameType, FunctionType, MethodType
 from typing import Any
 
 import numpy as np
@@ -347,13 +349,45 @@ def _binds(model: nn.Module, *args: Any, **named: Any) -> bool:
 
 def _where(model: nn.Module, error: BaseException) -> str:
     """The innermost module in whose code an error arose, as a phrase."""
-    paths, found, trace = paths_of(model), "", error.__traceback__
-    while trace is not None:
-        owner = trace.tb_frame.f_locals.get("self")
-        if isinstance(owner, nn.Module) and paths.get(owner):
-            found = f", in its layer {paths[owner]} ({type(owner).__name__})"
-        trace = trace.tb_next
-    return found
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)][::-1]
+    paths = paths_of(model)
+    owners = (frame.f_locals.get("self") for frame in frames)
+    found = next((owner for owner in owners if isinstance(owner, nn.Module) and owner in paths), model)
+    inside = _script_layer(frames) if isinstance(found, torch.jit.ScriptModule) else []
+    return _phrase([*([(paths[found], type(found).__name__)] if paths[found] else []), *inside])
+
+
+def _phrase(steps: list[tuple[str, str]]) -> str:
+    return f", in its layer {'.'.join(name for name, _ in steps)} ({steps[-1][1]})" if steps else ""
+
+
+def _script_layer(frames: Iterable[FrameType], mode: Any = nullcontext()) -> list[tuple[str, str]]:  # noqa: B008
+    """Names and classes of modules, each inside the one before, of the step of TorchScript that fails (in a mode).
+
+    ``frames``: innermost first, of which one called the module. Nobody sees its code run, so that each of its
+    beginnings is tried, until one fails.
+    """
+    called = (frame.f_locals for frame in frames if isinstance(frame.f_locals.get("self"), torch.jit.ScriptModule))
+    own = next((each for each in called if {"args", "kwargs"} <= each.keys()), None)
+    if own is None:
+        return []
+    module, given = own["self"], list(own["args"])
+    given += [own["kwargs"].get(at.name, at.default_value) for at in module.forward.schema.arguments[1 + len(given) :]]
+    for step, node in enumerate(module.inlined_graph.nodes()):
+        graph = module.inlined_graph.copy()
+        nodes = list(graph.nodes())
+        for _ in list(graph.outputs()):
+            graph.eraseOutput(0)
+        for later in nodes[:step:-1]:
+            later.destroy()
+        graph.registerOutput(next(nodes[step].outputs(), next(graph.inputs())))  # one, or it can't be called
+        try:
+            with _disable_current_modes(), mode:
+                torch._C._create_function_from_graph("beginning", graph)(module._c, *given)
+        except Exception:
+            within = node.inputsAt(0).node() if node.kind() == "prim::If" else node  # a branch doesn't say whose it is
+            return re.findall(r"(?!SELF|UNKNOWN)([^.()]+)\((\w+)\)", within.getModuleHierarchy())
+    return []
 
 
 class Owners:
@@ -505,6 +539,7 @@ class Operators(TorchDispatchMode, ABC):
     supports_higher_order_operators = True
     whole: Container[Any] = ()
     refused: BadInput | None = None  # TorchScript loses the words of what is raised inside it
+    searching = False  # for the layer inside TorchScript
 
     @abstractmethod
     def ran(self, func: Any, args: tuple, kwargs: dict[str, Any], out: Any) -> None:
@@ -524,8 +559,12 @@ class Operators(TorchDispatchMode, ABC):
         try:
             self.ran(func, args, kwargs, out)
         except BadInput as refused:
-            self.refused = refused
-            raise
+            if self.searching:
+                raise
+            self.searching = True
+            inside = _phrase(_script_layer((frame for frame, _ in traceback.walk_stack(None)), self))
+            self.refused = BadInput(f"{refused} It is TorchScript{inside}.") if inside else refused
+            raise self.refused from None
         return out
 
     def __exit__(self, *error: Any) -> None:

@@ -138,6 +138,8 @@ def entries(matrix: Tensor) -> int:
 
 def _product(a: Tensor, b: Tensor, *_: Any, **__: Any) -> int:
     """(..., m, k) times (..., k, n), or a vector in place of either."""
+    if torch.strided not in (a.layout, b.layout) and not a.is_mkldnn:
+        raise LookupError("it multiplies a sparse matrix by another, where products depend on which entries meet")
     if b.layout != torch.strided:
         return a.shape[0] * entries(b)
     return entries(a) * (b.shape[-1] if b.ndim > 1 else 1)

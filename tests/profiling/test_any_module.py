@@ -389,6 +389,32 @@ def test_what_goes_wrong_inside_torchscript_is_told_in_its_own_words():
             profiling.macs_table(nn.Sequential(torch.jit.script(model)), torch.rand(2, 8))
 
 
+class Asks(nn.Module):
+    """Is asked for a product that nobody counts."""
+
+    def forward(self, x):
+        diagonal = torch.eye(8).to_sparse()
+        return torch.mm(diagonal, diagonal).to_dense() @ x.t()
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit")
+def test_what_goes_wrong_inside_torchscript_names_the_innermost_layer():
+    linear, asserts, asks = (nn.Sequential(nn.Identity(), inner) for inner in (nn.Linear(9, 8), Asserts(), Asks()))
+    cases = (
+        (linear, r"in its layer 1\.1\.1 \(Linear\): mat1 and mat2 shapes"),
+        (asserts, r"in its layer 1\.1\.1 \(Asserts\): AssertionError: of nine columns"),
+        (asks, r"layer 1 can't be counted: it multiplies a sparse.* in its layer 1\.1 \(Asks\)"),
+    )
+    for inner, words in cases:
+        model = nn.Sequential(nn.Linear(8, 8), torch.jit.script(nn.Sequential(nn.ReLU(), inner)))
+        with pytest.raises(BadInput, match=words):
+            profiling.macs_table(model, torch.rand(2, 8))
+    traced = nn.Sequential(torch.jit.trace(nn.Sequential(nn.ReLU(), nn.Sequential(nn.Linear(8, 8))), torch.rand(2, 8)))
+    for profile in PROFILERS.values():
+        with pytest.raises(BadInput, match=r"in its layer 0\.1\.0 \(Linear\): mat1 and mat2 shapes"):
+            profile(traced, torch.rand(2, 9))
+
+
 def test_no_two_modules_have_one_name():
     model = nn.Sequential()
     model.add_module("a", nn.Sequential())
