@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from territory.agent import checkpoint as files
+from territory.envs.opponents import SCRIPTED
 from territory.errors import BadInput
 from territory.files import as_path
 from territory.models import OWN
@@ -148,6 +149,7 @@ def find_checkpoint(name_or_path: str | Path) -> Path:
         _explain(folder)
     runs = sorted(path.parent.name for path in RUNS.glob(f"*/{files.FILE_NAME}"))
     hint = f". {OWN}" if ".py" in str(name_or_path) else ""
+    hint = ". That one is scripted: it plays without a network" if str(name_or_path) in SCRIPTED else hint
     raise BadInput(
         f"no agent {str(name_or_path)[:200]!r}: expected a pretrained one ({', '.join(pretrained()) or 'none'}), "
         f"a run in {RUNS}/ ({', '.join(runs) or 'none'}), or the path of a checkpoint file{hint}"
@@ -156,17 +158,17 @@ def find_checkpoint(name_or_path: str | Path) -> Path:
 
 def _explain(folder: Path) -> None:
     """Say of a folder that is there, or that a run began, why it holds no agent, and what to do."""
-    if not os.path.isdir(folder):
+    try:
+        held = sorted(os.listdir(folder))
+    except PermissionError as error:
+        raise BadInput(f"no agent that can be read at {folder}: {error.strerror}") from error
+    except (OSError, ValueError):  # no folder, and maybe no name that one could have
         if os.path.isdir(files.begun(folder)):
             raise BadInput(
                 f"no agent yet in the run {folder}: it has no checkpoint. It is starting just now (wait for its first "
                 "update), or was stopped before it trained anything (start it again, without --resume)"
-            )
+            ) from None
         return
-    try:
-        held = sorted(os.listdir(folder))
-    except OSError as error:
-        raise BadInput(f"no agent in the folder {folder}, which can't be read: {error.strerror}") from error
     inside = [name for name in held if name.endswith(".safetensors") or os.path.isfile(folder / name / files.FILE_NAME)]
     if inside:
         hint = f"name one of the agents in it, such as {folder / inside[0]}"

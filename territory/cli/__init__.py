@@ -5,6 +5,7 @@ torch and Numba are imported inside the commands, so that help and mistakes in f
 
 import argparse
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -38,12 +39,12 @@ def main(args: Sequence[str] | None = None) -> int:
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.update(BRIEF_WAIT | os.environ)
     os.environ.pop("MPLBACKEND", None)  # no command opens a window, and the lab's notebooks have a backend of their own
-    if os.environ.get("COLUMNS", "").isdigit():  # in fewer, tyro never ends writing its help
-        os.environ["COLUMNS"] = str(max(NARROWEST, int(os.environ["COLUMNS"])))
+    if shutil.get_terminal_size().columns < NARROWEST:  # in fewer, tyro never ends writing its help
+        os.environ["COLUMNS"] = str(NARROWEST)
     if args == ["--version"]:
         print(f"territory {__version__}")
         return 0
-    streams.open_closed()
+    streams.prepare()
     with streams.expendable("stderr"):
         return _run(args)
 

@@ -6,19 +6,16 @@ torch and Numba are imported inside them, so that help and mistakes in flags ans
 import csv as tables
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, astuple
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
 from territory.errors import BadInput, one_of
 from territory.files import check_writable
 from territory.world.params import HELD_OUT_SEED
-
-if TYPE_CHECKING:
-    from territory.course.grade import Grade
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]  # --json without a --no-json
 Table = dict[str, dict[str, Any]]
@@ -161,24 +158,18 @@ def grade(
             status = 2
             continue
         if csv:
-            table.writerows(map(_safe, map(astuple, grades)))
+            table.writerows([_safe(cell) for cell in astuple(each)] for each in grades)
         else:
-            _tell(path, grades)
+            print(f"{path}: {sum(each.result == 'right' for each in grades)} of {len(grades)} right")
+            for each in grades:
+                print(f"  {each.exercise:18} {each.result:10} {each.sentence}")
         sys.stdout.flush()
     return status
 
 
-def _safe(row: Sequence[str]) -> list[str]:
-    """Cells that no spreadsheet takes for a formula, and that every encoding has: names and answers are a learner's."""
-    cells = [cell.encode("utf-8", "backslashreplace").decode() for cell in row]
-    return ["'" + cell if cell.startswith(FORMULA) else cell for cell in cells]
-
-
-def _tell(path: Path, grades: Sequence["Grade"]) -> None:
-    right = sum(each.result == "right" for each in grades)
-    lines = [f"{path}: {right} of {len(grades)} right"]
-    lines += [f"  {each.exercise:18} {each.result:10} {each.sentence}" for each in grades]
-    print("\n".join(lines).encode("utf-8", "backslashreplace").decode())
+def _safe(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula: names and answers are a learner's."""
+    return "'" + cell if cell.startswith(FORMULA) else cell
 
 
 def interpret(

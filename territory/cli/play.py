@@ -90,6 +90,8 @@ def _check(player: str, fps: float, save: Path | None, scale: int) -> None:
         from territory.viz.games import check_film
 
         check_film(save, fps)
+    if player == YOU:
+        check_writable(PLAYED / "game", "to keep what you play")
     if player == YOU and not (sys.stdin.isatty() and sys.stdout.isatty() and os.name == "posix"):
         raise BadInput(
             "playing by hand needs a terminal (of Linux, macOS or WSL), but input or output is none here; "

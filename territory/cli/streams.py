@@ -1,5 +1,7 @@
 """Standard input and output as they may be: closed, full, a pipe, a terminal that went away, one without colours."""
 
+import codecs
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -7,12 +9,18 @@ from contextlib import contextmanager
 from typing import Any
 
 
-def open_closed() -> None:
-    """Give a program that was started without input or output (``>&-``) empty ones, before a file takes their place."""
+def prepare() -> None:
+    """Give a program that was started without input or output (``>&-``) empty ones, before a file takes their place.
+
+    What an output's encoding has no sign for (a file name, a frame around help) is written as an escape.
+    """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             silence(number)
             setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115 (until the end)
+    out = sys.stdout  # a notebook's own has no encoding
+    if isinstance(out, io.TextIOWrapper) and (out.errors == "strict" or codecs.lookup(out.encoding).name != "utf-8"):
+        out.reconfigure(errors="backslashreplace")
 
 
 def silence(*streams: int) -> None:

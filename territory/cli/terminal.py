@@ -27,6 +27,7 @@ HOME, PLAIN, TO_END, BELOW = "\x1b[H", "\x1b[0m", "\x1b[K", "\x1b[J"
 ESCAPE, END = "\x1b", "\x04"  # Ctrl-D, or a terminal that went away
 _ARROWS = {"A": "up", "B": "down", "C": "right", "D": "left"}
 _KEY = re.compile(r"\x1b[\[O]([A-D])|\x1b\[[0-9;]*[~A-Za-z]|.", re.DOTALL)  # an arrow, another special key, a letter
+_CODE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _STEPS = np.array([0, 95, 135, 175, 215, 255])  # of each channel in the 216 colours of 256 that form a cube
 
 
@@ -91,6 +92,8 @@ def keys_of(typed: str) -> list[str]:
 
 
 def _write(text: str) -> None:
+    if os.environ.get("TERM") == "dumb":  # it has no cursor to move: what comes stands below what was there
+        text = _CODE.sub("", text) + "\n"
     sys.stdout.write(text)
     sys.stdout.flush()
 

@@ -63,7 +63,8 @@ def submissions_in(paths: Sequence[str]) -> list[Path]:
     for path in map(Path, paths):
         found += sorted(path.rglob("*.ipynb")) if path.is_dir() else [path]
     if not found:
-        raise BadInput(f"expected notebooks, or folders of them; got {', '.join(paths) or 'none'}")
+        got = f"{', '.join(paths)}, where none can be found" if paths else "none"
+        raise BadInput(f"expected notebooks, or folders of them; got {got}")
     return [path for path in found if ".ipynb_checkpoints" not in path.parts]
 
 

@@ -86,7 +86,7 @@ def find_opponents(who: Any, device: Any = "cpu") -> str | Policy:
         return find_policy(who, device)
     except BadInput as error:
         names = ", ".join((*OPPONENTS, *SCRIPTED))
-        raise BadInput(f"opponents must be one of {names}, or an agent, but there is {error}") from error
+        raise BadInput(f"opponents must be one of {names}, or an agent: {error}") from error
 
 
 def is_mixture(opponents: Any) -> bool:

@@ -218,3 +218,12 @@ def test_a_folder_without_an_agent_is_told_with_what_it_holds_and_what_to_do(tmp
     (tmp_path / made).touch()
     with pytest.raises(BadInput, match=re.escape(said)):
         load_agent(asked)
+
+
+def test_an_agent_that_may_not_be_read_is_told_as_such(monkeypatch):
+    def listdir(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("os.listdir", listdir)
+    with pytest.raises(BadInput, match=r"no agent that can be read at secret/my.safetensors: Permission denied"):
+        load_agent("secret/my.safetensors")

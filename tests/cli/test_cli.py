@@ -92,6 +92,8 @@ def test_evaluate_exports_an_agent_with_its_results(folder, capsys):
         ("train --resume nothing", "no agent 'nothing'"),
         ("evaluate nobody", "no agent 'nobody'"),
         ("evaluate notes.txt", "not a safetensors file"),
+        ("evaluate idle --opponents notes.txt", "steady, or an agent: notes.txt is not a safetensors file"),
+        ("export idle --onnx idle.onnx", "That one is scripted: it plays without a network"),
         ("evaluate random --games 0", "games must be a whole number from 1"),
         ("evaluate random --num-bots 99", "1 to 50"),
         ("evaluate idle --export star.safetensors", "only a network"),
@@ -160,6 +162,10 @@ def test_a_narrow_terminal_another_backend_and_a_folder_that_is_gone_end_in_a_se
     call = [sys.executable, "-c"]
     helped = subprocess.run([sys.executable, "-m", "territory", "--help"], env=odd, capture_output=True, timeout=60)
     assert helped.returncode == 0
+    unknown = subprocess.run(
+        [sys.executable, "-m", "territory", "--help"], env=odd | {"COLUMNS": "0"}, capture_output=True, timeout=60
+    )
+    assert len(unknown.stdout.decode().splitlines()[-1]) == 80  # 0 is what some editors say who don't know it
     done = subprocess.run([*call, code.format(["--version"])], env=odd, capture_output=True, text=True, check=True)
     assert done.stdout.endswith("fine\n")
     gone = f"import os; os.rmdir({str(tmp_path)!r}); " + code.format(["profile", "tokens"])

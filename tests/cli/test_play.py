@@ -128,6 +128,19 @@ def test_the_screen_is_left_as_it_was_and_the_end_is_printed_below(play):
     assert "▀" in after and "left after 0 steps" in after
 
 
+def test_a_dumb_terminal_gets_lines_below_each_other_without_codes(play, monkeypatch):
+    monkeypatch.setenv("TERM", "dumb")
+    _, shown = play(*SMALL, typed="wwQ")
+    assert "\x1b" not in shown and shown.count("\r\nstep ") >= 2
+
+
+def test_where_a_game_cant_be_kept_none_is_begun(play, tmp_path, capsys):
+    (tmp_path / "runs").touch()
+    status, shown = play(*SMALL, typed="wQ")
+    assert status == 2 and shown == ""
+    assert "to keep what you play: runs/played/game can't be written" in capsys.readouterr().err
+
+
 def test_the_picture_fits_the_terminal(play):
     _, shown = play("idle", "--max-steps", "3", "--fps", "100", "--num-bots", "2")
     first = shown[len(OPEN) : shown.index("step 0")]

@@ -64,6 +64,16 @@ def test_a_pipe_gets_letters_without_colour_codes():
     assert done.returncode == 0 and "#" in done.stdout and "\x1b" not in done.stdout
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_signs_that_the_output_has_not_got_are_escapes(tmp_path, monkeypatch, encoding):
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    assert territory("--help").returncode == 0  # with a list's dots and a frame
+    folder = tmp_path / "\u017cycie"
+    done = territory(*GAME, "--save", str(folder / "game.npz"))
+    assert done.returncode == 0 and "\\u017cycie/game.npz, which plays again exactly" in done.stdout
+    assert (folder / "game.npz").exists()
+
+
 def test_a_closed_terminal_saves_like_a_polite_kill(tmp_path):
     command = [sys.executable, "-m", "territory", *RUN]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:

@@ -175,6 +175,11 @@ def test_the_command_writes_one_row_for_each_exercise_and_goes_on_after_a_file_t
     assert "expected a Jupyter notebook" in told.err
 
 
+def test_a_folder_without_notebooks_is_told(tmp_path, capsys):
+    assert main(["grade", str(tmp_path)]) == 2
+    assert f"got {tmp_path}, where none can be found" in capsys.readouterr().err
+
+
 def test_no_name_and_no_answer_is_a_formula_or_breaks_a_row(course, capsys, monkeypatch):
     monkeypatch.chdir(course.parent)
     odd = "class Odd:\n    def __repr__(self):\n        return '\\ud800\\x00\\n=1+1'\n\n\nanswer = Odd()"

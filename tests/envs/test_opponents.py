@@ -198,7 +198,7 @@ def test_wrong_kinds_are_explained(kinds):
 @pytest.mark.parametrize(
     ("opponents", "said"),
     [
-        ("dragons", "bot, nation, mixed, random, idle, steady, or an agent, but there is no agent 'dragons'"),
+        ("dragons", "bot, nation, mixed, random, idle, steady, or an agent: no agent 'dragons'"),
         (3, "an agent .with act.obs, mask, deterministic.. or a function"),
     ],
 )
