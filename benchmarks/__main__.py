@@ -20,12 +20,13 @@ def main() -> None:
     )
     parser.add_argument("--small", action="store_true", help="tiny sizes: shows that everything runs, measures nothing")
     parser.add_argument("--quick", action="store_true", help="models, training: fewer repeats, nothing compiled")
-    parser.add_argument("--network", action="append", default=[], help="training: this one only (may be repeated)")
+    parser.add_argument("--network", action="append", default=[], help="training, gpu: this one only (may be repeated)")
     parser.add_argument(
         "--allocator", metavar="FILE", help="training: another malloc to compare with, a shared library"
     )
     arguments = parser.parse_args()
     options = {
+        "gpu": {"networks": arguments.network},
         "models": {"quick": arguments.quick},
         "training": {"quick": arguments.quick, "networks": arguments.network, "preload": arguments.allocator},
     }

@@ -178,7 +178,7 @@ class PPO:
 
     def _make_fast(self) -> list[str]:
         """Keep memory and choose arithmetic, as far as the configuration wants it; what was done, for the log."""
-        notes = [keep_freed_memory()] if self.config.keep_memory and self.device.type == "cpu" else []
+        notes = [keep_freed_memory()] if self.config.keep_memory else []
         if self.network.can_be_shared() and products.is_quicker():
             notes.append("matrix products are oneDNN's: MKL would leave this processor's AVX-512 instructions alone")
         if self.config.fast:

@@ -72,11 +72,14 @@ class Rollout:
         self.returns = buffer(torch.float32)
 
     def add_obs(self, step: int, obs: dict[str, np.ndarray], mask: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
-        """Store what the games show before step ``step``; returns the stored rows: maps, globals, masks."""
-        self.maps[step].copy_(torch.from_numpy(obs["map"]))
-        self.globals[step].copy_(torch.from_numpy(obs["global"]))
-        self.masks[step].copy_(torch.from_numpy(mask))
-        return self.maps[step], self.globals[step], self.masks[step]
+        """Store what the games show before step ``step``; returns the stored rows: maps, globals, masks.
+
+        A graphics card may still be reading the arrays when this returns; it has when the actions are known.
+        """
+        rows = self.maps[step], self.globals[step], self.masks[step]
+        for row, seen in zip(rows, (obs["map"], obs["global"], mask), strict=True):
+            row.copy_(torch.from_numpy(seen), non_blocking=True)
+        return rows
 
     def add_action(self, step: int, decision: Decision) -> None:
         """Store what the network chose in step ``step``."""

@@ -1,6 +1,6 @@
 """A batch of games behind a plain NumPy interface: what environments, replays and benchmarks are built on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import cycle, islice
 from typing import Any
 
@@ -55,6 +55,7 @@ class World:
             self.params.check_room(np.count_nonzero(self.terrain))
             self._fixed_map = np.pad(self.terrain, 1).reshape(-1)  # with its border
         self._kinds = _kinds(kinds, self.params)
+        self.empty: Callable[..., np.ndarray] = np.empty  # gives observations their memory
         self._runner = Runner(awake=1e-3)
         self._everyone = np.arange(self.num_envs)
         self._no_step = np.empty((0, 0), np.int32), np.empty((0, 0))
@@ -112,7 +113,7 @@ class World:
 
     def new_observation(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Room for what `observe` writes: ``{"map": uint8 (N, 5, H, W), "global": float32 (N, 16)}``, bool (N, 90)."""
-        planes, stats, masks = (np.empty(*each) for each in self._layout)
+        planes, stats, masks = (self.empty(*each) for each in self._layout)
         return {"map": planes, "global": stats}, masks
 
     def observe(self, player: int = AGENT, out=None, which: np.ndarray | None = None):

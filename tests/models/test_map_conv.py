@@ -3,8 +3,10 @@
 import pytest
 import torch
 from torch import nn
+from torch._dynamo.testing import CompileCounter
 
-from territory.models.map_conv import BOARDS, SIDE, MapConv2d, squares
+from territory import models
+from territory.models.map_conv import BOARDS, SIDE, MapConv2d, conv_of_blocks, squares
 
 KINDS = {  # kernel, stride, padding, divisor
     "overlapping windows": (8, 4, 2, 255),
@@ -44,6 +46,30 @@ def test_gives_the_answers_and_gradients_of_torchs_own(kind, batch):
     (expected * weights).sum().backward()
     for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(one.grad, other.grad, rtol=1e-4, atol=1e-4 * other.grad.abs().max().item())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_convolution_of_blocks_gives_the_same_answers_and_gradients(kind):
+    ours, _, divisor = pair(kind)
+    planes, weight = maps(), ours.weight / divisor
+    expected = ours(planes)
+    out = conv_of_blocks(planes, weight, ours.bias, ours.stride, ours.padding)
+    torch.testing.assert_close(out, expected, rtol=1e-4, atol=1e-4 * expected.abs().max().item())
+    weights = torch.randn(expected.shape, generator=_dice())
+    for one, other in zip(
+        *(torch.autograd.grad((each * weights).sum(), list(ours.parameters())) for each in (out, expected)), strict=True
+    ):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4 * other.abs().max().item())
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("name", models.names())
+def test_a_compiled_network_is_one_graph(name, precision):
+    network, pieces = models.build(name, seed=0), CompileCounter()
+    compiled = torch.compile(network, backend=pieces, fullgraph=True)
+    with torch.autocast("cpu", torch.bfloat16, enabled=precision == torch.bfloat16):
+        compiled(maps(2, 128, 128), torch.rand(2, 16))
+    assert pieces.frame_count == 1
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -108,6 +108,19 @@ def test_a_dead_player_ranks_last_and_may_only_wait():
     assert np.flatnonzero(masks[0]).tolist() == [encode(Direction.WAIT)] and masks.shape == (1, NUM_ACTIONS)
 
 
+def test_whoever_steps_the_games_may_say_where_observations_get_their_memory():
+    world, asked = World(2), []
+
+    def empty(shape, kind):
+        asked.append(np.empty(shape, kind))
+        return asked[-1]
+
+    world.empty = empty
+    world.reset(range(2))
+    obs, masks = world.observe()
+    assert [id(each) for each in asked] == [id(each) for each in (obs["map"], obs["global"], masks)]
+
+
 def test_what_a_step_observes_is_what_is_observed_after_it():
     seen, apart = (World(12, WorldParams(height=64, width=64)) for _ in range(2))
     out = seen.new_observation()
