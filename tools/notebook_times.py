@@ -32,6 +32,8 @@ def main() -> None:
     """The command."""
     wanted = sys.argv[1:] or [""]
     paths = sorted(path for begin in wanted for path in (ROOT / "notebooks").glob(f"{begin}*.ipynb"))
+    if not paths:
+        raise SystemExit(f"expected what names of notebooks begin with, such as 00 or 05; got {' '.join(wanted)}")
     with tempfile.TemporaryDirectory() as folder:
         for path in paths:
             copy = Path(shutil.copy(path, folder))

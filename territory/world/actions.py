@@ -73,6 +73,8 @@ def checked_actions(whose: str, actions: Any, *shapes: tuple[int, ...], least: i
         return given
     wanted = "an integer" if shapes == ((),) else f"integers of shape {' or '.join(map(str, shapes))}"
     got = f"{given.min()} to {given.max()}" if fits and given.size > 1 else shown(actions)
+    if given.dtype.kind == "O" and any(each is None for each in given.flat):
+        got += ", with None among them: does every branch return an action?"
     raise BadInput(f"{whose} must be {wanted}, {least} to {NUM_ACTIONS - 1}, got {got}")
 
 

@@ -84,6 +84,10 @@ NEAR_MISSES = {
         "{'plains': float('nan'), 'mountain': float('nan')}": "finite",
         "{'plains': 3_750 / 80, 'mountain': 3_750 / 120}": "times what the game gives",
     },
+    "check_bot": {
+        "lambda obs, mask: None": "does every branch return an action?",
+        "lambda obs, mask: 80.0": "must be integers",
+    },
     "check_stride": {"linear(64 * 49, 512) - 512": "bias", "linear(flat, 512)": "many", "linear(64 * 7, 512)": "few"},
     "check_floor": {
         "conv_1 / macs_in_all['baseline']": "the share which is left",
@@ -221,6 +225,7 @@ RIGHT_TOO = {
     "check_codec": [
         "index, order = np.int64(57), ['se', np.float32(45), np.bool_(False)]",
         "index, order = 57, np.array([Direction.SE, 45, False], object)",
+        "index, order = 57, ('SE', 0.45, False)",
     ],
     "check_front": [FRONT.format(foreign=LAND, result="(shifted(own, direction) & foreign).any()")],
     "check_push": ["{'plains': np.float32(234.4), 'mountain': Fraction(625, 4)}"],

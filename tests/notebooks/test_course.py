@@ -1,6 +1,8 @@
 """The notebooks as a course: links to the one before and after, the glossary, and no private words."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,3 +51,9 @@ def test_a_notebook_speaks_in_the_fields_words(path):
 def test_a_word_of_the_glossary_that_stands_in_code_letters_is_a_network():
     page = (FOLDER.parent / "docs" / "glossary.md").read_text("utf-8")
     assert {"`baseline`", "`attention`", "`tokens`"} <= set(re.findall(r"`\w+`", page))
+
+
+def test_a_name_that_no_notebook_begins_with_is_told_where_their_times_are_measured():
+    command = [sys.executable, str(FOLDER.parent / "tools" / "notebook_times.py"), "99"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "such as 00 or 05; got 99" in done.stderr
