@@ -368,8 +368,8 @@ def _script_layer(frames: Iterable[FrameType], mode: Any = nullcontext()) -> lis
     beginnings is tried, until one fails.
     """
     called = (frame.f_locals for frame in frames if isinstance(frame.f_locals.get("self"), torch.jit.ScriptModule))
-    own = next((each for each in called if {"args", "kwargs"} <= each.keys()), None)
-    if own is None:
+    own: Any = next((each for each in called if {"args", "kwargs"} <= each.keys()), None)
+    if own is None or not hasattr(own["self"], "forward"):
         return []
     module, given = own["self"], list(own["args"])
     given += [own["kwargs"].get(at.name, at.default_value) for at in module.forward.schema.arguments[1 + len(given) :]]
@@ -462,6 +462,8 @@ class Owners:
             stack.enter_context(eagerly())
             if self._alone:
                 stack.enter_context(self._threads_noted())
+            if call is not None:  # TorchScript compares constants by operators, some of which aren't tensors to a mode
+                stack.enter_context(torch.jit.optimized_execution(False))  # pyright: ignore[reportPrivateImportUsage]
             if call is not None and len(sys._current_frames()) > 1:  # pyright: ignore[reportPrivateUsage] -- no other
                 self._made = _Made(call, lambda: self.layer)
                 stack.enter_context(self._made.watching())

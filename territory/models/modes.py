@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import flex_attention as flex
 from torch.nn.parameter import UninitializedParameter
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
 _FLEX_AS_WRITTEN = "_FLEX_ATTENTION_DISABLE_COMPILE_DEBUG"  # a switch that torch's own warning tells of
@@ -78,7 +79,10 @@ def untouched(holder: Any) -> Iterator[None]:
     with _random_state_kept(), torch.inference_mode(False):
         scripts = (module for module in modules if isinstance(module, torch.jit.ScriptModule))
         scripted = [(module, module.training) for module in scripts if hasattr(module, "training")]
-        values = [(buffer, buffer.clone()) for module, _ in scripted for buffer in module.buffers()]
+        wrapped = (weight for weight in weights if is_traceable_wrapper_subclass(weight))  # its .data are its own
+        inner = (getattr(weight, name) for weight in wrapped for name in weight.__tensor_flatten__()[0])
+        fixed = [*inner, *(buffer for module, _ in scripted for buffer in module.buffers())]
+        values = [(tensor, tensor.clone()) for tensor in fixed]
         try:
             for module, attributes in before:
                 if not isinstance(module, torch.jit.ScriptModule):
@@ -97,8 +101,8 @@ def untouched(holder: Any) -> Iterator[None]:
                     parameter.requires_grad_(learns)
             for module, training in scripted:
                 module.training = training
-            for buffer, value in values:
-                buffer.detach().copy_(value)
+            for tensor, value in values:
+                tensor.detach().copy_(value)
 
 
 def _held_by(holder: Any) -> tuple[list[nn.Module], list[Tensor]]:

@@ -17,6 +17,7 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.masked import masked_tensor
 from torch.nn.attention.flex_attention import flex_attention
+from torch.testing._internal.two_tensor import TwoTensor
 
 from benchmarks.zoo import Calls
 from territory import profiling
@@ -363,6 +364,22 @@ def test_a_torchscript_file_is_left_as_it_was(tmp_path):
         profile(model, torch.rand(2, 8))
         assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
         assert all(parameter.grad is None for parameter in model.parameters())
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit", "ignore:Converting a tensor to a Python boolean")
+def test_what_was_traced_is_measured_again_and_again():
+    layers = nn.Sequential(nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.Dropout(0.5))
+    model = torch.jit.trace(layers, torch.rand(1, 2, 8, 8), check_trace=False)  # with numbers among its constants
+    for profile in 2 * (*PROFILERS.values(), profiling.layer_table):
+        assert profile(model, torch.rand(1, 2, 8, 8))
+
+
+def test_weights_that_are_made_of_other_tensors_are_left_as_they_were():
+    model = Calls(lambda s, x: x @ s.w, w=nn.Parameter(TwoTensor(torch.rand(8, 4), torch.rand(8, 4))))
+    before = [model.w.a.clone(), model.w.b.clone()]
+    for profile in (*PROFILERS.values(), profiling.layer_table):
+        assert profile(model, torch.rand(2, 8))
+        assert torch.equal(model.w.a, before[0]) and torch.equal(model.w.b, before[1])
 
 
 class Asserts(nn.Module):
