@@ -275,6 +275,8 @@ def by_head(weights: Tensor, examples: int) -> Tensor:
         weights = weights.reshape(examples, -1, weights.shape[-1])
     if (windows := _windows(weights, examples)) > 1:
         return weights.unflatten(0, (-1, windows)).transpose(1, 2).flatten(2, 3)
+    if weights.ndim > 4:  # of windows in axes of their own too
+        return weights.flatten(2, -2)
     return weights.reshape(examples, -1, *weights.shape[-2:])
 
 

@@ -8,12 +8,14 @@ other libraries' kernels; softmaxes that are sparse, scattered over edges, or su
 products of three computed matrices of several examples (weights that are no softmax: sigmoid, sparsemax, linear).
 Neither seen nor told of: these of one example, a sigmoid and what it leaves to 1, weights of every number of a vector.
 
-Which axis holds heads is told by the product that made the scores: what queries and keys both have. Of a layer's scores
-they are the numbers of one place, when the softmax is not over these. Else heads come before queries, unless that axis
-is as long as the inputs have tokens; the only one is of queries, unless keys come before it or they alone are so long.
+Which axis holds heads is told by the product that made the scores: what queries and keys both have, and of that what a
+layer's numbers were parted into. Of a layer's scores they are the numbers of one place, when the softmax is not over
+these. Else heads come before queries, unless that axis is as long as the inputs have tokens; the only one is of
+queries, unless keys come before it or they alone are so long.
 """
 
 import inspect
+import math
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -55,6 +57,7 @@ _PARTS = {  # and repetitions: of weights are weights
     *("chunk", "split", "unbind", "getitem", "select", "narrow", "index_select", "gather", "take_along_dim", "topk"),
     *("expand", "repeat", "repeat_interleave", "pad", "as_strided", "unfold", "diagonal"),
 }
+_WRITES = ("scatter", "setitem", "where", "index_put", "index_copy", "masked_scatter", "scatter_add", "index_add")
 _LAID_ANEW = {
     *("permute", "transpose", "movedim", "moveaxis", "swapaxes", "swapdims", "t", "T", "mT", "view", "reshape"),
     *("flatten", "unflatten", "squeeze", "unsqueeze"),
@@ -78,6 +81,7 @@ class _Tag(NamedTuple):
     again: Any = None  # the same product of other weights
     first: tuple[int, ...] = ()  # axes of scores that are examples and heads
     fold: int = 1  # heads that were folded into the examples, and come before them
+    layer: int = 0  # 1: a layer made these numbers, `first` are examples and its features; 2: examples and heads
     raw: bool = False  # numbers made of a product of two computed matrices, in which no softmax was seen
 
 
@@ -207,6 +211,8 @@ class SoftmaxWatch(TorchFunctionMode):
         result = func(*args, **kwargs)
         if name in _OTHER_KINDS or "attention" in name or "attn" in name:
             self._miss(_OTHER_KINDS.get(name, f"a kernel, {name}"))
+        if name == "setitem":
+            self._follow((func, args, kwargs), name, args, args[0], _UNKNOWN, _UNKNOWN)
         if not isinstance(result, Tensor | tuple | list):
             return result
         kwargs = {{"axis": "dim"}.get(key, key): value for key, value in kwargs.items()}  # as NumPy calls it
@@ -250,41 +256,55 @@ class SoftmaxWatch(TorchFunctionMode):
             total, share = e.sum(dim, keepdim=True), share._replace(kind="sum")
         with torch.set_grad_enabled(torch.is_grad_enabled() and any(watch.changes for watch in _running.watches)):
             weights = e * total if share.kind == "share" else e / total
-            changed, _ = self._show(weights.movedim(dim, -1), True, product)
+            changed = self._shown(weights, dim, self._tags.get(e) or _UNKNOWN, attention=True)
         self._found(_NO_SUM)
-        if changed is None:
+        if changed is weights:
             return result
-        fresh = product.again(changed.movedim(-1, dim).reshape(product.of.shape).to(e.dtype))
+        fresh = product.again(changed.reshape(product.of.shape).to(e.dtype))
         return result.copy_(fresh) if in_place else fresh
 
-    def _shown(self, weights: Tensor, dim: int, scores: _Tag, in_place: bool) -> Tensor:
+    def _shown(
+        self, weights: Tensor, dim: int, scores: _Tag, in_place: bool = False, attention: bool = False
+    ) -> Tensor:
+        """Show weights as examples, heads, queries, keys, as far as axes are known: what they became."""
         axes, keys = range(weights.ndim), dim % max(weights.ndim, 1)
         first = self._first(weights.shape, keys, scores)
         order = [*first, *(axis for axis in axes if axis != keys and axis not in first), keys][: weights.ndim]
         if weights.ndim == 4 and len(first) < 2 and self._asks(weights.shape[order[1]], weights.shape[order[2]]):
             order[1:3] = order[2:0:-1]
         laid = weights.permute(order)
-        alone = len(first) == weights.ndim - 1 and first != (0,)  # one query of each head
-        alone = alone and weights.ndim in (2, 3) and (scores.kind == "folded" or not self._asks(laid.shape[-2], 0))
-        missing = 2 if first == (0,) and weights.ndim == 2 else int(alone)  # axes of heads and of queries
-        shown = laid.reshape(*laid.shape[:-1], *[1] * missing, laid.shape[-1]) if missing else laid
-        changed, calls = self._show(shown, False, scores)
+        by_layer = scores.layer > 0 and (len(first) > 1 or weights.ndim < 4)
+        changed, calls = self._show(laid.reshape(self._sides(laid.shape, first, by_layer)), attention, scores)
         if changed is not None:
             changed = changed.reshape(laid.shape).permute(sorted(axes, key=order.__getitem__))
             weights = weights.copy_(changed) if in_place else changed
-        self._tags[weights] = _Tag("weights", source=calls)
+        self._tags[weights] = scores._replace(kind="weights", source=calls, first=scores.first, raw=False)
         return weights
+
+    def _sides(self, sizes: Sequence[int], first: tuple[int, ...], by_layer: bool) -> list[int]:
+        """Examples, heads, queries (of windows in several axes) and keys, of weights that lie in this order."""
+        if len(sizes) < 2 or not first:
+            return [*sizes]
+        examples, *heads = [1, *sizes[:1]] if 0 not in first and len(sizes) == 2 else sizes[: len(first)]
+        queries = sizes[len(first) : -1]
+        if not by_layer and len(sizes) < 5 and (queries if len(sizes) > 2 else first != (0,)):
+            return [*sizes]
+        if not by_layer and len(sizes) == 3 and self._asks(sizes[1], 0):
+            return [*sizes]
+        extra = [1] if not queries or (len(sizes) > 4 and not by_layer) else []  # of five, some are of windows
+        return [examples, math.prod(heads), *extra, *queries, sizes[-1]]
 
     def _asks(self, size: int, other: int) -> bool:
         """Whether an axis is as long as inputs have tokens, and another isn't: no heads, but queries."""
-        tokens = [shape[1] for shape in self._inputs if len(shape) == 3]
+        tokens = [shape[1] for shape in self._sequences]
         return size in tokens and other not in tokens
 
     def _first(self, sizes: Sequence[int], keys: int, scores: _Tag) -> tuple[int, ...]:
         """Which axes of weights are examples and heads, as far as that can be told."""
-        if len(sizes) == 3 and keys == 0 and scores.kind == "folded" and scores.first:
+        if len(sizes) == 3 and keys == 0 and scores.layer:
             return (1, 2)  # time before examples
         first = tuple(axis for axis in scores.first if axis != keys)
+        first = first[:2] if scores.layer == 1 else first  # of features in several axes the outermost are of heads
         if len(sizes) != 3 or first:
             return first
         before, other = (axis for axis in range(3) if axis != keys)
@@ -356,6 +376,8 @@ class SoftmaxWatch(TorchFunctionMode):
             self._miss("a softmax over an edge list")
         if not self._weighs(name, operands, tag, other):
             new = _next(name, operands, kwargs, result, tag, other)
+            if name in _WRITES and new is None:
+                new = next((tagged for _, tagged in known if tagged.kind == "weights"), None)
             grows = name == "mul" and isinstance(result, Tensor)
             if grows and len(exps) == 1 and result.numel() > exps[0].numel():  # the product's terms, not yet summed
                 new = _Tag("terms", of=exps[0], again=partial(_with_other, *call, exps[0]), weighted=True)
@@ -364,7 +386,7 @@ class SoftmaxWatch(TorchFunctionMode):
                 terms = (
                     bool(raw) and grows and each.numel() > max(raw) and all(self._is_computed(one) for one, _ in known)
                 )
-                is_raw = terms or each.numel() in raw or (bool(raw) and name in _PARTS)
+                is_raw = terms or each.numel() in raw or (bool(raw) and name in (*_PARTS, *_WRITES))
                 if new or is_raw:
                     self._tags[each] = (new or _UNKNOWN)._replace(raw=is_raw, **{"weighted": True} if terms else {})
             return
@@ -383,14 +405,13 @@ class SoftmaxWatch(TorchFunctionMode):
         hidden = computed and any(tagged.raw for _, tagged in known)
         if hidden:
             self._miss(_NO_SUM if kinds & {"exp", "terms"} else _NO_SOFTMAX)
-        first = ()
+        made, raw = _UNKNOWN, computed and not hidden
         if name == "einsum" and isinstance(args[0], str):
-            first = _first_axes(args[0], result.ndim)
+            made = _first_axes(args[0], result.ndim, [tagged for _, tagged in known])
         elif name in ("matmul", "bmm") and not result.is_nested:
-            first = tuple(range(result.ndim - 2))
-        if (first or (computed and not hidden)) and not self._tag((result,), 0).kind:
-            fold, raw = max(tag.fold, other.fold), computed and not hidden
-            self._tags[result] = _Tag("scores" if first else "", first=first, fold=fold, raw=raw)
+            made = _leading(result.ndim, tag, other)
+        if (made.first or raw) and not self._tag((result,), 0).kind:
+            self._tags[result] = made._replace(kind="scores" if made.first else "", raw=raw)
 
     def _is_computed(self, tensor: Tensor) -> bool:
         """Whether it is of several matrices that are neither parameters nor buffers."""
@@ -436,10 +457,11 @@ class SoftmaxWatch(TorchFunctionMode):
             _, weights = torch.ops.aten._scaled_dot_product_attention_math(
                 *inputs, mask, 0.0, is_causal, None, **options
             )
-            changed, _ = self._show(weights, True, self._tag((query,), 0))
+            scores = _leading(weights.ndim, self._tag((query,), 0), self._tag((key,), 0))
+            changed = self._shown(weights, -1, scores, attention=True)
         if seen is not None:
-            seen.append(weights if changed is None else changed)
-        if changed is None:
+            seen.append(changed)
+        if changed is weights:
             return func(query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa)
         if enable_gqa:
             value = value.repeat_interleave(query.shape[-3] // value.shape[-3], dim=-3)
@@ -561,13 +583,13 @@ def _next(name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Any, t
     """What is known of a result, if anything, by what is known of the first two arguments."""
     dim: Any = kwargs.get("dim", args[1] if len(args) > 1 else None)
     dim = dim[0] if lists(dim, 1) else dim
-    scores = _Tag("", first=tag.first, fold=tag.fold)
+    scores = _Tag("", first=tag.first, fold=tag.fold, layer=tag.layer)
     if name == "exp" and tag.kind == "logarithm":
         return tag._replace(kind="weights")
     if name in ("exp", "exp2", "rpow"):
         return scores._replace(kind="exp", source=None if tag.kind == "logsumexp" else weakref.ref(args[0]))
     if name == "pow" and isinstance(args[1], Tensor):
-        return _Tag("exp", source=weakref.ref(args[1]), first=other.first, fold=other.fold)
+        return _Tag("exp", source=weakref.ref(args[1]), first=other.first, fold=other.fold, layer=other.layer)
     if name == "log_softmax":
         return scores._replace(kind="log", dim=-1 if dim is None else dim)
     if name == "logsumexp":
@@ -582,12 +604,15 @@ def _next(name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Any, t
     if name == "reciprocal" and tag.kind == "sum":
         return tag._replace(kind="share")
     if tag.kind in ("", "folded") and not other.kind:
-        if name in _LAYERS:  # what a layer gives for each place are heads
-            return _Tag("folded", first=(0, result.ndim - 1 if name == "linear" else 1), fold=tag.fold)
-        fold = _fold(name, args, dim, result)
-        kept = tag.kind and fold == 1 and isinstance(result, Tensor) and result.numel() == args[0].numel()
-        kept = kept and result.shape[:1] == args[0].shape[:1]
-        return _laid_anew(tag, name, args[0], result) if kept else _Tag("folded", fold=fold) if fold > 1 else None
+        if name in _LAYERS and (axis := result.ndim - (1 if name == "linear" else 1 + int(name[4]))) > 0:
+            kept = [each for each in tag.first[1:] if each < axis] if tag.layer and name == "linear" else []
+            return _Tag("folded", first=(0, *kept, axis), fold=tag.fold, layer=1)
+        if (fold := _fold(name, args, dim, result)) > 1:
+            return _Tag("folded", fold=fold)
+        if tag.layer and name in (*_PARTS, *_LAID_ANEW):
+            return _laid_anew(tag, name, args[0], result)
+        same = isinstance(result, Tensor) and result.numel() == args[0].numel() if tag.kind else False
+        return tag if same and result.shape[:1] == args[0].shape[:1] else None
     ranks = [(each.kind in ("sum", "logsumexp"), len(each.first), 0 in each.first) for each in (tag, other)]
     by_second = not tag.kind or (tag.kind in ("folded", "scores") and other.kind not in ("", "folded", "scores"))
     by_second |= name == "add" and ranks[1] > ranks[0]  # of positions' scores there are no examples
@@ -613,10 +638,24 @@ def _laid_anew(tag: _Tag, name: str, value: Any, result: Any) -> _Tag:
     if not tag.first or laid is None or not (name in _LAID_ANEW or laid.ndim != value.ndim):
         return tag
     steps = [*zip(laid.shape, laid.stride(), strict=True)]
-    found = [step for axis in tag.first if (step := (value.shape[axis], value.stride(axis))) in steps]
-    first = tuple(map(steps.index, found)) if len(found) == len(tag.first) else ()
-    first = first if 0 in first or laid.ndim <= value.ndim else ()
-    return tag._replace(first=first) if first or tag.kind != "scores" else _UNKNOWN
+    examples = value.shape[tag.first[0]], value.stride(tag.first[0])
+    first = [steps.index(examples)] if examples in steps else []
+    for axis in tag.first[1:] if first else ():  # a layer's features may have been parted
+        least, most = value.stride(axis), value.stride(axis) * value.shape[axis]
+        parts = [place for place, (size, step) in enumerate(steps) if size > 1 and least <= step < size * step <= most]
+        first += sorted(parts, key=lambda place: -steps[place][1])
+    if tag.kind == "scores" and (not first or len(first) < len(tag.first) or laid.ndim > value.ndim > 0 not in first):
+        return _UNKNOWN
+    return tag._replace(first=tuple(dict.fromkeys(first)), layer=tag.layer if len(first) > 1 else 0)
+
+
+def _leading(axes: int, tag: _Tag, other: _Tag) -> _Tag:
+    """Of a product of queries with keys, whose axes before the last two are examples and heads, and perhaps windows:
+    then layers say which are heads."""
+    known = next((each.first for each in (tag, other) if each.layer and len(each.first) > 1), ())
+    told = tuple(axis for axis in range(axes - 2) if axis in known)
+    first = told if 0 in told else tuple(range(axes - 2))
+    return _Tag("scores", first=first, fold=max(tag.fold, other.fold), layer=2 * (0 in told))
 
 
 def _fold(name: str, args: Sequence[Any], dim: Any, result: Any) -> int:
@@ -638,19 +677,25 @@ def _unfolded(weights: Tensor, fold: int) -> Tensor:
     return weights.unflatten(0, (fold, -1)).transpose(0, 1).flatten(0, 1) if fold > 1 else weights
 
 
-def _first_axes(equation: str, axes: int) -> tuple[int, ...]:
-    """Where examples and heads are, in an `einsum` of queries with keys, "bihd,bjhd->bijh": what all three have."""
+def _first_axes(equation: str, axes: int, tags: Sequence[_Tag]) -> _Tag:
+    """Where examples and heads are, in an `einsum` of queries with keys, "bihd,bjhd->bijh": what all three have, or
+    what layers gave as features and the output has."""
     inputs, _, output = equation.replace(" ", "").partition("->")
     queries, _, keys = inputs.partition(",")
     before = axes - len(output.removeprefix("..."))  # that three dots stand for
+    layered = [(each, tag.first) for each, tag in zip((queries, keys), tags, strict=False) if tag.layer]
     queries, keys, output = (each.removeprefix("...") for each in (queries, keys, output))
-    shared = [label for label in queries if label in keys and label in output]
+    made = _Tag("scores", fold=max([tag.fold for tag in tags], default=1))
     if not (queries + keys + output).isalpha():
-        return ()
+        return made
+    told = {each[axis] for each, first in layered if "..." not in each for axis in first}
+    if layered and layered[0][0][layered[0][1][0]] in output[:1] and 1 < len(told & {*output}) < len(output) - 1:
+        return made._replace(first=tuple(place for place, label in enumerate(output) if label in told), layer=2)
+    shared = [label for label in queries if label in keys and label in output]
     examples = max(queries, keys, key=len)[0]
     if len(queries) != len(keys) and examples in output and examples not in shared:  # of one side: keys are positions,
         shared = [examples, *shared] if examples in keys else []  # or queries are learned
-    return (*range(before), *(before + output.index(label) for label in shared))
+    return made._replace(first=(*range(before), *(before + output.index(label) for label in shared)))
 
 
 def name_of_function(func: Callable) -> str:

@@ -1,0 +1,170 @@
+"""Which axis of some weights is of heads: each head's weights, and the network without it, against the plain formula.
+
+Every network is written with a function ``cut`` around its weights, laid as (B, heads, queries, keys): the instruments
+have to see what ``cut`` is given, and to change the output as a ``cut`` by hand does.
+"""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from benchmarks.zoo import Calls
+from territory.interpret import capture, intervene, zero_head
+
+B, T, D, HEADS = 3, 6, 16, 4
+SIZE = D // HEADS
+
+
+def heads(x):
+    return x.unflatten(-1, (HEADS, SIZE)).transpose(1, 2)
+
+
+def merged(x):
+    return x.transpose(1, 2).flatten(2)
+
+
+def cells(side=4):
+    return torch.randn(B, D, side, side, generator=torch.Generator().manual_seed(0))
+
+
+def tokens(count=T):
+    return torch.randn(B, count, D, generator=torch.Generator().manual_seed(0))
+
+
+def softmax(q, k):
+    return (q @ k.mT / 2).softmax(-1)
+
+
+def grouped(s, x, cut):
+    q, k = s.q(x).view(B, T, 2, 2, SIZE), s.k(x)[..., : 2 * SIZE].view(B, T, 2, SIZE)
+    w = torch.einsum("btgrd,bsgd->bgrts", q, k).softmax(-1)
+    return torch.einsum("bgrts,bsgd->btgrd", cut(w.flatten(1, 2)).unflatten(1, (2, 2)), k).flatten(2)
+
+
+def near(s, x, cut):
+    """Each query has a window of its own, by a product of matrices."""
+    windows = F.pad(heads(s.k(x)), (0, 0, 1, 1)).unfold(2, 3, 1)
+    w = (heads(s.q(x))[..., None, :] @ windows).softmax(-1)
+    return merged((cut(w[..., 0, :])[..., None, :] @ windows.mT)[..., 0, :])
+
+
+def by_windows(s, x, cut, heads_first):
+    """Windows of four tokens, in an axis of their own."""
+    order = (0, 3, 1, 2, 4) if heads_first else (0, 1, 3, 2, 4)
+    q, k = (layer(x).view(B, 4, 4, HEADS, SIZE).permute(order) for layer in (s.q, s.k))
+    w = softmax(q, k) if heads_first else softmax(q, k).transpose(1, 2)
+    w = cut(w.flatten(2, 3)).unflatten(2, (4, 4))
+    k = k if heads_first else k.transpose(1, 2)
+    return (w @ k).permute(0, 2, 3, 1, 4).reshape(B, 16, D)
+
+
+def by_fused_windows(s, x, cut):
+    q, k = (layer(x).view(B, 4, 4, HEADS, SIZE).transpose(2, 3) for layer in (s.q, s.k))
+    if cut is not kept:
+        return by_windows(s, x, cut, heads_first=False)
+    return F.scaled_dot_product_attention(q, k, k).transpose(2, 3).reshape(B, 16, D)
+
+
+def deformable(s, x, cut):
+    """Learned queries of cells give the weights of three points each, by a layer."""
+    values = s.q(x.flatten(2).mT).view(B, 1, 16, HEADS, SIZE)[:, :, :3]
+    w = s.shares(x.flatten(2).mT[:, :5]).view(B, 5, HEADS, 3).softmax(-1)
+    return torch.einsum("bhqk,bqkhd->bqhd", cut(w.transpose(1, 2)), values.expand(-1, 5, -1, -1, -1)).flatten(2)
+
+
+def involution(s, x, cut):
+    w = cut(s.kernels(x).view(B, HEADS, 9, 4, 4).softmax(2).flatten(3).mT).mT.unflatten(3, (4, 4))
+    return (w[:, :, None] * F.unfold(x, 3, padding=1).view(B, HEADS, SIZE, 9, 4, 4)).sum(3).flatten(1, 2)
+
+
+def synthesised(s, x, cut):
+    return merged(cut(s.keys(heads(s.q(x))).softmax(-1)) @ heads(s.k(x)))
+
+
+def additive(s, x, cut):
+    scores = s.one(torch.tanh(heads(s.q(x))[:, :, :, None] + heads(s.k(x))[:, :, None])).squeeze(-1)
+    return merged(cut(scores.softmax(-1)) @ heads(s.k(x)))
+
+
+def talking(s, x, cut):
+    scores = torch.einsum("bhij,hg->bgij", heads(s.q(x)) @ heads(s.k(x)).mT / 2, s.mix)
+    return merged(torch.einsum("bhij,hg->bgij", cut(scores.softmax(-1)), s.mix) @ heads(s.k(x)))
+
+
+def keys_over_features(s, x, cut):
+    """As efficient attention has it: each feature is a query, and the softmax is over the tokens."""
+    return merged(heads(s.q(x)) @ (cut(heads(s.k(x)).softmax(2).mT) @ heads(s.k(x))))
+
+
+def slots(s, x, cut):
+    """A softmax over the queries, and then each query's own over the tokens."""
+    shares = torch.einsum("id,bjd->bij", s.mix.repeat(1, 4)[:3], s.k(x)).softmax(1) + 1e-8
+    return cut((shares / shares.sum(-1, keepdim=True))[:, None])[:, 0] @ x
+
+
+def scattered(s, x, cut):
+    best, at = (heads(s.q(x)) @ heads(s.k(x)).mT).topk(3, -1)
+    return merged(torch.zeros(B, HEADS, T, T).scatter(-1, at, cut(best.softmax(-1))) @ heads(s.k(x)))
+
+
+def written(s, x, cut):
+    room = torch.zeros(B, HEADS, T, T + 1)
+    room[..., :T] = cut(softmax(heads(s.q(x)), heads(s.k(x))))
+    return merged(room @ F.pad(heads(s.k(x)), (0, 0, 0, 1)))
+
+
+def chosen(s, x, cut):
+    w = cut(softmax(heads(s.q(x)), heads(s.k(x))))
+    return merged(torch.where(torch.eye(T) > 0, 0.0, w) @ heads(s.k(x)))
+
+
+def of_words(s, x, cut):
+    """Weights of each word over a window: that it is of words, only their number says."""
+    w = cut(s.words(x).unflatten(2, (HEADS, SIZE)).relu().clone().sort(-1).values.softmax(-1).transpose(1, 2))
+    return merged(w @ s.mix)
+
+
+def kept(w):
+    return w
+
+
+NETWORKS = {
+    "grouped queries": (grouped, tokens()),
+    "near tokens": (near, tokens()),
+    "windows behind heads": (lambda s, x, cut: by_windows(s, x, cut, heads_first=True), tokens(16)),
+    "windows before heads": (lambda s, x, cut: by_windows(s, x, cut, heads_first=False), tokens(16)),
+    "windows, fused": (by_fused_windows, tokens(16)),
+    "deformable": (deformable, cells()),
+    "involution": (involution, cells()),
+    "synthesised": (synthesised, tokens()),
+    "additive": (additive, tokens()),
+    "talking heads": (talking, tokens()),
+    "keys over features": (keys_over_features, tokens()),
+    "slots": (slots, tokens()),
+    "scattered": (scattered, tokens()),
+    "written into zeros": (written, tokens()),
+    "where": (chosen, tokens()),
+    "words": (of_words, torch.randint(9, (B, T), generator=torch.Generator().manual_seed(0))),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_heads_are_those_of_the_plain_formula_and_are_ablated_one_by_one(name):
+    forward, x = NETWORKS[name]
+    torch.manual_seed(0)
+    layers = {"q": nn.Linear(D, D), "k": nn.Linear(D, D), "shares": nn.Linear(D, 3 * HEADS), "one": nn.Linear(SIZE, 1)}
+    layers |= {"kernels": nn.Conv2d(D, 9 * HEADS, 1), "keys": nn.Linear(SIZE, T), "words": nn.Embedding(9, D)}
+    model = Calls(lambda s, x: forward(s, x, kept), **layers, mix=nn.Parameter(torch.randn(HEADS, HEADS)))
+    seen = []
+    with torch.no_grad():
+        forward(model, x, lambda w: seen.append(w) or w)
+        with capture(model) as record:
+            model(x)
+        path = next(iter(record))
+        torch.testing.assert_close(record[path], seen[0], rtol=1e-5, atol=1e-5)
+        assert not record.unread
+        for head in range(seen[0].shape[1]):
+            with intervene(model, {path: zero_head(head)}):
+                found = model(x)
+            torch.testing.assert_close(found, forward(model, x, zero_head(head)), rtol=1e-5, atol=1e-5)
