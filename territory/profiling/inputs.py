@@ -35,12 +35,17 @@ class Names:
     """
 
     def __init__(self, model: nn.Module):
-        self._paths = set(paths_of(model).values())
+        paths = dict.fromkeys(paths_of(model).values())
+        self._names: dict[str | None, tuple[str, str]] = {None: (OTHER, OTHER)}
+        taken = set()
+        for path in paths:
+            part, _, layer = path.partition(".")
+            if not layer and (f"{part}.{part}" if part else "model") in paths:
+                part, layer = part or ITSELF, ITSELF
+            while (name := (part or "model", layer or part or "model")) in taken:
+                layer = f"{name[1]}'"  # a child called "a." beside a
+            taken.add(name)
+            self._names[path] = name
 
     def __getitem__(self, path: str | None) -> tuple[str, str]:
-        if path is None:
-            return OTHER, OTHER
-        part, _, layer = path.partition(".")
-        if not layer and (f"{part}.{part}" if part else "model") in self._paths:
-            return part or ITSELF, ITSELF
-        return part or "model", layer or part or "model"
+        return self._names[path]

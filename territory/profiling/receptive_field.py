@@ -71,8 +71,8 @@ def field_table(model: nn.Module, inputs: Inputs = None) -> list[FieldRecord]:
 
     What acts on all cells at once (a norm over the grid, attention, a mean, a linear layer) isn't looked at: behind it
     everything may depend on everything, and a convolution over the one cell that is left isn't listed. Raises BadInput
-    for a window over a grid whose cells no longer lie in rows and columns of the map (reshaped, resized), or over two
-    grids of different steps.
+    for a window over a grid whose cells no longer lie in rows and columns of the map (reshaped, resized, reordered), or
+    over two grids of different steps.
     """
     call = prepare(model, inputs)
     owners = Owners(model)
@@ -107,6 +107,11 @@ class _Fields(Operators):
             self._record(_SIZES[packet](*args, **kwargs), args[0], written)
         elif packet in _MOVED and self.known.get(args[0]) and not args[0].is_nested:
             self.known[out] = _MOVED[packet](self.known[args[0]], *args, **kwargs)
+        elif packet in _REORDERED and any(
+            axis % args[0].ndim - args[0].ndim in (self.known.get(args[0]) or ())
+            for axis in _REORDERED[packet](*args, **kwargs)
+        ):
+            self._forget(written)
         else:
             self._pass_on([tensor for tensor in tensors_of([args, kwargs]) if tensor in self.known], written)
 
@@ -121,7 +126,8 @@ class _Fields(Operators):
         if windows is None or list(windows) != [-2, -1]:
             raise BadInput(
                 f"layer {self.owners.layer} reads a grid whose cells don't lie in rows "
-                "and columns of the input: it was reshaped, resized, or joined from grids of different steps."
+                "and columns of the input: it was reshaped, resized, reordered, of complex numbers, or joined from "
+                "grids of different steps."
             )
         rows, columns = (windows[axis].through(*(size[axis] for size in sizes)) for axis in windows)
         for tensor in written:
@@ -235,4 +241,12 @@ _MOVED: dict[Any, Callable[..., Windows]] = {
     aten.slice: _sliced,
     aten.permute: _permuted,
     aten.transpose: _transposed,
+}
+_REORDERED: dict[Any, Callable[..., Sequence[int]]] = {  # the axes along which cells change places
+    aten.flip: lambda _, dims: dims,
+    aten.roll: lambda x, _, dims=(): dims or range(x.ndim),
+    aten.index: lambda _, indices: [axis for axis, each in enumerate(indices) if each is not None],
+    **dict.fromkeys((aten.index_select, aten.gather), lambda _, dim, *__, **___: [dim]),
+    aten.sort: lambda _, dim=-1, *__, **___: [dim],
+    aten.grid_sampler_2d: lambda *_: [-2, -1],
 }

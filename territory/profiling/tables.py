@@ -214,7 +214,8 @@ def roofline(
     for key, count in flops.items():
         if count and not (key in times and moved.get(key)):
             raise BadInput(
-                f"{' '.join(key)} multiplies in one pass and not in the next: does the network keep a result?"
+                f"{' '.join(key)} multiplies in one pass and not in the next, or outside any module's forward: does "
+                "the network keep a result, or define __call__ itself?"
             )
         if count:
             seconds, size = times[key], moved[key]

@@ -436,10 +436,11 @@ def test_no_two_modules_have_one_name():
     model = nn.Sequential()
     model.add_module("a", nn.Sequential())
     model.a.add_module("b", nn.Linear(8, 8))
-    setattr(model, "a.b", nn.Linear(8, 8))
+    for name in ("a.b", "c", "c."):
+        setattr(model, name, nn.Linear(8, 8))
     model.add_module("_orig_mod", nn.Linear(8, 8))
     records = profiling.layer_table(model, torch.rand(2, 8), repeats=1)
-    assert [record.parameters for record in records if record.parameters] == [72, 72, 72]
+    assert [record.parameters for record in records if record.parameters] == 5 * [72]
     assert len({(record.part, record.layer) for record in records}) == len(records)
 
 

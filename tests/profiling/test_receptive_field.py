@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from benchmarks.zoo import Calls
@@ -98,6 +99,34 @@ def test_a_grid_that_was_taken_apart_is_refused_by_the_name_of_its_reader():
 
     with pytest.raises(BadInput, match="layer second reads a grid whose cells don't lie in rows and columns"):
         profiling.field_table(Folded(), torch.zeros(1, 1, 12, 12))
+
+
+REORDERED = {
+    "flipped": lambda x: x.flip(-1),
+    "rolled": lambda x: x.roll(1, 2),
+    "rolled whole": lambda x: x.roll(1),
+    "by index": lambda x: x[:, :, torch.tensor([2, 0, 1, 3])],
+    "selected": lambda x: x.index_select(3, torch.tensor([2, 0, 1, 3])),
+    "gathered": lambda x: x.gather(2, x.argsort(2)),
+    "sorted": lambda x: x.sort(stable=True, dim=-2)[0],
+    "by coordinates": lambda x: F.grid_sample(x, x.new_zeros(1, 4, 4, 2), align_corners=False),
+}
+
+
+@pytest.mark.parametrize("name", REORDERED)
+def test_a_grid_whose_cells_changed_places_is_refused(name):
+    model = Calls(lambda s, x: s.last(REORDERED[name](s.first(x))), first=conv(3), last=conv(3))
+    with pytest.raises(BadInput, match=r"layer last reads a grid.*reordered"):
+        profiling.field_table(model, torch.rand(1, 1, 6, 6))
+
+
+def test_channels_and_examples_may_change_places():
+    model = Calls(
+        lambda s, x: s.last(s.first(x)[:, torch.tensor([1, 0])].flip(1).roll(1, 0).index_select(1, torch.tensor([1]))),
+        first=nn.Conv2d(1, 2, 3),
+        last=conv(3),
+    )
+    assert last_field(model, torch.rand(2, 1, 9, 9)) == ((5, 5), (1, 1), (5, 5))
 
 
 def turned(first, between, last):
