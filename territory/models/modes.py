@@ -148,8 +148,12 @@ def _copied(value: Any, copies: dict[int, Any]) -> Any:
 
 @torch.inference_mode(False)
 def leaf(tensor: Tensor) -> Tensor:
-    """A copy, beginning a graph of its own; of the same class (a Buffer stays one)."""
-    return tensor.detach().clone().requires_grad_(tensor.requires_grad)
+    """A copy, beginning a graph of its own; of the same class (a Buffer stays one), and expanded as it was."""
+    bare = tensor.detach()
+    if tensor.layout == torch.strided and not tensor.is_nested and 0 in tensor.stride():
+        once = bare[tuple(slice(None) if step else slice(1) for step in tensor.stride())]
+        return once.clone().expand(tensor.shape).requires_grad_(tensor.requires_grad)
+    return bare.clone().requires_grad_(tensor.requires_grad)
 
 
 def rebuilt(container: Any, each: Callable[[Any], Any]) -> Any:

@@ -1,5 +1,6 @@
 """Where a network's memory goes while it trains, and how much a pass takes at its worst moment; in bytes."""
 
+import math
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -77,7 +78,14 @@ def pieces_of(tensor: Tensor) -> Iterator[Tensor]:
 
 
 def bytes_of(tensor: Tensor) -> int:
-    return sum(piece.numel() * piece.element_size() for piece in pieces_of(tensor))
+    return sum(_numbers(piece) * piece.element_size() for piece in pieces_of(tensor))
+
+
+def _numbers(piece: Tensor) -> int:
+    """How many are there: along an axis that was expanded, one for all."""
+    if piece.is_mkldnn or piece.is_nested:
+        return piece.numel()
+    return math.prod(count for count, step in zip(piece.shape, piece.stride(), strict=True) if step or not count)
 
 
 def _address(tensor: Tensor) -> int:

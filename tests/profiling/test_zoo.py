@@ -156,6 +156,16 @@ def test_a_slice_of_a_data_set_is_counted_as_the_slice():
     assert whole[-1].bytes == 100 * 16 * 4
 
 
+def test_what_was_expanded_is_counted_once():
+    x = torch.zeros(1, 1, 1, 1).expand(1, 1, 64, 64)
+    conv = nn.Conv2d(1, 1, 3)
+    assert profiling.memory_table(conv, x)[-1].bytes == 4
+    assert profiling.peak_memory(conv, x, "forward").standing == 4 * (9 + 1 + 1)
+    (record,) = profiling.roofline(conv, x, MACHINE, repeats=1)
+    assert record.bytes == 4 * (9 + 1 + 1 + 62 * 62)
+    assert profiling.memory_table(nn.Linear(8, 8), torch.zeros(1, 8).expand(5, 8))[-1].bytes == 4 * 8
+
+
 def test_what_cannot_be_counted_names_the_layer_and_the_reason():
     class Packed(nn.Module):
         def __init__(self):
