@@ -6,14 +6,15 @@ torch and Numba are imported inside them, so that help and mistakes in flags ans
 import csv as tables
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, astuple
+from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
 
-from territory.errors import BadInput, one_of
+from territory.errors import BadInput, one_of, whole
 from territory.files import check_writable
 from territory.world.params import HELD_OUT_SEED
 
@@ -21,6 +22,13 @@ Flag = tyro.conf.FlagCreatePairsOff[bool]  # --json without a --no-json
 Table = dict[str, dict[str, Any]]
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a spreadsheet's formula begins with
 HEADER = f"{'claim':<18} {'verdict':<18} {'claimed':<30} measured"
+
+
+def check_used(command: Callable[..., int], given: dict[str, Any], reason: str) -> None:
+    """Refuse flags that would change nothing, and say why: those that aren't what the command takes by default."""
+    for name, value in given.items():
+        if value != signature(command).parameters[name].default:
+            raise BadInput(f"--{name.replace('_', '-')} would change nothing here: {reason}")
 
 
 def evaluate(
@@ -62,6 +70,8 @@ def evaluate(
 
     if export is not None:
         check_writable(export, "export")
+    else:
+        check_used(evaluate, {"bits": bits}, "nothing is exported without --export")
     policy = players.find_policy(agent)
     decoding = {"attack_threshold": attack_threshold, "views": views}
     changed = any(setting is not None for setting in decoding.values())
@@ -87,8 +97,6 @@ def export(agent: tyro.conf.Positional[str], onnx: str) -> int:
         agent: A pretrained agent, a run, or a checkpoint file.
         onnx: The file that is written.
     """
-    if Path(onnx).is_dir() or not Path(onnx).parent.is_dir():
-        raise BadInput(f"--onnx: expected a file in a folder that exists, got {onnx}")
     check_writable(onnx, "--onnx")
     from territory.agent import load_agent
     from territory.interpret.onnx import export_onnx
@@ -198,6 +206,7 @@ def interpret(
     """
     from territory.agent import load_agent
 
+    whole("wins", wins, 0)
     player = load_agent(agent)
     tables: dict[str, Table] = {}
     for title, table in _tables(player, games, states, wins, (num_bots, opponents, seed), baseline):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import tyro
 
+from territory.cli.commands import check_used
 from territory.errors import BadInput, real, whole
 from territory.files import check_writable
 from territory.world.params import HELD_OUT_SEED
@@ -57,13 +58,14 @@ def play(
     from territory.cli.terminal import Screen, board_text, ending, play_by_hand, watch, watch_replay
     from territory.world.replay import Replay
 
+    options = {"num_bots": num_bots, "opponents": opponents, "max_steps": max_steps, "height": height, "width": width}
     if Path(player).suffix == REPLAY:
+        check_used(play, options | {"seed": seed, "map": map}, f"the game in {player} is played again as it was")
         replay = Replay.load(player)
         with Screen() as screen:
             world = watch_replay(screen, replay, fps)
     else:
-        options = {"num_bots": num_bots, "opponents": opponents, "max_steps": max_steps}
-        game, decide = _begin(player, seed, map, options | {"height": height, "width": width})
+        game, decide = _begin(player, seed, map, options)
         try:
             with Screen() as screen:
                 play_by_hand(screen, game) if decide is None else watch(screen, game, decide, fps)
@@ -82,14 +84,14 @@ def _check(player: str, fps: float, save: Path | None, scale: int) -> None:
     """Say what can't be done before a game is played for nothing."""
     real("fps", fps, 0.001, 1000)
     whole("scale", scale, 1, 64)
-    if save and save.suffix not in (REPLAY, *FILMS):
-        raise BadInput(f"a game is saved as {', '.join((REPLAY, *FILMS))}, got {save}")
     if save:
+        if save.suffix not in (REPLAY, *FILMS):
+            raise BadInput(f"a game is saved as {', '.join((REPLAY, *FILMS))}, got {save}")
         check_writable(save, "save")
-    if save and save.suffix in FILMS:
-        from territory.viz.games import check_film
+        if save.suffix in FILMS:
+            from territory.viz.games import check_film
 
-        check_film(save, fps)
+            check_film(save, fps)
     if player == YOU:
         check_writable(PLAYED / "game", "to keep what you play")
     if player == YOU and not (sys.stdin.isatty() and sys.stdout.isatty() and os.name == "posix"):

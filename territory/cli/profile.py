@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from territory.cli.commands import check_used
 from territory.errors import BadInput, shown, told
 
 if TYPE_CHECKING:
@@ -43,6 +44,10 @@ def profile(
     from territory.models.guests import device_of, tensors_of
     from territory.profiling.times import learns
 
+    if shapes:
+        check_used(profile, {"batch": batch}, "--input says how many examples there are")
+    else:
+        check_used(profile, {"dtype": dtype}, "it is for --input; observations have types of their own")
     networks = {name: load_network(name) for name in models or registry.names()}
     given = tuple(shape for each in shapes for shape in each)
     device = device_of(next(iter(networks.values())))

@@ -70,13 +70,15 @@ def submissions_in(paths: Sequence[str]) -> list[Path]:
 
 def _notebook_of(submission: Path, theirs: Sequence[Cell], course: Path) -> Path:
     """Our notebook that shares most cells with a submission."""
+    if not any(course.glob("*.ipynb")):
+        raise BadInput(f"expected the folder of the course's notebooks, got {course}, which holds none")
     mine = {cell.id for cell in theirs} | {cell.source for cell in theirs}
     shared = {}
     for path in sorted(course.glob("*.ipynb")):
         cells = read_cells(path)
         shared[path] = sum(cell.id in mine or cell.source in mine for cell in cells) / max(1, len(cells))
-    best = max(shared, key=lambda path: shared[path], default=None)
-    if best is None or shared[best] < 0.2:
+    best = max(shared, key=lambda path: shared[path])
+    if shared[best] < 0.2:
         raise BadInput(
             f"{submission}: expected a learner's copy of a notebook of {course}, got one that shares no cells"
         )

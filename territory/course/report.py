@@ -90,8 +90,9 @@ def numbers_in(table: Mapping[str, Mapping[str, str]]) -> list[float]:
 
 
 def stands_in(number: str, known: Sequence[float]) -> bool:
-    """Whether a quoted number is one of the known ones, after rounding as it is quoted."""
+    """Whether a quoted number, rounded as it is, is one of the known ones, or a known share in per cent."""
     digits = len(number.partition(".")[2])
+    known = [*known, *(100 * each for each in known if abs(each) <= 1)]
     return any(round(each, digits) == float(number) for each in known)
 
 

@@ -172,7 +172,7 @@ def _kinds_of_games(config: TrainConfig) -> list[dict[str, Any]]:
     mixed = is_mixture(config.opponents)
     kinds = kinds_of_games(config.opponents) if mixed else [{"opponents": config.opponents}]
     if any(kind["opponents"] == "random" for kind in kinds):
-        raise BadInput("opponents 'random' draw numbers that no checkpoint keeps, so no run could go on exactly")
+        raise BadInput("opponents 'random' need random numbers that no checkpoint keeps: no run could go on exactly")
     return [kind if kind["opponents"] in OPPONENTS else kind | {"opponents": OPPONENTS[0]} for kind in kinds]
 
 

@@ -99,6 +99,13 @@ def test_evaluate_exports_an_agent_with_its_results(folder, capsys):
         ("evaluate idle --export star.safetensors", "only a network"),
         ("evaluate tokens --export .", "export: expected a file to write, and"),
         ("play random --fps 0", "fps"),
+        ("play game.npz --num-bots 3", "--num-bots would change nothing here: the game in game.npz is played again"),
+        ("play game.npz --max-steps 3", "--max-steps would change nothing here"),
+        ("play game.npz --map island.png", "--map would change nothing here"),
+        ("profile tokens --dtype bfloat16", "--dtype would change nothing here: it is for --input"),
+        ("profile tokens --batch 3 --input 1x2", "--batch would change nothing here: --input says how many"),
+        ("evaluate tokens --bits 8", "--bits would change nothing here: nothing is exported without --export"),
+        ("interpret tokens --wins -1", "wins must be a whole number of at least 0, got -1"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_status_2(folder, capsys, command, message):

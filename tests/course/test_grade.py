@@ -175,6 +175,12 @@ def test_the_command_writes_one_row_for_each_exercise_and_goes_on_after_a_file_t
     assert "expected a Jupyter notebook" in told.err
 
 
+def test_a_course_without_notebooks_is_told(course, tmp_path, capsys):
+    name = next(iter(course.glob("*.ipynb")))
+    assert main(["grade", str(name), "--course", str(tmp_path / "nowhere")]) == 2
+    assert f"expected the folder of the course's notebooks, got {tmp_path / 'nowhere'}" in capsys.readouterr().err
+
+
 def test_a_folder_without_notebooks_is_told(tmp_path, capsys):
     assert main(["grade", str(tmp_path)]) == 2
     assert f"got {tmp_path}, where none can be found" in capsys.readouterr().err

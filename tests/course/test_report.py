@@ -47,3 +47,4 @@ def test_numbers_are_found_in_texts_and_compared_as_they_are_rounded(report):
     assert quoted == ["277147", "1.2", "2"]
     known = numbers_in(report.table)
     assert [stands_in(number, known) for number in quoted] == [True, True, False]
+    assert stands_in("86", [0.86]) and stands_in("86.1", [0.861]) and not stands_in("86", [0.85, 8.6])
