@@ -96,7 +96,7 @@ def find_dead_attention(model: nn.Module, batches: Iterable[Sequence[Any]]) -> l
     for name, parameter in model.named_parameters():
         if not bool(parameter.detach().isfinite().all()):
             raise BadInput(f"{name} holds numbers that are not finite (NaN or infinite): nothing behind it can learn")
-    with untouched(model), eagerly(), sdpa_kernel(SDPBackend.MATH):  # fused kernels round what is zero
+    with untouched(model), eagerly(), sdpa_kernel(SDPBackend.MATH), _without_cudnn():  # fused kernels round what is 0
         calls[0].training(False)
         for call in calls:
             with torch.enable_grad():
@@ -157,6 +157,16 @@ def _pieces(model: nn.Module) -> Iterator[_Piece]:
             stacked = isinstance(module, nn.MultiheadAttention) and third == module.embed_dim
             parts = [slice(third * i, third * (i + 1)) for i in range(3)] if stacked else [slice(None)]
             yield from (_Piece(path or type(model).__name__, parameter, part) for part in parts)
+
+
+@contextmanager
+def _without_cudnn() -> Iterator[None]:
+    """Which rounds float32 to TF32, and takes recurrent layers back in training mode only."""
+    before, torch.backends.cudnn.enabled = torch.backends.cudnn.enabled, False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.enabled = before
 
 
 @contextmanager

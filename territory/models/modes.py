@@ -89,6 +89,9 @@ def untouched(holder: Any) -> Iterator[None]:
                     module.__dict__.update({name: _copied(value, copies) for name, value in attributes.items()})
             for parameter, data, *_ in parameters:
                 parameter.grad, parameter.data = None, data.clone()
+            for module in modules:
+                if isinstance(module, nn.RNNBase):
+                    module.flatten_parameters()  # into one piece, as cuDNN would do anew in every call
             yield
         finally:
             for module, attributes in before:

@@ -434,3 +434,18 @@ def test_a_bias_of_keys_is_found_at_any_size_of_the_inputs():
     for scale in (1.0, 1e6):
         (found,) = find_dead_attention(CrossAttention(8, 8, 8, heads=2), [x * 2 for x in batches(*TOKENS, scale=scale)])
         assert (found.module, found.what, found.parameters) == ("k", CANCELS, 8)
+
+
+def test_the_detector_asks_no_cudnn_which_takes_recurrent_layers_back_in_training_mode_only():
+    class Recurrent(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.LSTM(4, 8)
+
+        def forward(self, x):
+            enabled.add((torch.is_grad_enabled(), torch.backends.cudnn.enabled))
+            return self.layer(x)[0]
+
+    enabled, before = set(), torch.backends.cudnn.enabled
+    assert find_dead_attention(Recurrent(), batches(3, 2, 4)) == []
+    assert (True, False) in enabled and (True, True) not in enabled and torch.backends.cudnn.enabled == before

@@ -110,3 +110,12 @@ def test_a_pass_that_leaves_out_every_branch_is_timed_without_its_backward_pass(
     assert {record.backward for record in profiling.time_table(model, x, "train", 2)} == {0.0}
     assert profiling.peak_memory(model, x).peak > 0
     assert sum(record.macs for record in profiling.layer_table(model, x)) == (2 + 3) * 128
+
+
+@pytest.mark.parametrize("mode", ["forward", "train"])
+def test_recurrent_weights_lie_in_one_piece_while_they_are_timed(monkeypatch, mode):
+    network, gathered, ran = nn.LSTM(4, 8, 2), [], []
+    monkeypatch.setattr(nn.LSTM, "flatten_parameters", lambda layer: gathered.append(len(ran)))
+    network.register_forward_pre_hook(lambda *_: ran.append(1))
+    profiling.latency(network, torch.rand(3, 2, 4), mode=mode, repeats=2, warmup=1)
+    assert gathered == [0] and ran  # before the first pass; on a processor nothing is moved
