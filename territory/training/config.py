@@ -32,7 +32,7 @@ class TrainConfig:
     init: str | None = None
     """An agent whose weights the network starts with; none: fresh ones."""
     device: Device = "auto"
-    """Where the network runs; auto takes a GPU if there is one."""
+    """Where the network runs; auto takes a GPU if there is one: give it hundreds of games."""
     precision: Precision = "fp32"
     """Arithmetic inside the network: bf16 (autocast) is faster where the processor has it, and rounds more."""
     compile: bool = False
