@@ -170,6 +170,8 @@ class Call:
             self.args = _own(tuple(inputs))
         else:
             self.args = (_own(inputs),)
+            if isinstance(inputs, Mapping):
+                self._hint += f" Its forward takes no such keywords as {', '.join(map(str, inputs))}."
         self._open = not all(map(_is_closed, (*self.args, *self.kwargs.values())))
         given = [tensor.device for tensor in self.tensors]
         self.device = device_of(model, *given)

@@ -19,6 +19,8 @@ from torch.nn.parameter import UninitializedParameter
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
+from territory.errors import BadInput, told
+
 _FLEX_AS_WRITTEN = "_FLEX_ATTENTION_DISABLE_COMPILE_DEBUG"  # a switch that torch's own warning tells of
 _COMPILES_NOTHING = "TORCHDYNAMO_DISABLE"  # torch's switch in the environment, read at every `torch.compile`
 OPEN = (list, dict, set, deque)  # containers that a network may change in place, or their subclasses
@@ -88,7 +90,7 @@ def untouched(holder: Any) -> Iterator[None]:
                 if not isinstance(module, torch.jit.ScriptModule):
                     module.__dict__.update({name: _copied(value, copies) for name, value in attributes.items()})
             for parameter, data, *_ in parameters:
-                parameter.grad, parameter.data = None, data.clone()
+                parameter.grad, parameter.data = None, leaf(data)
             for module in modules:
                 if isinstance(module, nn.RNNBase):
                     module.flatten_parameters()  # into one piece, as cuDNN would do anew in every call
@@ -153,10 +155,15 @@ def _copied(value: Any, copies: dict[int, Any]) -> Any:
 def leaf(tensor: Tensor) -> Tensor:
     """A copy, beginning a graph of its own; of the same class (a Buffer stays one), and expanded as it was."""
     bare = tensor.detach()
-    if tensor.layout == torch.strided and not tensor.is_nested and 0 in tensor.stride():
-        once = bare[tuple(slice(None) if step else slice(1) for step in tensor.stride())]
-        return once.clone().expand(tensor.shape).requires_grad_(tensor.requires_grad)
-    return bare.clone().requires_grad_(tensor.requires_grad)
+    expanded = tensor.layout == torch.strided and not tensor.is_nested and 0 in tensor.stride()
+    once = bare[tuple(slice(None) if step else slice(1) for step in tensor.stride())] if expanded else bare
+    try:
+        own = once.clone()
+    except NotImplementedError as error:
+        raise BadInput(
+            f"each pass has a copy of its own, and torch copies no {tensor.dtype}: {told(error)}."
+        ) from error
+    return (own.expand(tensor.shape) if expanded else own).requires_grad_(tensor.requires_grad)
 
 
 def rebuilt(container: Any, each: Callable[[Any], Any]) -> Any:

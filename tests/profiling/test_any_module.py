@@ -228,6 +228,21 @@ def test_an_input_that_is_read_once_is_refused(spent):
             profile(reads(lambda s, xs: s.fc(torch.zeros(8)) * len(list(xs))), (spent,))
 
 
+def test_numbers_that_torch_cannot_copy_are_refused():
+    four_bits = torch.zeros(2, 8, dtype=torch.int4)
+    kept = Calls(lambda s, x: s.fc(x), fc=nn.Linear(8, 8), table=nn.Buffer(four_bits))
+    for profile in PROFILERS.values():
+        with pytest.raises(BadInput, match=r"torch copies no torch\.int4"):
+            profile(nn.Linear(8, 8), four_bits)
+        with pytest.raises(BadInput, match=r"torch copies no torch\.int4"):
+            profile(kept, torch.rand(2, 8))
+
+
+def test_keywords_that_forward_does_not_take_are_named():
+    with pytest.raises(BadInput, match=r"must be Tensor, not dict\. Its forward takes no such keywords as z"):
+        profiling.macs_table(reads(lambda s, x: s.fc(x)), {"z": torch.rand(2, 8)})
+
+
 @pytest.mark.filterwarnings("ignore:FSDP is switching")
 def test_weights_that_are_sharded_over_processes_are_refused():
     from torch.distributed import HashStore, destroy_process_group, init_process_group
