@@ -287,9 +287,8 @@ class SoftmaxWatch(TorchFunctionMode):
             return [*sizes]
         examples, *heads = [1, *sizes[:1]] if 0 not in first and len(sizes) == 2 else sizes[: len(first)]
         queries = sizes[len(first) : -1]
-        if not by_layer and len(sizes) < 5 and (queries if len(sizes) > 2 else first != (0,)):
-            return [*sizes]
-        if not by_layer and len(sizes) == 3 and self._asks(sizes[1], 0):
+        pools = first == (0,) if len(sizes) == 2 else len(sizes) == 3 and not queries and not self._asks(sizes[1], 0)
+        if not by_layer and len(sizes) < 5 and not pools:
             return [*sizes]
         extra = [1] if not queries or (len(sizes) > 4 and not by_layer) else []  # of five, some are of windows
         return [examples, math.prod(heads), *extra, *queries, sizes[-1]]
@@ -305,6 +304,8 @@ class SoftmaxWatch(TorchFunctionMode):
             return (1, 2)  # time before examples
         first = tuple(axis for axis in scores.first if axis != keys)
         first = first[:2] if scores.layer == 1 else first  # of features in several axes the outermost are of heads
+        if len(sizes) == 4 and keys == 2 and not first:
+            return (0, 3)
         if len(sizes) != 3 or first:
             return first
         before, other = (axis for axis in range(3) if axis != keys)
@@ -643,6 +644,9 @@ def _laid_anew(tag: _Tag, name: str, value: Any, result: Any) -> _Tag:
     for axis in tag.first[1:] if first else ():  # a layer's features may have been parted
         least, most = value.stride(axis), value.stride(axis) * value.shape[axis]
         parts = [place for place, (size, step) in enumerate(steps) if size > 1 and least <= step < size * step <= most]
+        alone = laid.ndim > value.ndim or (value.shape[axis] == 1 and name != "squeeze")  # one head
+        if alone and len(parts) < 2 and (1, most) in steps:
+            parts = [*{steps.index((1, most)), *parts}]
         first += sorted(parts, key=lambda place: -steps[place][1])
     if tag.kind == "scores" and (not first or len(first) < len(tag.first) or laid.ndim > value.ndim > 0 not in first):
         return _UNKNOWN

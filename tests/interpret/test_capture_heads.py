@@ -119,6 +119,25 @@ def chosen(s, x, cut):
     return merged(torch.where(torch.eye(T) > 0, 0.0, w) @ heads(s.k(x)))
 
 
+def graph(s, x, cut):
+    """As many nodes as heads, whose scores no layer and no product gave: heads stand behind the keys."""
+    left, right = (x.unflatten(2, (HEADS, SIZE)) * s.mix).sum(-1), x.unflatten(2, (HEADS, SIZE)).sum(-1)
+    w = F.leaky_relu(left[:, :, None] + right[:, None]).softmax(2)
+    return merged(cut(w.permute(0, 3, 1, 2)) @ heads(x))
+
+
+def one_head(s, x, cut):
+    """Learned queries of cells, with a window of three for each: one head in an axis of its own."""
+    w = s.shares(x.flatten(2).mT[:, :5])[..., :3].view(B, 5, 1, 3).softmax(-1)
+    return torch.einsum("bhqk,bkd->bqd", cut(w.transpose(1, 2)), x.flatten(2).mT[:, :3])
+
+
+def near_with_one_head(s, x, cut):
+    windows = F.pad(s.k(x)[:, None], (0, 0, 1, 1)).unfold(2, 3, 1)
+    w = torch.einsum("bhtd,bhtdk->bhtk", s.q(x).view(B, 1, T, D), windows).softmax(-1)
+    return torch.einsum("bhtk,bhtdk->bhtd", cut(w), windows)
+
+
 def of_words(s, x, cut):
     """Weights of each word over a window: that it is of words, only their number says."""
     w = cut(s.words(x).unflatten(2, (HEADS, SIZE)).relu().clone().sort(-1).values.softmax(-1).transpose(1, 2))
@@ -145,6 +164,9 @@ NETWORKS = {
     "scattered": (scattered, tokens()),
     "written into zeros": (written, tokens()),
     "where": (chosen, tokens()),
+    "as many nodes as heads": (graph, tokens(HEADS)),
+    "one head": (one_head, cells()),
+    "near tokens with one head": (near_with_one_head, tokens()),
     "words": (of_words, torch.randint(9, (B, T), generator=torch.Generator().manual_seed(0))),
 }
 
