@@ -28,7 +28,7 @@ ALIVE = 0.05  # reward of a step, where survival is what is paid
 LOST, TEN_WAITS, NO_MASK, PRICED, SURVIVAL = "orders lost", "ten waits", "no mask", "failure costs", "survival paid"
 CASES = {  # name -> faults
     "all three faults": (LOST, NO_MASK, PRICED),
-    "failure free again": (LOST, NO_MASK),
+    "failing costs nothing": (LOST, NO_MASK),
     "mask back": (LOST, PRICED),
     "orders arrive again": (NO_MASK, PRICED),
     "all cured": (),
