@@ -9,7 +9,6 @@ import copyreg
 import inspect
 import os
 import re
-import sys
 import threading
 import traceback
 from abc import ABC, abstractmethod
@@ -207,16 +206,16 @@ class Call:
     def explained(self, what: str, hint: str = "") -> Any:
         return explained(self.model, self.tensors, what, hint)
 
-    def gradients(self, outputs: Any) -> None:
+    def gradients(self, outputs: Any) -> list[Tensor | None]:
         """A backward pass as ``backward()`` has it, from all outputs to all leaves; where nothing of ours learns, none.
 
-        Gradients go nowhere, except with the reentrant kind of checkpointing, which only knows ``.grad``.
+        Gradients go nowhere else, except with the reentrant kind of checkpointing, which only knows ``.grad``.
         """
         roots = roots_of(outputs)
         nodes = graph_of([root.grad_fn for root in roots])
         leaves = [node.variable for node in nodes if hasattr(node, "variable")]
-        if leaves and any(tensor.requires_grad for tensor in (*self.model.parameters(), *self.tensors)):
-            self.derivatives(roots, leaves)
+        learns = leaves and any(tensor.requires_grad for tensor in (*self.model.parameters(), *self.tensors))
+        return self.derivatives(roots, leaves) if learns else []
 
     def derivatives(self, roots: list[Tensor], targets: list[Any]) -> list[Tensor | None]:
         """Of the sum of all roots; None where nothing leads to a target.
@@ -454,8 +453,11 @@ class Owners:
         return self.current() or "(the network itself)"
 
     @contextmanager
-    def watching(self, call: Call | None = None) -> Iterator[None]:
-        """With a ``call``, BadInput also where it leaves work to a thread that was there before: see `_Made`."""
+    def watching(self, call: Call | None = None, back: bool = True) -> Iterator[None]:
+        """With a ``call``, BadInput also where it leaves work to a thread that was there before: see `_Made`.
+
+        ``back``: the block goes the way back too.
+        """
         with ExitStack() as stack:
             stack.callback(register_module_forward_pre_hook(self._enter).remove)
             leave = register_module_forward_hook(self._leave, with_kwargs=True, always_call=True)
@@ -466,19 +468,28 @@ class Owners:
                 stack.enter_context(self._threads_noted())
             if call is not None:  # TorchScript compares constants by operators, some of which aren't tensors to a mode
                 stack.enter_context(torch.jit.optimized_execution(False))  # pyright: ignore[reportPrivateImportUsage]
-            if call is not None and len(sys._current_frames()) > 1:  # pyright: ignore[reportPrivateUsage] -- no other
                 self._made = _Made(call, lambda: self.layer)
                 stack.enter_context(self._made.watching())
             yield
-            if call is not None and self._made is not None and self._made.strange:
-                for _ in range(2):  # constants are known after the first; what still isn't is made in every pass
-                    self._made.strange.clear()
-                    call.gradients(call())
-                self._elsewhere += self._made.strange
+            if call is not None and self._made is not None and self._made.strange and not self._elsewhere:
+                self._made.strange.clear()  # constants, maybe: what is new in a second pass too is made in each
+                outputs = call()
+                if back:
+                    self.look(call.gradients(outputs))
+                if self._made.strange:
+                    raise BadInput(
+                        f"layer {self._made.strange[0]} reads or returns a tensor that no operator here has made or "
+                        "written: has a thread that waited for work? What it does, torch shows nobody."
+                    )
         if self._alone and self._elsewhere:
             raise BadInput(
                 f"layer {self._elsewhere[0]} ran in a thread of its own, where torch shows nobody what it does."
             )
+
+    def look(self, value: Any) -> None:
+        """Whether all tensors in a value are of operators that were seen."""
+        if self._made is not None:
+            self._made.look(value)
 
     @contextmanager
     def _threads_noted(self) -> Iterator[None]:
@@ -488,7 +499,8 @@ class Owners:
         start, submit = thread.start, pool.submit
 
         def noted(work: Callable[..., Any]) -> Callable[..., Any]:
-            if threading.get_ident() != self._thread or not self._stack:
+            back = torch._C._current_autograd_node() is not None
+            if threading.get_ident() != self._thread or not (self._stack or back):
                 return work
             return _Noted(self._elsewhere, self.layer, work)
 
@@ -509,8 +521,8 @@ class Owners:
         elif module in self.paths:
             if not self._stack and self._began is not None:
                 self._began()
-            if self._stack and self._made is not None:
-                self._made.look(args)  # while the module that calls this one is at work
+            if self._stack:
+                self.look(args)  # while the module that calls this one is at work
             self._stack.append((module, self.paths[module]))
             self._note()
 
@@ -521,8 +533,7 @@ class Owners:
         unread = len(self._stack) == 1 and isinstance(kwargs_and_output[-1], Iterator)
         if unread:
             kwargs_and_output = (*kwargs_and_output[:-1], iter(list(kwargs_and_output[-1])))
-        if self._made is not None:
-            self._made.look(kwargs_and_output[-1])
+        self.look(kwargs_and_output[-1])
         if self._left is not None and len(kwargs_and_output) == 2:
             self._left(self.paths[module], module, args, *kwargs_and_output)
         while self._stack and self._stack.pop()[0] is not module:
@@ -605,7 +616,8 @@ class _Made(TorchDispatchMode):
         self.layer, self.strange = layer, []
         self.known: Any = WeakIdKeyDictionary()  # storage -> how often it was written to
         self.kept: list[Any] = []  # or another storage would take the place of one that was looked at
-        self._know([call.tensors, [*call.model.parameters()], [*call.model.buffers()]])
+        kept = [value for module in call.model.modules() for value in vars(module).values()]
+        self._know([call.tensors, [value for value in kept if isinstance(value, (Tensor, tuple, *OPEN))]])
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -629,7 +641,8 @@ class _Made(TorchDispatchMode):
         if func is not torch.ops.aten.lift_fresh.default:  # torch.tensor has just made it of numbers
             self.look([args, kwargs])
         out = func(*args, **(kwargs or {}))
-        self._know([args, kwargs, out], getattr(getattr(func, "_schema", None), "is_mutable", False))
+        writes = getattr(getattr(func, "_schema", None), "is_mutable", False)
+        self._know([args, kwargs, out] if writes else out, writes)
         return out
 
     def look(self, value: Any) -> None:
@@ -638,7 +651,7 @@ class _Made(TorchDispatchMode):
             if self.known.get(storage, -1) < version and storage.resizable():  # NumPy's are not
                 self.strange.append(self.layer())
                 self.kept.append(storage)
-                self.known[storage] = version
+            self.known[storage] = max(self.known.get(storage, -1), version)
 
     def _know(self, value: Any, writes: int = 0) -> None:
         for storage, version in _storages_of(value):

@@ -95,7 +95,7 @@ def count_macs(model: nn.Module, inputs: Inputs = None) -> tuple[dict[str | None
         call.training(False)
         outputs = call()
         counter.backward = True
-        call.gradients(outputs)
+        owners.look(call.gradients(outputs))
     order = [*(path for path in shapes if path in counter.counts), *counter.counts]  # as they were finished
     return {path: counter.counts[path] for path in order}, shapes
 

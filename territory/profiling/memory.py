@@ -160,7 +160,7 @@ def _kept_for_backward(model: nn.Module, inputs: Inputs) -> dict[str, int]:
         call.training(True)
         try:
             hidden = call.explained("doesn't show what it keeps, for inputs of shapes")
-            with hidden, owners.watching(call), kept, saved_tensors_hooks(kept.add, lambda tensor: tensor):
+            with hidden, owners.watching(call, back=False), kept, saved_tensors_hooks(kept.add, lambda tensor: tensor):
                 call()
         except BadInput as told:
             if "support saved tensor hooks" not in str(told):

@@ -82,7 +82,7 @@ def field_table(model: nn.Module, inputs: Inputs = None) -> list[FieldRecord]:
         torch.enable_grad(),
         plain_convolutions(),
         slow_path(),
-        owners.watching(call),
+        owners.watching(call, back=False),
         watch,
         _Steps(watch.known),
     ):

@@ -1,5 +1,6 @@
 """Whatever torch module a learner brings, and however it takes its inputs: every profiler has something to say."""
 
+import _thread
 import queue
 import threading
 import warnings
@@ -541,11 +542,44 @@ SERVED = {
 def test_products_in_a_thread_that_waited_for_them_are_refused(name):
     model = nn.Sequential(SERVED[name])
     for profile in (profiling.macs_table, profiling.memory_table, profiling.peak_memory, profiling.layer_table):
-        with pytest.raises(BadInput, match="layer 0 ran in a thread of its own"):
+        with pytest.raises(BadInput, match="layer 0 reads or returns a tensor that no operator here has made"):
             profile(model, torch.rand(2, 8))
-    with pytest.raises(BadInput, match="layer 0 ran in a thread of its own"):
+    with pytest.raises(BadInput, match="layer 0 reads or returns a tensor that no operator here has made"):
         profiling.field_table(model.requires_grad_(False), torch.rand(2, 8))
     assert profiling.latency(model, torch.rand(2, 8), repeats=1).median > 0
+
+
+class BackInAThread(torch.autograd.Function):
+    """Its way back is a product, done by whom ``run`` asks."""
+
+    @staticmethod
+    def forward(ctx, x, w, run):
+        ctx.save_for_backward(x, w)
+        ctx.run = run
+        return x * w[0, 0]
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return ctx.run(ctx.saved_tensors[1].__rmatmul__, gradient), None, None
+
+
+def of_a_new_thread(work, x, start=lambda run: threading.Thread(target=run).start()):
+    done = queue.Queue()
+    start(lambda: done.put(work(x)))
+    return done.get()
+
+
+def test_products_in_a_thread_on_the_way_back_and_in_a_bare_one_are_refused():
+    waiting = Served(lambda s, x: BackInAThread.apply(s.w * x[0], s.w, s.of_the_thread))
+    with pytest.raises(BadInput, match="has a thread that waited for work"):
+        profiling.macs_table(waiting, torch.rand(2, 8))
+    model = Calls(lambda s, x: BackInAThread.apply(s.w * x[0], s.w, of_a_new_thread), w=nn.Parameter(torch.rand(8, 8)))
+    with pytest.raises(BadInput, match="ran in a thread of its own"):
+        profiling.macs_table(model, torch.rand(2, 8))
+    bare = partial(of_a_new_thread, start=lambda run: _thread.start_new_thread(run, ()))
+    model = Calls(lambda s, x: bare(s.w.__rmatmul__, x), w=nn.Parameter(torch.rand(8, 8)))
+    with pytest.raises(BadInput, match="has a thread that waited for work"):
+        profiling.macs_table(model, torch.rand(2, 8))
 
 
 class InPlace(torch.autograd.Function):
