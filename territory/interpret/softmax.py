@@ -58,10 +58,11 @@ _PARTS = {  # and repetitions: of weights are weights
     *("expand", "repeat", "repeat_interleave", "pad", "as_strided", "unfold", "diagonal"),
 }
 _WRITES = ("scatter", "setitem", "where", "index_put", "index_copy", "masked_scatter", "scatter_add", "index_add")
-_LAID_ANEW = {
-    *("permute", "transpose", "movedim", "moveaxis", "swapaxes", "swapdims", "t", "T", "mT", "view", "reshape"),
-    *("flatten", "unflatten", "squeeze", "unsqueeze"),
-}
+_RESHAPED = ("view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze")
+_LAID_ANEW = (
+    *("permute", "transpose", "movedim", "moveaxis", "swapaxes", "swapdims", "t", "T", "mT"),
+    *_RESHAPED,
+)
 _NAMED = (  # what the first ones are called
     *("input", "logits", "x", "a", "other", "weight", "exponent", "mat1", "mat2", "batch1", "batch2"),
     *("tensor1", "tensor2", "y", "b"),
@@ -304,8 +305,6 @@ class SoftmaxWatch(TorchFunctionMode):
             return (1, 2)  # time before examples
         first = tuple(axis for axis in scores.first if axis != keys)
         first = first[:2] if scores.layer == 1 else first  # of features in several axes the outermost are of heads
-        if len(sizes) == 4 and keys == 2 and not first:
-            return (0, 3)
         if len(sizes) != 3 or first:
             return first
         before, other = (axis for axis in range(3) if axis != keys)
@@ -610,7 +609,11 @@ def _next(name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Any, t
             return _Tag("folded", first=(0, *kept, axis), fold=tag.fold, layer=1)
         if (fold := _fold(name, args, dim, result)) > 1:
             return _Tag("folded", fold=fold)
-        if tag.layer and name in (*_PARTS, *_LAID_ANEW):
+        if tag.layer and name in _SUMS and isinstance(dim, int):
+            gone, shorter = dim % args[0].ndim, result.ndim < args[0].ndim
+            first = tuple(axis - (axis > gone and shorter) for axis in tag.first if axis != gone)
+            return tag._replace(first=first) if gone != tag.first[0] else None
+        if tag.layer and (name in (*_PARTS, *_LAID_ANEW) or _keeps(tag, name, args[0], result)):
             return _laid_anew(tag, name, args[0], result)
         same = isinstance(result, Tensor) and result.numel() == args[0].numel() if tag.kind else False
         return tag if same and result.shape[:1] == args[0].shape[:1] else None
@@ -630,36 +633,51 @@ def _next(name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Any, t
     if held.kind == "weights" and ((name == "mul" and after > before) or spread):  # each weighs several numbers
         return held._replace(weighted=True)
     averaged = name == "mean" and held.kind == "weights"  # over heads
-    return held if after == before or name in _PARTS or averaged else None
+    kept = after == before or name in _PARTS or averaged or _keeps(held, name, value, result)
+    return held if kept else None
+
+
+def _keeps(tag: _Tag, name: str, value: Any, result: Any) -> bool:
+    """Whether a layer's numbers meet others along more axes, and have their own where they were."""
+    if tag.layer != 1 or name not in ("add", "sub", "mul") or not isinstance(result, Tensor):
+        return False
+    return result.ndim == value.ndim and all(result.shape[axis] == value.shape[axis] for axis in tag.first)
 
 
 def _laid_anew(tag: _Tag, name: str, value: Any, result: Any) -> _Tag:
-    """With the axes of examples and heads where they are now: they are told by their steps in memory."""
+    """With the axes of examples and heads where they are now: they are told by how many numbers lie between two."""
     laid = next(tensors_of(result), None)
     if not tag.first or laid is None or not (name in _LAID_ANEW or laid.ndim != value.ndim):
         return tag
-    steps = [*zip(laid.shape, laid.stride(), strict=True)]
-    examples = value.shape[tag.first[0]], value.stride(tag.first[0])
-    first = [steps.index(examples)] if examples in steps else []
-    for axis in tag.first[1:] if first else ():  # a layer's features may have been parted
-        least, most = value.stride(axis), value.stride(axis) * value.shape[axis]
-        parts = [place for place, (size, step) in enumerate(steps) if size > 1 and least <= step < size * step <= most]
-        alone = laid.ndim > value.ndim or (value.shape[axis] == 1 and name != "squeeze")  # one head
-        if alone and len(parts) < 2 and (1, most) in steps:
-            parts = [*{steps.index((1, most)), *parts}]
-        first += sorted(parts, key=lambda place: -steps[place][1])
+    reshaped = name in _RESHAPED
+    had, now = ([*zip(each.shape, _steps(each, reshaped), strict=True)] for each in (value, laid))
+    first = [now.index(had[tag.first[0]])] if had[tag.first[0]] in now else []
+    for number, least in (had[axis] for axis in tag.first[1:] if first):  # a layer's features may have been parted
+        most = number * least
+        parts = [place for place, (size, step) in enumerate(now) if size > 1 and least <= step < size * step <= most]
+        alone = (reshaped and laid.ndim > value.ndim) or (number == 1 and name != "squeeze")  # one head
+        if alone and len(parts) < 2 and (1, most) in now:
+            parts = [*{now.index((1, most)), *parts}]
+        first += sorted(parts, key=lambda place: -now[place][1])
     if tag.kind == "scores" and (not first or len(first) < len(tag.first) or laid.ndim > value.ndim > 0 not in first):
         return _UNKNOWN
     return tag._replace(first=tuple(dict.fromkeys(first)), layer=tag.layer if len(first) > 1 else 0)
 
 
+def _steps(tensor: Tensor, by_place: bool) -> tuple[int, ...]:
+    """How many numbers lie from one entry of each axis to the next: in memory, or in the order of the axes."""
+    if not by_place:
+        return tensor.stride()
+    return tuple(math.prod(tensor.shape[axis + 1 :]) for axis in range(tensor.ndim))
+
+
 def _leading(axes: int, tag: _Tag, other: _Tag) -> _Tag:
     """Of a product of queries with keys, whose axes before the last two are examples and heads, and perhaps windows:
     then layers say which are heads."""
-    known = next((each.first for each in (tag, other) if each.layer and len(each.first) > 1), ())
-    told = tuple(axis for axis in range(axes - 2) if axis in known)
-    first = told if 0 in told else tuple(range(axes - 2))
-    return _Tag("scores", first=first, fold=max(tag.fold, other.fold), layer=2 * (0 in told))
+    before, fold = tuple(range(axes - 2)), max(tag.fold, other.fold)
+    known = next((each.first for each in (tag, other) if each.layer and each.first[0] == 0), ())
+    told = tuple(axis for axis in before if axis in known)
+    return _Tag("scores", first=told if len(told) > 1 else before, fold=fold, layer=2 * (len(told) > 1))
 
 
 def _fold(name: str, args: Sequence[Any], dim: Any, result: Any) -> int:

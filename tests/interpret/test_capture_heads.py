@@ -120,10 +120,30 @@ def chosen(s, x, cut):
 
 
 def graph(s, x, cut):
-    """As many nodes as heads, whose scores no layer and no product gave: heads stand behind the keys."""
-    left, right = (x.unflatten(2, (HEADS, SIZE)) * s.mix).sum(-1), x.unflatten(2, (HEADS, SIZE)).sum(-1)
+    """As many nodes as heads, whose scores are summed number by number: heads stand behind the keys."""
+    left, right = ((layer(x).unflatten(2, (HEADS, SIZE)) * s.mix).sum(-1) for layer in (s.q, s.k))
     w = F.leaky_relu(left[:, :, None] + right[:, None]).softmax(2)
     return merged(cut(w.permute(0, 3, 1, 2)) @ heads(x))
+
+
+def near_cells(s, x, cut):
+    """Scores summed number by number, of maps: keys stand before queries."""
+    q = s.keyed(x)[:, :D].reshape(B, HEADS, SIZE, 1, 16)
+    k = F.unfold(s.keyed(x)[:, D : 2 * D], 3, padding=1).view(B, HEADS, SIZE, 9, 16)
+    return (cut((q * k).sum(2).softmax(2).mT).mT[:, :, None] * k).sum(3).flatten(1, 2)
+
+
+def copied_windows(s, x, cut):
+    q = s.keyed(x)[:, :D].view(B, HEADS, SIZE, 2, 2, 2, 2).permute(0, 1, 3, 5, 4, 6, 2).flatten(2, 3).flatten(3, 4)
+    return cut(softmax(q, q).flatten(2, 3)).unflatten(2, (4, 4)) @ q
+
+
+def biased_windows(s, x, cut):
+    """As many windows as heads, and a layer's bias that all windows share."""
+    q = s.q(x).view(B, 4, 4, HEADS, SIZE).transpose(2, 3)
+    bias = s.shares(x)[..., :HEADS].view(B, 4, 4, HEADS).permute(0, 3, 1, 2)[:, None]
+    w = (q @ q.mT + bias).softmax(-1)
+    return cut(w.transpose(1, 2).flatten(2, 3)).unflatten(2, (4, 4)).transpose(1, 2) @ q
 
 
 def one_head(s, x, cut):
@@ -165,6 +185,9 @@ NETWORKS = {
     "written into zeros": (written, tokens()),
     "where": (chosen, tokens()),
     "as many nodes as heads": (graph, tokens(HEADS)),
+    "near cells": (near_cells, cells()),
+    "windows that were copied": (copied_windows, cells()),
+    "windows with a bias": (biased_windows, tokens(16)),
     "one head": (one_head, cells()),
     "near tokens with one head": (near_with_one_head, tokens()),
     "words": (of_words, torch.randint(9, (B, T), generator=torch.Generator().manual_seed(0))),
@@ -176,7 +199,12 @@ def test_heads_are_those_of_the_plain_formula_and_are_ablated_one_by_one(name):
     forward, x = NETWORKS[name]
     torch.manual_seed(0)
     layers = {"q": nn.Linear(D, D), "k": nn.Linear(D, D), "shares": nn.Linear(D, 3 * HEADS), "one": nn.Linear(SIZE, 1)}
-    layers |= {"kernels": nn.Conv2d(D, 9 * HEADS, 1), "keys": nn.Linear(SIZE, T), "words": nn.Embedding(9, D)}
+    layers |= {
+        "kernels": nn.Conv2d(D, 9 * HEADS, 1),
+        "keys": nn.Linear(SIZE, T),
+        "keyed": nn.Conv2d(D, 3 * D, 1),
+        "words": nn.Embedding(9, D),
+    }
     model = Calls(lambda s, x: forward(s, x, kept), **layers, mix=nn.Parameter(torch.randn(HEADS, HEADS)))
     seen = []
     with torch.no_grad():
