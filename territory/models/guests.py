@@ -35,7 +35,7 @@ from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_mod
 from torch.utils.weak import WeakIdKeyDictionary
 
 from territory.errors import BadInput, told
-from territory.models.modes import OPEN, eagerly, leaf, rebuilt, set_training
+from territory.models.modes import OPEN, eagerly, held_by, leaf, rebuilt, set_training
 
 OTHER = "(other)"  # what no module did
 ITSELF = "(itself)"  # a module beside a child of its own name
@@ -214,8 +214,9 @@ class Call:
         roots = roots_of(outputs)
         nodes = graph_of([root.grad_fn for root in roots])
         leaves = [node.variable for node in nodes if hasattr(node, "variable")]
-        learns = leaves and any(tensor.requires_grad for tensor in (*self.model.parameters(), *self.tensors))
-        return self.derivatives(roots, leaves) if learns else []
+        own = (*self.model.parameters(), *self.tensors)
+        learns = any(each.requires_grad for each in own) or any(each.requires_grad for each in held_by(self.model)[1])
+        return self.derivatives(roots, leaves) if leaves and learns else []
 
     def derivatives(self, roots: list[Tensor], targets: list[Any]) -> list[Tensor | None]:
         """Of the sum of all roots; None where nothing leads to a target.

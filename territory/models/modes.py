@@ -75,7 +75,7 @@ def untouched(holder: Any) -> Iterator[None]:
     other state inside objects of other classes.
     """
     copies: dict[int, Any] = {}
-    modules, weights = _held_by(holder)
+    modules, weights = held_by(holder)
     before = [(module, dict(module.__dict__)) for module in modules]
     parameters = [(p, p.data, p.grad, p.requires_grad) for p in weights]
     with _random_state_kept(), torch.inference_mode(False):
@@ -110,7 +110,7 @@ def untouched(holder: Any) -> Iterator[None]:
                 tensor.detach().copy_(value)
 
 
-def _held_by(holder: Any) -> tuple[list[nn.Module], list[Tensor]]:
+def held_by(holder: Any) -> tuple[list[nn.Module], list[Tensor]]:
     """Every module, and every parameter that can be given other values, wherever attributes and closures lead."""
     modules, weights, waiting, seen = [], {}, [holder], set()
     while waiting:

@@ -210,8 +210,9 @@ def peak_memory(model: nn.Module, inputs: Inputs = None, mode: str = "train") ->
 
     ``"forward"`` is in evaluation mode without gradients; ``"train"`` forward, backward and an Adam step, taken back
     afterwards. On the CPU the tensors alive after each operation are added up, so scratch space inside a kernel isn't
-    seen. On CUDA it is the high-water mark of torch's allocator, scratch included. Python and the libraries come on
-    top. Raises BadInput for another mode, another kind of device, or a model with nothing to train.
+    seen; recurrent layers take other steps when they are watched, with up to half more. On CUDA it is the high-water
+    mark of torch's allocator, scratch included. Python and the libraries come on top. Raises BadInput for another mode,
+    another kind of device, or a model with nothing to train.
     """
     call = prepare(model, inputs)
     device = call.device
