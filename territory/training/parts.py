@@ -23,9 +23,11 @@ from territory.models.baseline import Baseline
 from territory.models.one_pass import watched
 from territory.models.products import by_onednn
 from territory.models.tokens import Tokens
+from territory.world.threads import allowed_cores
 
 MOST = 4  # parts: threads that are in Python stand in line
 LEAST = 16  # boards of a part
+FEW = 4 * 128 * 128  # tiles that are worth another of torch's threads, from the third on
 _APART = (Baseline, Attention, Tokens)  # networks whose boards do not need each other, but for batch norm
 
 
@@ -52,15 +54,30 @@ class InParts:
         if not self.can_be_shared():
             yield
             return
-        threads = torch.get_num_threads()
+        before = torch.get_num_threads()
+        threads = min(before, allowed_cores())
         self._count = max(1, min(MOST, threads, boards // LEAST))
         torch.set_num_threads(threads // self._count)
         try:
             with by_onednn():
                 yield
         finally:
-            torch.set_num_threads(threads)
+            torch.set_num_threads(before)
             self._count = 1
+
+    @contextmanager
+    def playing(self, tiles: int) -> Iterator[None]:
+        """Inside, passes over so many tiles, of all boards together, have as many of torch's threads as they are worth.
+
+        After each layer all threads wait for the slowest: on small boards that takes sixteen longer than the layer.
+        """
+        before = torch.get_num_threads()
+        if self.can_be_shared():
+            torch.set_num_threads(min(before, allowed_cores(), max(2, tiles // FEW)))
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
 
     def products(self) -> AbstractContextManager[None]:
         """Inside, products are computed `by_onednn`, where that is known to be quicker for this network."""

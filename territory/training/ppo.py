@@ -28,6 +28,7 @@ from territory.training.config import TrainConfig
 from territory.training.fast import SLOW_BF16, choose, has_bf16, keep_freed_memory
 from territory.training.parts import InParts
 from territory.training.rollout import EpisodeWindow, Minibatch, Rollout, Update, finished
+from territory.world.threads import allowed_cores
 
 ADAM_EPSILON = 1e-5  # as the first PPO had it (Huang et al. 2022, detail 3): torch's 1e-8 lets tiny gradients jump
 
@@ -92,16 +93,17 @@ class PPO:
         """
         self.model.eval()
         rollout, config, ended = self.rollout, self.config, []
-        for step in range(config.num_steps):
-            seen = rollout.add_obs(step, self.obs, self.mask)
-            chosen = act(self.forward, *seen, self.generator, local=(self.group.rank, self.group.size))
-            rollout.add_action(step, chosen)
-            self.obs, rewards, terminated, truncated, info = self.envs.step(chosen.actions.cpu().numpy())
-            self.mask = info["action_mask"]
-            rollout.add_outcome(step, rewards, terminated, truncated)
-            self._bootstrap_truncated(step, truncated & ~terminated, info)
-            ended.append(finished(info))
-        rollout.compute_returns(self._values(self.obs), config.gamma, config.gae_lambda)
+        with self.network.playing(self.obs["map"][:, 0].size):
+            for step in range(config.num_steps):
+                seen = rollout.add_obs(step, self.obs, self.mask)
+                chosen = act(self.forward, *seen, self.generator, local=(self.group.rank, self.group.size))
+                rollout.add_action(step, chosen)
+                self.obs, rewards, terminated, truncated, info = self.envs.step(chosen.actions.cpu().numpy())
+                self.mask = info["action_mask"]
+                rollout.add_outcome(step, rewards, terminated, truncated)
+                self._bootstrap_truncated(step, truncated & ~terminated, info)
+                ended.append(finished(info))
+            rollout.compute_returns(self._values(self.obs), config.gamma, config.gae_lambda)
         for of_one_step in zip(*self.group.all_gather_objects(ended), strict=True):
             self.episodes.add(list(chain(*of_one_step)))
         return rollout
@@ -181,6 +183,8 @@ class PPO:
         notes = [keep_freed_memory()] if self.config.keep_memory else []
         if self.network.can_be_shared() and products.is_quicker():
             notes.append("matrix products are oneDNN's: MKL would leave this processor's AVX-512 instructions alone")
+        if self.network.can_be_shared() and allowed_cores() < torch.get_num_threads():
+            notes.append(f"a container's quota leaves {allowed_cores()} of torch's {torch.get_num_threads()} threads")
         if self.config.fast:
             chosen = choose(self.config, self.model, self.obs, self.device, self.layout)
             self.config, reason = self.group.all_gather_objects(chosen)[0]  # all processes compute alike

@@ -17,8 +17,9 @@ SHARED = "_SharedBackward"
 
 
 @pytest.fixture(autouse=True)
-def threads() -> Iterator[int]:
-    """So many threads of torch's."""
+def threads(monkeypatch) -> Iterator[int]:
+    """So many threads of torch's, on cores enough."""
+    monkeypatch.setattr("territory.training.parts.allowed_cores", lambda: 16)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     yield 2
@@ -99,6 +100,27 @@ def test_torch_has_its_threads_again_afterwards(threads):
         parts(*boards())
         raise ZeroDivisionError
     assert torch.get_num_threads() == threads
+
+
+@pytest.mark.parametrize(("tiles", "used"), [(16 * 32 * 32, 2), (16 * 128 * 128, 4), (64 * 128 * 128, 9)])
+def test_small_boards_are_played_by_few_of_many_threads(tiles, used):
+    torch.set_num_threads(9)
+    with pytest.raises(ZeroDivisionError), InParts(models.build("tokens")).playing(tiles):
+        assert torch.get_num_threads() == used
+        raise ZeroDivisionError
+    assert torch.get_num_threads() == 9
+    with InParts(nn.Linear(2, 2)).playing(tiles):  # of somebody else's network we don't know what a thread is worth
+        assert torch.get_num_threads() == 9
+
+
+def test_a_container_with_a_quota_is_asked_for_no_more_threads(monkeypatch):
+    monkeypatch.setattr("territory.training.parts.allowed_cores", lambda: 1)
+    parts = InParts(models.build("tokens"))
+    with parts.playing(64 * 128 * 128):
+        assert torch.get_num_threads() == 1
+    with parts.sharing(BOARDS):
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 2
 
 
 def test_an_error_in_any_part_is_raised(monkeypatch):

@@ -239,3 +239,35 @@ assert told == 150 and play(1) == wanted
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_ctrl_c_at_any_moment_ends_a_step_and_not_the_world():
     run("signal.signal(signal.SIGINT, signal.default_int_handler)".join(["import signal\n", INTERRUPTS]))
+
+
+QUOTAS = {  # what /proc/self/cgroup says, what the files hold, how many of 64 cores that leaves
+    "none": ("0::/", {}, 64),
+    "cgroup 2": ("0::/", {"cpu.max": "150000 100000"}, 2),
+    "cgroup 2, without a limit": ("0::/a", {"cpu.max": "max 100000", "a/cpu.max": "max 100000"}, 64),
+    "the smallest of those that hold": ("0::/a/b", {"a/cpu.max": "300000 100000", "a/b/cpu.max": "max 100000"}, 3),
+    "cgroup 1": (
+        "3:cpuset:/\n2:cpu,cpuacct:/",
+        {"cpu/cpu.cfs_quota_us": "50000", "cpu/cpu.cfs_period_us": "100000"},
+        1,
+    ),
+    "cgroup 1, without a limit": ("2:cpu:/", {"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, 64),
+    "seen from outside": ("2:cpu:/pod", {"cpu/cpu.cfs_quota_us": "200000", "cpu/cpu.cfs_period_us": "100000"}, 2),
+}
+
+
+@pytest.mark.parametrize("kind", QUOTAS)
+def test_a_containers_quota_is_seen(kind, tmp_path, monkeypatch):
+    said, files, cores = QUOTAS[kind]
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    (tmp_path / "own").write_text(said)
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert threads.allowed_cores(tmp_path, tmp_path / "own") == cores
+    assert threads.allowed_cores(tmp_path, tmp_path / "absent") == 64  # no Linux
+
+
+def test_threads_are_no_more_than_a_container_allows(monkeypatch):
+    monkeypatch.setattr(threads, "allowed_cores", lambda: 1)
+    assert threads.num_threads() == 1
