@@ -183,11 +183,11 @@ def _safe(cell: str) -> str:
 def interpret(
     agent: tyro.conf.Positional[str] = "tokens",
     games: int = 16,
-    states: Annotated[int, tyro.conf.arg(aliases=["--moments"])] = 6,
+    states: int = 6,
     wins: int = 0,
     num_bots: int = 5,
     opponents: str = "bot",
-    baseline: Annotated[str, tyro.conf.arg(aliases=["--background"])] = "unclaimed",
+    baseline: str = "unclaimed",
     seed: int = HELD_OUT_SEED,
     as_json: Annotated[Flag, tyro.conf.arg(name="json")] = False,
 ) -> int:

@@ -8,7 +8,7 @@ from territory.cli import main
 from territory.cli.commands import text_table
 from territory.interpret import Interval
 
-QUICK = ["--games", "2", "--moments", "1", "--num-bots", "1"]
+QUICK = ["--games", "2", "--states", "1", "--num-bots", "1"]
 
 
 def test_it_prints_lifts_faithfulness_sanity_sensitivity_and_ablations(capsys):
