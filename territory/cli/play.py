@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -59,7 +60,7 @@ def play(
     from territory.world.replay import Replay
 
     options = {"num_bots": num_bots, "opponents": opponents, "max_steps": max_steps, "height": height, "width": width}
-    if Path(player).suffix == REPLAY:
+    if Path(player).suffix.lower() == REPLAY:
         check_used(play, options | {"seed": seed, "map": map}, f"the game in {player} is played again as it was")
         replay = Replay.load(player)
         with Screen() as screen:
@@ -71,7 +72,12 @@ def play(
                 play_by_hand(screen, game) if decide is None else watch(screen, game, decide, fps)
         finally:
             if player == YOU and game.orders:  # whatever ended the game
-                _keep(game.replay(), PLAYED / f"{datetime.now():%Y-%m-%d-%H%M%S}-seed{seed}{REPLAY}", fps, scale)
+                name = f"{datetime.now():%Y-%m-%d-%H%M%S}-seed{seed}{REPLAY}"
+                try:
+                    _keep(game.replay(), PLAYED / name, fps, scale)
+                except BadInput as error:  # a disk that filled up, a folder that went away meanwhile
+                    print(f"territory: {error}", file=sys.stderr)
+                    _keep(game.replay(), Path(tempfile.gettempdir(), name), fps, scale)
         world, replay = game.world, game.replay()
     columns, rows = shutil.get_terminal_size()
     print(board_text(world, columns, rows - 3, has_colours()), ending(world), sep="\n")
@@ -85,10 +91,10 @@ def _check(player: str, fps: float, save: Path | None, scale: int) -> None:
     real("fps", fps, 0.001, 1000)
     whole("scale", scale, 1, 64)
     if save:
-        if save.suffix not in (REPLAY, *FILMS):
+        if save.suffix.lower() not in (REPLAY, *FILMS):
             raise BadInput(f"a game is saved as {', '.join((REPLAY, *FILMS))}, got {save}")
         check_writable(save, "save")
-        if save.suffix in FILMS:
+        if save.suffix.lower() in FILMS:
             from territory.viz.games import check_film
 
             check_film(save, fps)
@@ -128,7 +134,7 @@ def _begin(player: str, seed: int, map: str | None, options: dict[str, Any]) -> 
 
 def _keep(replay: "Replay", path: Path, fps: float, scale: int) -> None:
     """Write a game; both ways play it again first and so check it."""
-    if path.suffix == REPLAY:
+    if path.suffix.lower() == REPLAY:
         replay.verify()
         replay.save(path)
         print(f"kept as {path}, which plays again exactly: territory play {path}")

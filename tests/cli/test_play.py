@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from territory.cli import main
-from territory.cli.terminal import CLOSE, HELP, OPEN
+from territory.cli.terminal import CLOSE, HELP, OPEN, Game
 from territory.envs import save_map
 from territory.world import Replay
 from territory.world.actions import Direction, encode
@@ -139,6 +139,21 @@ def test_where_a_game_cant_be_kept_none_is_begun(play, tmp_path, capsys):
     status, shown = play(*SMALL, typed="wQ")
     assert status == 2 and shown == ""
     assert "to keep what you play: runs/played/game can't be written" in capsys.readouterr().err
+
+
+def test_a_game_whose_folder_went_away_is_kept_among_the_temporary_files(play, tmp_path, monkeypatch, capsys):
+    replay = Game.replay
+    monkeypatch.setattr(Game, "replay", lambda game: ((tmp_path / "runs").touch(), replay(game))[1])  # at the end
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    status, shown = play(*SMALL, typed="wQ")
+    assert status == 0 and "runs/played/" in capsys.readouterr().err
+    assert f"kept as {tmp_path}" in shown.replace("\r\n", "") and kept(tmp_path).actions.shape[0] == 1
+
+
+def test_the_ending_of_a_name_may_be_in_capitals(play):
+    assert play("idle", *SMALL, "--max-steps", "2", "--save", "game.NPZ")[0] == 0
+    assert play("game.NPZ", "--fps", "50", "--save", "film.GIF")[0] == 0
+    assert Path("film.GIF").read_bytes().startswith(b"GIF89a")
 
 
 def test_the_picture_fits_the_terminal(play):
