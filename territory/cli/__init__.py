@@ -83,21 +83,25 @@ def _train_command(args: list[str]) -> Callable[..., int]:
     """`train` with the right defaults: a run that is continued brings its own, so flags left away keep its values."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--resume", nargs="?")
+    parser.add_argument("--runs-dir", "--runs_dir", nargs="?")
     known = parser.parse_known_args(args[1:])[0] if args[:1] == ["train"] else argparse.Namespace(resume=None)
     defaults = TrainConfig()
     if known.resume is not None:
         from territory.agent import checkpoint, find_checkpoint
 
+        inside = os.path.join(known.runs_dir or "", known.resume)
+        known.resume = inside if os.path.exists(inside) else known.resume
         defaults = TrainConfig.from_dict(checkpoint.read(find_checkpoint(known.resume)).config)
 
     def train(config: Annotated[TrainConfig, Whole] = defaults, resume: str | None = None) -> int:
         """Train an agent. Ctrl-C saves and stops; --resume goes on.
 
         Args:
-            resume: Go on with this run (its name or folder); other flags may only change how long, and where.
+            resume: Go on with this run (its folder, or its name in runs-dir); other flags may only change how long, and
+                where.
         """
         from territory.cli.train import train
 
-        return train(config, resume)
+        return train(config, known.resume if resume else None)
 
     return train

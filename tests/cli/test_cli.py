@@ -125,6 +125,14 @@ def test_bad_flags_exit_with_status_2_without_a_traceback(folder, capsys, comman
     assert "Traceback" not in capsys.readouterr().err
 
 
+def test_a_run_is_found_by_its_name_in_the_folder_that_is_given(folder, capsys):
+    assert main(["train", *SMALL, "--total-timesteps", "256", "--name", "mine", "--runs-dir", "elsewhere"]) == 0
+    assert main(["train", "--resume", "mine", "--total-timesteps", "512"]) == 2
+    assert "no agent 'mine'" in capsys.readouterr().err
+    assert main(["train", "--resume", "mine", "--runs-dir", "elsewhere", "--total-timesteps", "512"]) == 0
+    assert f"done: {Path('elsewhere') / 'mine'}" in capsys.readouterr().out
+
+
 def test_a_resumed_run_keeps_its_own_settings_and_refuses_others(folder, capsys):
     assert main(["train", *SMALL, "--total-timesteps", "64", "--name", "mine"]) == 0
     assert main(["train", "--resume", "mine", "--gamma", "0.9"]) == 2
