@@ -10,6 +10,8 @@ from territory.course.exercises import SOLUTION
 def main(source: str, target: str) -> None:
     """Write every notebook of one folder into another."""
     folder = Path(target)
+    if folder.resolve() == Path(source).resolve():
+        raise SystemExit(f"expected another folder than {source} to write to: its solutions would be lost")
     folder.mkdir(parents=True, exist_ok=True)
     for path in sorted(Path(source).glob("*.ipynb")):
         notebook = json.loads(path.read_text("utf-8"))

@@ -41,6 +41,8 @@ def main(args: Sequence[str] | None = None) -> int:
     os.environ.pop("MPLBACKEND", None)  # no command opens a window, and the lab's notebooks have a backend of their own
     if shutil.get_terminal_size().columns < NARROWEST:  # in fewer, tyro never ends writing its help
         os.environ["COLUMNS"] = str(NARROWEST)
+    if os.environ.get("NO_COLOR"):  # which tyro doesn't ask
+        tyro._experimental_options["ansi_codes"] = False
     if args == ["--version"]:
         print(f"territory {__version__}")
         return 0

@@ -64,6 +64,18 @@ def test_a_pipe_gets_letters_without_colour_codes():
     assert done.returncode == 0 and "#" in done.stdout and "\x1b" not in done.stdout
 
 
+@pytest.mark.parametrize(("asked", "coloured"), [({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True)])
+def test_help_in_a_terminal_has_colours_unless_nobody_wants_them(asked, coloured):
+    terminal, end = os.openpty()
+    environment = os.environ | {"TERM": "xterm"} | asked
+    with subprocess.Popen([sys.executable, "-m", "territory", "fly"], env=environment, stdout=end, stderr=end) as told:
+        shown = os.read(terminal, 100)
+        assert told.wait(60) == 2
+    os.close(terminal)
+    os.close(end)
+    assert shown and (b"\x1b" in shown) == coloured
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_signs_that_the_output_has_not_got_are_escapes(tmp_path, monkeypatch, encoding):
     monkeypatch.setenv("PYTHONIOENCODING", encoding)

@@ -6,7 +6,7 @@ import pytest
 
 from territory.course.exercises import Cell, exercises_of, names_bound, needed, parsed, read_cells
 from territory.errors import BadInput
-from tools.learner import without_solutions
+from tools.learner import main, without_solutions
 
 CELLS = [
     Cell("a", "code", "import numpy as np\nfrom territory import course"),
@@ -90,3 +90,8 @@ def test_a_cell_that_can_not_be_looked_at_binds_nothing(source):
     assert parsed(source) is None
     assert names_bound(source) == set()
     assert needed([Cell("", "code", "a = 1"), Cell("", "code", source)], 1, source) == []
+
+
+def test_an_edition_without_solutions_is_not_written_over_the_course(tmp_path):
+    with pytest.raises(SystemExit, match="its solutions would be lost"):
+        main(str(tmp_path), f"{tmp_path}/.")
