@@ -17,6 +17,7 @@ There is no second copy of the forward pass that could drift apart from the firs
   1. Of a second call in one forward pass it is ``"mine#2"``.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -271,18 +272,20 @@ def by_head(weights: Tensor, examples: int) -> Tensor:
 
     Of windows that were examples of their own, ``(B * windows, heads, Tq, Tk)``, the queries follow one another.
     """
-    if weights.ndim < 3:
-        weights = weights.reshape(examples, -1, weights.shape[-1])
     if (windows := _windows(weights, examples)) > 1:
         return weights.unflatten(0, (-1, windows)).transpose(1, 2).flatten(2, 3)
     if weights.ndim > 4:  # of windows in axes of their own too
         return weights.flatten(2, -2)
-    return weights.reshape(examples, -1, *weights.shape[-2:])
+    queries = weights.shape[-2] if weights.ndim > 2 else math.prod(weights.shape[:-1]) // examples
+    heads = (
+        math.prod(weights.shape[:-2]) // examples if weights.ndim > 2 and examples else math.prod(weights.shape[1:-2])
+    )
+    return weights.reshape(examples, heads, queries, weights.shape[-1])
 
 
 def _windows(weights: Tensor, examples: int) -> int:
     """How many of them each example has, where they stand beside an axis of heads."""
-    return len(weights) // examples if weights.ndim == 4 else 1
+    return len(weights) // examples if weights.ndim == 4 and examples else 1
 
 
 def cell_mean(weights: Tensor) -> Tensor:

@@ -59,10 +59,7 @@ _PARTS = {  # and repetitions: of weights are weights
 }
 _WRITES = ("scatter", "setitem", "where", "index_put", "index_copy", "masked_scatter", "scatter_add", "index_add")
 _RESHAPED = ("view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze")
-_LAID_ANEW = (
-    *("permute", "transpose", "movedim", "moveaxis", "swapaxes", "swapdims", "t", "T", "mT"),
-    *_RESHAPED,
-)
+_LAID_ANEW = ("permute", "transpose", "movedim", "moveaxis", "swapaxes", "swapdims", "t", "T", "mT", *_RESHAPED)
 _NAMED = (  # what the first ones are called
     *("input", "logits", "x", "a", "other", "weight", "exponent", "mat1", "mat2", "batch1", "batch2"),
     *("tensor1", "tensor2", "y", "b"),
@@ -279,7 +276,7 @@ class SoftmaxWatch(TorchFunctionMode):
         if changed is not None:
             changed = changed.reshape(laid.shape).permute(sorted(axes, key=order.__getitem__))
             weights = weights.copy_(changed) if in_place else changed
-        self._tags[weights] = scores._replace(kind="weights", source=calls, first=scores.first, raw=False)
+        self._tags[weights] = scores._replace(kind="weights", source=calls, raw=False, weighted=False)
         return weights
 
     def _sides(self, sizes: Sequence[int], first: tuple[int, ...], by_layer: bool) -> list[int]:
@@ -382,13 +379,13 @@ class SoftmaxWatch(TorchFunctionMode):
             if grows and len(exps) == 1 and result.numel() > exps[0].numel():  # the product's terms, not yet summed
                 new = _Tag("terms", of=exps[0], again=partial(_with_other, *call, exps[0]), weighted=True)
             raw = {each.numel() for each, tagged in known if tagged.raw and name not in _LAYERS}
+            grows = grows and bool(raw) and all(self._is_computed(each) for each, _ in known)
             for each in tensors_of(result):
-                terms = (
-                    bool(raw) and grows and each.numel() > max(raw) and all(self._is_computed(one) for one, _ in known)
-                )
+                terms = grows and each.numel() > max(raw)
                 is_raw = terms or each.numel() in raw or (bool(raw) and name in (*_PARTS, *_WRITES))
                 if new or is_raw:
-                    self._tags[each] = (new or _UNKNOWN)._replace(raw=is_raw, **{"weighted": True} if terms else {})
+                    held = new or _UNKNOWN
+                    self._tags[each] = held._replace(raw=is_raw, weighted=held.weighted or terms)
             return
         vectors = [each for each in operands[:2] if isinstance(each, Tensor) and each.ndim < 2]
         if all((self._tags.get(each) or _UNKNOWN).kind == "weights" for each in vectors):  # else of numbers
@@ -396,7 +393,9 @@ class SoftmaxWatch(TorchFunctionMode):
                 for watch, confirmed in each.source if each.kind == "weights" else ():
                     watch.confirm(confirmed)
                 if each.kind == "terms":
-                    again = partial(_in_turn, each.again, partial(_with_other, *call, tensor))
+                    again = partial(
+                        lambda terms, then, new: then(terms(new)), each.again, partial(_with_other, *call, tensor)
+                    )
                     self._tags[result] = _Tag("product", of=each.of, again=again)
                 if each.kind == "exp" and (name not in _ADDED or kwargs.get("beta") == 0 or not args[0].any()):
                     self._tags[result] = _Tag("product", of=tensor, again=partial(_with_other, *call, tensor))
@@ -508,10 +507,6 @@ def _is_script(module: nn.Module) -> bool:
     scripted: Any = module if isinstance(module, torch.jit.ScriptModule) and hasattr(module, "forward") else None
     graph = "" if scripted is None else scripted.graph.str(False)  # without the paths of sources
     return "softmax" in graph or "attention" in graph
-
-
-def _in_turn(first: Callable, then: Callable, given: Tensor) -> Any:
-    return then(first(given))
 
 
 def _storage(tensor: Tensor) -> int:
@@ -649,6 +644,10 @@ def _laid_anew(tag: _Tag, name: str, value: Any, result: Any) -> _Tag:
     laid = next(tensors_of(result), None)
     if not tag.first or laid is None or not (name in _LAID_ANEW or laid.ndim != value.ndim):
         return tag
+    if not all(
+        isinstance(each, Tensor) and each.layout == torch.strided and not each.is_nested for each in (laid, value)
+    ):
+        return _UNKNOWN
     reshaped = name in _RESHAPED
     had, now = ([*zip(each.shape, _steps(each, reshaped), strict=True)] for each in (value, laid))
     first = [now.index(had[tag.first[0]])] if had[tag.first[0]] in now else []
@@ -705,12 +704,14 @@ def _first_axes(equation: str, axes: int, tags: Sequence[_Tag]) -> _Tag:
     inputs, _, output = equation.replace(" ", "").partition("->")
     queries, _, keys = inputs.partition(",")
     before = axes - len(output.removeprefix("..."))  # that three dots stand for
-    layered = [(each, tag.first) for each, tag in zip((queries, keys), tags, strict=False) if tag.layer]
+    layered = [
+        (each, tag.first) for each, tag in zip((queries, keys), tags, strict=False) if tag.layer and "." not in each
+    ]
     queries, keys, output = (each.removeprefix("...") for each in (queries, keys, output))
     made = _Tag("scores", fold=max([tag.fold for tag in tags], default=1))
     if not (queries + keys + output).isalpha():
         return made
-    told = {each[axis] for each, first in layered if "..." not in each for axis in first}
+    told = {each[axis] for each, first in layered for axis in first}
     if layered and layered[0][0][layered[0][1][0]] in output[:1] and 1 < len(told & {*output}) < len(output) - 1:
         return made._replace(first=tuple(place for place, label in enumerate(output) if label in told), layer=2)
     shared = [label for label in queries if label in keys and label in output]

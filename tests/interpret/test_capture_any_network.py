@@ -531,6 +531,20 @@ def test_examples_as_many_as_learned_tokens_are_examples(shape):
     assert record["attend"].shape == (shape[0], HEADS, shape[0], shape[0])
 
 
+@pytest.mark.parametrize("queries, keys", [(T, 0), (0, T), (0, 0)])
+@pytest.mark.parametrize("attend", [sdpa(), lambda q, k, v: (q @ k.mT).softmax(-1) @ v], ids=["fused", "softmax"])
+def test_no_keys_or_no_queries_are_no_trouble(attend, queries, keys):
+    model = Calls(lambda s, x: attend(*(by_heads(s.layer(x[:, :n])) for n in (queries, keys, keys))))
+    model.layer = nn.Linear(WIDTH, WIDTH)
+    before = model(tokens())
+    with capture(model) as record:
+        torch.testing.assert_close(model(tokens()), before)
+    assert record["Calls"].shape == (3, HEADS, queries, keys)
+    with capture(model) as record:
+        model(tokens()[:0])
+    assert record["Calls"].shape == (0, HEADS, queries, keys)
+
+
 def test_parts_of_a_batch_that_are_put_together_again_stay_examples():
     model, x = Calls(lambda s, x: (y := torch.cat(x.chunk(2))) + (y @ y.mT).softmax(-1) @ y), torch.randn(4, T, WIDTH)
     with capture(model) as record:
