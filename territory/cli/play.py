@@ -98,13 +98,13 @@ def _check(player: str, fps: float, save: Path | None, scale: int) -> None:
             from territory.viz.games import check_film
 
             check_film(save, fps)
-    if player == YOU:
-        check_writable(PLAYED / "game", "to keep what you play")
     if player == YOU and not (sys.stdin.isatty() and sys.stdout.isatty() and os.name == "posix"):
         raise BadInput(
             "playing by hand needs a terminal (of Linux, macOS or WSL), but input or output is none here; "
             "agents play anywhere: territory play steady"
         )
+    if player == YOU:
+        check_writable(PLAYED / "game", "to keep what you play")
 
 
 def _begin(player: str, seed: int, map: str | None, options: dict[str, Any]) -> tuple["Game", Callable | None]:
@@ -120,8 +120,8 @@ def _begin(player: str, seed: int, map: str | None, options: dict[str, Any]) -> 
     policy = None if player in (YOU, *SCRIPTS) else find_policy(player)
     trained = getattr(policy, "config", {})
     usual = ("max_steps",) if map else ("max_steps", "height", "width")
-    options = {name: trained.get(name) if name in usual and value is None else value for name, value in options.items()}
-    options = {name: value for name, value in options.items() if value is not None}
+    asked = {name: trained.get(name) if value is None and name in usual else value for name, value in options.items()}
+    options = {name: value for name, value in asked.items() if value is not None}
     world, opponent = make_world(TerritoryEnv, 1, map, options | {"opponents": find_opponents(options["opponents"])})
     world.reset([seed])
     if player in SCRIPTS:  # the same game with the agent's seat given to a bot or a nation

@@ -11,6 +11,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ class Screen:
             import termios
             import tty
 
-            self._before = termios.tcgetattr(sys.stdin)
+            self._restore = partial(termios.tcsetattr, sys.stdin, termios.TCSADRAIN, termios.tcgetattr(sys.stdin))
             tty.setcbreak(sys.stdin, termios.TCSADRAIN)
         if self.live:
             _write(OPEN)
@@ -56,9 +57,7 @@ class Screen:
         if self.live:
             _write(CLOSE)
         if self.has_keys:
-            import termios
-
-            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._before)
+            self._restore()
 
     def draw(self, world: World, *lines: str) -> None:
         """Show a game, as large as fits, and some lines of text below it."""
