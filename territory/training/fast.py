@@ -47,7 +47,7 @@ def keep_freed_memory() -> str:
         return "freed memory goes back to the system: only glibc on Linux can be told to keep it"
     preloaded = [name for name in _OTHER_ALLOCATORS if name in os.environ.get("LD_PRELOAD", "")]
     if preloaded:
-        return f"memory is {preloaded[0]}'s affair (LD_PRELOAD)"
+        return f"memory is managed by {preloaded[0]} (LD_PRELOAD)"
     libc = ctypes.CDLL(None)
     if not all(libc.mallopt(name, value) for name, value in _KEPT.items()):
         return "freed memory goes back to the system: glibc refused to keep it"
@@ -104,9 +104,9 @@ def choose(
     config = replace(config, fast=False, precision=precision, compile=False)
     total = seconds[precision] * config.num_updates * config.update_epochs * config.batch_size / len(batch[0])
     if total < LONG_RUN:
-        return config, f"{said}: {precision}; not compiled, which pays in runs of over {LONG_RUN / 60:.0f} minutes"
+        return config, f"{said}: {precision}; not compiled: it only pays in runs of over {LONG_RUN / 60:.0f} minutes"
     if not any(shutil.which(name) for name in (os.environ.get("CXX") or "g++", "clang++")):
-        return config, f"{said}: {precision}; not compiled, for want of a C++ compiler"
+        return config, f"{said}: {precision}; not compiled, since no C++ compiler was found"
     compiled = copy.deepcopy(model)
     compiled.compile()
     both = {"written": steps[precision], "compiled": TrainingStep(compiled, batch, precision)}
