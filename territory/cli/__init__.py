@@ -82,7 +82,7 @@ def _run(args: list[str]) -> int:
 
 
 def _train_command(args: list[str]) -> Callable[..., int]:
-    """`train` with the right defaults: a run that is continued brings its own, so flags left away keep its values."""
+    """`train` with the right defaults: a run that is continued brings its own, so omitted flags keep its values."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--resume", nargs="?")
     parser.add_argument("--runs-dir", "--runs_dir", nargs="?")

@@ -82,7 +82,7 @@ def number(answer: Any, whole: bool = False) -> float | int:
     if isinstance(value, np.ndarray):
         raise NotYet(f"expected one number, got an array of shape {value.shape}.")
     if isinstance(value, bool | np.bool_) or not isinstance(value, Real | Decimal):
-        hints = {str: " Leave quotes and units away: 45, not '45 %'.", list: " Leave the brackets away."}
+        hints = {str: " Omit quotes and units: 45, not '45 %'.", list: " Omit the brackets."}
         hints[tuple] = " A number has no comma: 1000 or 1.5, not 1,000 or 1,5."
         raise NotYet(f"expected a number, got {shown(answer)}.{hints.get(type(value), '')}")
     try:

@@ -28,8 +28,8 @@ def test_every_form_of_a_number_is_read(half):
     ("answer", "said"),
     [
         (None, "No answer yet."),
-        ("0.5", "Not yet: expected a number, got '0.5'. Leave quotes and units away: 45, not '45 %'."),
-        ([0.5], "Not yet: expected a number, got [0.5]. Leave the brackets away."),
+        ("0.5", "Not yet: expected a number, got '0.5'. Omit quotes and units: 45, not '45 %'."),
+        ([0.5], "Not yet: expected a number, got [0.5]. Omit the brackets."),
         (True, "Not yet: expected a number, got True."),
         (float("nan"), "Not yet: expected a finite number, got nan."),
         (10**400, "Not yet: that number is far too large."),
