@@ -5,7 +5,7 @@ statistics, or one vector. Where one side is the cells, a grid of weights can be
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -41,14 +41,12 @@ class ReplayRecord:
         attention = {
             name: np.concatenate([weights[:keep], more.attention[name]]) for name, weights in self.attention.items()
         }
-        return ReplayRecord(
-            self.frames[:keep] + more.frames,
-            np.concatenate([self.probabilities[:keep], more.probabilities]),
-            np.concatenate([self.values[:keep], more.values]),
-            attention,
-            self.windowed,
-            self.no_cells,
-            self.unread,
+        return replace(
+            self,
+            frames=self.frames[:keep] + more.frames,
+            probabilities=np.concatenate([self.probabilities[:keep], more.probabilities]),
+            values=np.concatenate([self.values[:keep], more.values]),
+            attention=attention,
         )
 
 

@@ -301,7 +301,9 @@ class SoftmaxWatch(TorchFunctionMode):
         if len(sizes) == 3 and keys == 0 and scores.layer:
             return (1, 2)  # time before examples
         first = tuple(axis for axis in scores.first if axis != keys)
-        first = first[:2] if scores.layer == 1 else first  # of features in several axes the outermost are of heads
+        if scores.layer == 1:  # of features in several axes the outermost are of heads, or of all the tokens
+            tokens = len(sizes) == 3 and keys in scores.first and len(first) > 1 and self._asks(sizes[first[1]], 0)
+            first = first[: 1 if tokens else 2]
         if len(sizes) != 3 or first:
             return first
         before, other = (axis for axis in range(3) if axis != keys)

@@ -82,6 +82,11 @@ def synthesised(s, x, cut):
     return merged(cut(s.keys(heads(s.q(x))).softmax(-1)) @ heads(s.k(x)))
 
 
+def made_at_once(s, x, cut):
+    """One layer gives the weights of all tokens for all tokens."""
+    return cut(s.whole(x.flatten(1)).view(B, T, T).softmax(-1)[:, None])[:, 0] @ x
+
+
 def additive(s, x, cut):
     scores = s.one(torch.tanh(heads(s.q(x))[:, :, :, None] + heads(s.k(x))[:, :, None])).squeeze(-1)
     return merged(cut(scores.softmax(-1)) @ heads(s.k(x)))
@@ -177,6 +182,7 @@ NETWORKS = {
     "deformable": (deformable, cells()),
     "involution": (involution, cells()),
     "synthesised": (synthesised, tokens()),
+    "made at once": (made_at_once, tokens()),
     "additive": (additive, tokens()),
     "talking heads": (talking, tokens()),
     "keys over features": (keys_over_features, tokens()),
@@ -203,6 +209,7 @@ def test_heads_are_those_of_the_plain_formula_and_are_ablated_one_by_one(name):
         "kernels": nn.Conv2d(D, 9 * HEADS, 1),
         "keys": nn.Linear(SIZE, T),
         "keyed": nn.Conv2d(D, 3 * D, 1),
+        "whole": nn.Linear(T * D, T * T),
         "words": nn.Embedding(9, D),
     }
     model = Calls(lambda s, x: forward(s, x, kept), **layers, mix=nn.Parameter(torch.randn(HEADS, HEADS)))
