@@ -615,10 +615,11 @@ class _Made(TorchDispatchMode):
     def __init__(self, call: Call, layer: Callable[[], str]):
         super().__init__()
         self.layer, self.strange = layer, []
-        self.known: Any = WeakIdKeyDictionary()  # storage -> how often it was written to
+        self.writes: Any = WeakIdKeyDictionary()  # storage -> writes of operators seen here
+        self.seen: Any = WeakIdKeyDictionary()  # tensor -> its storage, and writes by others when it was first seen
         self.kept: list[Any] = []  # or another storage would take the place of one that was looked at
         kept = [value for module in call.model.modules() for value in vars(module).values()]
-        self._know([call.tensors, [value for value in kept if isinstance(value, (Tensor, tuple, *OPEN))]])
+        self._made([call.tensors, [value for value in kept if isinstance(value, (Tensor, tuple, *OPEN))]])
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -626,7 +627,7 @@ class _Made(TorchDispatchMode):
         mark_dirty = function.mark_dirty
 
         def marked(ctx: Any, *tensors: Any) -> None:  # counts as a write
-            self._know(tensors, 1)
+            self._written(tensors)
             mark_dirty(ctx, *tensors)
 
         function.mark_dirty = marked
@@ -642,26 +643,35 @@ class _Made(TorchDispatchMode):
         if func is not torch.ops.aten.lift_fresh.default:  # torch.tensor has just made it of numbers
             self.look([args, kwargs])
         out = func(*args, **(kwargs or {}))
-        writes = getattr(getattr(func, "_schema", None), "is_mutable", False)
-        self._know([args, kwargs, out] if writes else out, writes)
+        if getattr(getattr(func, "_schema", None), "is_mutable", False):
+            self._written([args, kwargs])
+        self._made(out)
         return out
 
     def look(self, value: Any) -> None:
         """Notes the layer at work where a tensor is not from here, or was written to elsewhere."""
-        for storage, version in _storages_of(value):
-            if self.known.get(storage, -1) < version and storage.resizable():  # NumPy's are not
+        for tensor, storage, version in _storages_of(value):
+            known, unseen = storage in self.writes, version - self.writes.setdefault(storage, 0)
+            own, before = self.seen.get(tensor, (None, unseen))
+            if (not known or (own == storage._cdata and unseen > before)) and storage.resizable():  # NumPy's are not
                 self.strange.append(self.layer())
                 self.kept.append(storage)
-            self.known[storage] = max(self.known.get(storage, -1), version)
+            if own != storage._cdata or unseen > before:
+                self.seen[tensor] = storage._cdata, unseen
 
-    def _know(self, value: Any, writes: int = 0) -> None:
-        for storage, version in _storages_of(value):
-            self.known[storage] = max(self.known.get(storage, 0), version) + writes
+    def _made(self, value: Any) -> None:
+        for tensor, storage, version in _storages_of(value):
+            if storage not in self.writes:  # else a view, whose version isn't set yet
+                self.seen[tensor] = storage._cdata, version - self.writes.setdefault(storage, 0)
+
+    def _written(self, value: Any) -> None:
+        for _, storage, _ in _storages_of(value):
+            self.writes[storage] = self.writes.get(storage, 0) + 1
 
 
-def _storages_of(value: Any) -> Iterator[tuple[Any, int]]:
-    """Of dense tensors, with how often each was written to."""
+def _storages_of(value: Any) -> Iterator[tuple[Tensor, Any, int]]:
+    """Dense tensors with the storage of each, and how often it or a view of it was written to."""
     for tensor in tensors_of(value):
         plain = not (unfolds(type(tensor)) or is_transformed(tensor) or tensor.is_mkldnn or tensor._is_zerotensor())
         if plain and tensor.layout == torch.strided:
-            yield tensor.untyped_storage(), 0 if tensor.is_inference() else tensor._version
+            yield tensor, tensor.untyped_storage(), 0 if tensor.is_inference() else tensor._version

@@ -4,6 +4,7 @@ import copy
 import os
 import random
 import sys
+import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ from territory.errors import BadInput, told
 
 _FLEX_AS_WRITTEN = "_FLEX_ATTENTION_DISABLE_COMPILE_DEBUG"  # a switch that torch's own warning tells of
 _COMPILES_NOTHING = "TORCHDYNAMO_DISABLE"  # torch's switch in the environment, read at every `torch.compile`
+alone = threading.RLock()  # who turns a switch of the whole process: else two threads put back each other's
 OPEN = (list, dict, set, deque)  # containers that a network may change in place, or their subclasses
 
 
@@ -75,10 +77,10 @@ def untouched(holder: Any) -> Iterator[None]:
     other state inside objects of other classes.
     """
     copies: dict[int, Any] = {}
-    modules, weights = held_by(holder)
-    before = [(module, dict(module.__dict__)) for module in modules]
-    parameters = [(p, p.data, p.grad, p.requires_grad) for p in weights]
-    with _random_state_kept(), torch.inference_mode(False):
+    with alone, _random_state_kept(), torch.inference_mode(False):
+        modules, weights = held_by(holder)
+        before = [(module, dict(module.__dict__)) for module in modules]
+        parameters = [(p, p.data, p.grad, p.requires_grad) for p in weights]
         scripts = (module for module in modules if isinstance(module, torch.jit.ScriptModule))
         scripted = [(module, module.training) for module in scripts if hasattr(module, "training")]
         wrapped = (weight for weight in weights if is_traceable_wrapper_subclass(weight))  # its .data are its own

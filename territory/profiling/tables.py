@@ -14,7 +14,7 @@ from torch import nn
 
 from territory.errors import BadInput, whole
 from territory.models.guests import Inputs, Owners, check_model, device_of, paths_of, tensors_of
-from territory.models.modes import slow_path, untouched
+from territory.models.modes import alone, slow_path, untouched
 from territory.profiling.inputs import Names, prepare
 from territory.profiling.macs import macs_table
 from territory.profiling.memory import bytes_of
@@ -207,7 +207,7 @@ def roofline(
     """
     flops = {(r.part, r.layer): r.flops for r in macs_table(model, inputs)}
     machine = machine or measure_machine(device_of(model))
-    with slow_path():
+    with alone, slow_path():
         times = {(r.part, r.layer): r.forward for r in time_table(model, inputs, "forward", repeats, clock=clock)}
         moved = _bytes_by_layer(model, inputs)
     records = []

@@ -593,6 +593,29 @@ class InPlace(torch.autograd.Function):
         return gradient
 
 
+def test_threads_that_profile_at_once_leave_nothing_behind():
+    def several(_):
+        return [profile(nn.Linear(8, 8), torch.rand(2, 8)) for _ in range(5) for profile in PROFILERS.values()][::5]
+
+    def switches():
+        functions = threading.Thread.start, ThreadPoolExecutor.submit, torch.autograd.function.FunctionCtx.mark_dirty
+        return (*functions, torch.backends.mha.get_fastpath_enabled())
+
+    before = switches()
+    with ThreadPoolExecutor(3) as threads:
+        assert list(threads.map(several, range(3))) == 3 * [5 * [128]]
+    assert switches() == before
+
+
+def test_weights_that_a_forward_pass_puts_elsewhere_are_no_other_threads():
+    def loads(s, x):
+        s.fc.weight.data = s.fc.weight.data * 2
+        return s.fc(x) * sum(record.macs for record in profiling.macs_table(s.other, x))
+
+    model = Calls(loads, fc=nn.Linear(8, 8), other=nn.Linear(8, 8))
+    assert sum(record.macs for record in profiling.macs_table(model, torch.rand(2, 8))) == 128 + 128 + 128
+
+
 def test_other_threads_with_other_work_are_nobodys_business():
     table, over = torch.rand(8, 8), threading.Event()
 
