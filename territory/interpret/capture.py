@@ -175,7 +175,7 @@ class _Attentions:
                 stack.enter_context(module.register_forward_hook(self._ours(name)))
             modules = {path: module for module, path in self.paths.items()}
             for path, name in self.chosen.items():
-                stack.enter_context(modules[path].register_forward_hook(self._output(name)))
+                stack.enter_context(modules[path].register_forward_hook(self._output(name, path)))
             stack.enter_context(self.watch.running())
             yield self.record
 
@@ -194,7 +194,7 @@ class _Attentions:
 
         return hook
 
-    def _output(self, name: str) -> Callable[..., Any]:
+    def _output(self, name: str, path: str) -> Callable[..., Any]:
         """A module that somebody named, in which no softmax was seen, is what it returns."""
 
         def hook(module: nn.Module, _inputs: tuple, output: Any) -> Any:
@@ -208,6 +208,7 @@ class _Attentions:
                     f"{name}: {type(module).__name__} computes no softmax, and weights are not told in what it returns "
                     f"({shapes}): name a module that returns them alone"
                 )
+            self.watch.reads(likely[0], path)
             self.returned[name] = number = self.returned.get(name, 0) + 1
             changed = self._keep(_numbered(name, number), likely[0])
             return None if changed is None else tree_map(lambda each: changed if each is likely[0] else each, output)

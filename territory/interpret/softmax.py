@@ -347,6 +347,12 @@ class SoftmaxWatch(TorchFunctionMode):
             if watch.unread.get(owner) == where:
                 del watch.unread[owner]
 
+    def reads(self, weights: Tensor, path: str) -> None:
+        """A module that somebody named returned these: neither they nor what is inside of it are hidden."""
+        _running.watches[-1]._tags.pop(weights, None)
+        for each in [owner for owner in self.unread if is_inside(owner, path)]:
+            del self.unread[each]
+
     def shown(self, weights: Tensor, attention: bool) -> tuple[Call, Tensor | None]:
         """Show weights to this watch: what it is called there, and what takes its place."""
         owner = self.owners.at_work or ""

@@ -918,7 +918,7 @@ def test_a_compiled_network_is_read_and_changed_as_it_is_written():
 
 
 class Sigmoids(nn.Module):
-    """Attention without a softmax: nobody can know that this is one."""
+    """Attention without a softmax: nobody can read it unless the module is named."""
 
     def __init__(self):
         super().__init__()
@@ -932,14 +932,29 @@ def test_a_module_of_ones_own_is_captured_and_changed_by_the_name_one_gives_it()
     model, x = Sigmoids(), tokens()
     with capture(model) as record:
         model(x)
+    assert record.unread == {"Sigmoids": NO_SOFTMAX}
     with pytest.raises(BadInput, match=r"name the module that does: capture\(model, attention="):
         record["weights"]
     for module in (model.weights, "weights"):
         with capture(model, attention={"mine": module}) as record:
             model(x)
+        assert record.unread == {}  # it is read now
         torch.testing.assert_close(record["mine"][:, 0], (x @ x.transpose(1, 2)).sigmoid())
     with intervene(model, {"mine": 0.0}, attention={"mine": model.weights}):
         assert (model(x) == 0).all()
+
+
+def test_a_block_that_is_named_and_gives_its_weights_hides_nothing():
+    def forward(s, x):
+        weights = (x @ x.mT).relu()
+        weights = weights / weights.sum(-1, keepdim=True)
+        return weights @ x, weights
+
+    model = Calls(lambda s, x: s.block(x)[0], block=Calls(forward))
+    for chosen, unread in ((None, {"block": NO_SOFTMAX}), ({"mine": "block"}, {})):
+        with capture(model, chosen) as record:
+            model(tokens())
+        assert record.unread == unread
 
 
 class Gives(nn.Module):
