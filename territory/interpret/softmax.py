@@ -1,17 +1,8 @@
 """Every softmax and every attention that a network computes, whoever calls it and however it is spelled.
 
-Seen: ``softmax`` and its kin, ``exp(log_softmax(x))``, ``exp(x - logsumexp(x))``, ``exp`` divided by whatever makes it
-sum to 1, before or after the product with the values, weights divided by their sum once more,
-`F.scaled_dot_product_attention`, `nn.MultiheadAttention`, all of torch's transformer layers; in exported programs too.
-`unread` tells of what is seen to be there and not read: under ``vmap``, in scripts, FlexAttention, nested tensors and
-other libraries' kernels; softmaxes that are sparse, scattered over edges, or summed in a way that is not known;
-products of three computed matrices of several examples (weights that are no softmax: sigmoid, sparsemax, linear).
-Neither seen nor told of: these of one example, a sigmoid and what it leaves to 1, weights of every number of a vector.
-
-Which axis holds heads is told by the product that made the scores: what queries and keys both have, and of that what a
-layer's numbers were parted into. Of a layer's scores they are the numbers of one place, when the softmax is not over
-these. Else heads come before queries, unless that axis is as long as the inputs have tokens; the only one is of
-queries, unless keys come before it or they alone are so long.
+Which are read, which only told of (`unread`) and which neither, and how heads are told from queries:
+docs/instruments.md, "Which attention is read". What is known of a tensor (an exponential, a layer's numbers, weights)
+goes with it from function to function as a tag.
 """
 
 import inspect
@@ -592,7 +583,7 @@ def _next(name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Any, t
     if name in ("exp", "exp2", "rpow"):
         return scores._replace(kind="exp", source=None if tag.kind == "logsumexp" else weakref.ref(args[0]))
     if name == "pow" and isinstance(args[1], Tensor):
-        return _Tag("exp", source=weakref.ref(args[1]), first=other.first, fold=other.fold, layer=other.layer)
+        return other._replace(kind="exp", source=weakref.ref(args[1]))
     if name == "log_softmax":
         return scores._replace(kind="log", dim=-1 if dim is None else dim)
     if name == "logsumexp":
