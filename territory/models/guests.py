@@ -169,7 +169,7 @@ class Call:
             self.args = _own(tuple(inputs))
         else:
             self.args = (_own(inputs),)
-            if isinstance(inputs, Mapping):
+            if isinstance(inputs, Mapping) and inputs:
                 self._hint += f" Its forward takes no such keywords as {', '.join(map(str, inputs))}."
         self._open = not all(map(_is_closed, (*self.args, *self.kwargs.values())))
         given = [tensor.device for tensor in self.tensors]
@@ -249,7 +249,7 @@ def explained(model: nn.Module, inputs: Iterable[Tensor], what: str, hint: str =
     except BadInput:
         raise
     except (Exception, SystemExit) as error:
-        shapes = ", ".join(str(shape_of(tensor)) for tensor in inputs)
+        shapes = ", ".join(str(shape_of(tensor)) for tensor in inputs) or "(no tensors)"
         if not torch.is_grad_enabled() and "does not require grad" in str(error):
             hint += " It runs without gradients here, so what takes one itself needs torch.enable_grad around it."
         raise BadInput(f"{type(model).__name__} {what} {shapes}{_where(model, error)}: {told(error)}.{hint}") from error

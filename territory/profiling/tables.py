@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from territory.errors import BadInput, whole
+from territory.errors import BadInput, shown, whole
 from territory.models.guests import Inputs, Owners, check_model, device_of, paths_of, tensors_of
 from territory.models.modes import alone, slow_path, untouched
 from territory.profiling.inputs import Names, prepare
@@ -205,6 +205,8 @@ def roofline(
     Layers without multiply-accumulates (norms, activations) have no intensity to speak of and are left out. torch's own
     transformer layers run in steps, not in their one fused kernel.
     """
+    if not isinstance(machine, Machine | None):
+        raise BadInput(f"machine: expected what measure_machine gives; got {shown(machine)}.")
     flops = {(r.part, r.layer): r.flops for r in macs_table(model, inputs)}
     machine = machine or measure_machine(device_of(model))
     with alone, slow_path():

@@ -64,6 +64,8 @@ def compare_latency(
     """
     one_of("mode", mode, MODES)
     repeats, warmup = whole("repeats", repeats, 1), whole("warmup", warmup, 0)
+    if not isinstance(models, Mapping):
+        raise BadInput(f"expected models by name, as in {{'mine': model}}; got {type(models).__name__}.")
     if not models:
         raise BadInput("expected at least one model; got none.")
     with ExitStack() as stack:

@@ -219,6 +219,8 @@ def test_wrong_inputs_are_named_and_the_model_is_released():
         profiling.macs_table(model, [torch.zeros(2, 3).numpy()])
     with pytest.raises(BadInput, match="expected tensors on cpu like the model; got meta"):
         profiling.macs_table(model, torch.zeros(2, 3, device="meta"))
+    with pytest.raises(BadInput, match=r"shapes \(no tensors\), in its layer 0 \(Linear\).*must be Tensor, not str"):
+        profiling.macs_table(model, "a text")
     assert not model[0]._forward_hooks and model.training
 
 

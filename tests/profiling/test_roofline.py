@@ -74,6 +74,11 @@ def test_a_result_that_is_kept_between_passes_is_no_missing_row():
         profiling.roofline(model, torch.zeros(2, 4), MACHINE, repeats=1)
 
 
+def test_a_machine_that_is_none_is_refused():
+    with pytest.raises(BadInput, match="machine: expected what measure_machine gives; got 5"):
+        profiling.roofline(nn.Linear(4, 4), torch.zeros(2, 4), 5)
+
+
 def test_a_clock_that_stands_still_leaves_no_row_out():
     (record,) = profiling.roofline(nn.Linear(4, 4), torch.zeros(2, 4), MACHINE, repeats=1, clock=lambda: 0.0)
     assert (record.flops, record.seconds, record.achieved) == (64, 0, math.inf)

@@ -92,6 +92,7 @@ def test_any_shape_of_output_can_be_trained():
         ({"repeats": 0}, "repeats must be a whole number of at least 1, got 0"),
         ({"warmup": -1}, "warmup must be a whole number of at least 0, got -1"),
         ({"models": {}}, "expected at least one model; got none"),
+        ({"models": [nn.Linear(3, 3)]}, r"expected models by name, as in .*; got list"),
         ({"inputs": torch.zeros(1, 7)}, r"cannot take inputs of shapes \(1, 7\)"),
     ],
 )
