@@ -34,7 +34,8 @@ from torch.overrides import TorchFunctionMode
 
 from territory.errors import BadInput
 from territory.interpret.softmax import Call as SoftmaxCall
-from territory.interpret.softmax import SoftmaxWatch, name_of_function
+from territory.interpret.softmax import SoftmaxWatch
+from territory.interpret.tags import name_of_function
 from territory.models.cross_attention import CrossAttention
 from territory.models.guests import Call, dense, paths_of, tensors_of
 from territory.models.modes import eagerly, untouched
