@@ -40,8 +40,9 @@ from territory.interpret.tags import (
     product_place,
     unfolded,
 )
-from territory.models.guests import Owners, is_transformed, shape_of, tensors_of
+from territory.models.guests import is_transformed, shape_of, tensors_of
 from territory.models.modes import slow_path
+from territory.models.owners import Owners
 
 _NAMED = (  # what the first ones are called
     *("input", "logits", "x", "a", "other", "weight", "exponent", "mat1", "mat2", "batch1", "batch2"),

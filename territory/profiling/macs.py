@@ -23,8 +23,9 @@ from torch.utils.flop_counter import flop_registry
 
 from territory.errors import BadInput
 from territory.models.cross_attention import AttentionWeights
-from territory.models.guests import Operators, Owners, paths_of, shape_of, tensors_of
+from territory.models.guests import paths_of, shape_of, tensors_of
 from territory.models.modes import slow_path, untouched
+from territory.models.owners import Operators, Owners
 from territory.profiling.inputs import Inputs, Names, prepare
 
 

@@ -13,8 +13,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakIdKeyDictionary
 
 from territory.errors import BadInput, one_of
-from territory.models.guests import ITSELF, OTHER, Inputs, Owners, tensors_of, unfolds
+from territory.models.guests import ITSELF, OTHER, Inputs, tensors_of, unfolds
 from territory.models.modes import slow_path, untouched
+from territory.models.owners import Owners
 from territory.profiling.inputs import prepare
 from territory.profiling.times import MODES, make_call
 

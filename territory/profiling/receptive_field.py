@@ -18,9 +18,10 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakIdKeyDictionary
 
 from territory.errors import BadInput
-from territory.models.guests import Inputs, Operators, Owners, tensors_of
+from territory.models.guests import Inputs, tensors_of
 from territory.models.map_conv import plain_convolutions
 from territory.models.modes import slow_path, untouched
+from territory.models.owners import Operators, Owners
 from territory.profiling.inputs import Names, prepare
 
 aten = torch.ops.aten

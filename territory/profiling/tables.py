@@ -13,8 +13,9 @@ import torch
 from torch import nn
 
 from territory.errors import BadInput, shown, whole
-from territory.models.guests import Inputs, Owners, check_model, device_of, paths_of, tensors_of
+from territory.models.guests import Inputs, check_model, device_of, paths_of, tensors_of
 from territory.models.modes import alone, slow_path, untouched
+from territory.models.owners import Owners
 from territory.profiling.inputs import Names, prepare
 from territory.profiling.macs import macs_table
 from territory.profiling.memory import bytes_of

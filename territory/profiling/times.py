@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 from territory.errors import BadInput, one_of, whole
 from territory.models.cross_attention import AttentionWeights
-from territory.models.guests import Call, Inputs, Owners, graph_of, name_of, roots_of, tensors_of
+from territory.models.guests import Call, Inputs, graph_of, name_of, roots_of, tensors_of
 from territory.models.modes import untouched
+from territory.models.owners import Owners
 from territory.profiling.inputs import Names, prepare
 from territory.stats import take_turns
 
