@@ -88,7 +88,7 @@ def test_a_run_against_several_kinds_of_games_stops_and_goes_on_bit_for_bit(tmp_
         ("nation+bot", "written like 5xnation"),
         ("5xnation+", "written like 5xnation"),
         ("5xnation+60xbot", "1 to 50"),
-        ("5xbot+5xrandom", "draw numbers"),
+        ("5xbot+5xrandom", "random numbers"),
     ],
 )
 def test_a_mixture_that_is_none_is_refused(mixture, message):

@@ -217,5 +217,5 @@ def test_a_policy_with_a_wrong_answer_is_told(answer):
 
 def test_a_run_refuses_opponents_with_dice_that_no_checkpoint_keeps():
     assert isinstance(as_policy(RandomPolicy()), RandomPolicy)
-    with pytest.raises(territory.BadInput, match="draw numbers"):
+    with pytest.raises(territory.BadInput, match="random numbers"):
         TrainConfig(opponents="random")
