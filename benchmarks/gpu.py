@@ -106,8 +106,9 @@ class _Players:
         for _ in range(steps):
             arrays = (self.obs["map"], self.obs["global"], self.mask)
             seen = [torch.from_numpy(each).to(self.device, non_blocking=True) for each in arrays]
-            actions = act(self.network, *seen, self.generator).actions.to("cpu", non_blocking=True)
-            if self.device.type == "cuda":  # for this answer, not for what other threads have asked since
+            waits_below = self.device.type == "cuda"  # for this answer, not for what other threads have asked since
+            actions = act(self.network, *seen, self.generator).actions.to("cpu", non_blocking=waits_below)
+            if waits_below:
                 torch.cuda.current_stream().record_event().synchronize()
             self.obs, _, _, _, info = self.envs.step(actions.numpy())
             self.mask = info["action_mask"]

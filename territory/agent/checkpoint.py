@@ -119,9 +119,12 @@ def read(path: str | Path) -> Checkpoint:
             ours = metadata.get("format") == FORMAT
             arrays = {name: content.get_tensor(name) for name in content.keys() if ours}  # noqa: SIM118 (no dictionary)
     except (SafetensorError, TypeError, AttributeError) as error:  # the latter two: a type that NumPy hasn't got
+        hint = "copy or download it again"
+        if path.suffix.lower() == ".npz":
+            hint = f"if it is a replay, watch it with territory play {path}"
         raise BadInput(
             f"{path} is not a safetensors file of ours (.pt and .pth files are not read), or it is empty, cut off or "
-            f"damaged: copy or download it again ({str(error)[:200]})"
+            f"damaged: {hint} ({str(error)[:200]})"
         ) from error
     if not ours:
         found = str(metadata.get("format"))[:50]

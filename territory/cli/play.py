@@ -45,7 +45,7 @@ def play(
             "steady", the game's own "bot" and "nation"; or a replay (.npz), to watch it.
         num_bots: Opponents, 1 to 50.
         opponents: Who they are: bot, nation, mixed, or an agent named as above.
-        seed: Of the map, the starts and every draw.
+        seed: Of the map, the starts and all that is random.
         map: An image to play on: blue is water, green plains, brown highland, white and grey mountain.
         height: Rows of the map; by default as the agent was trained, or the image's.
         width: Columns of the map; likewise.

@@ -47,19 +47,16 @@ class InParts:
 
     @contextmanager
     def sharing(self, boards: int) -> Iterator[None]:
-        """Inside, passes of so many boards are shared, with products `by_onednn`.
+        """Inside, passes of so many boards are shared, where they can be, with `products`.
 
         torch's own threads rest: they wait awake, on our cores.
         """
-        if not self.can_be_shared():
-            yield
-            return
         before = torch.get_num_threads()
         threads = min(before, allowed_cores())
-        self._count = max(1, min(MOST, threads, boards // LEAST))
+        self._count = max(1, min(MOST, threads, boards // LEAST)) if self.can_be_shared() else 1
         torch.set_num_threads(threads // self._count)
         try:
-            with by_onednn():
+            with self.products():
                 yield
         finally:
             torch.set_num_threads(before)
@@ -67,13 +64,13 @@ class InParts:
 
     @contextmanager
     def playing(self, tiles: int) -> Iterator[None]:
-        """Inside, passes over so many tiles, of all boards together, have as many of torch's threads as they are worth.
+        """Inside, passes over so many tiles, of all boards together, have as many of torch's threads as are worth it.
 
         After each layer all threads wait for the slowest: on small boards that takes sixteen longer than the layer.
         """
         before = torch.get_num_threads()
-        if self.can_be_shared():
-            torch.set_num_threads(min(before, allowed_cores(), max(2, tiles // FEW)))
+        worth = max(2, tiles // FEW) if self.can_be_shared() else before
+        torch.set_num_threads(min(before, allowed_cores(), worth))
         try:
             yield
         finally:

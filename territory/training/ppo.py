@@ -183,7 +183,7 @@ class PPO:
         notes = [keep_freed_memory()] if self.config.keep_memory else []
         if self.network.can_be_shared() and products.is_quicker():
             notes.append("matrix products are computed by oneDNN: MKL would not use this processor's AVX-512")
-        if self.network.can_be_shared() and allowed_cores() < torch.get_num_threads():
+        if allowed_cores() < torch.get_num_threads():
             notes.append(f"a container's quota leaves {allowed_cores()} of torch's {torch.get_num_threads()} threads")
         if self.config.fast:
             chosen = choose(self.config, self.model, self.obs, self.device, self.layout)

@@ -162,14 +162,13 @@ def read_log(folder: str | Path) -> tuple[list[Update], bool]:
     And whether there is a last line that is cut off, by a kill or since it is being written now: it is left out.
     """
     log = as_path(folder, "run") / LOG
-    lines = _log_lines(log)
-    cut = bool(lines) and not lines[-1].endswith((b"\n", b"}"))
+    text = _log_text(log)
+    lines, cut = text.splitlines(), bool(text) and not text.endswith((b"\n", b"}"))
     return [_update(line, f"line {n} of {log}") for n, line in enumerate(lines[: len(lines) - cut], start=1)], cut
 
 
-def _log_lines(log: Path) -> list[bytes]:
-    """The lines of a log, each with its end; a kill may have cut off the last."""
-    return read_bytes(log, LONGEST_LOG, "log").splitlines(keepends=True) if os.path.lexists(log) else []
+def _log_text(log: Path) -> bytes:
+    return read_bytes(log, LONGEST_LOG, "log") if os.path.lexists(log) else b""
 
 
 def start(config: TrainConfig) -> Run:
@@ -222,11 +221,15 @@ def resume(folder: str | Path, config: TrainConfig | None = None) -> Run:
             f"the run {folder} has trained {done:,} steps, more than the total_timesteps of {config.total_timesteps:,} "
             "that were asked for: give a larger number"
         )
-    logged = _log_lines(folder / LOG) if writes else []  # what is no log is refused before anything is trained
+    logged = read_log(folder)[0] if writes else []  # what is no log is refused before anything is trained
     run = Run(folder, PPO(config, model=files.build_model(content)), lock)  # what `init` named may be gone by now
     restore(run.ppo, content)
-    if len(logged) > run.ppo.finished_updates:  # what came after the checkpoint is made again; the last may be cut off
-        write_atomically(folder / LOG, b"".join(logged[: run.ppo.finished_updates]))
+    if writes:  # what came after the checkpoint is made again; the last line may be cut off, or lack its end
+        before = _log_text(folder / LOG)
+        lines = zip(before.splitlines(), logged, strict=False)
+        kept = b"".join(line + b"\n" for line, update in lines if update.update <= run.ppo.finished_updates)
+        if kept != before:
+            write_atomically(folder / LOG, kept)
     if config != saved:  # so that it stays what was asked for, should this continuation be killed at once
         run.save()
         if run.writes:
@@ -247,10 +250,10 @@ def _steps_done(content: files.Checkpoint, config: TrainConfig) -> int:
 
 def _update(line: bytes, place: str) -> Update:
     """A record of a log, in which null stands for what was not a number."""
-    record = parse_json(line, place)
-    if isinstance(record, dict):
-        record = {name: math.nan if value is None else value for name, value in record.items()}
     try:
+        record = parse_json(line, "the line")
+        if isinstance(record, dict):
+            record = {name: math.nan if value is None else value for name, value in record.items()}
         return Update.from_dict(record)
     except BadInput as error:
-        raise BadInput(f"{place} is damaged: {error}") from error
+        raise BadInput(f"{place} is damaged: {error}. The run can go on without this line: delete it") from error

@@ -35,8 +35,8 @@ def num_threads() -> int:
 def allowed_cores(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int:
     """How many cores' time a container leaves this process: its CPU quota (cgroup 1 or 2), rounded up.
 
-    A machine's number without a quota. Threads beyond it are stopped for most of every tenth of a second, and whoever
-    waits for them with it: with 16 threads on a quota of one core, training was 2.4 times as slow as with one.
+    Without a quota: how many the machine has. Threads beyond it are stopped for most of every tenth of a second, and so
+    is whoever waits for them: with 16 threads on a quota of one core, training was 2.4 times as slow as with one.
     """
     shares = [float(os.cpu_count() or 1)]
     for line in own.read_text().splitlines() if own.is_file() else ():

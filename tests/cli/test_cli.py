@@ -92,6 +92,7 @@ def test_evaluate_exports_an_agent_with_its_results(folder, capsys):
         ("train --resume nothing", "no agent 'nothing'"),
         ("evaluate nobody", "no agent 'nobody'"),
         ("evaluate notes.txt", "not a safetensors file"),
+        ("evaluate game.npz", "if it is a replay, watch it with territory play game.npz"),
         ("evaluate idle --opponents notes.txt", "steady, or an agent: notes.txt is not a safetensors file"),
         ("export idle --onnx idle.onnx", "That one is scripted: it plays without a network"),
         ("evaluate random --games 0", "games must be a whole number from 1"),
@@ -109,7 +110,8 @@ def test_evaluate_exports_an_agent_with_its_results(folder, capsys):
     ],
 )
 def test_bad_input_is_one_line_and_exit_status_2(folder, capsys, command, message):
-    (folder / "notes.txt").write_text("what I wanted to remember about the network")
+    for name in ("notes.txt", "game.npz"):
+        (folder / name).write_text("what I wanted to remember about the network")
     assert call(command) == 2
     lines = [line for line in capsys.readouterr().err.splitlines() if "playing" not in line]
     assert len(lines) == 1

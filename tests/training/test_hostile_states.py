@@ -120,8 +120,9 @@ def test_a_log_that_is_no_log_is_refused_before_anything_is_trained(trained):
     log.write_bytes(sound[:-30])
     assert run.read_log(trained.folder) == (before[0][:-1], True) and before[1] is False
     log.write_bytes(sound[:-30] + b"\n")
-    with pytest.raises(BadInput, match=r"line 2 of .*log.jsonl is damaged"):
-        run.read_log(trained.folder)
+    for read in (run.read_log, run.resume):
+        with pytest.raises(BadInput, match=r"line 2 of .*log.jsonl is damaged: .* delete it"):
+            read(trained.folder)
     log.write_bytes(sound)
 
 

@@ -120,6 +120,11 @@ def test_a_container_with_a_quota_is_asked_for_no_more_threads(monkeypatch):
         assert torch.get_num_threads() == 1
     with parts.sharing(BOARDS):
         assert torch.get_num_threads() == 1
+    for each in (InParts(nn.Linear(2, 2)), InParts(nn.BatchNorm2d(5))):  # whose passes we don't share
+        with each.playing(64 * 128 * 128):
+            assert torch.get_num_threads() == 1
+        with each.sharing(BOARDS):
+            assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == 2
 
 

@@ -67,6 +67,19 @@ def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint(config):
     assert [line["value_loss"] for line in log] == [line["value_loss"] for line in read_log(straight)]
 
 
+def test_a_log_without_its_last_newline_or_some_lines_goes_on_as_whole_lines(config):
+    made = run.start(config)
+    made.train(stop=lambda: made.ppo.finished_updates == 5)
+    log = made.folder / "log.jsonl"
+    log.write_text(log.read_text().removesuffix("\n"))  # as an editor may leave it
+    run.resume(made.folder).train(stop=lambda: True)
+    assert [line["update"] for line in read_log(made)] == list(range(1, 7))
+    lines = log.read_text().splitlines(keepends=True)
+    log.write_text("".join([*lines[2:], lines[-1].replace('"update": 6', '"update": 7')]))
+    run.resume(made.folder)  # what came after the checkpoint is told by its number
+    assert [line["update"] for line in read_log(made)] == [3, 4, 5, 6]
+
+
 def test_a_run_that_is_stopped_within_an_update_is_taken_up_from_its_checkpoint(config, monkeypatch):
     config = dataclasses.replace(config, total_timesteps=256, checkpoint_every=1)
     alone = run.start(dataclasses.replace(config, name="alone"))
