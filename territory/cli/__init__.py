@@ -91,7 +91,7 @@ def _train_command(args: list[str]) -> Callable[..., int]:
     if known.resume is not None:
         from territory.agent import checkpoint, find_checkpoint
 
-        inside = os.path.join(known.runs_dir or "", known.resume)
+        inside = os.path.join(known.runs_dir or defaults.runs_dir, known.resume)
         known.resume = inside if os.path.exists(inside) else known.resume
         defaults = TrainConfig.from_dict(checkpoint.read(find_checkpoint(known.resume)).config)
 

@@ -75,7 +75,7 @@ def _announce(run: Run) -> None:
     rivals = config.opponents if is_mixture(config.opponents) else f"{config.num_bots} x {config.opponents}"
     print(
         f"{run.folder}: {config.model}, {config.num_envs} games at once against {rivals} "
-        f"on {run.ppo.device.type}. Curves: tensorboard --logdir {config.runs_dir}"
+        f"on {run.ppo.device.type}. Curves: tensorboard --logdir {run.folder.parent}"
     )
     for note in run.ppo.notes:
         print(f"  {note}")

@@ -135,6 +135,17 @@ def test_a_run_is_found_by_its_name_in_the_folder_that_is_given(folder, capsys):
     assert f"done: {Path('elsewhere') / 'mine'}" in capsys.readouterr().out
 
 
+def test_a_run_named_as_a_pretrained_agent_goes_on_and_its_curves_are_where_it_is(folder, capsys):
+    assert main(["train", *SMALL, "--total-timesteps", "64", "--name", "tokens"]) == 0
+    assert main(["train", "--resume", "tokens", "--total-timesteps", "128", "--runs-dir", "runs"]) == 0
+    assert main(["train", "--resume", "tokens", "--total-timesteps", "192"]) == 0
+    assert files.read("runs/tokens").progress["step"] == 192
+    os.rename("runs", "moved")
+    capsys.readouterr()
+    assert main(["train", "--resume", "moved/tokens", "--total-timesteps", "256"]) == 0
+    assert "tensorboard --logdir moved\n" in capsys.readouterr().out
+
+
 def test_a_resumed_run_keeps_its_own_settings_and_refuses_others(folder, capsys):
     assert main(["train", *SMALL, "--total-timesteps", "64", "--name", "mine"]) == 0
     assert main(["train", "--resume", "mine", "--gamma", "0.9"]) == 2
