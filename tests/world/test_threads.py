@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -266,6 +267,23 @@ def test_a_containers_quota_is_seen(kind, tmp_path, monkeypatch):
         (tmp_path / name).write_text(text)
     assert threads.allowed_cores(tmp_path, tmp_path / "own") == cores
     assert threads.allowed_cores(tmp_path, tmp_path / "absent") == 64  # no Linux
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="quotas are Linux's")
+def test_whoever_may_not_look_at_quotas_plays_without(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    (tmp_path / "own").write_text("0::/")
+    hidden = tmp_path / "hidden"
+    hidden.mkdir(mode=0)
+    before = os.getresuid()
+    if before[1] == 0:  # from whom nothing is hidden
+        os.setresuid(65534, 65534, 0)
+    try:
+        assert threads.allowed_cores(hidden, Path("/proc/self/cgroup")) == 64
+        assert threads.allowed_cores(hidden, tmp_path / "own") == 64
+    finally:
+        os.setresuid(*before)
+        hidden.chmod(0o700)
 
 
 def test_threads_are_no_more_than_a_container_allows(monkeypatch):
