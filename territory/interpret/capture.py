@@ -247,7 +247,8 @@ class _Attentions:
             self.record.windowed.add(name)
 
     def _examples(self, weights: Tensor) -> int:
-        return self.watch.examples(weights) or (len(weights) if weights.ndim > 3 else 1)
+        told = self.watch.examples(weights)
+        return told if told is not None else len(weights) if weights.ndim > 3 else 1
 
     def _changed(self, name: str, weights: Tensor) -> Tensor | None:
         if name not in self.changes:

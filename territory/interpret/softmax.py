@@ -143,7 +143,7 @@ class SoftmaxWatch(TorchFunctionMode):
         if weights.ndim > 3 and rows in (*second, *firsts):
             return rows
         for sizes in (second, firsts):
-            if fitting := [size for size in sizes if size and rows % size == 0]:
+            if fitting := [size for size in sizes if size == rows or (size and rows % size == 0)]:
                 return max(fitting)
         alone = weights.ndim > 2 and any(len(shape) == 2 and shape[0] in sides for shape in self._inputs)
         return 1 if alone else None  # tokens of one example, by head

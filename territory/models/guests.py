@@ -9,6 +9,7 @@ import copyreg
 import inspect
 import os
 import re
+import sys
 import traceback
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, MappingView
@@ -151,6 +152,9 @@ class Call:
     def __init__(self, model: nn.Module, inputs: Inputs, hint: str = ""):
         """``hint``: what to add where the network can't take the inputs."""
         check_model(model)
+        functorch: Any = torch._C._functorch  # pyright: ignore[reportAttributeAccessIssue] -- not declared
+        if functorch.peek_interpreter_stack() is not None:
+            raise BadInput("called inside a function that torch.func or torch.compile changes: call it outside.")
         self.model, self._hint = model, hint
         self.args, self.kwargs = (), {}
         if isinstance(inputs, Mapping) and _binds(model, **inputs):
@@ -240,6 +244,13 @@ def explained(model: nn.Module, inputs: Iterable[Tensor], what: str, hint: str =
         raise
     except (Exception, SystemExit) as error:
         shapes = ", ".join(str(shape_of(tensor)) for tensor in inputs) or "(no tensors)"
+        if isinstance(error, RecursionError):
+            raise BadInput(
+                f"{type(model).__name__} {what} {shapes}: more than {sys.getrecursionlimit()} calls inside one another, "
+                "where a watched layer takes three. Are layers nested hundreds deep? sys.setrecursionlimit allows more."
+            ) from error
+        if "FakeTensor" in str(error):
+            hint += " It works with fake tensors (FakeTensorMode), which can't be watched: make them on meta instead."
         if not torch.is_grad_enabled() and "does not require grad" in str(error):
             hint += " It runs without gradients here, so what takes one itself needs torch.enable_grad around it."
         raise BadInput(f"{type(model).__name__} {what} {shapes}{_where(model, error)}: {told(error)}.{hint}") from error

@@ -210,7 +210,10 @@ def eagerly() -> Iterator[None]:
                 operator.dispatch = as_written
         if "torch._dynamo" in sys.modules:
             warnings.filterwarnings("ignore", "Using `torch.compile\\(module\\)` when there are global hooks")
-            stack.enter_context(torch.compiler.set_stance("force_eager"))
+            try:
+                stack.enter_context(torch.compiler.set_stance("force_eager"))
+            except RuntimeError as error:
+                raise BadInput(f"called inside a function under torch.compile: call it outside ({told(error)}).") from error
         elif _COMPILES_NOTHING not in os.environ:  # nobody has compiled yet, and the import takes seconds
             stack.callback(os.environ.pop, _COMPILES_NOTHING, None)
             os.environ[_COMPILES_NOTHING] = "1"

@@ -262,18 +262,23 @@ class _Made(TorchDispatchMode):
     @contextmanager
     def watching(self) -> Iterator[None]:
         function: Any = torch.autograd.function.FunctionCtx
-        mark_dirty = function.mark_dirty
+        graph: Any = torch.autograd.graph
+        mark_dirty, increment = function.mark_dirty, graph.increment_version
 
         def marked(ctx: Any, *tensors: Any) -> None:  # counts as a write
             self._written(tensors)
             mark_dirty(ctx, *tensors)
 
-        function.mark_dirty = marked
+        def incremented(tensors: Any) -> None:  # so does this, which operators of a network's own call
+            self._written(tensors)
+            increment(tensors)
+
+        function.mark_dirty, graph.increment_version = marked, incremented
         try:
             with self:
                 yield
         finally:
-            function.mark_dirty = mark_dirty
+            function.mark_dirty, graph.increment_version = mark_dirty, increment
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> Any:
         if any(map(unfolds, types)):

@@ -917,6 +917,26 @@ def test_a_compiled_network_is_read_and_changed_as_it_is_written():
         torch.testing.assert_close(compiled(tokens()), before)
 
 
+@pytest.mark.filterwarnings("ignore:Dynamo does not know how to trace")
+def test_attention_inside_a_function_under_compile_is_refused():
+    model = Attends(sdpa())
+
+    def inside(x):
+        with capture(model):
+            return model(x)
+
+    with pytest.raises(BadInput, match=r"called inside a function under torch\.compile"):
+        torch.compile(inside, backend="eager")(tokens())
+
+
+@pytest.mark.parametrize("examples", [0, 2])
+def test_of_no_examples_there_are_no_weights(examples):
+    model = Calls(lambda s, x: (s.q(x) @ x.mT).softmax(-1) @ x, q=nn.Linear(8, 8))
+    with capture(model) as record:
+        model(torch.rand(examples, 5, 8))
+    assert [tuple(weights.shape) for weights in record.values()] == [(examples, 1, 5, 5)]
+
+
 class Sigmoids(nn.Module):
     """Attention without a softmax: nobody can read it unless the module is named."""
 

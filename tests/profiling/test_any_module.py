@@ -1,6 +1,7 @@
 """Whatever torch module a learner brings, and however it takes its inputs: every profiler has something to say."""
 
 import _thread
+import ctypes
 import queue
 import threading
 import warnings
@@ -314,6 +315,41 @@ def test_without_a_gradient_in_any_output_the_forward_pass_is_measured():
     model = Calls(lambda s, x: torch.no_grad()(s.fc)(x), fc=nn.Linear(8, 8))
     (record,) = [record for record in profiling.layer_table(model, torch.rand(2, 8), repeats=1) if record.macs]
     assert (record.layer, record.macs, record.parameters) == ("fc", 128, 72) and record.seconds > 0
+
+
+def test_layers_nested_hundreds_deep_are_told_from_an_error_of_the_network():
+    nested = nn.Linear(8, 8)
+    for _ in range(400):
+        nested = nn.Sequential(nested)
+    with pytest.raises(BadInput, match=r"calls inside one another.*nested hundreds deep\? sys\.setrecursionlimit"):
+        profiling.macs_table(nested, torch.rand(2, 8))
+
+
+def test_fake_tensors_on_the_way_are_told():
+    def counts(s, x):
+        with FakeTensorMode():
+            size = (torch.empty(3, 8) * 2).shape[0]
+        return size * s.fc(x)
+
+    with pytest.raises(BadInput, match="works with fake tensors"):
+        profiling.macs_table(Calls(counts, fc=nn.Linear(8, 8)), torch.rand(2, 8))
+
+
+@pytest.mark.filterwarnings("ignore:Dynamo does not know how to trace")
+@pytest.mark.parametrize("profile", PROFILERS.values(), ids=PROFILERS.keys())
+def test_a_profiler_inside_a_function_that_torch_changes_is_refused(profile):
+    model, inputs = nn.Linear(8, 8), torch.rand(2, 8)
+
+    def inside(x):
+        profile(model, inputs)
+        return x.sum()
+
+    changed = [torch.func.grad(inside), torch.func.vmap(inside)]
+    if profile is not PROFILERS["latency"]:  # torch.compile breaks down by itself where it looks for a model's name
+        changed.append(torch.compile(inside, backend="eager"))
+    for function in changed:
+        with pytest.raises(BadInput, match="called inside a function"):
+            function(torch.rand(2, 8))
 
 
 def test_a_network_whose_mode_cannot_be_changed_says_so():
@@ -638,6 +674,29 @@ def test_other_threads_with_other_work_are_nobodys_business():
         over.set()
         thread.join()
     assert torch.autograd.function.FunctionCtx.mark_dirty is mark_dirty
+
+
+@torch.library.custom_op("territory_tests::fill_with_ones", mutates_args=("x",))
+def fill_with_ones(x: torch.Tensor) -> None:
+    x.numpy()[:] = 1
+
+
+def by_a_kernel_of_its_own(x):
+    ctypes.memset(x.data_ptr(), 0, x.nbytes)
+    torch.autograd.graph.increment_version(x)
+
+
+@pytest.mark.parametrize("write", [fill_with_ones, by_a_kernel_of_its_own])
+def test_what_a_networks_own_kernel_writes_is_no_other_threads(write):
+    def forward(s, x):
+        write(ones := torch.zeros(8))
+        return s.fc(x) + ones
+
+    increment = torch.autograd.graph.increment_version
+    model = Calls(forward, fc=nn.Linear(8, 8))
+    expected = profiling.peak_memory(Calls(lambda s, x: s.fc(x) + torch.zeros(8), fc=nn.Linear(8, 8)), torch.rand(2, 8))
+    assert profiling.peak_memory(model, torch.rand(2, 8)) == expected
+    assert torch.autograd.graph.increment_version is increment
 
 
 def test_a_thread_that_calls_no_operator_is_nothing_to_refuse():
