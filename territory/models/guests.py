@@ -246,8 +246,8 @@ def explained(model: nn.Module, inputs: Iterable[Tensor], what: str, hint: str =
         shapes = ", ".join(str(shape_of(tensor)) for tensor in inputs) or "(no tensors)"
         if isinstance(error, RecursionError):
             raise BadInput(
-                f"{type(model).__name__} {what} {shapes}: more than {sys.getrecursionlimit()} calls inside one another, "
-                "where a watched layer takes three. Are layers nested hundreds deep? sys.setrecursionlimit allows more."
+                f"{type(model).__name__} {what} {shapes}: more than {sys.getrecursionlimit()} calls inside one "
+                "another. Are layers nested hundreds deep? Watched, one takes three: sys.setrecursionlimit allows more."
             ) from error
         if "FakeTensor" in str(error):
             hint += " It works with fake tensors (FakeTensorMode), which can't be watched: make them on meta instead."

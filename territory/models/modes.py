@@ -213,7 +213,7 @@ def eagerly() -> Iterator[None]:
             try:
                 stack.enter_context(torch.compiler.set_stance("force_eager"))
             except RuntimeError as error:
-                raise BadInput(f"called inside a function under torch.compile: call it outside ({told(error)}).") from error
+                raise BadInput("called inside a function under torch.compile: call it outside.") from error
         elif _COMPILES_NOTHING not in os.environ:  # nobody has compiled yet, and the import takes seconds
             stack.callback(os.environ.pop, _COMPILES_NOTHING, None)
             os.environ[_COMPILES_NOTHING] = "1"

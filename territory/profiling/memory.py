@@ -133,8 +133,10 @@ class _Kept(TorchDispatchMode):
         for low, high in sorted(self.seen.setdefault(address, [])):
             fresh += max(0, min(low, stop) - at)
             at = max(at, min(high, stop))
-        self.seen[address].append((start, stop))
-        return fresh + stop - at
+        fresh += stop - at
+        if fresh:
+            self.seen[address].append((start, stop))
+        return fresh
 
 
 def _span(tensor: Tensor) -> tuple[int, int]:

@@ -1,13 +1,16 @@
 """Bytes against sums by hand, against a real optimiser, and against what autograd must keep."""
 
 import gc
+import sys
 import weakref
+from collections import Counter
 from functools import cache
 
 import pytest
 import torch
 from torch import nn
 
+from benchmarks.zoo import Calls
 from territory import models, profiling
 from territory.errors import BadInput
 
@@ -111,3 +114,19 @@ def test_no_activation_stays_in_memory_once_it_was_counted():
     profiling.memory_table(model, torch.zeros(3, 4))
     gc.collect()
     assert seen and [each() for each in seen] == [None] * len(seen)
+
+
+def test_a_tensor_that_is_read_in_many_steps_takes_a_time_that_grows_with_their_number():
+    def calls(steps):
+        counted = Counter()
+        sys.setprofile(lambda frame, event, of: counted.update([event]))
+        try:
+            profiling.memory_table(
+                Calls(lambda s, x: sum(row.square() for row in s.fc(x)), fc=MLP[0]), torch.zeros(steps, 4)
+            )
+        finally:
+            sys.setprofile(None)
+        return counted.total()
+
+    calls(10)  # what is imported at the first call
+    assert calls(1000) < 6 * calls(250)  # four times as many; sixteen times, if each step went through all before it
