@@ -74,7 +74,7 @@ class Rollout:
     def add_obs(self, step: int, obs: dict[str, np.ndarray], mask: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
         """Store what the games show before step ``step``; returns the stored rows: maps, globals, masks.
 
-        A graphics card may still be reading the arrays when this returns; it has when the actions are known.
+        A graphics card may still be reading the arrays when this returns; it has read them once the actions are known.
         """
         rows = self.maps[step], self.globals[step], self.masks[step]
         for row, seen in zip(rows, (obs["map"], obs["global"], mask), strict=True):
