@@ -278,11 +278,10 @@ def by_head(weights: Tensor, examples: int) -> Tensor:
         return weights.unflatten(0, (-1, windows)).transpose(1, 2).flatten(2, 3)
     if weights.ndim > 4:  # of windows in axes of their own too
         return weights.flatten(2, -2)
-    queries = weights.shape[-2] if weights.ndim > 2 else math.prod(weights.shape[:-1]) // examples
-    heads = (
-        math.prod(weights.shape[:-2]) // examples if weights.ndim > 2 and examples else math.prod(weights.shape[1:-2])
-    )
-    return weights.reshape(examples, heads, queries, weights.shape[-1])
+    *before, keys = weights.shape
+    queries = [before.pop()] if weights.ndim > 2 else []
+    each = math.prod(before) // examples if examples else math.prod(before[1:])
+    return weights.reshape(examples, *([each, *queries] if queries else [1, each]), keys)
 
 
 def _windows(weights: Tensor, examples: int) -> int:
@@ -297,12 +296,12 @@ def cell_mean(weights: Tensor) -> Tensor:
 
 def uniform(weights: Tensor) -> Tensor:
     """Mean ablation of attention: every query attends to all keys equally. ``(B, heads, Tq, Tk)``."""
-    return torch.full_like(weights, 1 / weights.shape[-1])
+    return torch.full_like(weights, 1 / max(weights.shape[-1], 1))  # of no keys there are no weights
 
 
 def uniform_head(head: int) -> Callable[[Tensor], Tensor]:
     """One head attends to all keys equally, the others as they are."""
-    return _on_head(head, lambda weights: 1 / weights.shape[-1])
+    return _on_head(head, lambda weights: 1 / max(weights.shape[-1], 1))
 
 
 def zero_head(head: int) -> Callable[[Tensor], Tensor]:

@@ -937,6 +937,13 @@ def test_of_no_examples_there_are_no_weights(examples):
     assert [tuple(weights.shape) for weights in record.values()] == [(examples, 1, 5, 5)]
 
 
+@pytest.mark.parametrize("change", [uniform, uniform_head(0)])
+def test_of_no_tokens_there_is_nothing_to_ablate(change):
+    model = Calls(lambda s, x: (s.q(x) @ x.mT).softmax(-1) @ x, q=nn.Linear(8, 8))
+    with intervene(model, {"Calls": change}):
+        assert model(torch.rand(2, 0, 8)).shape == (2, 0, 8)
+
+
 class Sigmoids(nn.Module):
     """Attention without a softmax: nobody can read it unless the module is named."""
 
