@@ -98,7 +98,8 @@ def capture(model: nn.Module, attention: Chosen = None) -> Iterator[Record]:
     """``with capture(model) as record: model(...)`` fills ``record``; nothing is left behind after the block.
 
     Every forward pass inside the block replaces what the one before it left. A compiled network runs as it is written,
-    torch's own encoder without its fused path: padded tokens, of which that gives zeros, have numbers here.
+    torch's own encoder without its fused path: padded tokens, of which that gives zeros, have numbers here. Another
+    thread that captures or profiles waits for the end of the block: both turn switches of the whole process.
 
     Raises BadInput for a module that isn't the network's, or that computes nothing that could be attention.
     """

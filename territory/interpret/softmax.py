@@ -41,7 +41,7 @@ from territory.interpret.tags import (
     unfolded,
 )
 from territory.models.guests import is_transformed, shape_of, tensors_of
-from territory.models.modes import slow_path
+from territory.models.modes import alone, slow_path
 from territory.models.owners import Owners
 
 _NAMED = (  # what the first ones are called
@@ -109,7 +109,7 @@ class SoftmaxWatch(TorchFunctionMode):
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        with ExitStack() as stack:
+        with alone, ExitStack() as stack:
             stack.enter_context(slow_path())
             stack.enter_context(self.owners.watching())
             for module in self.owners.paths:  # a method of the network's own may call some of them alone

@@ -1,7 +1,9 @@
 """Attention of networks that nobody here has written: read as the plain formula has it, changed, and left alone."""
 
 import math
+import sys
 from collections import namedtuple
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -927,6 +929,29 @@ def test_attention_inside_a_function_under_compile_is_refused():
 
     with pytest.raises(BadInput, match=r"called inside a function under torch\.compile"):
         torch.compile(inside, backend="eager")(tokens())
+
+
+def test_threads_that_capture_at_once_wait_for_each_other_and_leave_nothing_behind():
+    def several(_):
+        model = nn.TransformerEncoderLayer(WIDTH, HEADS, 16, batch_first=True).eval()
+        names = []
+        for _ in range(10):
+            with torch.no_grad(), capture(model) as record:
+                model(tokens())
+            names += record
+        return names
+
+    fused, interval = F.scaled_dot_product_attention, sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            assert list(threads.map(several, range(4))) == 4 * [10 * ["self_attn"]]
+    finally:
+        sys.setswitchinterval(interval)
+        left = F.scaled_dot_product_attention is not fused, not torch.backends.mha.get_fastpath_enabled()
+        F.scaled_dot_product_attention = fused
+        torch.backends.mha.set_fastpath_enabled(True)
+    assert left == (False, False)
 
 
 @pytest.mark.parametrize("examples", [0, 2])
