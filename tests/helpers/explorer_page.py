@@ -59,15 +59,18 @@ class ExplorerPage:
         self.root.focus()
 
     def step(self):
+        self.settle()  # what a click asked for is drawn in the next frame
         return int(self.control("step").input_value())
 
     def value(self, side=0):
         """The network's value as it is written: what it is now, and what it was if another is imagined."""
+        self.settle()
         text = self.root.locator(".explorer-value").nth(side).inner_text().replace("−", "-")
         return tuple(float(number) for number in re.findall(r"[+-]\d+\.\d+", text))
 
     def sector(self, order, side=0):
         """The probability that one sector of the compass shows."""
+        self.settle()
         return float(
             self.root.locator(".explorer-compass")
             .nth(side)
@@ -77,6 +80,7 @@ class ExplorerPage:
 
     def shares(self, stat):
         """The numbers beside a statistic's bars."""
+        self.settle()
         texts = self.root.locator(f"[data-stat='{stat}'] .number").all_inner_texts()
         return [float(text.removesuffix(" %")) / 100 for text in texts]
 
