@@ -106,9 +106,9 @@ class _Players:
         for _ in range(steps):
             arrays = (self.obs["map"], self.obs["global"], self.mask)
             seen = [torch.from_numpy(each).to(self.device, non_blocking=True) for each in arrays]
-            waits_below = self.device.type == "cuda"  # for this answer, not for what other threads have asked since
-            actions = act(self.network, *seen, self.generator).actions.to("cpu", non_blocking=waits_below)
-            if waits_below:
+            on_card = self.device.type == "cuda"
+            actions = act(self.network, *seen, self.generator).actions.to("cpu", non_blocking=on_card)
+            if on_card:  # wait for this answer, not for what other threads have asked since
                 torch.cuda.current_stream().record_event().synchronize()
             self.obs, _, _, _, info = self.envs.step(actions.numpy())
             self.mask = info["action_mask"]

@@ -36,7 +36,7 @@ def allowed_cores(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/s
     """How many cores' time a container leaves this process: its CPU quota (cgroup 1 or 2), rounded up.
 
     Without a quota: how many the machine has. Threads beyond it are stopped for most of every tenth of a second, and so
-    is whoever waits for them: with 16 threads on a quota of one core, training was 2.4 times as slow as with one.
+    is whoever waits for them: with two threads on a quota of one core, training was a third slower than with one.
     """
     shares = [float(os.cpu_count() or 1)]
     for line in own.read_text().splitlines() if os.access(own, os.R_OK) else ():
