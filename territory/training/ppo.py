@@ -181,8 +181,6 @@ class PPO:
     def _make_fast(self) -> list[str]:
         """Keep memory and choose arithmetic, as far as the configuration wants it; what was done, for the log."""
         notes = [keep_freed_memory()] if self.config.keep_memory else []
-        if self.network.can_be_shared() and products.is_quicker():
-            notes.append("matrix products are computed by oneDNN: MKL would not use this processor's AVX-512")
         if allowed_cores() < torch.get_num_threads():
             notes.append(f"a container's quota leaves {allowed_cores()} of torch's {torch.get_num_threads()} threads")
         if self.config.fast:
@@ -191,6 +189,13 @@ class PPO:
             notes.append(reason)
         elif self.config.precision == "bf16" and self.device.type == "cpu" and not has_bf16(self.device):
             notes.append(f"bf16 was asked for, and {SLOW_BF16}: --precision fp32 is several times as fast")
+        if self.network.can_be_shared() and self.config.compile:  # it will not be shared, once it is compiled
+            notes.append(
+                "compiled, the network goes without kernels and threads of this project, which are mostly quicker on a "
+                "processor: --fast measures which"
+            )
+        elif self.network.can_be_shared() and products.is_quicker():
+            notes.append("matrix products are computed by oneDNN: MKL would not use this processor's AVX-512")
         return notes
 
     def _view(self, augment: bool) -> View:

@@ -104,6 +104,14 @@ def test_a_run_keeps_what_was_chosen(tmp_path):
         run.resume(tmp_path / "quick", replace(chosen, fast=True))
 
 
+def test_the_log_says_what_compiling_gives_up_and_claims_nothing_that_a_compiled_network_does_not_do(monkeypatch):
+    monkeypatch.setattr(ppo_module.products, "is_quicker", lambda: True)
+    monkeypatch.setattr(ppo_module, "compile_in_place", lambda model, run_once: None)
+    written, compiled = (" ".join(PPO(replace(CONFIG, compile=each)).notes) for each in (False, True))
+    assert "oneDNN" in written and "compiled" not in written
+    assert "oneDNN" not in compiled and "mostly quicker on a processor" in compiled
+
+
 def test_memory_is_left_to_the_system_where_that_is_asked_for():
     kept, left = (" ".join(PPO(replace(CONFIG, keep_memory=keep)).notes) for keep in (True, False))
     assert "memory" in kept and "memory" not in left
