@@ -19,7 +19,7 @@ from studies.datafile import DATA, kept
 from studies.games import config_of, mean_over_games
 from studies.rollouts import AT_ONCE, as_states, rollout_returns, snapshots_of, watch_states
 from territory.agent import Agent, SampledStates, load_agent
-from territory.envs.mixture import make_vector_env
+from territory.envs.vector import TerritoryVectorEnv
 from territory.interpret import features_of, probe
 from territory.interpret.probe import FEWEST_GAMES
 from territory.profiling import format_table
@@ -107,7 +107,7 @@ def played_on(agent: Agent, config: TrainConfig, states: int, horizon: int, seed
     """The attacks, a batch at a time."""
     attacks = (state for state in watch_states(agent, seed, config.world()) if state.snapshot)
     batch = min(AT_ONCE, states)
-    ahead = make_vector_env(num_envs=batch * len(ORDERS), **config.world())
+    ahead = TerritoryVectorEnv(batch * len(ORDERS), **config.world())
     for _ in range(-(-states // batch)):
         kept = list(islice(attacks, batch))
         seen = as_states(kept)

@@ -27,7 +27,6 @@ from studies.games import config_of, joined, mean_over_games
 from territory.agent.agent import Agent, load_agent
 from territory.agent.evaluation import GAMES_AT_ONCE, SampledStates
 from territory.cli.train import stop_on_signals
-from territory.envs.mixture import MixedVectorEnv, make_vector_env
 from territory.envs.opponents import is_mixture, kinds_of_games
 from territory.envs.vector import TerritoryVectorEnv
 from territory.errors import BadInput
@@ -37,7 +36,6 @@ from territory.world.layout import NUM_PLANES, NUM_STATS
 
 AT_ONCE = 32  # states that are played on together
 FINISHING = "finishing these attacks and saving … (again: stop now, and lose them)"
-Games = TerritoryVectorEnv | MixedVectorEnv
 SAVE_EVERY = 32  # batches: what a crash may lose is some minutes
 Out = Annotated[str, tyro.conf.arg(metavar="FILE")]
 ATTACKS, WAITS = 0.2, 0.02  # of an agent's attacks, and of its waits, the share that is kept: neighbours are alike
@@ -155,7 +153,7 @@ def _roll_out_one_kind(
     agent: Agent, states: int, horizon: int, gamma: float, seed: int, world: dict[str, Any]
 ) -> Iterator[Rollouts]:
     batch = min(AT_ONCE, states)
-    ahead = make_vector_env(num_envs=batch * NUM_DIRECTIONS, **world)
+    ahead = TerritoryVectorEnv(batch * NUM_DIRECTIONS, **world)
     watched = watch_states(agent, seed, world)
     for _ in range(-(-states // batch)):
         attacks: list[Sampled] = []
@@ -183,7 +181,7 @@ class Sampled:
 def watch_states(agent: Agent, seed: int, world: dict[str, Any]) -> Iterator[Sampled]:
     """Some of the attacks of an agent's games, with all that a game is made of, and a few of its waits; no end."""
     chance = np.random.default_rng(seed)
-    envs = make_vector_env(num_envs=GAMES_AT_ONCE, **world)
+    envs = TerritoryVectorEnv(GAMES_AT_ONCE, **world)
     obs, info = envs.reset(seed=seed)
     playing = np.arange(envs.num_envs)
     while True:
@@ -213,7 +211,7 @@ def snapshots_of(attacks: list[Sampled]) -> Snapshot:
 
 
 def _in_every_direction(
-    ahead: Games, agent: Agent, attacks: SampledStates, snapshots: Snapshot, horizon: int, gamma: float
+    ahead: TerritoryVectorEnv, agent: Agent, attacks: SampledStates, snapshots: Snapshot, horizon: int, gamma: float
 ) -> np.ndarray:
     """Returns ``(B, 8)``; NaN where nobody is to attack. The likeliest order of each direction."""
     likely = agent.predict({"map": attacks.maps, "global": attacks.stats}, attacks.masks)[0]
@@ -225,7 +223,7 @@ def _in_every_direction(
 
 
 def rollout_returns(
-    envs: Games, snapshots: Snapshot, actions: np.ndarray, agent: Player, horizon: int, gamma: float
+    envs: TerritoryVectorEnv, snapshots: Snapshot, actions: np.ndarray, agent: Player, horizon: int, gamma: float
 ) -> np.ndarray:
     """Discounted returns ``(N,)`` of these actions ``(N,)`` from these snapshots on, the agent choosing after them.
 

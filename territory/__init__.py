@@ -34,7 +34,7 @@ __all__ += ["viz", "widgets", "world"]
 gymnasium.register(
     id="Territory-v0",
     entry_point="territory.envs.single:TerritoryEnv",
-    vector_entry_point="territory.envs.mixture:make_vector_env",
+    vector_entry_point="territory.envs.vector:TerritoryVectorEnv",
     disable_env_checker=True,  # its wrapper would check every game; the tests run the checker
     order_enforce=False,  # the environment itself says so, in words
 )

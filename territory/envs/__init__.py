@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from territory.envs.maps import map_from_image, save_map
-    from territory.envs.mixture import MixedVectorEnv, make_vector_env
     from territory.envs.opponents import IdlePolicy, RandomPolicy, SteadyPolicy
     from territory.envs.parallel import TerritoryParallelEnv
     from territory.envs.sb3 import SB3VecEnv
@@ -17,19 +16,16 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "IdlePolicy": "opponents",
-    "MixedVectorEnv": "mixture",
     "RandomPolicy": "opponents",
     "SB3VecEnv": "sb3",
     "SteadyPolicy": "opponents",
     "TerritoryEnv": "single",
     "TerritoryParallelEnv": "parallel",
     "TerritoryVectorEnv": "vector",
-    "make_vector_env": "mixture",
     "map_from_image": "maps",
     "save_map": "maps",
 }
-__all__ = ["MixedVectorEnv", "make_vector_env", "map_from_image", "save_map"]
-__all__ += ["IdlePolicy", "RandomPolicy", "SteadyPolicy"]
+__all__ = ["IdlePolicy", "RandomPolicy", "SteadyPolicy", "map_from_image", "save_map"]
 __all__ += ["SB3VecEnv", "TerritoryEnv", "TerritoryParallelEnv", "TerritoryVectorEnv"]
 
 

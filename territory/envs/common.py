@@ -109,10 +109,10 @@ def checked_render(render_mode: Any, render_scale: Any, modes: Sequence[str]) ->
     return render_mode, whole("render_scale", render_scale, 1, 64)
 
 
-def make_world(owner: type, num_envs: int, map: Any, options: dict) -> tuple[World, Policy | None]:
+def make_world(owner: type, num_envs: int, map: Any, options: dict, device: Any = "cpu") -> tuple[World, Policy | None]:
     """The games of an environment and, unless its opponents are scripts, the policy that plays all of them."""
     terrain = None if map is None else as_terrain(map, options.get("height"), options.get("width"))
-    who = find_opponents(options.get("opponents"))
+    who = find_opponents(options.get("opponents"), device)
     if who is None or isinstance(who, str):
         return World(num_envs, world_params(owner, terrain, options), terrain), None
     params = world_params(owner, terrain, {name: value for name, value in options.items() if name != "opponents"})
@@ -175,12 +175,12 @@ class Episodes:
         for total in (self.returns, self.lengths, self.idle):
             total[which] = 0
 
-    def summary(self, world: World) -> dict[str, np.ndarray]:
+    def summary(self, worlds: Sequence[World]) -> dict[str, np.ndarray]:
         """Arrays (N,): win, land_share, rank (1 best), return, length, idle_share (steps of plain WAIT)."""
         return {
-            "win": world.has_won(AGENT),
-            "land_share": world.land_share(AGENT),
-            "rank": world.rank(AGENT),
+            "win": np.concatenate([world.has_won(AGENT) for world in worlds]),
+            "land_share": np.concatenate([world.land_share(AGENT) for world in worlds]),
+            "rank": np.concatenate([world.rank(AGENT) for world in worlds]),
             "return": self.returns.copy(),
             "length": self.lengths.copy(),
             "idle_share": self.idle / np.maximum(self.lengths, 1),

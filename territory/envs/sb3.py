@@ -7,7 +7,6 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 
 from territory.envs.common import checked_options, checked_seed
-from territory.envs.mixture import MixedVectorEnv, make_vector_env
 from territory.envs.vector import TerritoryVectorEnv
 from territory.errors import BadInput, shown, whole
 
@@ -28,11 +27,11 @@ class SB3VecEnv(VecEnv):
     ("r" return, "l" length), which SB3 logs, and by name (win, land_share, rank, idle_share).
     """
 
-    def __init__(self, num_envs: "int | TerritoryVectorEnv | MixedVectorEnv" = 1, **options: Any):
-        there = isinstance(num_envs, TerritoryVectorEnv | MixedVectorEnv)
+    def __init__(self, num_envs: "int | TerritoryVectorEnv" = 1, **options: Any):
+        there = isinstance(num_envs, TerritoryVectorEnv)
         if there and options:
             raise BadInput(f"a batch that is there already takes no options, got {', '.join(options)}")
-        self.envs = num_envs if there else make_vector_env(num_envs=num_envs, **options)
+        self.envs = num_envs if there else TerritoryVectorEnv(num_envs, **options)
         if self.envs.autoreset_mode is not AutoresetMode.SAME_STEP:
             raise BadInput("Stable-Baselines3 takes SAME_STEP autoreset alone: leave autoreset_mode out")
         self.render_mode = self.envs.render_mode

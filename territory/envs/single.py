@@ -130,7 +130,7 @@ class TerritoryEnv(ShownGame, gymnasium.Env):
             obs, info = self._observe(), {"action_mask": self._mask.copy()}
             if terminated[0] or truncated[0]:
                 self._running = False
-                info |= {name: value[0].item() for name, value in self._episodes.summary(self.world).items()}
+                info |= {name: value[0].item() for name, value in self._episodes.summary([self.world]).items()}
         self._show()
         return obs, float(rewards[0, AGENT]), bool(terminated[0]), bool(truncated[0]), info
 

@@ -10,7 +10,6 @@ from torch import nn
 
 from territory import models
 from territory.agent.agent import load_agent
-from territory.envs.mixture import make_vector_env
 from territory.envs.opponents import is_mixture, kinds_of_games
 from territory.envs.vector import TerritoryVectorEnv
 from territory.errors import BadInput
@@ -39,7 +38,7 @@ def pick_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def make_envs(config: TrainConfig, num_envs: int | None = None) -> Any:
+def make_envs(config: TrainConfig, num_envs: int | None = None) -> TerritoryVectorEnv:
     """The training games of a configuration, or ``num_envs`` of them, as one vector environment.
 
     Raises BadInput: several processes would share a mixture of games, whose kinds can't be cut into equal parts.
@@ -47,8 +46,8 @@ def make_envs(config: TrainConfig, num_envs: int | None = None) -> Any:
     if is_mixture(config.opponents) and num_envs not in (None, config.num_envs):
         raise BadInput(f"several kinds of games ({config.opponents}) need a single process: start it without torchrun")
     device = pick_device(config.device)
-    envs = make_vector_env(num_envs=num_envs or config.num_envs, device=device, **config.world())
-    if device.type == "cuda" and isinstance(envs, TerritoryVectorEnv):
+    envs = TerritoryVectorEnv(num_envs or config.num_envs, device=device, **config.world())
+    if device.type == "cuda":
         envs.world.empty = page_locked
     return envs
 
@@ -58,7 +57,7 @@ def page_locked(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     return torch.empty(shape, dtype=getattr(torch, np.dtype(dtype).name), pin_memory=True).numpy()
 
 
-def make_watched_env(config: TrainConfig) -> Any:
+def make_watched_env(config: TrainConfig) -> TerritoryVectorEnv:
     """One game like those of the run, as a vector environment; of a mixture, one of its first kind."""
     if is_mixture(config.opponents):
         config = replace(config, **kinds_of_games(config.opponents)[0])

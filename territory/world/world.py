@@ -111,9 +111,12 @@ class World:
         larger = (self.state.tiles[:, 1:] > self.state.tiles[:, player, None]).sum(axis=1) + 1
         return np.where(self.state.alive[:, player], larger, self.params.num_players)
 
-    def new_observation(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """Room for what `observe` writes: ``{"map": uint8 (N, 5, H, W), "global": float32 (N, 16)}``, bool (N, 90)."""
-        planes, stats, masks = (self.empty(*each) for each in self._layout)
+    def new_observation(self, games: int | None = None) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Room for what `observe` writes: ``{"map": uint8 (N, 5, H, W), "global": float32 (N, 16)}``, bool (N, 90).
+
+        Of other worlds' ``games`` too, where there are more of them: each world writes into its own rows.
+        """
+        planes, stats, masks = (self.empty((games or self.num_envs, *shape[1:]), kind) for shape, kind in self._layout)
         return {"map": planes, "global": stats}, masks
 
     def observe(self, player: int = AGENT, out=None, which: np.ndarray | None = None):

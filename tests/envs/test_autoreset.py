@@ -9,7 +9,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import vector as vector_wrappers
 from helpers.builders import WAIT
 
-from territory.envs import MixedVectorEnv, TerritoryEnv, TerritoryVectorEnv
+from territory.envs import TerritoryEnv, TerritoryVectorEnv
 from territory.errors import BadInput
 
 SMALL = {"height": 32, "width": 32, "num_bots": 2}
@@ -111,11 +111,6 @@ def test_a_saved_batch_goes_on_in_every_mode(mode):
     for _ in range(2):
         one, two = envs.step([4, WAIT]), other.step([4, WAIT])
         assert np.array_equal(one[0]["map"], two[0]["map"]) and np.array_equal(one[1], two[1])
-
-
-def test_parts_with_different_modes_do_not_mix():
-    with pytest.raises(BadInput, match="one autoreset_mode"):
-        MixedVectorEnv([TerritoryVectorEnv(1, autoreset_mode=mode, **SMALL) for mode in MODES])
 
 
 WRAPPERS = {

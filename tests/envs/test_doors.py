@@ -9,7 +9,7 @@ import pytest
 import torch
 from helpers.builders import WAIT
 
-from territory.envs import TerritoryEnv, TerritoryParallelEnv, TerritoryVectorEnv, make_vector_env
+from territory.envs import TerritoryEnv, TerritoryParallelEnv, TerritoryVectorEnv
 from territory.errors import BadInput
 from territory.world import Replay, World, WorldParams
 from territory.world.replay import record
@@ -254,7 +254,7 @@ def test_several_seeds_decide_what_follows_as_one_does():
     ],
 )
 def test_a_reset_that_is_refused_begins_no_game_of_a_mixture_either(asked):
-    plain, mixed = batch(4), make_vector_env("2xbot+2xnation", 4, height=32, width=32)
+    plain, mixed = batch(4), TerritoryVectorEnv(4, opponents="2xbot+2xnation", height=32, width=32)
     mixed.reset(seed=range(7, 11))
     for envs in (plain, mixed):
         envs.step([WAIT] * 4)
@@ -358,7 +358,8 @@ def test_before_the_first_game_masks_allow_nothing():
 
 
 def test_a_saved_state_of_something_else_is_refused():
-    mixed = make_vector_env("2xbot+2xnation", 2, height=32, width=32)
+    mixed = TerritoryVectorEnv(2, opponents="2xbot+2xnation", height=32, width=32)
+    mixed.reset(seed=0)
     for game in (batch(), World(2, WorldParams(**SMALL)), mixed):
         for state in (None, {}, {3: np.ones(2)}, {"seeds": 3}, [1], game.state_dict() | {"more": np.ones(2)}):
             with pytest.raises(BadInput, match="saved state of another"):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers.builders import WAIT
 
-from territory.envs import TerritoryEnv, TerritoryParallelEnv, TerritoryVectorEnv, make_vector_env
+from territory.envs import TerritoryEnv, TerritoryParallelEnv, TerritoryVectorEnv
 
 SMALL = {"height": 32, "width": 32, "max_steps": 6}
 
@@ -76,12 +76,12 @@ def test_everybodys_game_is_kept_as_it_was_played(press):
 
 @pytest.mark.parametrize("opponents", ["bot", "1xbot+2xnation"])
 def test_the_games_of_a_batch_go_on_as_if_nobody_had_pressed(press, opponents):
-    alone, envs = (make_vector_env(opponents, 4, **SMALL) for _ in range(2))
+    alone, envs = (TerritoryVectorEnv(4, opponents=opponents, **SMALL) for _ in range(2))
     for each in (alone, envs):
         each.reset(seed=1)
     for _ in range(SMALL["max_steps"] + 2):  # beyond the end of the first games
         alone.step(np.full(4, 4))
-    press(1, getattr(envs, "parts", [envs])[0].world)
+    press(1, envs.world)
     for _ in range(SMALL["max_steps"] + 2):
         with pytest.raises(KeyboardInterrupt):
             envs.step(np.full(4, 4))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from territory.agent.evaluation import play
-from territory.envs import MixedVectorEnv, TerritoryVectorEnv, mixture
+from territory.envs import TerritoryVectorEnv, common
 from territory.envs.opponents import RandomPolicy, SteadyPolicy
 from territory.errors import BadInput
 from territory.training import PPO, TrainConfig, run
@@ -15,8 +15,8 @@ SMALL = {"height": 32, "width": 32, "max_steps": 12}
 TWO_KINDS = "2xbot+4xnation"
 
 
-def make(num_envs=5, opponents=TWO_KINDS):
-    return gymnasium.make_vec("Territory-v0", num_envs=num_envs, opponents=opponents, **SMALL)
+def make(num_envs=5, opponents=TWO_KINDS, **options):
+    return gymnasium.make_vec("Territory-v0", num_envs=num_envs, opponents=opponents, **options, **SMALL)
 
 
 def test_every_game_is_the_one_it_would_be_among_its_own_kind():
@@ -38,21 +38,21 @@ def test_every_game_is_the_one_it_would_be_among_its_own_kind():
         assert np.array_equal(info["action_mask"], np.concatenate([one[4]["action_mask"], other[4]["action_mask"]]))
 
 
-def test_what_ended_is_kept_though_only_one_kind_has_ended():
-    mixed = MixedVectorEnv(
-        [
-            TerritoryVectorEnv(num_envs=1, num_bots=2, height=32, width=32, max_steps=3),
-            TerritoryVectorEnv(num_envs=2, num_bots=2, height=32, width=32, max_steps=5),
-        ]
-    )
+@pytest.mark.parametrize("mode", ["SAME_STEP", "NEXT_STEP"])
+def test_what_ended_is_kept_though_only_one_kind_has_ended(mode):
+    mixed = make(num_envs=3, autoreset_mode=mode)
     mixed.reset(seed=0)
     waits = np.full(3, 80)
+    for _ in range(9):
+        mixed.step(waits)
+    mixed.reset(options={"reset_mask": np.array([False, False, True])})  # the only game of its kind begins anew
     infos = [mixed.step(waits)[4] for _ in range(3)]
     assert "final_info" not in infos[1]
-    assert infos[2]["_final_obs"].tolist() == [True, False, False]
-    assert infos[2]["final_info"]["length"].tolist() == [3, 0, 0]
-    assert infos[2]["final_info"]["_length"].tolist() == [True, False, False]
-    assert infos[2]["final_obs"][0]["map"].shape == (5, 32, 32) and infos[2]["final_obs"][1] is None
+    assert infos[2]["_final_info"].tolist() == infos[2]["final_info"]["_length"].tolist() == [True, True, False]
+    assert infos[2]["final_info"]["length"][:2].tolist() == [12, 12]
+    if mode == "SAME_STEP":
+        assert infos[2]["_final_obs"].tolist() == [True, True, False]
+        assert infos[2]["final_obs"][0]["map"].shape == (5, 32, 32) and infos[2]["final_obs"][2] is None
 
 
 def test_a_saved_batch_goes_on_exactly():
@@ -117,18 +117,6 @@ def test_a_mixture_is_drawn_game_by_game():
     assert gymnasium.make_vec("Territory-v0", num_envs=2, opponents="2xbot+2xnation").render() is None
 
 
-def test_what_is_no_batch_is_no_part():
-    for parts in (3, [3], [], [gymnasium.make("Territory-v0")]):
-        with pytest.raises(BadInput, match="a mixture takes"):
-            MixedVectorEnv(parts)
-
-
-def test_games_of_different_sizes_do_not_mix():
-    one, other = (TerritoryVectorEnv(num_envs=1, num_bots=2, height=side, width=32) for side in (32, 64))
-    with pytest.raises(BadInput, match="same map size"):
-        MixedVectorEnv([one, other])
-
-
 def test_a_run_against_a_mixture_is_watched_in_a_game_of_its_first_kind():
     watched = WatchedGame(PPO(TrainConfig(model="tokens", opponents=TWO_KINDS, num_envs=2, minibatch_size=64, **SMALL)))
     assert watched.world.num_envs == 1 and watched.world.params.num_players == 3
@@ -136,8 +124,8 @@ def test_a_run_against_a_mixture_is_watched_in_a_game_of_its_first_kind():
 
 def test_networks_among_a_mixtures_opponents_run_where_they_are_told(monkeypatch):
     asked = []
-    monkeypatch.setattr(mixture, "find_opponents", lambda who, device="cpu": asked.append((who, device)) or who)
-    mixture.make_vector_env(TWO_KINDS, num_envs=2, device="meta", **SMALL)
+    monkeypatch.setattr(common, "find_opponents", lambda who, device="cpu": asked.append((who, device)) or who)
+    TerritoryVectorEnv(2, opponents=TWO_KINDS, device="meta", **SMALL)
     assert asked == [("bot", "meta"), ("nation", "meta")]
 
 
