@@ -22,8 +22,14 @@ def test_the_example_runs():
 
 
 def test_the_sample_exercise_shows_what_its_solution_says():
-    weight = run_the_code_below("One exercise, as a sample")["record"]["cross.map_to_stats"]
+    names = run_the_code_below("One exercise, as a sample")
+    weight = names["record"]["cross.map_to_stats"]
     assert weight.numel() == 1 and weight.item() == 1
+    layers = names["model"].cross_attention
+    asked = [layer.weight for layer in (layers.q, layers.k)]
+    assert all((each.grad == 0).all() for each in asked) and layers.v.weight.grad.any()
+    unlearned = sum(each.numel() for layer in (layers.q, layers.k) for each in layer.parameters())
+    assert f"Their gradient is 0, and {unlearned:,} parameters never learn" in README
 
 
 def test_the_files_it_links_are_there():

@@ -1,6 +1,7 @@
 """A policy's games: how strong it is on maps that training never saw, with the uncertainty of the win rate; and sampled
 states of them, kept as the network sees them: what a probe or a student learns from."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -98,12 +99,14 @@ def evaluate(
     height: int | None = None,
     width: int | None = None,
     max_steps: int | None = None,
+    announce: Callable[[], object] | None = None,
 ) -> EvaluationResult:
     """Play ``games`` games on the maps ``seed``, ``seed + 1``, … and count.
 
     ``policy``: an agent (which plays deterministically), the name or path of one, or any function from batched
     observations and masks to actions. ``opponents``: "bot", "nation", "mixed", or a policy likewise, which then plays
-    every one of them. Map size and length default to those the agent was trained with.
+    every one of them. Map size and length default to those the agent was trained with. ``announce`` is called once all
+    of this is found good, before the first game.
     """
     if isinstance(policy, str | Path):
         policy = find_policy(policy)
@@ -118,6 +121,8 @@ def evaluate(
     played: list[dict[str, np.ndarray]] = []
     params = WorldParams(num_bots=num_bots, **world)
     at_once = max(1, min(BATCH, BATCH * SIDE**2 // (params.height * params.width)))
+    if announce is not None:
+        announce()
     for first in range(0, games, at_once):
         batch = min(at_once, games - first)
         envs = gymnasium.make_vec("Territory-v0", num_envs=batch, num_bots=num_bots, opponents=rivals, **world)

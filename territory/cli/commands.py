@@ -80,9 +80,12 @@ def evaluate(
     if changed:
         policy = policy.with_decoding(**decoding)
     size = {"height": height, "width": width, "max_steps": max_steps}
-    if not as_json:
-        print(f"{agent}: playing {games} games …", file=sys.stderr)
-    result = evaluation.evaluate(policy, num_bots, opponents, games, seed, **size)
+
+    def announce() -> None:
+        if not as_json:
+            print(f"{agent}: playing {games} games …", file=sys.stderr)
+
+    result = evaluation.evaluate(policy, num_bots, opponents, games, seed, **size, announce=announce)
     print(_json({"agent": agent} | result.as_dict()) if as_json else result)
     if export is not None and isinstance(policy, agents.Agent):
         policy.results[f"{num_bots} x {opponents}"] = result.summary()

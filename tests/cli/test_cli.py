@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,15 @@ def test_the_documents_own_command_is_understood(folder, monkeypatch):
 def test_evaluate_prints_a_table(folder, capsys):
     assert call("evaluate random --games 2 --num-bots 1 --height 32 --width 32 --max-steps 5") == 0
     assert "win rate" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "wrong", ["--games 0", "--num-bots 0", "--opponents nobody", "--opponents bot+nation", "--height 33", "--seed -1"]
+)
+def test_evaluate_announces_no_games_that_it_refuses_to_play(wrong, folder, capsys):
+    assert call(f"evaluate steady {wrong}") == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith("territory: ")
 
 
 def test_play_shows_the_end_of_a_game(folder, capsys):
@@ -199,6 +209,38 @@ def test_a_narrow_terminal_another_backend_and_a_folder_that_is_gone_end_in_a_se
     gone = f"import os; os.rmdir({str(tmp_path)!r}); " + code.format(["profile", "tokens"])
     said = subprocess.run([*call, gone], cwd=tmp_path, capture_output=True, text=True, check=False).stderr
     assert said.startswith("territory: the folder that this was started in is gone")
+
+
+@pytest.mark.parametrize(
+    "module", ["gymnasium", "territory.cli", "tyro", "territory.cli.lab", "territory.training.config"]
+)
+def test_ctrl_c_while_a_command_is_still_importing_ends_it_without_a_traceback(module):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    place, _, function = project["scripts"]["territory"].partition(":")
+    code = (
+        "import signal, sys\n"
+        "class Press:\n"
+        "    def find_spec(self, name, *_):\n"
+        f"        if name == {module!r}: signal.raise_signal(signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Press())\n"
+        f"from {place} import {function} as main\n"
+        "sys.exit(main())"
+    )
+    done = subprocess.run([sys.executable, "-c", code, "--version"], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
+
+
+def test_ctrl_c_is_heard_again_once_a_command_runs():
+    code = (
+        "import signal, sys, territory.cli\n"
+        "import territory.agent.evaluation\n"
+        "territory.agent.evaluation.evaluate = lambda *a, **k: signal.raise_signal(signal.SIGINT)\n"
+        "from territory_command import main\n"
+        "sys.exit(main())"
+    )
+    call = [sys.executable, "-c", code, "evaluate", "steady"]
+    done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 130 and "Traceback" not in done.stderr
 
 
 def start_training(folder: Path, *more: str) -> subprocess.Popen:
