@@ -6,6 +6,7 @@ torch and Numba are imported inside them, so that help and mistakes in flags ans
 import csv as tables
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, astuple
 from inspect import signature
@@ -117,18 +118,17 @@ def verdict(theme: str | None = None, as_json: Annotated[Flag, tyro.conf.arg(nam
         theme: Only this one: counts, sizes, speed, invariance, behaviour, learning or migration.
         as_json: Print the ledger as JSON, with the numbers behind the figures.
     """
-    from territory.verdict import claims, judge, told
+    from territory.verdict import judge, told
 
+    judged = judge(theme)
     if as_json:
         told_of = ("id", "theme", "section", "words", "claimed")
-        entries = [{n: getattr(claim, n) for n in told_of} | asdict(finding) for claim, finding in judge(theme)]
-        print(_json(entries))
+        print(_json([{n: getattr(claim, n) for n in told_of} | asdict(finding) for claim, finding in judged]))
         return 0
-    tally: dict[str, int] = {}
-    claims(theme)  # a theme that isn't there is told before the heading
+    tally: Counter[str] = Counter()
     print(HEADER, "-" * 100, sep="\n")
-    for claim, finding in judge(theme):
-        tally[finding.verdict] = tally.get(finding.verdict, 0) + 1
+    for claim, finding in judged:
+        tally[finding.verdict] += 1
         print(told(claim, finding), flush=True)
     print(", ".join(f"{count} {name}" for name, count in tally.items()))
     return 0

@@ -3,8 +3,8 @@
 import filecmp
 import hashlib
 import importlib.util
+import itertools
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -64,12 +64,23 @@ def copy_course(course: Path, folder: Path) -> tuple[Path, str]:
     try:
         folder = folder.expanduser().resolve()
         beside = f"{folder.name}-{territory.__version__}"
-        for name in (folder.name, beside, *(f"{beside}-{number}" for number in range(2, 99))):
-            if _is_free(place := folder.with_name(name), course, mark):
-                return place, _sentence(folder, place, _copy(course, place, mark))
+        names = itertools.chain((folder.name, beside), (f"{beside}-{number}" for number in itertools.count(2)))
+        place = next(each for each in map(folder.with_name, names) if _is_free(each, course, mark))
+        missing = [name for name in _files(course) if not (place / name).exists()]
+        for name in missing:
+            write_atomically(place / name, (course / name).read_bytes())
+        write_atomically(place / MARK, mark.encode())  # last, so that a copy that was cut off is completed by the next
     except (OSError, ValueError, RuntimeError) as error:  # a NUL in the name; nobody's home, links in a circle
         raise BadInput(f"the course could not be copied into {shown(str(folder))}: {error}") from None
-    raise BadInput(f"{folder} and 98 folders beside it hold other courses: name another with --path")
+    said = f"the course in {place} is left as you have it"
+    if place != folder:
+        said = (
+            f"{folder} holds other work or another version of the course, and was left as it is; the course of "
+            f"territory-course {territory.__version__} is beside it in {place}"
+        )
+    elif missing:
+        said = f"the course of territory-course {territory.__version__} is in {place} ({len(missing)} files copied)"
+    return place, said
 
 
 def mark_of(course: Path) -> str:
@@ -94,26 +105,3 @@ def _is_free(place: Path, course: Path, mark: str) -> bool:
         return read_bytes(place / MARK, 1000, "mark of a course") == mark.encode()
     there = [name for name in _files(course) if (place / name).exists()]
     return all(filecmp.cmp(place / name, course / name, shallow=False) for name in there)  # a FIFO equals no file
-
-
-def _copy(course: Path, place: Path, mark: str) -> int:
-    """Copy what is missing; the mark comes last, so that a copy that was cut off is completed by the next one."""
-    missing = [name for name in _files(course) if not (place / name).exists()]
-    for name in missing:
-        (place / name).parent.mkdir(parents=True, exist_ok=True)
-        part = place / name.with_name(f".{name.name}.part")
-        shutil.copyfile(course / name, part)
-        os.replace(part, place / name)
-    write_atomically(place / MARK, mark.encode())
-    return len(missing)
-
-
-def _sentence(folder: Path, place: Path, copied: int) -> str:
-    if place != folder:
-        return (
-            f"{folder} holds other work or another version of the course, and was left as it is; the course of "
-            f"territory-course {territory.__version__} is beside it in {place}"
-        )
-    if copied:
-        return f"the course of territory-course {territory.__version__} is in {place} ({copied} files copied)"
-    return f"the course in {place} is left as you have it"

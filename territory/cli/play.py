@@ -56,7 +56,7 @@ def play(
     """
     _check(player, fps, save, scale)
     from territory.cli.streams import has_colours
-    from territory.cli.terminal import Screen, board_text, ending, play_by_hand, watch, watch_replay
+    from territory.cli.terminal import Screen, board_text, ending, play_by_hand, watch
     from territory.world.replay import Replay
 
     options = {"num_bots": num_bots, "opponents": opponents, "max_steps": max_steps, "height": height, "width": width}
@@ -64,12 +64,12 @@ def play(
         check_used(play, options | {"seed": seed, "map": map}, f"the game in {player} is played again as it was")
         replay = Replay.load(player)
         with Screen() as screen:
-            world = watch_replay(screen, replay, fps)
+            world = watch(screen, ((world, orders) for world, orders, _ in replay.steps()), fps)
     else:
         game, decide = _begin(player, seed, map, options)
         try:
             with Screen() as screen:
-                play_by_hand(screen, game) if decide is None else watch(screen, game, decide, fps)
+                play_by_hand(screen, game) if decide is None else watch(screen, game.played_by(decide), fps)
         finally:
             if player == YOU and game.orders:  # whatever ended the game
                 name = f"{datetime.now():%Y-%m-%d-%H%M%S}-seed{seed}{REPLAY}"

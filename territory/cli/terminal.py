@@ -10,7 +10,7 @@ import shutil
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from territory.cli.streams import has_colours
 from territory.envs.common import everyones_orders
-from territory.world.actions import INTENSITIES, NUM_INTENSITIES, Direction, describe, encode
+from territory.world.actions import INTENSITIES, NUM_INTENSITIES, SCRIPTED, Direction, describe, encode
 from territory.world.picture import board_of, render_board
 from territory.world.replay import Replay
 from territory.world.world import AGENT, World
@@ -200,38 +200,33 @@ class Game:
         self.orders.append(orders[0])
         self.over = bool(terminated[0] or truncated[0])
 
+    def played_by(self, decide: Callable[[World], int]) -> Iterator[tuple[World, int]]:
+        """Play on: each state with the action that is decided on there, which is carried out after it."""
+        while not self.over:
+            action = decide(self.world)
+            yield self.world, action
+            self.step(action)
+
     def replay(self) -> Replay:
         """The game so far."""
         return Replay.of(self.world, self.orders)
 
 
-def watch(screen: Screen, game: Game, decide: Callable[[World], int], fps: float) -> None:
-    """Show a game whose agent is played by `decide`, until it is over or its viewer leaves."""
-    leaves = False
-    while not game.over and not leaves:
-        action = decide(game.world)
-        leaves = not _show(screen, game.world, action, fps)
-        if not leaves:
-            game.step(action)
+def watch(screen: Screen, moments: Iterable[tuple[World, Any]], fps: float) -> World:
+    """Show a game and return it as its viewer left it; Space pauses.
 
-
-def watch_replay(screen: Screen, replay: Replay, fps: float) -> World:
-    """Show a recorded game; returns the world as its viewer left it. BadInput if it ends otherwise than recorded."""
-    for world, orders, _ in replay.steps():
-        action = -1 if orders is None else int(orders[AGENT] if orders.ndim else orders)
-        if not _show(screen, world, action, fps):
+    ``moments``: each state, and what is ordered in it: the agent's action, everyone's, or None.
+    """
+    for world, orders in moments:
+        action = SCRIPTED if orders is None else int(orders[AGENT] if np.ndim(orders) else orders)
+        ordered = "" if action == SCRIPTED else describe(action)
+        screen.draw(world, f"{standing(world)}  {ordered}", "space pauses   Q leaves" if screen.has_keys else "")
+        key = screen.key(1 / fps)
+        if key == " ":
+            key = screen.key()
+        if key in (*QUIT, "q"):
             break
     return world
-
-
-def _show(screen: Screen, world: World, action: int, fps: float) -> bool:
-    """Show one step, however long its viewer pauses; False if it leaves."""
-    ordered = describe(action) if action >= 0 else ""
-    screen.draw(world, f"{standing(world)}  {ordered}", "space pauses   Q leaves" if screen.has_keys else "")
-    key = screen.key(1 / fps)
-    if key == " ":
-        key = screen.key()
-    return key not in (*QUIT, "q")
 
 
 def play_by_hand(screen: Screen, game: Game) -> None:

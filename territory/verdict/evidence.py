@@ -156,5 +156,4 @@ def claims(theme: str | None = None) -> tuple[Claim, ...]:
 def judge(theme: str | None = None, evidence: Evidence | None = None) -> Iterator[tuple[Claim, Finding]]:
     """Run the checks one by one; ``evidence`` holds the networks on trial, by default the document's two."""
     evidence = evidence or Evidence()
-    for claim in claims(theme):
-        yield claim, claim.check(evidence)
+    return ((claim, claim.check(evidence)) for claim in claims(theme))
