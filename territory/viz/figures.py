@@ -3,8 +3,8 @@
 No figure is registered with pyplot, so a notebook shows one only where it is asked to.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -156,13 +156,8 @@ class View:
     values: np.ndarray  # (T,), over the whole game
     step: int  # which of them
     value: float  # here: another than the game's where the moment is imagined
-    title: str = ""  # of the overlay
-    overlay: np.ndarray | None = None  # (h, w)
-    low: float = 0.0
-    high: float = 1.0
-    strength: float = 1.0
-    owners: bool = False  # whether their colours lie behind the weights
-    palette: str = style.ATTENTION_MAP
+    overlay: np.ndarray | None = None  # (h, w), what lies over the board
+    look: Mapping[str, Any] = field(default_factory=dict)  # of the overlay, see `plot_attention`
 
 
 def seen_figure(views: Sequence[View]) -> Figure:
@@ -176,9 +171,7 @@ def seen_figure(views: Sequence[View]) -> Figure:
         boards = left.subplots(1, 1 if view.overlay is None else 2, squeeze=False)[0]
         plot_board(view.frame, boards[0], legend=False)
         if view.overlay is not None:
-            title = f"{view.title}, step {view.frame.step}"
-            look = {"palette": view.palette, "owners": view.owners}
-            plot_attention(view.frame, view.overlay, boards[1], view.strength, view.low, view.high, title, **look)
+            plot_attention(view.frame, view.overlay, boards[1], **view.look)
         compass, value = right.subplots(2, 1, height_ratios=(3, 1))
         plot_action_compass(view.probabilities, compass, chosen=view.frame.action)
         plot_value(view.values, value, view.step)

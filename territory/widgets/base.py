@@ -16,14 +16,14 @@ import traitlets
 from IPython import get_ipython
 from IPython.display import publish_display_data
 
-from territory.errors import BadInput, real, whole
+from territory.errors import BadInput, one_of, real, whole
 
 _BUNDLES = Path(__file__).parent / "static"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 # Jupyter's server lets what is smaller than a packet wait until the browser has acknowledged the message before it
 # (Nagle's algorithm), which takes up to 40 ms. Between two programs of one machine a packet holds nearly 64 KiB.
 _AT_ONCE = 1 << 16
-Answer = tuple[dict[str, Any], list[bytes]] | None  # what a handler says, and its buffers; None: only that it is done
+Answer = tuple[dict[str, Any], list[bytes]] | None  # what a method says, and its buffers; None: only that it is done
 
 # Three outputs for one widget: this style, the picture, the widget. Where the widget lives, the picture is hidden;
 # where it doesn't (a notebook opened without its kernel), the picture stays, and what JupyterLab says is hidden.
@@ -48,15 +48,16 @@ class Instrument(anywidget.AnyWidget):
     A live notebook shows the widget; a notebook without its kernel, and an exported page, the picture: `static_png`
     says which, and ``alt`` says it in words.
 
-    A message is ``{"id": 7, "ask": "order", ...}``, with traits to set before it under ``"set"``. The answer is
-    ``{"re": 7, ...}``, with ``"error"`` in words where there is none.
+    A message is ``{"id": 7, "ask": "order", ...}``, with traits to set before it under ``"set"``. The rest of it, and
+    its buffers if it has any, are the arguments of the method that `questions` names. The answer is ``{"re": 7, ...}``,
+    with ``"error"`` in words where there is none.
 
     Running a cell again closes the instruments that the same cell made before: they would go on holding memory.
     """
 
     alt = "a picture of an interactive widget"
     static_png: Callable[[], bytes]  # the view as it is now, a PNG; each kind of instrument has its own
-    # What the browser may ask, and the method that answers, which is given the rest of the message; None: only to set.
+    # What the browser may ask, and the method that answers; None: only to set traits.
     questions: ClassVar[Mapping[str, str | None]] = {}
 
     def __init__(self, **traits: Any):
@@ -64,28 +65,16 @@ class Instrument(anywidget.AnyWidget):
         self.on_msg(self._hear)
         _close_earlier_ones(self)
 
-    def answer(self, message: dict[str, Any], _buffers: list[memoryview]) -> Answer:
-        """What the browser asks for; the one place that its questions come in."""
-        if message["ask"] not in self.questions:
-            raise BadInput(f"expected one of the questions {', '.join(self.questions)}, got {message['ask']!r}")
-        method = self.questions[message["ask"]]
-        details = {n: value for n, value in message.items() if n not in ("id", "ask", "set") and value is not None}
-        return None if method is None else getattr(self, method)(**details)
-
     def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
-        data, metadata = self._widget_bundle()
-        return data | self._picture(), metadata
-
-    def _widget_bundle(self) -> tuple[dict, dict]:
         shown: Any = super()._repr_mimebundle_()
-        return shown
+        return shown[0] | self._picture(), shown[1]
 
     def _ipython_display_(self) -> None:
-        data, metadata = self._widget_bundle()
+        shown: Any = super()._repr_mimebundle_()
         self._display_id = uuid.uuid4().hex
         publish_display_data({"text/html": _STILL_STYLE})
         self._publish_picture(update=False)
-        publish_display_data({WIDGET_VIEW: data[WIDGET_VIEW], "text/plain": "(run this cell to use it)"}, metadata)
+        publish_display_data({WIDGET_VIEW: shown[0][WIDGET_VIEW], "text/plain": "(run this cell to use it)"}, shown[1])
 
     def _publish_picture(self, update: bool = True) -> None:
         """Put the picture into the notebook, or the one as it is now in its place."""
@@ -104,11 +93,16 @@ class Instrument(anywidget.AnyWidget):
             layout.close()
 
     def _hear(self, _widget: object, message: dict[str, Any], buffers: list[memoryview]) -> None:
+        """The one place that the browser's questions come in."""
         said, data = {}, []
+        details = {name: value for name, value in message.items() if name not in ("id", "ask", "set")}
         try:
             for name, value in message.get("set", {}).items():
                 self.set_trait(name, value)
-            said, data = self.answer(message, buffers) or ({}, [])
+            method = self.questions[one_of("a question", message["ask"], self.questions)]
+            if method is not None:
+                details |= {"buffers": buffers} if buffers else {}
+                said, data = getattr(self, method)(**details) or ({}, [])
         except Exception as error:  # whatever it is, the browser must hear of it: it waits
             told = isinstance(error, BadInput)
             said = {"error": str(error) if told else f"{type(error).__name__}: {error}"}

@@ -24,6 +24,7 @@ from territory.world.layout import Stat
 from territory.world.picture import player_colours
 from territory.world.replay import Frame, Replay
 
+Ablation = Sequence[Mapping[str, str]]  # for each network what is "uniform" or "zero" in it; empty: nothing
 _LOOK = ("step", "speed", "strength", "palette", "scale", "owners", "stat", "cell", "layers", "heads", "tokens")
 _STATS = tuple(stat.name.replace("_", " ").lower() for stat in Stat)
 MOST_BYTES = 100_000  # of a copied state: painted maps make it long
@@ -62,6 +63,10 @@ class AttentionExplorer(Instrument):
     alt = "attention over a board, the policy as a compass and the value over the game"
     _esm = bundle("explorer.js")
     _css = bundle("explorer.css")
+    questions = {"catch_up": "catch_up", "imagine": "_imagine", "relevance": "_relevance_of"} | {
+        "page": "_page_file",
+        "picture": "_picture_file",
+    }
     # What the controls say; what belongs to a network is a list with one entry for each.
     step = Whole(0, min=0).tag(sync=True)  # of the frames from 0 on
     speed = Whole(10, min=1, max=20).tag(sync=True)  # steps a second while playing
@@ -171,26 +176,6 @@ class AttentionExplorer(Instrument):
         self.records, self._imagined, self._source, self.game = [], None, None, b""
         self._relevance.clear()
 
-    def answer(self, message: dict[str, Any], buffers: list[memoryview]) -> Answer:
-        """What-if, relevance, files and what a live game has played since."""
-        match message["ask"]:
-            case "imagine":
-                return self._imagine(message, buffers)
-            case "relevance":
-                number, frame = message["network"], self._imagined_frame(message, buffers)
-                ablation = message.get("ablation") or [{}] * len(self.agents)
-                grid = self._ask_relevance(number, message["method"], frame, ablation[number])
-                return {"size": grid.shape}, [grid.astype("<f4").tobytes()]
-            case "catch_up":
-                self.catch_up()
-            case "picture":
-                return {"file": f"explorer-step-{self.step}.png"}, [self.static_png()]
-            case "page":
-                return {"file": "explorer.html"}, [self.page().encode()]
-            case other:
-                raise BadInput(f"expected a question that the explorer knows, got {other!r}")
-        return None
-
     def _frames(self) -> tuple[Frame, ...]:
         source: Any = self._source
         if not isinstance(source, Replay) and not callable(getattr(source, "replay", None)):
@@ -246,31 +231,24 @@ class AttentionExplorer(Instrument):
     def _view_of(self, number: int) -> viz.View:
         record = self.records[number]
         moment, at = (self._imagined[number], 0) if self._imagined else (record, self.step)
-        parts = {
-            "name": self.names[number],
-            "frame": moment.frames[at],
-            "probabilities": moment.probabilities[at],
-            "values": record.values,
-            "step": self.step,
-            "value": float(moment.values[at]),
-        }
-        return viz.View(**parts, **self._overlay(number, moment, at))
+        policy, value, over = moment.probabilities[at], float(moment.values[at]), self._overlay(number, moment, at)
+        return viz.View(self.names[number], moment.frames[at], policy, record.values, self.step, value, *over)
 
-    def _overlay(self, number: int, moment: ReplayRecord, at: int) -> dict[str, Any]:
-        name = self.layers[number]
+    def _overlay(self, number: int, moment: ReplayRecord, at: int) -> tuple[np.ndarray | None, dict[str, Any]]:
+        """What lies over the board, (h, w), and how `viz.plot_attention` is to draw it."""
+        name, frame = self.layers[number], moment.frames[at]
+        title, grid, ends = name, None, None
         layer = next((each for each in layers_of(self.records[number]) if each.name == name), None)
         if name in RELEVANCE:
-            grid, ends, title = self._ask_relevance(number, name, moment.frames[at], {}), None, name
-        elif layer is None:
-            return {}
-        else:
+            grid = self._ask_relevance(number, name, frame, {})
+        elif layer is not None:
             grid, ends = self._grid(number, layer, moment.attention[name][at]), (layer.low, layer.high)
-            title = name + (f": {_STATS[self.stat]}" if "stats" in (layer.queries, layer.keys) else "")
+            title += f": {_STATS[self.stat]}" if "stats" in (layer.queries, layer.keys) else ""
         if grid is None:
-            return {}
+            return None, {}
         low, high = ends if ends and self.scale == "game" else (float(grid.min()), float(grid.max()))
         look = {"strength": self.strength, "palette": self.palette, "owners": self.owners}
-        return {"overlay": grid, "title": title, "low": low, "high": high, **look}
+        return grid, {"title": f"{title}, step {frame.step}", "low": low, "high": high, **look}
 
     def _grid(self, number: int, layer: Layer, weights: np.ndarray) -> np.ndarray | None:
         height, width = self.record.frames[0].owner.shape
@@ -280,10 +258,16 @@ class AttentionExplorer(Instrument):
         head = self.heads[number] if self.heads[number] < max(layer.heads, 1) else MEAN
         return overlay(layer, weights, head, self.stat, cell, self.tokens[number])
 
-    def _imagined_frame(self, message: dict[str, Any], buffers: list[memoryview]) -> Frame:
+    def _page_file(self) -> Answer:
+        return {"file": "explorer.html"}, [self.page().encode()]
+
+    def _picture_file(self) -> Answer:
+        return {"file": f"explorer-step-{self.step}.png"}, [self.static_png()]
+
+    def _imagined_frame(self, step: int, buffers: Sequence[memoryview]) -> Frame:
         """The frame that the browser describes: a recorded one, with what the buffers change of it."""
         frames = self.record.frames
-        frame = frames[whole("step", message["step"], 0, len(frames) - 1)]
+        frame = frames[whole("step", step, 0, len(frames) - 1)]
         if not buffers:
             return frame
         stats = np.frombuffer(buffers[0], "<f4")
@@ -294,18 +278,25 @@ class AttentionExplorer(Instrument):
         asked = zip(self.agents, changes, self._chosen, self._no_cells, strict=False)  # there may be no second network
         return [look(agent, frames, cut, chosen, unplaced) for agent, cut, chosen, unplaced in asked]
 
-    def _imagine(self, message: dict[str, Any], buffers: list[memoryview]) -> Answer:
+    def _imagine(self, step: int, ablation: Ablation = (), buffers: Sequence[memoryview] = ()) -> Answer:
         """Run the networks on the state that the browser describes, and send what they make of it."""
-        frame, ablation = self._imagined_frame(message, buffers), message.get("ablation") or [{}] * len(self.agents)
+        frame, ablation = self._imagined_frame(step, buffers), ablation or [{}] * len(self.agents)
         changes = [changes_of(cut, record.attention) for cut, record in zip(ablation, self.records, strict=True)]
         looks = self._look((frame,), changes)
         moved = [
-            f"{name}: {total_variation(look.probabilities[0], record.probabilities[message['step']]):.0%}"
+            f"{name}: {total_variation(look.probabilities[0], record.probabilities[step]):.0%}"
             for name, look, record in zip(self.names, looks, self.records, strict=True)
         ]
-        self._imagined, self._imagined_at = looks, message["step"]
+        self._imagined, self._imagined_at = looks, step
         index, data = viz.pack_moment(looks)
         return {"index": index, "moved": f"of the policy moved, {', '.join(moved)}"}, [data]
+
+    def _relevance_of(
+        self, network: int, method: str, step: int, ablation: Ablation = (), buffers: Sequence[memoryview] = ()
+    ) -> Answer:
+        frame, ablation = self._imagined_frame(step, buffers), ablation or [{}] * len(self.agents)
+        grid = self._ask_relevance(network, method, frame, ablation[network])
+        return {"size": grid.shape}, [grid.astype("<f4").tobytes()]
 
     def _ask_relevance(self, number: int, method: str, frame: Frame, ablation: Mapping[str, str]) -> np.ndarray:
         """One of `RELEVANCE` for one network and state, float64 (h, w); kept for the recorded states."""

@@ -13,7 +13,7 @@ from territory import viz
 from territory.agent import pretrained
 from territory.envs.opponents import SCRIPTED, as_policy, find_policy
 from territory.envs.single import TerritoryEnv
-from territory.errors import BadInput, shown, whole
+from territory.errors import BadInput, one_of, shown, whole
 from territory.widgets.base import Answer, Instrument, Whole, bundle
 from territory.widgets.looks import on_one_thread
 from territory.world.actions import INTENSITIES, Direction, describe, encode
@@ -71,22 +71,19 @@ class GamePlayer(Instrument):
         self.env: Any = env
         self._serial, self._policies = 0, {}
         self._agents = {name: name for name in (*SCRIPTED, *pretrained())} if agents is None else agents
-        self._given = env.spec.kwargs.get("opponents", "bot")
-        self.opponents = self._given if isinstance(self._given, str) else type(self._given).__name__
-        self.words = _words([*dict.fromkeys((*OPPONENTS, self.opponents, *self._agents))], ["you", *self._agents])
+        given = env.spec.kwargs.get("opponents", "bot")
+        self.opponents = given if isinstance(given, str) else type(given).__name__
+        self._rivals = {name: name for name in OPPONENTS} | {self.opponents: given} | self._agents
+        self.words = _words([*self._rivals], ["you", *self._agents])
         self.restart()
 
     def restart(self) -> None:
         """Begin a new game on the chosen seed, against the chosen opponents. Raises BadInput if they find no room."""
-        named = self.opponents in OPPONENTS or self.opponents in self._agents
-        rivals = self._agents.get(self.opponents, self.opponents) if named else self._given
+        rivals = self._rivals[one_of("opponents", self.opponents, self._rivals)]
         now = self.env.spec.kwargs.get("opponents", "bot"), self.env.unwrapped.params.num_bots
         if now != (rivals, self.num_bots):
             self.env = gymnasium.make(self.env.spec, num_bots=self.num_bots, opponents=rivals)
-        self.obs, info = self.env.reset(seed=self.seed)
-        self.played_seed = self.seed
-        self.mask, self.actions, self.result, self._returned = info["action_mask"], [], None, 0.0
-        self.before, self.running, self._trail = self.obs["global"], False, []
+        self._begin(self.seed)
         self._show(_WELCOME)
 
     def order(self, direction: int) -> None:
@@ -107,12 +104,7 @@ class GamePlayer(Instrument):
         """Play any of the 90 actions; ``who`` is said to have ordered it."""
         if self.over:
             raise BadInput("the game is over: restart() begins another")
-        self._trail.append(self._digest())
-        self.before = self.obs["global"]
-        self.obs, reward, terminated, truncated, info = self.env.step(action)
-        self.mask, self.result = info["action_mask"], info if terminated or truncated else None
-        self.actions.append(int(action))
-        self._returned += reward
+        reward, terminated, info = self._play(action)
         self._show(
             _verdict(info, terminated) if self.over else f"{who} ordered: {describe(action)}. Reward {reward:+.3f}."
         )
@@ -121,9 +113,7 @@ class GamePlayer(Instrument):
         """One step by whoever is chosen in ``player``."""
         if self.player == "you":
             return self.order(Direction.WAIT)
-        if self.player not in self._agents:
-            raise BadInput(f"expected you or one of {', '.join(self._agents)} to play, got {self.player!r}")
-        who = self._agents[self.player]
+        who = self._agents[one_of("player", self.player, ("you", *self._agents))]
         if self.player not in self._policies:
             self._policies[self.player] = as_policy(find_policy(who) if isinstance(who, str) else who)
         batch = {name: values[None] for name, values in self.obs.items()}
@@ -138,19 +128,28 @@ class GamePlayer(Instrument):
         """
         if not self.actions:
             raise BadInput("there is no step to undo: the game has just begun")
-        actions, trail, seed = self.actions[:-1], self._trail, self.seed
-        self.obs, info = self.env.reset(seed=self.played_seed)
-        self.before, self._returned, self.result = self.obs["global"], 0.0, None
+        actions, was = self.actions[:-1], self._trail[-1]
+        self._begin(self.played_seed)
         for action in actions:
-            self.before = self.obs["global"]
-            self.obs, reward, _, _, info = self.env.step(action)
-            self._returned += reward
-        self.mask, self.actions, self.running, self.seed = info["action_mask"], actions, False, seed
-        if self._digest() != trail[len(actions)]:
-            self._trail = []
+            self._play(action)
+        if self._digest() != was:
             raise BadInput("this game went another way when played again, as opponents acting at random do: it goes on")
-        self._trail = trail[: len(actions)]
         self._show("The last step is undone.")
+
+    def _begin(self, seed: int) -> None:
+        self.obs, info = self.env.reset(seed=seed)
+        self.played_seed, self.mask, self.before = seed, info["action_mask"], self.obs["global"]
+        self.actions, self._trail, self.result, self._returned, self.running = [], [], None, 0.0, False
+
+    def _play(self, action: int) -> tuple[float, bool, dict[str, Any]]:
+        """One step, unseen; its reward, whether the game was decided, and what the environment tells of it."""
+        self._trail.append(self._digest())  # by which `undo` knows that the game goes the same way again
+        self.before = self.obs["global"]
+        self.obs, reward, terminated, truncated, info = self.env.step(action)
+        self.mask, self.result = info["action_mask"], info if terminated or truncated else None
+        self.actions.append(int(action))
+        self._returned += reward
+        return reward, terminated, info
 
     def _digest(self) -> bytes:
         return hashlib.sha256(self.obs["map"].tobytes() + self.obs["global"].tobytes()).digest()

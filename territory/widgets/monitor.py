@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -20,7 +19,7 @@ from territory.training.live import RESTING, LiveTraining, WatchedGame
 from territory.training.ppo import PPO
 from territory.training.rollout import Update
 from territory.training.run import LOG, Run, read_log
-from territory.widgets.base import Answer, Instrument, Whole, bundle
+from territory.widgets.base import Instrument, Whole, bundle
 from territory.world.actions import describe
 from territory.world.params import MAX_BOTS
 from territory.world.picture import player_colours, render_world
@@ -51,7 +50,7 @@ class TrainingMonitor(Instrument):
     alt = "learning curves of a training run, and a game of the agent that is trained"
     _esm = bundle("monitor.js")
     _css = bundle("monitor.css")
-    questions = {name: name for name in ("start", "pause", "stop")}  # noqa: RUF012 (of the class)
+    questions = {name: name for name in ("start", "pause", "stop")} | dict.fromkeys(("watching", "speed"))
     live: LiveTraining | None = None  # the training; None where there are only finished runs to see
     _starts = 0  # how often it was started: the watched game of an earlier start ends
     # What is shown. The browser sets nothing itself: it asks (`answer`), since training sets these from its thread.
@@ -163,12 +162,6 @@ class TrainingMonitor(Instrument):
             board = render_world(self.watched.world, scale=4)
             caption = self.game["line"]
         return viz.figure_png(viz.training_figure(self.records, board, self.status["line"], caption))
-
-    def answer(self, message: dict[str, Any], buffers: list[memoryview]) -> Answer:
-        """The switch, and the game's."""
-        if message["ask"] in ("watching", "speed"):
-            return self.set_trait(message["ask"], message["value"])
-        return super().answer(message, buffers)
 
     def _show(self) -> None:
         """Send how training goes; called in its thread after each change."""

@@ -253,7 +253,7 @@ def test_a_question_that_cannot_be_answered_gets_words_and_the_next_one_its_answ
     errors = [content.get("error", "") for content, _ in sent]
     assert [content["re"] for content, _ in sent] == [1, 2, 3, 4, 5]
     assert "got 'zero' for 'spatial.9'" in errors[0] and "from 0 to 12, got 99" in errors[1]
-    assert errors[2].startswith("KeyError") and "Traceback" in sent[2][0]["details"]
+    assert errors[2].startswith("TypeError") and "Traceback" in sent[2][0]["details"]
     assert "got 'sing'" in errors[3] and errors[4] == ""
 
 

@@ -233,8 +233,17 @@ def test_a_game_that_goes_another_way_is_not_undone_in_silence(sent):
     player = GamePlayer(make(opponents=chance), seed=3)
     for _ in range(4):
         player.order(Direction.WAIT)
-    with pytest.raises(BadInput, match="went another way"):
-        player.undo()
+    for _ in range(2):  # the second time too: what was kept of its states is that of the game as it now went
+        with pytest.raises(BadInput, match="went another way"):
+            player.undo()
+
+
+def test_opponents_that_nobody_is_called_are_refused_and_the_game_goes_on(player):
+    player.opponents = "nobody"
+    with pytest.raises(BadInput, match="opponents must be one of bot, nation, mixed"):
+        player.restart()
+    player.order(Direction.WAIT)
+    assert len(player.actions) == 1
 
 
 def test_an_agent_or_a_script_plays_and_is_watched(player, sent):

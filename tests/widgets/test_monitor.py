@@ -54,7 +54,7 @@ def monitor(goal):
 
 def ask(monitor, what, value=None):
     """What the browser sends."""
-    monitor._handle_custom_msg({"ask": what, "value": value}, [])
+    monitor._handle_custom_msg({"ask": what, "set": {} if value is None else {what: value}}, [])
 
 
 def wait(monitor) -> str:
@@ -257,7 +257,7 @@ def test_every_question_is_answered_even_one_that_makes_no_sense(monitor):
     said = []
     monitor.send = lambda content, buffers=None: said.append(content)
     monitor._handle_custom_msg({"id": 1, "ask": "sing"}, [])
-    monitor._handle_custom_msg({"id": 2, "ask": "speed", "value": 99}, [])
-    monitor._handle_custom_msg({"id": 3, "ask": "speed", "value": 10}, [])
+    monitor._handle_custom_msg({"id": 2, "ask": "speed", "set": {"speed": 99}}, [])
+    monitor._handle_custom_msg({"id": 3, "ask": "speed", "set": {"speed": 10}}, [])
     assert "got 'sing'" in said[0]["error"] and said[1]["error"] == "speed must be a whole number from 1 to 20, got 99"
     assert said[2] == {"re": 3} and monitor.speed == 10

@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: ac56c2180c9c1483e579afa04cc69d35d5e984e86ce08489a7058c0f295bd1aa */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 550afbacef69ec1d54b26f351f50138d04becd8204e3f4bd8c8bae066aa19f6b */
 
 // territory/widgets/js/dom.js
 function fill(node, attributes, children) {

@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: ac56c2180c9c1483e579afa04cc69d35d5e984e86ce08489a7058c0f295bd1aa */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 550afbacef69ec1d54b26f351f50138d04becd8204e3f4bd8c8bae066aa19f6b */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";
@@ -377,9 +377,9 @@ function makeGame(model, ask) {
   const canvas = make("canvas", "", { role: "img", "aria-label": "a game of the agent that is trained" });
   const [title, scene, results] = [make("p"), make("p", "monitor-scene"), make("p", "monitor-results", { role: "img" })];
   const watch = make("input", "", { type: "checkbox" });
-  watch.addEventListener("change", () => ask("watching", watch.checked));
+  watch.addEventListener("change", () => ask("watching", { watching: watch.checked }));
   const speeds = [1, 2, 5, 10, 20].map((each) => [each, `${each} steps/s`]);
-  const speed = select("game speed", speeds, (value) => ask("speed", Number(value)), "at");
+  const speed = select("game speed", speeds, (value) => ask("speed", { speed: Number(value) }), "at");
   const view = make(
     "section",
     "tw-panel monitor-game",
@@ -562,7 +562,7 @@ function render({ model, el }) {
     root.dataset.state = "lost";
   };
   const connection = makeConnection(model, root, { lost });
-  const ask = (what, value) => connection.line.ask(what, () => ({ message: { ask: what, value } }), () => {
+  const ask = (what, set = {}) => connection.line.ask(what, () => ({ message: { ask: what, set } }), () => {
   }, connection.say);
   const [control, game] = [makeSwitch(model, ask), makeGame(model, ask)];
   const explanation = make("p", "monitor-explain", {}, HINT);

@@ -7,9 +7,9 @@ export function makeGame(model, ask) {
   const canvas = make("canvas", "", { role: "img", "aria-label": "a game of the agent that is trained" });
   const [title, scene, results] = [make("p"), make("p", "monitor-scene"), make("p", "monitor-results", { role: "img" })];
   const watch = make("input", "", { type: "checkbox" });
-  watch.addEventListener("change", () => ask("watching", watch.checked));
+  watch.addEventListener("change", () => ask("watching", { watching: watch.checked }));
   const speeds = [1, 2, 5, 10, 20].map((each) => [each, `${each} steps/s`]);
-  const speed = select("game speed", speeds, (value) => ask("speed", Number(value)), "at");
+  const speed = select("game speed", speeds, (value) => ask("speed", { speed: Number(value) }), "at");
   const view = make("section", "tw-panel monitor-game", { "aria-label": "its game" }, title, canvas, scene, results,
     make("div", "tw-bar", {}, make("label", "", {}, watch, "play on"), speed.view));
   const show = boardOn(canvas, model.get("words").colours);

@@ -21,7 +21,7 @@ export function render({ model, el }) {
     root.dataset.state = "lost";
   };
   const connection = makeConnection(model, root, { lost });
-  const ask = (what, value) => connection.line.ask(what, () => ({ message: { ask: what, value } }), () => {}, connection.say);
+  const ask = (what, set = {}) => connection.line.ask(what, () => ({ message: { ask: what, set } }), () => {}, connection.say);
   const [control, game] = [makeSwitch(model, ask), makeGame(model, ask)];
 
   const explanation = make("p", "monitor-explain", {}, HINT);
