@@ -114,8 +114,9 @@ class Draw:
 
     def view(self, name: str, overlay: bool) -> viz.View:
         values = np.cumsum(self.share(20) - 0.5)
-        lying = {"overlay": self.share(8, 8), "look": {"title": "spatial.2, step 7", "low": 0, "high": 1}}
-        return viz.View(name, self.frame(), self.policy(), values, 7, values[7] + 1, **(lying if overlay else {}))
+        look = {"title": "spatial.2, step 7", "low": 0, "high": 1}
+        lying = {"overlay": self.share(8, 8), "look": look} if overlay else {}
+        return viz.View(name, self.frame(), self.policy(), values, 7, values[7] + 1, **lying)
 
     def rows(self) -> dict:
         return {stat: {"policy": self.interval(), "asked": self.interval()} for stat in ("rank", "time", "cities")}
