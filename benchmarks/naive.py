@@ -10,7 +10,6 @@ from territory.world import combat, engine
 from territory.world.compiled import entry, kernel
 from territory.world.observe import observe
 from territory.world.state import WHOLE_BORDER, game_of, scratch_of
-from territory.world.world import World
 
 
 @kernel
@@ -57,7 +56,7 @@ def _faces(owner, offsets, cell, a, slot):
 
 
 @entry
-def _play_games(i, thread, games, settings, which, actions, scratch, rewards, player, seen):
+def play_games(i, thread, games, settings, which, actions, scratch, rewards, player, seen):
     """`engine.play_games`, with the fronts found in another way."""
     n = which[i]
     game, own, own_scratch = game_of(games, n), settings[0], scratch_of(scratch, thread)
@@ -73,9 +72,3 @@ def _play_games(i, thread, games, settings, which, actions, scratch, rewards, pl
     planes, stats, masks = seen
     if masks.size:
         observe(game, own, player, own_scratch, planes[n], stats[n], masks[n])
-
-
-class NaiveWorld(World):
-    """A `World` whose ticks begin with a look at the whole map."""
-
-    play_games = staticmethod(_play_games)

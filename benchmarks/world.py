@@ -8,7 +8,7 @@ from sb3_contrib.common.maskable.utils import get_action_masks
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import VecEnv
 
-from benchmarks.naive import NaiveWorld
+from benchmarks.naive import play_games
 from benchmarks.timing import Ratio, time_ratio
 from territory.envs import SB3VecEnv, TerritoryEnv, TerritoryVectorEnv
 from territory.envs.opponents import RandomPolicy
@@ -93,7 +93,7 @@ def _copy(n, _thread, source, target):
 
 def _naive(games: int, **options) -> TerritoryVectorEnv:
     envs = TerritoryVectorEnv(games, **options)
-    envs.world = NaiveWorld(games, envs.params)
+    envs.world.play_games = play_games
     return envs
 
 
