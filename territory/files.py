@@ -9,7 +9,6 @@ import io
 import json
 import os
 import stat
-import tempfile
 import weakref
 import zipfile
 import zlib
@@ -149,7 +148,7 @@ def write_whole(path: PathLike) -> Iterator[Path]:
             yield unfinished
             with open(unfinished, "rb+") as file:
                 os.fsync(file.fileno())
-            move(unfinished, target)
+            _move(unfinished, target)
         finally:
             unfinished.unlink(missing_ok=True)
 
@@ -188,8 +187,8 @@ def check_writable(path: PathLike, name: str = "") -> None:
         raise BadInput(f"{says}expected a file to write, and {path} is {_kind(found.st_mode)}")
 
 
-def move(source: Path, target: Path) -> None:
-    """Give a file or folder its final name, in a way that survives a power cut."""
+def _move(source: Path, target: Path) -> None:
+    """Give a file its final name, in a way that survives a power cut."""
     os.replace(source, target)
     if os.name == "posix":  # the new name itself is only safe once the folder is written too
         folder = os.open(target.parent, os.O_RDONLY)
@@ -215,7 +214,7 @@ class FolderLock:
         held = cls._held.get(key)
         if held is None:
             held = super().__new__(cls)
-            held._descriptor = _locked(folder, key, what)
+            held._descriptor = _locked(folder, what)
             cls._held[key] = held
         return held
 
@@ -224,15 +223,12 @@ class FolderLock:
             os.close(self._descriptor)
 
 
-def _locked(folder: PathLike, key: tuple[int, int], what: str) -> int | None:
-    """An open descriptor that holds a folder; None where its file system has no locks.
-
-    On Windows that of a file among the user's temporary ones, since no folder moves in which one is open.
-    """
+def _locked(folder: PathLike, what: str) -> int | None:
+    """An open descriptor that holds a folder, on Windows of a file in it; None where its file system has no locks."""
     if fcntl is None and msvcrt is None:
         return None
-    beside = os.path.join(tempfile.gettempdir(), f"territory-{key[0]}-{key[1]}.lock")
-    descriptor = os.open(beside, os.O_RDWR | os.O_CREAT) if fcntl is None else os.open(folder, os.O_RDONLY)
+    inside = os.path.join(folder, ".lock")
+    descriptor = os.open(inside, os.O_RDWR | os.O_CREAT) if fcntl is None else os.open(folder, os.O_RDONLY)
     try:
         if fcntl is None:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)

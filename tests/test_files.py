@@ -179,7 +179,7 @@ def test_a_locked_folder_is_refused_to_other_processes_until_it_is_released(tmp_
     assert other_process().returncode == 0
 
 
-def test_where_folders_cant_be_locked_a_temporary_file_is_instead(tmp_path, monkeypatch):
+def test_where_folders_cant_be_locked_a_hidden_file_in_them_is_instead(tmp_path, monkeypatch):
     held = set()
 
     def locking(descriptor, mode, length):
@@ -190,14 +190,12 @@ def test_where_folders_cant_be_locked_a_temporary_file_is_instead(tmp_path, monk
 
     monkeypatch.setattr(files, "fcntl", None)
     monkeypatch.setattr(files, "msvcrt", SimpleNamespace(LK_NBLCK=2, locking=locking))
-    monkeypatch.setattr(files.tempfile, "gettempdir", lambda: str(tmp_path))
-    (tmp_path / "run").mkdir()
-    lock = FolderLock(tmp_path / "run", "run")
-    (tmp_path / "run").rename(tmp_path / "moved")  # as a run is, once it is complete
-    assert FolderLock(tmp_path / "moved", "run") is lock
+    lock = FolderLock(tmp_path, "run")
+    assert FolderLock(tmp_path, "run") is lock
+    assert [each.name[0] for each in tmp_path.iterdir()] == ["."]  # it is no part of the run
     monkeypatch.setattr(FolderLock, "_held", {})  # as in another process
     with pytest.raises(BadInput, match="in use by another process"):
-        FolderLock(tmp_path / "moved", "run")
+        FolderLock(tmp_path, "run")
 
 
 def test_a_message_is_one_line_whatever_a_name_in_it_holds():

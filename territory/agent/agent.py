@@ -163,16 +163,16 @@ def _explain(folder: Path) -> None:
     except PermissionError as error:
         raise BadInput(f"no agent that can be read at {folder}: {error.strerror}") from error
     except (OSError, ValueError):  # no folder, and maybe no name that one could have
-        if not os.path.isdir(files.begun(folder)):
-            return
+        return
+    if files.is_blank(folder):
         raise BadInput(
             f"no agent yet in the run {folder}: it has no checkpoint. It is starting just now (wait for its first "
             "update), or was stopped before it trained anything (start it again, without --resume)"
-        ) from None
+        )
     inside = [name for name in held if name.endswith(".safetensors") or os.path.isfile(folder / name / files.FILE_NAME)]
     hint = "is another folder meant?"
     if "config.json" in held:
-        hint = "the run was stopped before its first, or it was moved or not copied along: put it back, or train anew"
+        hint = "it was moved or not copied along: put it back, or train anew"
     if inside:
         hint = f"name one of the agents in it, such as {folder / inside[0]}"
     found = ", ".join(map(repr, held[:8])) + ", …" * (len(held) > 8) or "nothing"

@@ -51,9 +51,9 @@ class Checkpoint:
         self.arrays.update({f"{prefix}.{name}": array for name, array in arrays.items()})
 
 
-def begun(folder: Path) -> Path:
-    """Where the run of a folder is kept until its first checkpoint makes it complete."""
-    return folder.parent / f".{folder.name}.new"
+def is_blank(folder: Path) -> bool:
+    """Whether it is a folder that holds nothing, but for what is still being written, which has hidden names."""
+    return os.path.isdir(folder) and all(name.startswith(".") for name in os.listdir(folder))
 
 
 def model_arrays(model: nn.Module, bits: int = 32) -> dict[str, np.ndarray]:

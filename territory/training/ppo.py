@@ -58,6 +58,9 @@ class PPO:
         self.optimizer = torch.optim.Adam(
             self.model.parameters(), lr=config.learning_rate, eps=ADAM_EPSILON, fused=True
         )
+        for weight in self.model.parameters():  # as Adam would at its first step: every training state has all arrays
+            moments = {name: torch.zeros_like(weight) for name in ("exp_avg", "exp_avg_sq")}
+            self.optimizer.state[weight] = {"step": torch.zeros((), device=self.device), **moments}
         self.generator = torch.Generator(self.device).manual_seed(config.seed)
         self.episodes = EpisodeWindow()
         self.finished_updates = 0

@@ -21,12 +21,12 @@ from typing import Any
 from territory.agent import checkpoint as files
 from territory.envs.opponents import is_mixture
 from territory.errors import BadInput
-from territory.files import FolderLock, as_path, move, parse_json, read_bytes, write_atomically, writing
+from territory.files import FolderLock, as_path, parse_json, read_bytes, write_atomically, writing
 from territory.training.config import TrainConfig
 from territory.training.distributed import current_group
 from territory.training.ppo import PPO
 from territory.training.rollout import Update
-from territory.training.snapshot import last_update, restore, snapshot
+from territory.training.snapshot import restore, snapshot
 
 LOG = "log.jsonl"
 LONGEST_LOG = 1 << 29  # bytes: a million updates
@@ -179,21 +179,22 @@ def start(config: TrainConfig) -> Run:
         rivals = f"{config.num_bots}-{Path(config.opponents).stem}"  # they may be a file
     name = config.name or f"{config.model}-{rivals}-{datetime.now():%Y%m%d-%H%M%S}"
     folder = Path(config.runs_dir) / name
-    if os.path.lexists(folder):
-        raise BadInput(f"the run {folder} exists: continue it with --resume {folder}, or choose another --name")
-    # Under another name until it is complete: a run that is killed here can be started again.
-    run = Run(files.begun(folder), PPO(replace(config, name=name)))
-    if run.writes:
-        with writing(run.folder):
-            run.folder.mkdir(parents=True, exist_ok=True)
-        run._lock = FolderLock(run.folder, "run")
-        run.write_config()
-    run.save()
+    _check_free(folder)
+    run = Run(folder, PPO(replace(config, name=name)))
     if run.writes:
         with writing(folder):
-            move(run.folder, folder)
-    run.folder = folder
+            folder.mkdir(parents=True, exist_ok=True)
+        run._lock = FolderLock(folder, "run")
+        _check_free(folder)  # locked: no other may fill it now
+    run.save()  # with which it becomes a run: one that is killed before can be started again
+    if run.writes:
+        run.write_config()
     return run
+
+
+def _check_free(folder: Path) -> None:
+    if os.path.lexists(folder) and not files.is_blank(folder):
+        raise BadInput(f"the run {folder} exists: continue it with --resume {folder}, or choose another --name")
 
 
 def resume(folder: str | Path, config: TrainConfig | None = None) -> Run:
@@ -215,37 +216,24 @@ def resume(folder: str | Path, config: TrainConfig | None = None) -> Run:
                 f"the run {folder} has {name}={before!r}, which can't become {getattr(config, name)!r} on the way: "
                 f"start a new run for that. A continued run may change {', '.join(CHANGEABLE[:3])}."
             )
-    done = _steps_done(content, saved)
-    if config.num_updates * config.batch_size < done:
-        raise BadInput(
-            f"the run {folder} has trained {done:,} steps, more than the total_timesteps of {config.total_timesteps:,} "
-            "that were asked for: give a larger number"
-        )
-    logged = read_log(folder)[0] if writes else []  # what is no log is refused before anything is trained
     run = Run(folder, PPO(config, model=files.build_model(content)), lock)  # what `init` named may be gone by now
     restore(run.ppo, content)
+    if config.num_updates < run.ppo.finished_updates:
+        raise BadInput(
+            f"the run {folder} has trained {run.ppo.step:,} steps, more than the total_timesteps of "
+            f"{config.total_timesteps:,} that were asked for: give a larger number"
+        )
     if writes:  # what came after the checkpoint is made again; the last line may be cut off, or lack its end
         before = _log_text(folder / LOG)
-        lines = zip(before.splitlines(), logged, strict=False)
+        lines = zip(before.splitlines(), run.log(), strict=False)
         kept = b"".join(line + b"\n" for line, update in lines if update.update <= run.ppo.finished_updates)
         if kept != before:
             write_atomically(folder / LOG, kept)
     if config != saved:  # so that it stays what was asked for, should this continuation be killed at once
         run.save()
-        if run.writes:
-            run.write_config()
+    if writes:
+        run.write_config()
     return run
-
-
-def _steps_done(content: files.Checkpoint, config: TrainConfig) -> int:
-    """Environment steps behind a training state, which must be one of that many games."""
-    mask = content.arrays.get("mask")
-    if mask is None or "update" not in content.arrays:
-        return 0  # `restore` says what it is instead
-    if mask.ndim != 2 or len(mask) != config.num_envs:
-        raise BadInput(f"the checkpoint is damaged: it holds {len(mask)} games, and was trained with {config.num_envs}")
-    last = last_update(content)
-    return 0 if last is None else last.update * config.batch_size
 
 
 def _update(line: bytes, place: str) -> Update:

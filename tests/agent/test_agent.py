@@ -203,9 +203,9 @@ def test_the_public_names_are_functions_even_after_their_modules_are_loaded():
 @pytest.mark.parametrize(
     ("made", "asked", "said"),
     [
-        ("runs/.mine.new/config.json", "mine", "no agent yet in the run runs/mine: it has no checkpoint. It is"),
-        ("runs/.mine.new/config.json", "runs/mine", "start it again, without --resume"),
-        ("runs/mine/config.json", "mine", "expected checkpoint.safetensors there, found 'config.json'; the run"),
+        ("runs/mine/.checkpoint.7.safetensors", "mine", "no agent yet in the run runs/mine: it has no checkpoint. It"),
+        ("runs/mine/.checkpoint.7.safetensors", "runs/mine", "start it again, without --resume"),
+        ("runs/mine/config.json", "mine", "expected checkpoint.safetensors there, found 'config.json'; it was moved"),
         ("runs/mine/checkpoint.safetensors", "runs", "found 'mine'; name one of the agents in it, such as runs/mine"),
         ("kept/my.safetensors", "kept", "found 'my.safetensors'; name one of the agents in it, such as kept/my.saf"),
         ("kept/notes/old.txt", "kept/notes", "found 'old.txt'; is another folder meant?"),

@@ -78,15 +78,15 @@ def test_numbers_that_are_none_are_refused_wherever_they_stand(trained):
         array.reshape(-1)[-1] = np.inf
         assert "finite" in resumed_with(trained, **{name.replace(".", "__"): array.reshape(arrays[name].shape)}), name
     negative = -np.abs(arrays["optimizer.3.exp_avg_sq"]) - 1
-    assert "not Adam's" in resumed_with(trained, optimizer__3__exp_avg_sq=negative)
+    assert "optimizer.3.exp_avg_sq is negative" in resumed_with(trained, optimizer__3__exp_avg_sq=negative)
 
 
 def test_arrays_of_other_sizes_names_and_counts_are_refused(trained):
     arrays = files.read(trained.folder).arrays
-    assert "holds 2 games" in resumed_with(trained, mask=arrays["mask"][:2])
+    assert "mask should be bool (4, 90), got bool (2, 90)" in resumed_with(trained, mask=arrays["mask"][:2])
     assert "obs.map should be uint8" in resumed_with(trained, obs__map=arrays["obs.map"][:, :4])
     assert "its record is not the one of update 9" in resumed_with(trained, update=np.array([9]))
-    assert "of another optimiser: 999.step" in resumed_with(trained, optimizer__999__step=np.float32(1))
+    assert "of another training: optimizer.999.step" in resumed_with(trained, optimizer__999__step=np.float32(1))
     assert "observations are not those" in resumed_with(trained, obs__map=255 - arrays["obs.map"])
     assert "random numbers" in resumed_with(trained, generator=np.full_like(arrays["generator"], 255))
 

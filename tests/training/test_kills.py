@@ -72,3 +72,11 @@ def test_what_a_continuation_was_asked_for_survives_a_kill_before_its_first_upda
     made.train()
     run.resume(made.folder, replace(made.ppo.config, total_timesteps=64))  # and killed here
     assert run.resume(made.folder).ppo.config.total_timesteps == 64
+
+
+def test_what_a_kill_kept_from_being_written_beside_the_first_checkpoint_is_written_by_whoever_goes_on(tmp_path):
+    made = run.start(replace(kills.RUN, runs_dir=str(tmp_path)))
+    told = (made.folder / "config.json").read_text()
+    (made.folder / "config.json").unlink()
+    run.resume(made.folder)
+    assert (made.folder / "config.json").read_text() == told

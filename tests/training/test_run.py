@@ -184,7 +184,7 @@ def test_a_checkpoint_whose_games_are_others_is_refused(config):
     content = files.read(made.folder)
     del content.arrays[next(name for name in content.arrays if name.startswith("envs."))]
     files.write(made.checkpoint, content)
-    with pytest.raises(BadInput, match="another environment"):
+    with pytest.raises(BadInput, match="another training"):
         run.resume(made.folder)
 
 
