@@ -41,7 +41,8 @@ def profile(
     """
     from territory import models as registry
     from territory import profiling
-    from territory.models.guests import device_of, tensors_of
+    from territory.models.contents import tensors_of
+    from territory.models.guests import device_of
     from territory.profiling.times import learns
 
     if shapes:

@@ -36,8 +36,9 @@ from territory.errors import BadInput
 from territory.interpret.softmax import Call as SoftmaxCall
 from territory.interpret.softmax import SoftmaxWatch
 from territory.interpret.tags import name_of_function
+from territory.models.contents import tensors_of
 from territory.models.cross_attention import CrossAttention
-from territory.models.guests import Call, dense, paths_of, tensors_of
+from territory.models.guests import Call, dense, paths_of
 from territory.models.modes import eagerly, untouched
 
 ONE_KEY, CONSTANT, SATURATED = "one key", "constant weights", "saturated"

@@ -40,7 +40,8 @@ from territory.interpret.tags import (
     product_place,
     unfolded,
 )
-from territory.models.guests import is_transformed, shape_of, tensors_of
+from territory.models.contents import tensors_of
+from territory.models.guests import is_transformed, shape_of
 from territory.models.modes import alone, slow_path
 from territory.models.owners import Owners
 

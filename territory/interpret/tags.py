@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from territory.errors import lists
-from territory.models.guests import tensors_of
+from territory.models.contents import tensors_of
 
 SOFTMAXES = ("softmax", "softmin", "gumbel_softmax", "masked_softmax", "safe_softmax")
 PRODUCTS = {

@@ -4,15 +4,12 @@ What every instrument shares, with `owners`, which knows which of its modules is
 was found.
 """
 
-import copy
-import copyreg
 import inspect
 import os
 import re
 import sys
 import traceback
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, MappingView
+from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -27,44 +24,20 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from torch.utils._python_dispatch import _disable_current_modes
 
 from territory.errors import BadInput, told
-from territory.models.modes import OPEN, held_by, leaf, rebuilt, set_training
+from territory.models.contents import PLAIN, copied, held_by, leaf, parts_of, tensors_of
+from territory.models.modes import set_training
 
 OTHER = "(other)"  # what no module did
 ITSELF = "(itself)"  # a module beside a child of its own name
+WHOLE = "(the network itself)"  # instead of the path of a layer, which it hasn't
 Inputs = Any  # arguments by position (list, tuple), by keyword (mapping), or one alone: see `Call`
-_PLAIN = (str, bytes, int, float, complex, type, type(None), nn.Module, torch.device, torch.dtype)
-_LISTED: Any = (tuple, list, set, frozenset, deque, MappingView)
+_CAUSES = {  # of an error with these words
+    "FakeTensor": " It works with fake tensors (FakeTensorMode), which can't be watched: make them on meta instead.",
+    "support saved tensor hooks": " It takes gradients by torch.func on its way forward, where torch shows nobody what "
+    "it keeps: peak_memory measures the pass as a whole.",
+}
 _LATE = (Awaitable, AsyncIterator, Iterator, Future, torch.Future)
 _FUNCTIONS = (FunctionType, MethodType, partial)
-
-
-def tensors_of(value: Any) -> Iterator[Tensor]:
-    """Every tensor in a tensor, container, dataclass or plain object, however deep, each container once."""
-    return _parts_of(value, Tensor, set())
-
-
-def _parts_of(value: Any, kinds: Any, seen: set[int]) -> Iterator[Any]:
-    if isinstance(value, kinds):
-        yield value
-    elif not isinstance(value, _PLAIN) and id(value) not in seen:
-        seen.add(id(value))
-        for each in _members(value):
-            yield from _parts_of(each, kinds, seen)
-
-
-def _members(value: Any) -> list[Any]:
-    if isinstance(value, Mapping):
-        return list(value.values())
-    if isinstance(value, _LISTED):
-        return list(value)
-    if callable(value):
-        return []
-    return list(_attributes(value).values())
-
-
-def _attributes(value: Any) -> dict[str, Any]:
-    slots = copyreg._slotnames(type(value))  # pyright: ignore[reportAttributeAccessIssue] -- the standard library's own
-    return {**getattr(value, "__dict__", {}), **{name: getattr(value, name) for name in slots if hasattr(value, name)}}
 
 
 def shape_of(tensor: Tensor) -> tuple[int, ...]:
@@ -80,9 +53,9 @@ def paths_of(model: nn.Module) -> dict[nn.Module, str]:
     paths: dict[nn.Module, str] = {}
     taken = {OTHER, ITSELF}
     for full, module in model.named_modules():
-        path = ".".join(part for part in full.split(".") if part != "_orig_mod")
+        path = ".".join(part for part in full.split(".") if part not in ("", "_orig_mod"))
         if path in taken:
-            path = full
+            path = full.strip(".")
         while path in taken:
             path += "'"
         paths[module] = path
@@ -109,25 +82,26 @@ def check_model(model: nn.Module) -> None:
         hint = "Is one a dataclass? Use eq=False."
         raise BadInput(f"torch itself can't list the layers: {told(error)}. {hint}") from error
     for module, path in paths.items():
-        own = [*module._parameters.values(), *module._buffers.values()]
-        if any(isinstance(tensor, UninitializedParameter | UninitializedBuffer) for tensor in own):
-            raise BadInput(
-                f"{type(model).__name__} has lazy layers without a size yet ({path or 'itself'}): call it once on its "
-                "inputs before."
-            )
-        if any(parameter.is_inference() for parameter in module.parameters(recurse=False)):
-            raise BadInput(f"layer {path or 'itself'} was made under torch.inference_mode, for ever: make it outside.")
-        if "_fsdp_wrapped_module" in module._modules or any(hasattr(each, "device_mesh") for each in own):
-            raise BadInput(f"layer {path or 'itself'} is sharded over processes: measure it before that.")
-        if any(hasattr(parameter, "fake_mode") for parameter in module.parameters(recurse=False)):
-            raise BadInput(
-                f"layer {path or 'itself'} has fake weights, which compute nothing: make it on meta instead."
-            )
-        named = {*vars(module), *module._modules.keys()}  # its own __getattr__ isn't asked
-        if "_packed_params" in named or (
-            isinstance(module, torch.jit.ScriptModule) and hasattr(module, "_packed_params")
-        ):
-            raise BadInput(f"layer {path or 'itself'} is quantised, its weights packed away: measure it before that.")
+        if closed := _closed(module):
+            raise BadInput(f"layer {path or WHOLE} {closed}.")
+
+
+def _closed(module: nn.Module) -> str:
+    """What keeps a layer from being measured, as the end of a sentence; empty where nothing does."""
+    weights = list(module.parameters(recurse=False))
+    own = [*weights, *module._buffers.values()]
+    named = {*vars(module), *module._modules.keys()}  # its own __getattr__ isn't asked
+    if any(isinstance(tensor, UninitializedParameter | UninitializedBuffer) for tensor in own):
+        return "is one of torch's lazy layers, without a size yet: call the network once on its inputs before"
+    if any(weight.is_inference() for weight in weights):
+        return "was made under torch.inference_mode, for ever: make it outside"
+    if "_fsdp_wrapped_module" in module._modules or any(hasattr(each, "device_mesh") for each in own):
+        return "is sharded over processes: measure it before that"
+    if any(hasattr(weight, "fake_mode") for weight in weights):
+        return "has fake weights, which compute nothing: make it on meta instead"
+    if "_packed_params" in named or (isinstance(module, torch.jit.ScriptModule) and hasattr(module, "_packed_params")):
+        return "is quantised, its weights packed away: measure it before that"
+    return ""
 
 
 def name_of(model: nn.Module) -> str:
@@ -176,7 +150,7 @@ class Call:
         with self.explained("cannot take inputs of shapes", self._hint):
             args, kwargs = self.args, self.kwargs
             if self._open:  # a list that grows from call to call would hold another pass's graph
-                args, kwargs = _own((args, kwargs), lambda tensor: tensor)
+                args, kwargs = copied((args, kwargs), lambda tensor: tensor, {}, objects=True)
             try:
                 output = self.model(*args, **kwargs)
             except RuntimeError as error:
@@ -201,38 +175,33 @@ class Call:
         return explained(self.model, self.tensors, what, hint)
 
     def gradients(self, outputs: Any) -> list[Tensor | None]:
-        """A backward pass as ``backward()`` has it, from all outputs to all leaves; where nothing of ours learns, none.
-
-        Gradients go nowhere else, except with the reentrant kind of checkpointing, which only knows ``.grad``.
-        """
+        """A backward pass from all outputs to all leaves; where nothing of ours learns, none."""
         roots = roots_of(outputs)
-        nodes = graph_of([root.grad_fn for root in roots])
-        leaves = [node.variable for node in nodes if hasattr(node, "variable")]
-        own = (*self.model.parameters(), *self.tensors)
-        learns = any(each.requires_grad for each in own) or any(each.requires_grad for each in held_by(self.model)[1])
-        return self.derivatives(roots, leaves) if leaves and learns else []
+        own = (*self.model.parameters(), *self.tensors, *held_by(self.model)[1])
+        return self.derivatives(roots, leaves_of(roots)) if any(each.requires_grad for each in own) else []
 
     def derivatives(self, roots: list[Tensor], targets: list[Any]) -> list[Tensor | None]:
         """Of the sum of all roots; None where nothing leads to a target.
 
-        By the engine itself: `torch.autograd.grad` would leave the modes that are on, and what checkpointing computes
-        again must run as it did before.
+        By ``.grad``, which all leaves have back afterwards: the reentrant kind of checkpointing knows no other way, and
+        `torch.autograd.grad` would leave the modes that are on, under which it must compute again.
         """
-        engine: Any = torch.autograd.Variable._execution_engine
-        ones = tuple(torch.ones_like(root) for root in roots)
-        nodes = graph_of([root.grad_fn for root in roots])
-        reentrant = any(type(node).__name__ == "CheckpointFunctionBackward" for node in nodes)
-        with (
-            self.explained("has no backward pass on inputs of shapes"),
-            torch.autograd.set_multithreading_enabled(False),
-        ):
-            if not reentrant:
-                return list(engine.run_backward(tuple(roots), ones, False, False, tuple(targets), True, False))
-            engine.run_backward(tuple(roots), ones, False, False, (), True, True)
-        found = [target.grad for target in targets]
-        for target in targets:
-            target.grad = None
-        return found
+        leaves = {id(each): (each, each.grad) for each in (*targets, *leaves_of(roots))}
+        for each, _ in leaves.values():
+            each.grad = None
+        try:
+            with torch.autograd.set_multithreading_enabled(False):
+                self.go_back(roots, "has no backward pass on inputs of shapes")
+            return [target.grad for target in targets]
+        finally:
+            for each, gradient in leaves.values():
+                each.grad = gradient
+
+    def go_back(self, roots: list[Tensor], what: str) -> None:
+        """Into ``.grad``, from ones: the work of a backward pass doesn't depend on the loss."""
+        with self.explained(what):
+            if roots:  # autograd refuses none
+                torch.autograd.backward(roots, [torch.ones_like(root) for root in roots])
 
 
 @contextmanager
@@ -249,8 +218,7 @@ def explained(model: nn.Module, inputs: Iterable[Tensor], what: str, hint: str =
                 f"{type(model).__name__} {what} {shapes}: more than {sys.getrecursionlimit()} calls inside one "
                 "another. Are layers nested hundreds deep? Watched, one takes three: sys.setrecursionlimit allows more."
             ) from error
-        if "FakeTensor" in str(error):
-            hint += " It works with fake tensors (FakeTensorMode), which can't be watched: make them on meta instead."
+        hint += "".join(cause for words, cause in _CAUSES.items() if words in str(error))
         if not torch.is_grad_enabled() and "does not require grad" in str(error):
             hint += " It runs without gradients here, so what takes one itself needs torch.enable_grad around it."
         raise BadInput(f"{type(model).__name__} {what} {shapes}{_where(model, error)}: {told(error)}.{hint}") from error
@@ -273,6 +241,11 @@ def graph_of(roots: list[Any]) -> Iterator[Any]:
         waiting += fresh
 
 
+def leaves_of(roots: list[Tensor]) -> list[Tensor]:
+    """Every tensor that a backward pass from some gives a gradient."""
+    return [node.variable for node in graph_of([root.grad_fn for root in roots]) if hasattr(node, "variable")]
+
+
 def is_transformed(tensor: Tensor) -> bool:
     """Whether a transform of functions (vmap, grad) is under way: torch has no public way to ask."""
     functorch: Any = torch._C._functorch  # pyright: ignore[reportAttributeAccessIssue] -- not declared
@@ -292,41 +265,23 @@ def dense(tensor: Tensor) -> Tensor:
     return tensor if tensor.layout == torch.strided else tensor.to_dense()
 
 
-def _own(value: Any, each: Callable[[Tensor], Tensor] = leaf, made: dict[int, Any] | None = None) -> Any:
-    """A copy of inputs, the same thing the same copy; tensors as leaves of their own (or as ``each`` makes them)."""
-    made = {} if made is None else made
-    if isinstance(value, np.ndarray):
-        raise BadInput("inputs: expected tensors; got a NumPy array. Use torch.from_numpy.")
-    if isinstance(value, Iterator):
-        raise BadInput(f"inputs: each pass reads them anew, and a {type(value).__name__} is read once. Use a list.")
-    if isinstance(value, _PLAIN) or (callable(value) and not isinstance(value, Tensor)) or id(value) in made:
-        return made.get(id(value), value)
-    made[id(value)] = value  # until it is there: a container may hold itself
-    if isinstance(value, Tensor):
-        made[id(value)] = each(value)
-    elif isinstance(value, (*OPEN, tuple)):
-        made[id(value)] = rebuilt(value, lambda inner: _own(inner, each, made))
-    else:
-        whole = isinstance(value, np.random.Generator | np.random.RandomState)
-        try:
-            made[id(value)] = fresh = copy.deepcopy(value) if whole else copy.copy(value)
-        except TypeError as error:
-            if not _attributes(value):  # a lock, say
-                return value
-            raise BadInput(f"inputs: each pass has its own copy, but {told(error)}.") from error
-        for name, inner in _attributes(fresh).items():
-            object.__setattr__(fresh, name, _own(inner, each, made))
-    return made[id(value)]
+def _own(inputs: Any) -> Any:
+    """A copy of inputs whose tensors are leaves of their own; BadInput for what can't be read again and again."""
+    for part in parts_of(inputs, (np.ndarray, Iterator)):
+        if isinstance(part, np.ndarray):
+            raise BadInput("inputs: expected tensors; got a NumPy array. Use torch.from_numpy.")
+        raise BadInput(f"inputs: each pass reads them anew, and a {type(part).__name__} is read once. Use a list.")
+    return copied(inputs, leaf, {}, objects=True)
 
 
 def _is_closed(value: Any) -> bool:
     """Whether nobody can put anything else into it."""
-    return all(map(_is_closed, value)) if isinstance(value, tuple) else isinstance(value, (Tensor, *_PLAIN))
+    return all(map(_is_closed, value)) if isinstance(value, tuple) else isinstance(value, (Tensor, *PLAIN))
 
 
 def _check_finished(model: nn.Module, output: Any) -> None:
     """Raises BadInput where there is work that somebody else would do, when the forward pass has long returned."""
-    parts = list(_parts_of(output, (Tensor, *_LATE, *_FUNCTIONS), set()))
+    parts = list(parts_of(output, (Tensor, *_LATE, *_FUNCTIONS)))
     computed = any(isinstance(part, Tensor) for part in parts)
     for part in parts:
         if isinstance(part, CoroutineType):

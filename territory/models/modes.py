@@ -1,31 +1,27 @@
 """A network left as it was found: its modes, weights, buffers and attributes, and the random numbers beside it."""
 
-import copy
 import os
 import random
 import sys
 import threading
 import warnings
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import flex_attention as flex
-from torch.nn.parameter import UninitializedParameter
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
-from territory.errors import BadInput, told
+from territory.errors import BadInput
+from territory.models.contents import copied, held_by, leaf
 
 _FLEX_AS_WRITTEN = "_FLEX_ATTENTION_DISABLE_COMPILE_DEBUG"  # a switch that torch's own warning tells of
 _COMPILES_NOTHING = "TORCHDYNAMO_DISABLE"  # torch's switch in the environment, read at every `torch.compile`
 alone = threading.RLock()  # who turns a switch of the whole process: else two threads put back each other's
-OPEN = (list, dict, set, deque)  # containers that a network may change in place, or their subclasses
 
 
 @contextmanager
@@ -90,7 +86,7 @@ def untouched(holder: Any) -> Iterator[None]:
         try:
             for module, attributes in before:
                 if not isinstance(module, torch.jit.ScriptModule):
-                    module.__dict__.update({name: _copied(value, copies) for name, value in attributes.items()})
+                    module.__dict__.update({name: copied(value, _kept, copies) for name, value in attributes.items()})
             for parameter, data, *_ in parameters:
                 parameter.grad, parameter.data = None, leaf(data)
             for module in modules:
@@ -112,74 +108,9 @@ def untouched(holder: Any) -> Iterator[None]:
                 tensor.detach().copy_(value)
 
 
-def held_by(holder: Any) -> tuple[list[nn.Module], list[Tensor]]:
-    """Every module, and every parameter that can be given other values, wherever attributes and closures lead."""
-    modules, weights, waiting, seen = [], {}, [holder], set()
-    while waiting:
-        each: Any = waiting.pop()
-        if id(each) in seen or isinstance(each, type | ModuleType):
-            continue
-        seen.add(id(each))
-        if isinstance(each, Tensor):
-            weights |= {id(each): each} if isinstance(each, nn.Parameter) else {}
-            continue
-        if isinstance(each, nn.Module):
-            modules.append(each)
-            waiting += each.children()
-            weights |= {id(own): own for own in each.parameters(recurse=False)}  # TorchScript's are plain tensors
-        elif isinstance(each, (*OPEN, tuple)):
-            waiting += each.values() if isinstance(each, dict) else each
-        elif isinstance(each, MethodType):
-            waiting.append(each.__self__)
-        elif isinstance(each, FunctionType):
-            waiting += [cell.cell_contents for cell in each.__closure__ or () if cell != CellType()]
-        waiting += getattr(each, "__dict__", {}).values()
-    return modules, [p for p in weights.values() if not (isinstance(p, UninitializedParameter) or p.is_inference())]
-
-
-def _copied(value: Any, copies: dict[int, Any]) -> Any:
-    """Containers, leaf tensors, arrays and generators as copies, the same thing the same copy; all else as it is."""
-    if id(value) in copies:
-        return copies[id(value)]
-    if isinstance(value, (*OPEN, tuple)):
-        copies[id(value)] = value  # until it is there: a container may hold itself
-        copies[id(value)] = rebuilt(value, lambda each: _copied(each, copies))
-    elif isinstance(value, Tensor) and value.is_leaf and not isinstance(value, nn.Parameter):
-        copies[id(value)] = leaf(value)
-    elif isinstance(value, torch.Generator):
-        copies[id(value)] = value.clone_state()
-    elif isinstance(value, np.ndarray | np.random.Generator | random.Random):
-        copies[id(value)] = copy.deepcopy(value)
-    return copies.get(id(value), value)
-
-
-@torch.inference_mode(False)
-def leaf(tensor: Tensor) -> Tensor:
-    """A copy, beginning a graph of its own; of the same class (a Buffer stays one), and expanded as it was."""
-    bare = tensor.detach()
-    expanded = tensor.layout == torch.strided and not tensor.is_nested and 0 in tensor.stride()
-    once = bare[tuple(slice(None) if step else slice(1) for step in tensor.stride())] if expanded else bare
-    try:
-        own = once.clone()
-    except NotImplementedError as error:  # so torch says that it has no kernel for this type
-        raise BadInput(
-            f"each pass has a copy of its own, and torch copies no {tensor.dtype}: {told(error)}."
-        ) from error
-    return (own.expand(tensor.shape) if expanded else own).requires_grad_(tensor.requires_grad)
-
-
-def rebuilt(container: Any, each: Callable[[Any], Any]) -> Any:
-    """A copy of the same class; tuples of other classes that aren't named ones as they are."""
-    if isinstance(container, tuple):
-        named = getattr(type(container), "_make", tuple if type(container) is tuple else None)
-        return container if named is None else named(map(each, container))
-    fresh = copy.copy(container)
-    if isinstance(container, dict):
-        dict.update(fresh, {key: each(value) for key, value in container.items()})  # not its own: some refuse, some add
-    else:
-        fresh.clear()
-        (fresh.update if isinstance(fresh, set) else fresh.extend)(map(each, container))
-    return fresh
+def _kept(tensor: Tensor) -> Tensor:
+    """A copy of a tensor that a module holds; its weights are given other numbers, and what has a graph is no state."""
+    return leaf(tensor) if tensor.is_leaf and not isinstance(tensor, nn.Parameter) else tensor
 
 
 @contextmanager
@@ -202,12 +133,9 @@ def eagerly() -> Iterator[None]:
     not run a second time once that failed.
     """
     with warnings.catch_warnings(), ExitStack() as stack:
-        stack.callback(setattr, flex, _FLEX_AS_WRITTEN, getattr(flex, _FLEX_AS_WRITTEN, False))
-        setattr(flex, _FLEX_AS_WRITTEN, True)
-        for operator, as_written in ((getattr(torch.ops.higher_order, name), flow) for name, flow in _FLOW.items()):
-            if "dispatch" not in vars(operator):  # else a block around this one has done it
-                stack.callback(delattr, operator, "dispatch")
-                operator.dispatch = as_written
+        stack.enter_context(replaced(flex, _FLEX_AS_WRITTEN, True))
+        for name, as_written in _FLOW.items():
+            stack.enter_context(replaced(getattr(torch.ops.higher_order, name), "dispatch", as_written))
         if "torch._dynamo" in sys.modules:
             warnings.filterwarnings("ignore", "Using `torch.compile\\(module\\)` when there are global hooks")
             try:
@@ -218,6 +146,17 @@ def eagerly() -> Iterator[None]:
             stack.callback(os.environ.pop, _COMPILES_NOTHING, None)
             os.environ[_COMPILES_NOTHING] = "1"
         yield
+
+
+@contextmanager
+def replaced(holder: Any, name: str, value: Any) -> Iterator[None]:
+    """An attribute of somebody else's object has another value inside the block."""
+    there, before = name in vars(holder), vars(holder).get(name)
+    setattr(holder, name, value)
+    try:
+        yield
+    finally:
+        setattr(holder, name, before) if there else delattr(holder, name)
 
 
 def _branch(_key: Any, which: Any, yes: Callable[..., Any], no: Callable[..., Any], given: Any) -> Any:

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Container, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -24,8 +25,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakIdKeyDictionary
 
 from territory.errors import BadInput
-from territory.models.guests import Call, in_words, is_transformed, paths_of, script_steps, tensors_of, unfolds
-from territory.models.modes import OPEN, eagerly
+from territory.models.contents import OPEN, tensors_of
+from territory.models.guests import WHOLE, Call, in_words, is_transformed, paths_of, script_steps, unfolds
+from territory.models.modes import eagerly, replaced
 
 Left = Callable[[str, nn.Module, tuple, dict, Any], None]  # path, module, its arguments, its output
 
@@ -89,11 +91,11 @@ class Owners:
     @property
     def layer(self) -> str:
         """Whose step this is, in words."""
-        return self.current() or "(the network itself)"
+        return self.current() or WHOLE
 
     @contextmanager
     def watching(self, call: Call | None = None, back: bool = True) -> Iterator[None]:
-        """With a ``call``, BadInput also where it leaves work to a thread that was there before: see `_Made`.
+        """With a ``call``, BadInput also where it takes a tensor that another thread made or wrote: see `_Made`.
 
         ``back``: the block goes the way back too.
         """
@@ -107,56 +109,48 @@ class Owners:
                 stack.enter_context(self._threads_noted())
             if call is not None:  # TorchScript compares constants by operators, some of which aren't tensors to a mode
                 stack.enter_context(torch.jit.optimized_execution(False))  # pyright: ignore[reportPrivateImportUsage]
-                self._made = _Made(call, lambda: self.layer)
+                self._made = _Made(call, lambda: self._elsewhere.append(self.layer))
                 stack.enter_context(self._made.watching())
             yield
-            if call is not None and self._made is not None and self._made.strange and not self._elsewhere:
-                self._made.strange.clear()  # constants, maybe: what is new in a second pass too is made in each
+            if call is not None and self._elsewhere:  # constants, maybe: what is new in a second pass is made in each
+                self._elsewhere.clear()
                 outputs = call()
-                if back:
-                    self.look(call.gradients(outputs))
-                if self._made.strange:
-                    raise BadInput(
-                        f"layer {self._made.strange[0]} reads or returns a tensor that no operator here has made or "
-                        "written: has a thread that waited for work? What it does, torch shows nobody."
-                    )
+                self.look(call.gradients(outputs) if back else ())
         if self._alone and self._elsewhere:
             raise BadInput(
-                f"layer {self._elsewhere[0]} ran in a thread of its own, where torch shows nobody what it does."
+                f"layer {self._elsewhere[0]} has work done in another thread, where torch shows nobody what it is: "
+                "measure it without threads."
             )
+
+    @contextmanager
+    def _threads_noted(self) -> Iterator[None]:
+        """What a forward pass hands to other threads says whether it calls operators there."""
+        start, submit = threading.Thread.start, ThreadPoolExecutor.submit
+
+        def noted(work: Callable[..., Any]) -> Callable[..., Any]:
+            back = torch._C._current_autograd_node() is not None
+            if threading.get_ident() != self._thread or not (self._stack or back):
+                return work
+            return _Noted(partial(self._elsewhere.append, self.layer), work).run
+
+        def started(thread: Any) -> None:
+            thread.run = noted(thread.run)
+            start(thread)
+
+        def submitted(pool: Any, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+            return submit(pool, noted(work), *args, **kwargs)
+
+        with replaced(threading.Thread, "start", started), replaced(ThreadPoolExecutor, "submit", submitted):
+            yield
 
     def look(self, value: Any) -> None:
         """Whether all tensors in a value are of operators that were seen."""
         if self._made is not None:
             self._made.look(value)
 
-    @contextmanager
-    def _threads_noted(self) -> Iterator[None]:
-        """What a forward pass hands to other threads says whether it calls operators there."""
-        thread: Any = threading.Thread
-        pool: Any = ThreadPoolExecutor
-        start, submit = thread.start, pool.submit
-
-        def noted(work: Callable[..., Any]) -> Callable[..., Any]:
-            back = torch._C._current_autograd_node() is not None
-            if threading.get_ident() != self._thread or not (self._stack or back):
-                return work
-            return _Noted(self._elsewhere, self.layer, work)
-
-        def started(new: threading.Thread) -> None:
-            new.run = noted(new.run)
-            start(new)
-
-        try:
-            thread.start = started
-            pool.submit = lambda own, work, /, *args, **kwargs: submit(own, noted(work), *args, **kwargs)
-            yield
-        finally:
-            thread.start, pool.submit = start, submit
-
     def _enter(self, module: nn.Module, args: tuple) -> None:
         if module in self.paths and threading.get_ident() != self._thread:
-            self._elsewhere.append(self.paths[module] or "(the network itself)")
+            self._elsewhere.append(self.paths[module] or WHOLE)
         elif module in self.paths:
             if not self._stack and self._began is not None:
                 self._began()
@@ -227,19 +221,22 @@ class Operators(TorchDispatchMode, ABC):
             raise self.refused
 
 
-class _Noted(Operators):
-    """Work for another thread that notes, for every operator, the layer it is from."""
+class _Noted(TorchDispatchMode):
+    """Work for another thread that notes every operator."""
 
-    def __init__(self, notes: list[str], layer: str, work: Callable[..., Any]):
+    supports_higher_order_operators = True
+
+    def __init__(self, note: Callable[[], object], work: Callable[..., Any]):
         super().__init__()
-        self.notes, self.layer, self.work = notes, layer, work
+        self.note, self.work = note, work
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def run(self, *args: Any, **kwargs: Any) -> Any:
         with self:
             return self.work(*args, **kwargs)
 
-    def ran(self, *_: Any) -> None:
-        self.notes.append(self.layer)
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> Any:
+        self.note()
+        return func(*args, **(kwargs or {}))
 
 
 class _Made(TorchDispatchMode):
@@ -250,9 +247,10 @@ class _Made(TorchDispatchMode):
 
     supports_higher_order_operators = True
 
-    def __init__(self, call: Call, layer: Callable[[], str]):
+    def __init__(self, call: Call, found: Callable[[], object]):
+        """``found`` is called at each tensor that is from elsewhere, or was written there."""
         super().__init__()
-        self.layer, self.strange = layer, []
+        self.found = found
         self.writes: Any = WeakIdKeyDictionary()  # storage -> writes of operators seen here
         self.seen: Any = WeakIdKeyDictionary()  # tensor -> its storage, and writes by others when it was first seen
         self.kept: list[Any] = []  # or another storage would take the place of one that was looked at
@@ -261,24 +259,20 @@ class _Made(TorchDispatchMode):
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        function: Any = torch.autograd.function.FunctionCtx
-        graph: Any = torch.autograd.graph
-        mark_dirty, increment = function.mark_dirty, graph.increment_version
+        """What says that it wrote without an operator, as kernels of a network's own do, is believed."""
+        context, graph = torch.autograd.function.FunctionCtx, torch.autograd.graph
+        mark_dirty, increment = context.mark_dirty, graph.increment_version
 
-        def marked(ctx: Any, *tensors: Any) -> None:  # counts as a write
+        def marked(ctx: Any, *tensors: Any) -> None:
             self._written(tensors)
             mark_dirty(ctx, *tensors)
 
-        def incremented(tensors: Any) -> None:  # so does this, which operators of a network's own call
+        def incremented(tensors: Any) -> None:
             self._written(tensors)
             increment(tensors)
 
-        function.mark_dirty, graph.increment_version = marked, incremented
-        try:
-            with self:
-                yield
-        finally:
-            function.mark_dirty, graph.increment_version = mark_dirty, increment
+        with replaced(context, "mark_dirty", marked), replaced(graph, "increment_version", incremented), self:
+            yield
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> Any:
         if any(map(unfolds, types)):
@@ -292,12 +286,11 @@ class _Made(TorchDispatchMode):
         return out
 
     def look(self, value: Any) -> None:
-        """Notes the layer at work where a tensor is not from here, or was written to elsewhere."""
         for tensor, storage, version in _storages_of(value):
             known, unseen = storage in self.writes, version - self.writes.setdefault(storage, 0)
             own, before = self.seen.get(tensor, (None, unseen))
             if (not known or (own == storage._cdata and unseen > before)) and storage.resizable():  # NumPy's are not
-                self.strange.append(self.layer())
+                self.found()
                 self.kept.append(storage)
             if own != storage._cdata or unseen > before:
                 self.seen[tensor] = storage._cdata, unseen

@@ -26,26 +26,18 @@ def prepare(model: nn.Module, inputs: Inputs) -> Call:
     return Call(model, example_inputs(device=device_of(model)), " Without inputs=(...) it gets a game observation.")
 
 
-class Names:
-    """Part and layer of each path, every pair once: ``"map_branch.blocks.0.conv"`` is part ``"map_branch"``, layer
+def names_of(model: nn.Module) -> dict[str | None, tuple[str, str]]:
+    """Part and layer by path, no pair twice: ``"map_branch.blocks.0.conv"`` is part ``"map_branch"``, layer
     ``"blocks.0.conv"``.
 
     A part that is itself a layer bears its name twice, and the model itself is called ``"model"``; where a child has
     taken that name, it is ``"(itself)"``. What no module did (None) is ``"(other)"``.
     """
-
-    def __init__(self, model: nn.Module):
-        paths = dict.fromkeys(paths_of(model).values())
-        self._names: dict[str | None, tuple[str, str]] = {None: (OTHER, OTHER)}
-        taken = set()
-        for path in paths:
-            part, _, layer = path.partition(".")
-            if not layer and (f"{part}.{part}" if part else "model") in paths:
-                part, layer = part or ITSELF, ITSELF
-            while (name := (part or "model", layer or part or "model")) in taken:
-                layer = f"{name[1]}'"  # a child called "a." beside a
-            taken.add(name)
-            self._names[path] = name
-
-    def __getitem__(self, path: str | None) -> tuple[str, str]:
-        return self._names[path]
+    paths = list(paths_of(model).values())
+    names: dict[str | None, tuple[str, str]] = {None: (OTHER, OTHER)}
+    for path in paths:
+        part, _, layer = path.partition(".")
+        if not part:
+            part = layer = ITSELF if "model" in paths else "model"
+        names[path] = part, layer or (ITSELF if f"{part}.{part}" in paths else part)
+    return names

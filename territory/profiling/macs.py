@@ -22,11 +22,12 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import flop_registry
 
 from territory.errors import BadInput
+from territory.models.contents import tensors_of
 from territory.models.cross_attention import AttentionWeights
-from territory.models.guests import paths_of, shape_of, tensors_of
+from territory.models.guests import WHOLE, paths_of, shape_of
 from territory.models.modes import slow_path, untouched
 from territory.models.owners import Operators, Owners
-from territory.profiling.inputs import Inputs, Names, prepare
+from territory.profiling.inputs import Inputs, names_of, prepare
 
 
 @dataclass(frozen=True)
@@ -68,16 +69,6 @@ def macs_table(model: nn.Module, inputs: Inputs = None) -> list[MacsRecord]:
     backward pass, and a module used twice counts twice. Needs no weights' values: a model and inputs on the ``meta``
     device do. In evaluation mode; the network is as it was afterwards.
     """
-    counts, shapes = count_macs(model, inputs)
-    names, total = Names(model), sum(forward for forward, _ in counts.values()) or 1
-    return [
-        MacsRecord(*names[path], shapes.get(path, ()), macs, 2 * macs, macs / total, back, 2 * back)
-        for path, (macs, back) in counts.items()
-    ]
-
-
-def count_macs(model: nn.Module, inputs: Inputs = None) -> tuple[dict[str | None, list[int]], dict[str | None, tuple]]:
-    """MACs forward and backward, and the shape of the output, by path."""
     call, shapes = prepare(model, inputs), {}
 
     def left(path: str, _module: nn.Module, _args: tuple, _kwargs: dict, out: Any) -> None:
@@ -87,8 +78,8 @@ def count_macs(model: nn.Module, inputs: Inputs = None) -> tuple[dict[str | None
         graph = getattr(module, "inlined_graph", None) if isinstance(module, torch.jit.ScriptModule) else None
         if graph is not None and graph.findNode("prim::ConstantMKLDNNTensor"):
             raise BadInput(
-                f"layer {path or '(the network itself)'} was optimised for inference, where torch shows nobody what it "
-                "multiplies: count it before that."
+                f"layer {path or WHOLE} was optimised for inference, where torch shows nobody what it multiplies: "
+                "count it before that."
             )
     owners = Owners(model, transparent=lambda module: isinstance(module, AttentionWeights), left=left)
     counter = _Counter(owners)
@@ -97,8 +88,14 @@ def count_macs(model: nn.Module, inputs: Inputs = None) -> tuple[dict[str | None
         outputs = call()
         counter.backward = True
         owners.look(call.gradients(outputs))
-    order = [*(path for path in shapes if path in counter.counts), *counter.counts]  # as they were finished
-    return {path: counter.counts[path] for path in order}, shapes
+    counts, names = counter.counts, names_of(model)
+    total = sum(forward for forward, _ in counts.values()) or 1
+
+    def record(path: str | None, macs: int, back: int) -> MacsRecord:
+        return MacsRecord(*names[path], shapes.get(path, ()), macs, 2 * macs, macs / total, back, 2 * back)
+
+    order = dict.fromkeys([*(path for path in shapes if path in counts), *counts])  # as they were finished
+    return [record(path, *counts[path]) for path in order]
 
 
 class _PlainAttention(TorchFunctionMode):

@@ -13,10 +13,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakIdKeyDictionary
 
 from territory.errors import BadInput, one_of
-from territory.models.guests import ITSELF, OTHER, Inputs, tensors_of, unfolds
+from territory.models.contents import tensors_of
+from territory.models.guests import OTHER, Inputs, unfolds
 from territory.models.modes import slow_path, untouched
 from territory.models.owners import Owners
-from territory.profiling.inputs import prepare
+from territory.profiling.inputs import names_of, prepare
 from territory.profiling.times import MODES, make_call
 
 
@@ -155,23 +156,14 @@ def _kept_for_backward(model: nn.Module, inputs: Inputs) -> dict[str, int]:
     if any(tensor.is_meta for tensor in (*call.tensors, *model.parameters())):
         raise BadInput("memory_table needs real tensors; got meta ones, which have no storage to count.")
     owners = Owners(model)
-    itself = "model" if "model" not in owners.paths.values() else ITSELF
-    names = {"": itself, None: OTHER}
+    layers = {path: path or part for path, (part, _) in names_of(model).items()} | {None: OTHER}
     with untouched(call), torch.enable_grad():
         own = [*model.parameters(), *model.buffers()]
-        kept = _Kept(own, lambda: names.get(owners.at_work, owners.at_work or itself))
+        kept = _Kept(own, lambda: layers[owners.at_work])
         call.training(True)
-        try:
-            hidden = call.explained("doesn't show what it keeps, for inputs of shapes")
-            with hidden, owners.watching(call, back=False), kept, saved_tensors_hooks(kept.add, lambda tensor: tensor):
-                call()
-        except BadInput as told:
-            if "support saved tensor hooks" not in str(told):
-                raise
-            raise BadInput(
-                "the network takes gradients by torch.func on its way forward, where torch shows nobody what it keeps. "
-                "peak_memory measures the pass as a whole."
-            ) from told
+        hidden = call.explained("doesn't show what it keeps, for inputs of shapes")
+        with hidden, owners.watching(call, back=False), kept, saved_tensors_hooks(kept.add, lambda tensor: tensor):
+            call()
     return kept.bytes
 
 

@@ -18,11 +18,12 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakIdKeyDictionary
 
 from territory.errors import BadInput
-from territory.models.guests import Inputs, tensors_of
+from territory.models.contents import tensors_of
+from territory.models.guests import Inputs
 from territory.models.map_conv import plain_convolutions
 from territory.models.modes import slow_path, untouched
 from territory.models.owners import Operators, Owners
-from territory.profiling.inputs import Names, prepare
+from territory.profiling.inputs import names_of, prepare
 
 aten = torch.ops.aten
 Pair = tuple[int, int]
@@ -77,7 +78,7 @@ def field_table(model: nn.Module, inputs: Inputs = None) -> list[FieldRecord]:
     """
     call = prepare(model, inputs)
     owners = Owners(model)
-    watch = _Fields(owners, Names(model), call.tensors)
+    watch = _Fields(owners, names_of(model), call.tensors)
     with (
         untouched(call),
         torch.enable_grad(),
@@ -95,7 +96,7 @@ def field_table(model: nn.Module, inputs: Inputs = None) -> list[FieldRecord]:
 class _Fields(Operators):
     """The windows of every grid's cells, from the inputs on."""
 
-    def __init__(self, owners: Owners, names: Names, inputs: list[Tensor]):
+    def __init__(self, owners: Owners, names: dict[str | None, tuple[str, str]], inputs: list[Tensor]):
         super().__init__()
         self.owners, self.names, self.records, self.whole = owners, names, [], _SIZES
         self.known = WeakIdKeyDictionary()  # tensor -> windows; None: its cells don't lie in rows and columns

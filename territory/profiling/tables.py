@@ -13,10 +13,11 @@ import torch
 from torch import nn
 
 from territory.errors import BadInput, shown, whole
-from territory.models.guests import Inputs, check_model, device_of, paths_of, tensors_of
+from territory.models.contents import tensors_of
+from territory.models.guests import Inputs, check_model, device_of, paths_of
 from territory.models.modes import alone, slow_path, untouched
 from territory.models.owners import Owners
-from territory.profiling.inputs import Names, prepare
+from territory.profiling.inputs import names_of, prepare
 from territory.profiling.macs import macs_table
 from territory.profiling.memory import bytes_of
 from territory.profiling.times import Clock, learns, time_table, waiting_clock
@@ -132,7 +133,7 @@ class PartRecord:
 def parameter_table(model: nn.Module) -> list[ParameterRecord]:
     """One record per layer, in the model's own order; a parameter that two layers share is counted at the first."""
     check_model(model)
-    names, seen, own = Names(model), set(), {}
+    names, seen, own = names_of(model), set(), {}
     for module, path in paths_of(model).items():
         held = [p for p in module.parameters(recurse=False) if id(p) not in seen]
         seen.update(id(parameter) for parameter in held)
@@ -232,7 +233,7 @@ def roofline(
 def _bytes_by_layer(model: nn.Module, inputs: Inputs) -> dict[tuple[str, str], int]:
     """What each module reads and writes at least; its parameters are those it holds itself."""
     moved: dict[tuple[str, str], int] = {}
-    names = Names(model)
+    names = names_of(model)
 
     def add(path: str, module: nn.Module, args: tuple, kwargs: dict, out: object) -> None:
         own = [parameter for parameter in module._parameters.values() if parameter is not None]

@@ -15,11 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from territory.errors import BadInput, one_of, whole
+from territory.models.contents import tensors_of
 from territory.models.cross_attention import AttentionWeights
-from territory.models.guests import Call, Inputs, graph_of, name_of, roots_of, tensors_of
+from territory.models.guests import Call, Inputs, graph_of, name_of, roots_of
 from territory.models.modes import untouched
 from territory.models.owners import Owners
-from territory.profiling.inputs import Names, prepare
+from territory.profiling.inputs import names_of, prepare
 from territory.stats import take_turns
 
 MODES = ("forward", "train")
@@ -102,7 +103,7 @@ def make_call(call: Call, mode: str) -> tuple[Callable[[], object], Callable[[],
     def train() -> None:
         for optimiser in optimisers:
             optimiser.zero_grad()
-        go_back(call, trained_outputs(call, call()), "has no training step on inputs of shapes")
+        call.go_back(trained_outputs(call, call()), "has no training step on inputs of shapes")
         with call.explained("has no training step on inputs of shapes"):
             for optimiser in optimisers:
                 optimiser.step()
@@ -143,13 +144,6 @@ def _optimisers(model: nn.Module, trained: list[nn.Parameter]) -> Iterator[torch
         chosen = [parameter for parameter in trained if (id(parameter) in sparse) is wanted]
         if chosen:
             yield optimiser(chosen, lr=1e-6)
-
-
-def go_back(call: Call, roots: list[Tensor], what: str) -> None:
-    """Into ``.grad``, from ones: the work of a backward pass doesn't depend on the loss."""
-    with call.explained(what):
-        if roots:  # autograd refuses none
-            torch.autograd.backward(roots, [torch.ones_like(root) for root in roots])
 
 
 def trained_outputs(call: Call, outputs: Any) -> list[Tensor]:
@@ -247,7 +241,7 @@ def _run(call: Call, watch: _Stopwatch, train: bool) -> tuple[dict[str, float], 
             if not hasattr(node, "variable"):  # accumulating a gradient is part of the step that made it
                 node.register_prehook(partial(watch.switch, owners.owner_of(node) or ""))
         watch.take()
-        go_back(call, roots, "has no backward pass on inputs of shapes")
+        call.go_back(roots, "has no backward pass on inputs of shapes")
         return forward, watch.take()
 
 
@@ -259,7 +253,7 @@ def _is_transparent(module: nn.Module) -> bool:
 
 
 def _records(model: nn.Module, runs: list[tuple[dict[str, float], dict[str, float]]]) -> list[TimeRecord]:
-    names = Names(model)
+    names = names_of(model)
     paths = list(dict.fromkeys(path for forward, backward in runs for path in (*forward, *backward)))
     medians = [[float(np.median([one[way].get(path, 0.0) for one in runs])) for way in (0, 1)] for path in paths]
     total = sum(map(sum, medians)) or 1.0
