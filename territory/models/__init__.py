@@ -16,6 +16,10 @@ from territory.errors import BadInput
 from territory.models.attention import Attention
 from territory.models.baseline import Baseline
 from territory.models.tokens import Tokens
+from territory.world.threads import allowed_cores
+
+if allowed_cores() < torch.get_num_threads():  # said here, where whoever runs a network comes by
+    torch.set_num_threads(allowed_cores())
 
 OWN = "A network of your own is trained and looked at in Python, as notebook 07 does: PPO(config, model=network)"
 _MODELS: dict[str, type[nn.Module]] = {model.name: model for model in (Baseline, Attention, Tokens)}

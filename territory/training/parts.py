@@ -23,7 +23,6 @@ from territory.models.baseline import Baseline
 from territory.models.one_pass import watched
 from territory.models.products import by_onednn
 from territory.models.tokens import Tokens
-from territory.world.threads import allowed_cores
 
 MOST = 4  # parts: threads that are in Python stand in line
 LEAST = 16  # boards of a part
@@ -52,9 +51,8 @@ class InParts:
         torch's own threads rest: they wait awake, on our cores.
         """
         before = torch.get_num_threads()
-        threads = min(before, allowed_cores())
-        self._count = max(1, min(MOST, threads, boards // LEAST)) if self.can_be_shared() else 1
-        torch.set_num_threads(threads // self._count)
+        self._count = max(1, min(MOST, before, boards // LEAST)) if self.can_be_shared() else 1
+        torch.set_num_threads(before // self._count)
         try:
             with self.products():
                 yield
@@ -70,7 +68,7 @@ class InParts:
         """
         before = torch.get_num_threads()
         worth = max(2, tiles // FEW) if self.can_be_shared() else before
-        torch.set_num_threads(min(before, allowed_cores(), worth))
+        torch.set_num_threads(min(before, worth))
         try:
             yield
         finally:

@@ -7,6 +7,7 @@ In short:
 """
 
 import math
+import os
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import nullcontext
@@ -184,8 +185,8 @@ class PPO:
     def _make_fast(self) -> list[str]:
         """Keep memory and choose arithmetic, as far as the configuration wants it; what was done, for the log."""
         notes = [keep_freed_memory()] if self.config.keep_memory else []
-        if allowed_cores() < torch.get_num_threads():
-            notes.append(f"a container's quota leaves {allowed_cores()} of torch's {torch.get_num_threads()} threads")
+        if allowed_cores() < (os.cpu_count() or 1):
+            notes.append(f"a container's quota leaves the time of {allowed_cores()} of {os.cpu_count()} cores")
         if self.config.fast:
             chosen = choose(self.config, self.model, self.obs, self.device, self.layout)
             self.config, reason = self.group.all_gather_objects(chosen)[0]  # all processes compute alike

@@ -17,9 +17,8 @@ SHARED = "_SharedBackward"
 
 
 @pytest.fixture(autouse=True)
-def threads(monkeypatch) -> Iterator[int]:
-    """So many threads of torch's, on cores enough."""
-    monkeypatch.setattr("territory.training.parts.allowed_cores", lambda: 16)
+def threads() -> Iterator[int]:
+    """So many threads of torch's."""
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     yield 2
@@ -113,19 +112,14 @@ def test_small_boards_are_played_by_few_of_many_threads(tiles, used):
         assert torch.get_num_threads() == 9
 
 
-def test_a_container_with_a_quota_is_asked_for_no_more_threads(monkeypatch):
-    monkeypatch.setattr("territory.training.parts.allowed_cores", lambda: 1)
-    parts = InParts(models.build("tokens"))
-    with parts.playing(64 * 128 * 128):
-        assert torch.get_num_threads() == 1
-    with parts.sharing(BOARDS):
-        assert torch.get_num_threads() == 1
-    for each in (InParts(nn.Linear(2, 2)), InParts(nn.BatchNorm2d(5))):  # whose passes we don't share
-        with each.playing(64 * 128 * 128):
+def test_no_more_threads_are_taken_than_torch_has():
+    torch.set_num_threads(1)
+    for network in (models.build("tokens"), nn.Linear(2, 2), nn.BatchNorm2d(5)):  # the latter's passes we don't share
+        parts = InParts(network)
+        with parts.playing(64 * 128 * 128):
             assert torch.get_num_threads() == 1
-        with each.sharing(BOARDS):
+        with parts.sharing(BOARDS):
             assert torch.get_num_threads() == 1
-    assert torch.get_num_threads() == 2
 
 
 def test_an_error_in_any_part_is_raised(monkeypatch):
