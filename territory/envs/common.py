@@ -2,9 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import fields
-from importlib import import_module
-from signal import SIGINT
-from threading import current_thread, main_thread
 from typing import Any
 
 import numpy as np
@@ -17,8 +14,6 @@ from territory.world.actions import NUM_ACTIONS, NUM_BUILDS, Direction, encode
 from territory.world.layout import NUM_PLANES, NUM_STATS
 from territory.world.params import WorldParams
 from territory.world.world import AGENT, World
-
-_signal: Any = import_module("_signal")  # `signal` without its enums, which take ten times as long
 
 
 def observation_space(params: WorldParams) -> spaces.Dict:
@@ -126,34 +121,6 @@ def everyones_orders(world: World, opponent: Policy | None, actions: np.ndarray)
     orders = world.orders(actions)
     drive(world, opponent, range(AGENT + 1, world.params.num_players + 1), orders)
     return orders
-
-
-class Unbroken:
-    """`with Unbroken():` Ctrl-C waits for the end, so that a game and what is counted of it stay in step.
-
-    Pressed again it does not wait: the first step of all may compile.
-    """
-
-    __slots__ = ("handler", "pressed")
-
-    def __enter__(self) -> None:
-        self.handler = self.pressed = None
-        if current_thread() is main_thread():  # Python handles no signal in another
-            handler = _signal.getsignal(SIGINT)
-            if callable(handler):
-                self.handler = handler
-                _signal.signal(SIGINT, self._press)
-
-    def _press(self, *told: Any) -> None:
-        if self.pressed and self.handler:
-            self.handler(*told)
-        self.pressed = told
-
-    def __exit__(self, *_error: Any) -> None:
-        if self.handler:
-            _signal.signal(SIGINT, self.handler)
-            if self.pressed:
-                self.handler(*self.pressed)
 
 
 class Episodes:

@@ -13,6 +13,7 @@ from territory.envs.single import ShownGame
 from territory.errors import BadInput, one_of, shown, whole
 from territory.world.actions import NUM_ACTIONS, SCRIPTED, checked_actions
 from territory.world.params import HELD_OUT_SEED, MAX_BOTS
+from territory.world.threads import Unbroken
 from territory.world.world import World
 
 FORBIDDEN = {"num_bots", "opponents"}  # of `WorldParams`: here everybody is an agent
@@ -73,7 +74,7 @@ class TerritoryParallelEnv(ShownGame, ParallelEnv):
         common.checked_options(options, ["options"])  # nothing follows from it, but PettingZoo's own test passes one
         if seed is not None:
             self._random, _ = seeding.np_random(seed)
-        with common.Unbroken():
+        with Unbroken():
             self.world.reset([int(self._random.integers(HELD_OUT_SEED)) if seed is None else seed])
             self.agents = list(self.possible_agents)
             self._played.clear()
@@ -87,7 +88,7 @@ class TerritoryParallelEnv(ShownGame, ParallelEnv):
             observations, rewards, terminated, truncated and infos of all who lived before it.
         """
         orders = self._orders(actions)
-        with common.Unbroken():
+        with Unbroken():
             rewards, _, _ = self.world.step(orders)
             self._played.append(orders[0])
             won = any(self.world.has_won(seat)[0] for seat in self._seats.values())

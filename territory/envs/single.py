@@ -12,6 +12,7 @@ from territory.world.actions import NUM_ACTIONS, checked_actions
 from territory.world.params import HELD_OUT_SEED
 from territory.world.picture import render_world
 from territory.world.replay import Replay
+from territory.world.threads import Unbroken
 from territory.world.world import AGENT, World
 
 
@@ -108,7 +109,7 @@ class TerritoryEnv(ShownGame, gymnasium.Env):
         seed, _ = common.checked_seed(seed), common.checked_options(options)
         super().reset(seed=seed)
         map_seed = seed if seed is not None else int(self.np_random.integers(HELD_OUT_SEED))
-        with common.Unbroken():
+        with Unbroken():
             self.world.reset([map_seed])
             self._episodes.clear(np.array([0]))
             self._played.clear()
@@ -123,7 +124,7 @@ class TerritoryEnv(ShownGame, gymnasium.Env):
             raise BadInput("the game is over or has not begun: call reset() before step()")
         actions = checked_actions("an action", action, ()).reshape(1)
         orders = common.everyones_orders(self.world, self._opponent, actions)
-        with common.Unbroken():
+        with Unbroken():
             rewards, terminated, truncated = self.world.step(orders)
             self._played.append(orders[0])
             self._episodes.add(rewards[:, AGENT], actions)

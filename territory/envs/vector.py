@@ -16,6 +16,7 @@ from territory.world.actions import NUM_ACTIONS, checked_actions
 from territory.world.params import HELD_OUT_SEED
 from territory.world.picture import render_world
 from territory.world.state import check_arrays
+from territory.world.threads import Unbroken
 from territory.world.world import AGENT, World
 
 
@@ -105,7 +106,7 @@ class TerritoryVectorEnv(VectorEnv):
         else:
             self._seeds[which], self._games[which] = self._first_seeds(seed, bool(chosen.all()))[which], 1
             seeds = self._seeds[which]
-        with common.Unbroken():
+        with Unbroken():
             self._begin(seeds, which)
             return self._look()
 
@@ -163,13 +164,12 @@ class TerritoryVectorEnv(VectorEnv):
         """Play ten ticks of every game: observations, rewards (N,), terminated (N,), truncated (N,), info."""
         actions = self._checked(actions)
         orders = [common.everyones_orders(part.world, part.opponent, actions[part.games]) for part in self._parts]
-        with common.Unbroken():
+        with Unbroken():
             out = self.world.new_observation(self.num_envs)
-            stepped = []
+            rewards, terminated, truncated = np.empty(self.num_envs), *np.empty((2, self.num_envs), np.bool_)
             for part, own in zip(self._parts, orders, strict=True):
-                earned, *ends = part.world.step(own, _rows(out, part.games))
-                stepped.append((earned[:, AGENT], *ends))
-            rewards, terminated, truncated = map(np.concatenate, zip(*stepped, strict=True))
+                earned, terminated[part.games], truncated[part.games] = part.world.step(own, _rows(out, part.games))
+                rewards[part.games] = earned[:, AGENT]
             self._episodes.add(rewards, actions)
             if self._over.any():  # NEXT_STEP: what has just been played there does not count
                 rewards[self._over], terminated[self._over], truncated[self._over] = 0, False, False

@@ -7,10 +7,12 @@ is played by one thread from end to end, so how many there are changes no bit of
 import math
 import os
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
+from importlib import import_module
 from pathlib import Path, PurePosixPath
 from queue import SimpleQueue
-from threading import Lock, Thread
+from signal import SIGINT
+from threading import Lock, Thread, current_thread, main_thread
 from time import perf_counter, sleep
 from typing import Any, ClassVar
 from weakref import WeakSet
@@ -22,8 +24,10 @@ from territory.errors import whole
 from territory.world.compiled import linger
 
 PIECE = 50e-6  # seconds of work that a thread is asked to share: as long as it takes to wake one that sleeps
+AWAKE = 1e-3  # seconds: where jobs follow each other within, threads wait awake for the next one
 
 _config: Any = numba.config  # pyright: ignore[reportPrivateImportUsage] -- Numba declares no types
+_signal: Any = import_module("_signal")  # `signal` without its enums, which take ten times as long
 
 
 def num_threads() -> int:
@@ -57,18 +61,45 @@ def set_num_threads(count: int | None) -> None:
     Workers.count = None if count is None else whole("a number of threads", count, 1)
 
 
+class Unbroken:
+    """`with Unbroken():` Ctrl-C waits for the end, so that a game and what is counted of it stay in step.
+
+    Pressed again it does not wait: the first step of all may compile.
+    """
+
+    __slots__ = ("handler", "pressed")
+
+    def __enter__(self) -> None:
+        self.handler = self.pressed = None
+        if current_thread() is main_thread():  # Python handles no signal in another
+            handler = _signal.getsignal(SIGINT)
+            if callable(handler):
+                self.handler = handler
+                _signal.signal(SIGINT, self._press)
+
+    def _press(self, *told: Any) -> None:
+        if self.pressed and self.handler:
+            self.handler(*told)
+        self.pressed = told
+
+    def __exit__(self, *_error: Any) -> None:
+        if self.handler:
+            _signal.signal(SIGINT, self.handler)
+            if self.pressed:
+                self.handler(*self.pressed)
+
+
 class Runner:
     """Calls kernels for the games of one world: one kernel at a time, alone or shared by several threads.
 
     Which of the two is quicker depends on the kernel, the machine and whatever else runs there, so both are measured.
-    A copy begins anew, with a lock of its own. Where calls follow each other within ``awake`` seconds, threads wait
-    awake for the next one: that takes a core from whatever else would run there, for a third of a millisecond at most.
+    A copy begins anew, with a lock of its own.
     """
 
     all: ClassVar[WeakSet] = WeakSet()
 
-    def __init__(self, awake: float = 0.0):
-        self.awake, self.lock = awake, Lock()
+    def __init__(self):
+        self.lock = Lock()
         self.seconds: dict[tuple, list[float]] = {}  # for a game, alone and shared; 0 is not measured
         self.all.add(self)
 
@@ -84,7 +115,7 @@ class Runner:
             shared = threads > 1 and self.pays(games, *seconds)
             threads = min(threads, max(2, int(games * seconds[0] / PIECE))) if shared else 1
             begun = perf_counter()
-            _Job(function, games, threads, arguments, self.awake).run()
+            _share(function, games, threads, arguments)
             took = (perf_counter() - begun) / games
             if not compiles:
                 before = seconds[shared] or took
@@ -96,61 +127,35 @@ class Runner:
         return games * alone > 2 * PIECE and shared <= alone
 
     def __reduce__(self):
-        return Runner, (self.awake,)
+        return Runner, ()
 
 
-class _Job:
-    """An entry and the games that it has to be called for; whichever thread comes takes some."""
+def _share(function: Callable, games: int, threads: int, arguments: tuple) -> None:
+    """Call an entry in this thread and, at the same time, in others; whichever comes takes some of the games.
 
-    def __init__(self, function: Callable, games: int, threads: int, arguments: tuple, awake: float):
-        self.function, self.games, self.threads, self.awake = function, games, threads, awake
-        self.arguments: tuple | None = arguments
-        self.words = np.zeros((2, threads), np.int64)  # games taken, and who is playing
-        self.error: BaseException | None = None
+    Ctrl-C waits: no game of a batch stays a step behind the others, and whoever is told of it finds nobody playing.
+    """
+    words = np.zeros((2, threads), np.int64)  # games taken, and who is playing
+    if threads == 1:
+        function(words, Workers.bell, games, 0, *arguments)
+        return
+    errors: list[BaseException] = []
 
-    def run(self) -> None:
-        """Play all games."""
+    def play(thread: int) -> None:
         try:
-            if self.threads > 1:
-                Workers.call(self)
-        finally:  # Ctrl-C too: no game of a batch stays a step behind the others
-            try:
-                self.play(0, self.arguments or ())
-            finally:
-                self.finish()
-
-    def play(self, thread: int, arguments: tuple) -> None:
-        """Take games until none is left."""
-        try:
-            self.function(self.words, Workers.bell, self.games, thread, *arguments)
+            function(words, Workers.bell, games, thread, *arguments)
+        except BaseException as error:  # raised where the batch was asked for
+            errors.append(error)
         finally:
-            self.words[1, thread] = 0
+            words[1, thread] = 0
 
-    def help(self, thread: int) -> None:
-        """`play` in another thread; does nothing for one that comes too late."""
-        arguments = self.arguments
-        if arguments is not None:
-            try:
-                self.play(thread, arguments)
-            except BaseException as error:  # raised by whoever waits
-                self.error = error
-
-    def finish(self) -> None:
-        """Wait for those who still play, and forget the arrays."""
-        try:
-            self.wait()
-        except BaseException:  # Ctrl-C: whoever is told of it must find nobody playing
-            self.wait()
-            raise
-        finally:
-            self.arguments = None
-        if self.error is not None:
-            raise self.error
-
-    def wait(self) -> None:
-        """Until nobody plays. The entry has waited awake; whoever still plays was interrupted by another program."""
-        while self.words[1].any():
+    with Unbroken():
+        Workers.call([partial(play, thread) for thread in range(1, threads)])
+        play(0)
+        while words[1].any():  # the entry has waited awake: whoever still plays was interrupted by another program
             sleep(PIECE)
+    if errors:
+        raise errors[0]
 
 
 class Workers:
@@ -163,15 +168,15 @@ class Workers:
     lock = Lock()
 
     @classmethod
-    def call(cls, job: _Job) -> None:
-        """Ask threads to help."""
-        if cls.started < job.threads - 1:
+    def call(cls, jobs: list[Callable[[], None]]) -> None:
+        """Have each of these called by a thread of its own."""
+        if cls.started < len(jobs):
             with cls.lock:
-                while cls.started < job.threads - 1:
+                while cls.started < len(jobs):
                     Thread(target=_serve, args=(cls.jobs,), name="territory", daemon=True).start()
                     cls.started += 1
-        for thread in range(1, job.threads):
-            cls.jobs.put((job, thread))
+        for job in jobs:
+            cls.jobs.put(job)
 
     @classmethod
     def forget(cls) -> None:
@@ -186,14 +191,13 @@ if hasattr(os, "register_at_fork"):
 
 
 def _serve(jobs: SimpleQueue) -> None:
-    bell, over = Workers.bell, 0.0
+    """Do jobs as they come. Waiting awake takes a core from others for a third of a millisecond at most."""
+    over = 0.0
     while True:
-        job, thread = jobs.get()
-        soon = perf_counter() - over < job.awake
-        job.help(thread)
-        if job.awake:
-            over = perf_counter()
+        job = jobs.get()
+        soon = perf_counter() - over < AWAKE
+        job()
+        over, heard = perf_counter(), int(Workers.bell[0])
         del job  # and with it the arrays, until the next one comes
-        heard = int(bell[0])
         if soon and jobs.empty():
-            linger(bell, heard)
+            linger(Workers.bell, heard)

@@ -56,7 +56,7 @@ class World:
             self._fixed_map = np.pad(self.terrain, 1).reshape(-1)  # with its border
         self._kinds = _kinds(kinds, self.params)
         self.empty: Callable[..., np.ndarray] = np.empty  # gives observations their memory
-        self._runner = Runner(awake=1e-3)
+        self._runner = Runner()
         self._everyone = np.arange(self.num_envs)
         self._no_step = np.empty((0, 0), np.int32), np.empty((0, 0))
         self._no_sight = tuple(np.empty((0, *shape[1:]), kind) for shape, kind in self._layout)

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -154,12 +155,20 @@ def play_shared(play, games: int = 20) -> None:
         threads.set_num_threads(None)
 
 
-def test_ctrl_c_leaves_no_game_of_a_batch_a_step_behind(monkeypatch):
+@pytest.fixture
+def ctrl_c():
+    """A function that presses it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield lambda: signal.raise_signal(signal.SIGINT)
+    assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
+
+
+def test_ctrl_c_leaves_no_game_of_a_batch_a_step_behind(monkeypatch, ctrl_c):
     played, call = [], threads.Workers.call
 
-    def called_and_pressed(job):
-        call(job)
-        raise KeyboardInterrupt
+    def called_and_pressed(jobs):
+        call(jobs)
+        ctrl_c()
 
     monkeypatch.setattr(threads.Workers, "call", called_and_pressed)
     with pytest.raises(KeyboardInterrupt):
@@ -167,7 +176,7 @@ def test_ctrl_c_leaves_no_game_of_a_batch_a_step_behind(monkeypatch):
     assert sorted(played) == list(range(20))
 
 
-def test_whoever_is_told_of_ctrl_c_finds_nobody_playing(monkeypatch):
+def test_whoever_is_told_of_ctrl_c_finds_nobody_playing(monkeypatch, ctrl_c):
     played, helping, pressed = [], threading.Event(), threading.Event()
 
     def play(n, thread):
@@ -180,8 +189,8 @@ def test_whoever_is_told_of_ctrl_c_finds_nobody_playing(monkeypatch):
 
     def press(_seconds):
         if not pressed.is_set():
+            ctrl_c()
             pressed.set()
-            raise KeyboardInterrupt
 
     monkeypatch.setattr(threads, "sleep", press)
     with pytest.raises(KeyboardInterrupt):
@@ -289,3 +298,23 @@ def test_whoever_may_not_look_at_quotas_plays_without(tmp_path, monkeypatch):
 def test_threads_are_no_more_than_a_container_allows(monkeypatch):
     monkeypatch.setattr(threads, "allowed_cores", lambda: 1)
     assert threads.num_threads() == 1
+
+
+NETWORKS = """
+import torch
+from territory.world import threads
+
+threads.allowed_cores = lambda: 1
+torch.set_num_threads(3)
+import territory.{door}
+assert torch.get_num_threads() == 1
+torch.set_num_threads(2)  # whoever knows better
+import territory.training.ppo
+assert torch.get_num_threads() == 2
+"""
+
+
+@pytest.mark.parametrize("door", ["agent", "interpret", "profiling", "training.ppo"])
+def test_whatever_runs_a_network_takes_no_more_of_torchs_threads_than_a_container_allows(door):
+    done = subprocess.run([sys.executable, "-c", NETWORKS.format(door=door)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
