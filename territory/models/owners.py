@@ -181,13 +181,10 @@ class Owners:
             self._switched()
 
 
-class Operators(TorchDispatchMode, ABC):
-    """Shows every operator to `ran`, those in ``whole`` as they are, all others as what they are made of."""
+class Watch(TorchDispatchMode, ABC):
+    """Shows every operator of this thread to `ran`."""
 
     supports_higher_order_operators = True
-    whole: Container[Any] = ()
-    refused: BadInput | None = None  # TorchScript loses the words of what is raised inside it
-    searching = False  # for the layer inside TorchScript
 
     @abstractmethod
     def ran(self, func: Any, args: tuple, kwargs: dict[str, Any], out: Any) -> None:
@@ -197,15 +194,34 @@ class Operators(TorchDispatchMode, ABC):
         if any(map(unfolds, types)):
             return NotImplemented  # of a class of its own: the operators that it unfolds into come next
         kwargs = kwargs or {}
-        nested = any(tensor.is_nested for tensor in tensors_of([args, kwargs]))  # they have kernels of their own
-        if hasattr(func, "decompose") and not nested and func._overloadpacket not in self.whole:
+        out = func(*args, **kwargs)
+        self.ran(func, args, kwargs, out)
+        return out
+
+
+class Operators(Watch):
+    """Shows those in ``whole`` as they are, all others as what they are made of; keeps the words of a refusal."""
+
+    whole: Container[Any] = ()
+    refused: BadInput | None = None  # TorchScript loses the words of what is raised inside it
+    searching = False  # for the layer inside TorchScript
+
+    @abstractmethod
+    def judge(self, func: Any, args: tuple, kwargs: dict[str, Any], out: Any) -> None:
+        """As `ran`; BadInput, with the layer's name, where an operator can't be judged."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> Any:
+        own = any(map(unfolds, types)) or any(tensor.is_nested for tensor in tensors_of([args, kwargs]))  # own kernels
+        if hasattr(func, "decompose") and not own and func._overloadpacket not in self.whole:
             with self:  # under torch.no_grad it comes in one piece
-                out = func.decompose(*args, **kwargs)
+                out = func.decompose(*args, **(kwargs or {}))
             if out is not NotImplemented:
                 return out
-        out = func(*args, **kwargs)
+        return super().__torch_dispatch__(func, types, args, kwargs)
+
+    def ran(self, func: Any, args: tuple, kwargs: dict[str, Any], out: Any) -> None:
         try:
-            self.ran(func, args, kwargs, out)
+            self.judge(func, args, kwargs, out)
         except BadInput as refused:
             if self.searching:
                 raise
@@ -213,7 +229,6 @@ class Operators(TorchDispatchMode, ABC):
             inside = in_words(script_steps((frame for frame, _ in traceback.walk_stack(None)), self))
             self.refused = BadInput(f"{refused} It is TorchScript{inside}.") if inside else refused
             raise self.refused from None
-        return out
 
     def __exit__(self, *error: Any) -> None:
         super().__exit__(*error)
@@ -221,10 +236,8 @@ class Operators(TorchDispatchMode, ABC):
             raise self.refused
 
 
-class _Noted(TorchDispatchMode):
+class _Noted(Watch):
     """Work for another thread that notes every operator."""
-
-    supports_higher_order_operators = True
 
     def __init__(self, note: Callable[[], object], work: Callable[..., Any]):
         super().__init__()
@@ -234,18 +247,15 @@ class _Noted(TorchDispatchMode):
         with self:
             return self.work(*args, **kwargs)
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> Any:
+    def ran(self, *_: Any) -> None:
         self.note()
-        return func(*args, **(kwargs or {}))
 
 
-class _Made(TorchDispatchMode):
+class _Made(Watch):
     """Knows what operators of this thread made, and how often they wrote to it; all else was done elsewhere.
 
     Nobody can look into a thread that waits for work, but what it hands back, somebody here uses or returns.
     """
-
-    supports_higher_order_operators = True
 
     def __init__(self, call: Call, found: Callable[[], object]):
         """``found`` is called at each tensor that is from elsewhere, or was written there."""
@@ -274,16 +284,15 @@ class _Made(TorchDispatchMode):
         with replaced(context, "mark_dirty", marked), replaced(graph, "increment_version", incremented), self:
             yield
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> Any:
-        if any(map(unfolds, types)):
-            return NotImplemented
-        if func is not torch.ops.aten.lift_fresh.default:  # torch.tensor has just made it of numbers
-            self.look([args, kwargs])
-        out = func(*args, **(kwargs or {}))
+    def ran(self, func: Any, args: tuple, kwargs: dict[str, Any], out: Any) -> None:
         if getattr(getattr(func, "_schema", None), "is_mutable", False):
             self._written([args, kwargs])
         self._made(out)
-        return out
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> Any:
+        if func is not torch.ops.aten.lift_fresh.default and not any(map(unfolds, types)):
+            self.look([args, kwargs])  # what is not lifted: `torch.tensor` has just made that of numbers
+        return super().__torch_dispatch__(func, types, args, kwargs)
 
     def look(self, value: Any) -> None:
         for tensor, storage, version in _storages_of(value):

@@ -52,7 +52,7 @@ class _Counter(Operators):
         self.owners, self.backward, self.whole = owners, False, FORMULAS
         self.counts: dict[str | None, list[int]] = {}  # by path: forward, backward
 
-    def ran(self, func: Any, args: tuple, kwargs: dict[str, Any], out: Any) -> None:
+    def judge(self, func: Any, args: tuple, kwargs: dict[str, Any], out: Any) -> None:
         try:
             macs = macs_of(func, args, kwargs, out)
         except LookupError as unknown:
@@ -168,13 +168,12 @@ def _convolution_backward(gradient: Tensor, x: Tensor, weight: Tensor, *rest: An
 
 def _trilinear(a: Tensor, b: Tensor, c: Tensor, *expand: Sequence[int], **__: Any) -> int:
     """One for each combination of all axes; ``expand`` says which axes a factor lacks (`F.bilinear`)."""
-    axes = len(expand[0]) + a.ndim
-    sizes = [1] * axes
+    shapes = []
     for factor, missing in zip((a, b, c), expand, strict=False):
-        shape = iter(factor.shape)
-        for axis in range(axes):
-            sizes[axis] = sizes[axis] if axis in missing else max(sizes[axis], next(shape))
-    return math.prod(sizes)
+        for axis in sorted(missing):
+            factor = factor.unsqueeze(axis)
+        shapes.append(factor.shape)
+    return math.prod(torch.broadcast_shapes(*shapes))
 
 
 def _recurrent(x: Tensor, w_input: Tensor, w_state: Tensor, *_: Any, **__: Any) -> int:

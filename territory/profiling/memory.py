@@ -9,14 +9,13 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakIdKeyDictionary
 
 from territory.errors import BadInput, one_of
 from territory.models.contents import tensors_of
 from territory.models.guests import OTHER, Inputs, unfolds
 from territory.models.modes import slow_path, untouched
-from territory.models.owners import Owners
+from territory.models.owners import Owners, Watch
 from territory.profiling.inputs import names_of, prepare
 from territory.profiling.times import MODES, make_call
 
@@ -94,10 +93,8 @@ def _address(tensor: Tensor) -> int:
     return 0 if tensor.is_mkldnn else tensor.untyped_storage().data_ptr()
 
 
-class _Kept(TorchDispatchMode):
+class _Kept(Watch):
     """Bytes by layer of what autograd keeps, and the storages that operators made meanwhile."""
-
-    supports_higher_order_operators = True
 
     def __init__(self, own: list[Tensor], owner: Callable[[], str]):
         super().__init__()
@@ -108,12 +105,12 @@ class _Kept(TorchDispatchMode):
         self.alive: list[Tensor] = []  # so that no address is used again
         self.seen: dict[int, list[tuple[int, int]]] = {}  # spans that are counted already, by storage
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> Any:
-        before = {_address(piece) for tensor in tensors_of([args, kwargs]) for piece in pieces_of(tensor)}
-        out = func(*args, **(kwargs or {}))
-        after = {_address(piece) for tensor in tensors_of(out) for piece in pieces_of(tensor)}
-        self.made |= after - before
-        return out
+    def ran(self, func: Any, args: tuple, kwargs: dict[str, Any], out: Any) -> None:
+        given, made = (
+            {_address(piece) for tensor in tensors_of(value) for piece in pieces_of(tensor)}
+            for value in ([args, kwargs], out)
+        )
+        self.made |= made - given
 
     def add(self, tensor: Tensor) -> Tensor:
         tensor = tensor.detach()  # with its graph, which keeps what this gives back, it would stay for ever
@@ -167,10 +164,8 @@ def _kept_for_backward(model: nn.Module, inputs: Inputs) -> dict[str, int]:
     return kept.bytes
 
 
-class _Alive(TorchDispatchMode):
+class _Alive(Watch):
     """Watches every operation, and adds up the storages that are alive after it and were not before the first."""
-
-    supports_higher_order_operators = True
 
     def __init__(self, known: list[Tensor]):
         super().__init__()
@@ -178,15 +173,13 @@ class _Alive(TorchDispatchMode):
         self.sizes = WeakIdKeyDictionary()  # bytes by storage, in a list of one; what nobody holds any more is gone
         self.now = self.most = 0
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> Any:
-        out = func(*args, **(kwargs or {}))
+    def ran(self, func: Any, args: tuple, kwargs: dict[str, Any], out: Any) -> None:
         for piece in (piece for tensor in tensors_of(out) for piece in pieces_of(tensor)):
             if piece.is_mkldnn:
                 self._note(piece, piece.nbytes)
             elif _address(piece) not in self.known:
                 self._note(piece.untyped_storage(), piece.untyped_storage().nbytes())
         self.most = max(self.most, self.now)
-        return out
 
     def _note(self, holder: Any, held: int) -> None:
         size = self.sizes.get(holder)

@@ -103,7 +103,7 @@ class _Fields(Operators):
         for tensor in inputs:
             self.known[tensor] = WHOLE if tensor.ndim > 2 else None
 
-    def ran(self, func: Any, args: tuple, kwargs: dict[str, Any], out: Any) -> None:
+    def judge(self, func: Any, args: tuple, kwargs: dict[str, Any], out: Any) -> None:
         packet, written = getattr(func, "_overloadpacket", None), list(tensors_of(out))
         if packet in _SIZES and args[0].ndim >= 3:
             self._record(_SIZES[packet](*args, **kwargs), args[0], written)
