@@ -10,18 +10,17 @@ import hashlib
 import os
 import pickle
 import platform
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numba
 from llvmlite import ir
-from numba.core import event, types
+from numba.core import types
 from numba.core.caching import NullCache
 from numba.core.cgutils import get_or_insert_function
 from numba.core.compiler import CompileResult
@@ -47,27 +46,23 @@ if _config.DISABLE_JIT:  # as a debugger's users have it: what the kernels ask o
 
 
 @cache
+def _packaged() -> Path:
+    """The package's own folder for the machine code of these very sources."""
+    sources = hashlib.sha256()
+    for path in sorted(_HERE.glob("*.py")):
+        if path.name not in _PLAIN:
+            sources.update(path.read_bytes())
+    return _HERE / "__pycache__" / f"kernels-{sources.hexdigest()[:16]}"
+
+
+@cache
 def cache_folder() -> Path | None:
     """Where the machine code of these very sources is kept; None where nothing can be written.
 
     The first of these that can be written: Numba's own NUMBA_CACHE_DIR, the package's folder, the user's cache, a
     folder of the user's among the temporary ones.
     """
-    sources = hashlib.sha256()
-    for path in sorted(_HERE.glob("*.py")):
-        if path.name not in _PLAIN:
-            sources.update(path.read_bytes())
-    name = f"kernels-{sources.hexdigest()[:16]}"
-    for parent in _parents():
-        folder = parent / name
-        if _is_ours(folder):
-            packaged = _HERE / "__pycache__" / name  # compiled beforehand, in an installation that can only be read
-            if packaged != folder and os.access(packaged, os.R_OK | os.X_OK) and not any(folder.iterdir()):
-                for path in packaged.iterdir():
-                    if os.access(path, os.R_OK):  # another user may keep it to himself
-                        shutil.copy(path, folder)
-            return folder
-    return None
+    return next(filter(_is_ours, (parent / _packaged().name for parent in _parents())), None)
 
 
 def _parents() -> Iterator[Path]:
@@ -95,23 +90,11 @@ def _is_ours(folder: Path) -> bool:
     return all(status.st_uid == _USER and not status.st_mode & 0o022 for status in others)
 
 
-class _Announcer(event.Listener):
-    """Says why the first game takes a while: when an entry is compiled, and only then."""
-
-    entries: set = set()  # noqa: RUF012 (of the process)
-    told = False
-
-    def on_start(self, event) -> None:
-        if event.data["dispatcher"] in self.entries and not self.told:
-            self.told = True
-            kept = "once" if cache_folder() else "anew in every process: there is no folder to keep it in"
-            _say(f"compiling for this machine, {kept}; half a minute at most …")
-
-    def on_end(self, event) -> None:
-        pass
-
-
-event.register("numba:compile", _Announcer())
+@cache
+def _announce() -> None:
+    """Say, once, why the first game takes a while."""
+    kept = "once" if cache_folder() else "anew in every process: there is no folder to keep it in"
+    _say(f"compiling for this machine, {kept}; half a minute at most …")
 
 
 def _say(text: str) -> None:
@@ -128,7 +111,7 @@ def kernel(function: Callable | None = None, *, inline: bool = False, reorder: b
     its machine code is part of every entry's. `inline` pastes it into its callers before anything is compiled.
     """
     if function is None:
-        return lambda f: kernel(f, inline=inline, reorder=reorder)
+        return partial(kernel, inline=inline, reorder=reorder)
     how = "always" if inline else "never"
     order = {"reassoc", "contract", "nsz"} if reorder else set()
     called = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
@@ -146,7 +129,7 @@ def entry(function: Callable | None = None, *, reorder: bool = False) -> Any:
     of each part are taken, and which threads are playing; ``bell``: int64 (1,), one higher from then on, see `linger`.
     """
     if function is None:
-        return lambda f: entry(f, reorder=reorder)
+        return partial(entry, reorder=reorder)
     play = kernel(function, reorder=reorder)
 
     def share(words, bell, games, thread, *arguments):
@@ -165,17 +148,14 @@ def entry(function: Callable | None = None, *, reorder: bool = False) -> Any:
         for other in range(1, parts if thread == 0 else 1):
             _spin(playing, other, 1)
 
-    compiled = _kept(share, function)
-    _Announcer.entries.add(compiled)
-    return compiled
+    return _kept(share, function)
 
 
 def _kept(function: Callable, source: Callable) -> Any:
     """Compile what Python calls, on first use, and keep it on disk under the name and file of `source`."""
     compiled = _njit(nogil=True, no_cfunc_wrapper=True, error_model="numpy")(function)
-    path, folder = Path(source.__code__.co_filename), cache_folder()
-    if folder is not None and path.is_file():  # what is typed into a shell has none
-        compiled._cache = _KeptCode(folder, source, path.read_bytes())
+    if os.path.isfile(source.__code__.co_filename):  # what is typed into a shell has none
+        compiled._cache = _KeptCode(source)
     return compiled
 
 
@@ -215,32 +195,37 @@ def _spin(words, index, value):
 class _KeptCode(NullCache):
     """Keeps a function's machine code in `cache_folder`: a file for each signature, and in front its digest.
 
-    What is cut off, changed by a bit, unreadable or no file at all counts as missing, so it is compiled anew.
+    What is cut off, changed by a bit, unreadable or no file at all counts as missing, so it is compiled anew. Read is
+    also what was compiled beforehand, in an installation that can only be read.
     """
 
-    def __init__(self, folder: Path, function: Callable, source: bytes):
-        self._folder = folder
-        self._name = f"{Path(function.__code__.co_filename).stem}.{function.__qualname__}"
-        self._key = numba.__version__, sys.version, hashlib.sha256(source).hexdigest()
+    def __init__(self, function: Callable):
+        source = Path(function.__code__.co_filename)
+        self._name = f"{source.stem}.{function.__qualname__}"
+        self._key = numba.__version__, sys.version, hashlib.sha256(source.read_bytes()).hexdigest()
 
-    def _file(self, sig: Any, codegen: Any) -> Path:
+    def _file(self, sig: Any, codegen: Any) -> str:
         key = hashlib.sha256(repr((self._key, sig, codegen.magic_tuple())).encode()).hexdigest()
-        return self._folder / f"{self._name}-{key[:16]}.code"
+        return f"{self._name}-{key[:16]}.code"
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """What Numba compiled earlier, or None."""
         target_context.refresh()
-        with suppress(BadInput):
-            data = read_bytes(self._file(sig, target_context.codegen()), _LARGEST)
-            if hashlib.sha256(data[32:]).digest() == data[:32]:
-                return CompileResult._rebuild(target_context, *pickle.loads(data[32:]))
+        for folder in filter(None, (cache_folder(), _packaged())):
+            with suppress(BadInput):
+                data = read_bytes(folder / self._file(sig, target_context.codegen()), _LARGEST)
+                if hashlib.sha256(data[32:]).digest() == data[:32]:
+                    return CompileResult._rebuild(target_context, *pickle.loads(data[32:]))
+        _announce()
         return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep what was compiled; where that can't be, say so: the game is played, and compiled again next time."""
-        content = dumps(data._reduce())
+        folder, content = cache_folder(), dumps(data._reduce())
+        if folder is None:
+            return
         try:
-            write_atomically(self._file(sig, data.codegen), hashlib.sha256(content).digest() + content)
+            write_atomically(folder / self._file(sig, data.codegen), hashlib.sha256(content).digest() + content)
         except BadInput as error:
             _say(f"the compiled game could not be kept: {error}")
 

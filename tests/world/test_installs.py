@@ -90,16 +90,18 @@ def test_a_temporary_folder_that_others_can_write_is_not_trusted(package):
     assert done.stdout.endswith("[2.]\n") and "anew in every process" in done.stderr
 
 
-def test_what_was_compiled_beforehand_is_taken_over_from_a_package_that_can_only_be_read(package):
-    name = Path(python(package, WHERE).stdout.strip()).name
-    compiled = package / "site" / "territory" / "world" / "__pycache__"
-    compiled.unlink()
-    (compiled / name).mkdir(parents=True)
-    (compiled / name / "engine.code").write_text("machine code")
-    (compiled / name / "rules.code").symlink_to("of-somebody-else")  # can't be read
-    shutil.rmtree(package / "tmp")
-    found = python(package, WHERE, NUMBA_CACHE_DIR=str(package / "mine")).stdout.strip()
-    assert (Path(found) / "engine.code").read_text() == "machine code"
+@pytest.mark.parametrize("readable", [True, False])
+def test_what_was_compiled_beforehand_is_used_in_a_package_that_can_only_be_read(package, readable):
+    beside = package / "site" / "territory" / "world" / "__pycache__"
+    beside.unlink()
+    assert "compiling" in python(package, COMPILE).stderr
+    (file,) = beside.rglob("*.code")
+    if not readable:
+        file.unlink()
+        file.symlink_to("of-somebody-else")
+    done = python(package, COMPILE, NUMBA_CACHE_DIR=str(package / "mine"))  # where it is written from now on
+    assert done.stdout.endswith("[2.]\n") and ("compiling" in done.stderr) == (not readable)
+    assert len([*(package / "mine").rglob("*.code")]) == (not readable)
 
 
 def test_compiling_is_announced_when_it_happens_and_only_then(package):
