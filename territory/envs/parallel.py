@@ -8,13 +8,12 @@ from gymnasium.utils import seeding
 from pettingzoo import ParallelEnv
 
 from territory.envs import common
-from territory.envs.maps import as_terrain
+from territory.envs.opponents import IdlePolicy
 from territory.envs.single import ShownGame
 from territory.errors import BadInput, one_of, shown, whole
 from territory.world.actions import NUM_ACTIONS, SCRIPTED, checked_actions
 from territory.world.params import HELD_OUT_SEED, MAX_BOTS
 from territory.world.threads import Unbroken
-from territory.world.world import World
 
 FORBIDDEN = {"num_bots", "opponents"}  # of `WorldParams`: here everybody is an agent
 
@@ -47,9 +46,9 @@ class TerritoryParallelEnv(ShownGame, ParallelEnv):
         if FORBIDDEN & set(options):
             raise BadInput(f"here every player is an agent: give num_players, not {' or '.join(sorted(FORBIDDEN))}")
         num_players = whole("num_players", num_players, 2, MAX_BOTS + 1)
-        terrain = None if map is None else as_terrain(map, options.get("height"), options.get("width"))
-        self.params = common.world_params(type(self), terrain, options | {"num_bots": num_players - 1})
-        self.world = World(1, self.params, terrain, ["human"] * num_players)
+        options |= {"num_bots": num_players - 1, "opponents": IdlePolicy()}  # whose seats are driven: so are these
+        self.world, _ = common.make_world(type(self), 1, map, options)
+        self.params = self.world.params
         self._seats = {f"player_{seat}": seat for seat in range(1, num_players + 1)}
         self.possible_agents, self.agents = list(self._seats), []
         mask = spaces.Box(0, 1, (NUM_ACTIONS,), np.int8)

@@ -250,20 +250,15 @@ class PPO:
         }
 
     def _record(self, measured: dict[str, float], rate: float, seconds: float) -> Update:
-        means = self.episodes.means()
         return Update(
             update=self.finished_updates,
             updates=self.config.num_updates,
             step=self.step,
             total_steps=self.config.num_updates * self.config.batch_size,
             episodes=self.episodes.count,
-            win_rate=means["win"],
-            mean_return=means["return"],
-            mean_length=means["length"],
-            land_share=means["land_share"],
-            idle_share=means["idle_share"],
             steps_per_second=rate,
             seconds=seconds,
+            **self.episodes.means(),
             **measured,
         )
 

@@ -13,7 +13,8 @@ from territory.errors import BadInput, shown
 from territory.models.policy import Decision, View
 from territory.training.losses import gae
 
-EPISODE_FIELDS = ("win", "return", "length", "land_share", "idle_share")
+EPISODE_FIELDS = ("win", "return", "length", "land_share", "idle_share")  # of a finished game
+EPISODE_MEANS = ("win_rate", "mean_return", "mean_length", "land_share", "idle_share")  # as an `Update` has them
 WINDOW = 100  # games: enough for a win rate within 10 points, few enough to follow a quick rise
 
 
@@ -181,10 +182,10 @@ class EpisodeWindow:
         self.count += len(games)
 
     def means(self) -> dict[str, float]:
-        """The mean of each field, NaN before the first game has finished."""
+        """The `EPISODE_MEANS`, NaN before the first game has finished."""
         if not self._latest:
-            return dict.fromkeys(EPISODE_FIELDS, float("nan"))
-        return dict(zip(EPISODE_FIELDS, np.mean(self._latest, axis=0).tolist(), strict=True))
+            return dict.fromkeys(EPISODE_MEANS, float("nan"))
+        return dict(zip(EPISODE_MEANS, np.mean(self._latest, axis=0).tolist(), strict=True))
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """What `load_state_dict` needs."""

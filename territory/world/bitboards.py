@@ -131,26 +131,14 @@ def border_front(game, settings, player, among, front):
 
 
 @kernel
-def has_front(game, settings, player, direction):
-    """Whether `directional_front` would write any cell; looks no further than the first."""
+def has_front(game, settings, player, direction, among):
+    """Whether `directional_front` would write any cell of the bitboard `among`; looks no further than the first."""
     first, end = _reach(game, settings, player)
     board = game.bitboards[player]
-    own, land = board[first:end], game.land_board[first:end]
+    own, others = board[first:end], among[first:end]
     high, low, up, down = _shifted(board, settings.offsets[direction], first, end)
     for i in range(own.size):
-        if ((high[i] << up) | (low[i] >> _ONE >> down)) & land[i] & ~own[i]:
-            return True
-    return False
-
-
-@kernel
-def front_meets(game, settings, attacker, direction, player):
-    """Whether an attack in this direction would meet the player's land."""
-    first, end = _reach(game, settings, attacker)
-    land = game.bitboards[player][first:end]
-    high, low, up, down = _shifted(game.bitboards[attacker], settings.offsets[direction], first, end)
-    for i in range(land.size):
-        if ((high[i] << up) | (low[i] >> _ONE >> down)) & land[i]:
+        if ((high[i] << up) | (low[i] >> _ONE >> down)) & others[i] & ~own[i]:
             return True
     return False
 

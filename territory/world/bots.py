@@ -7,7 +7,7 @@ keeps) is drawn from the game's seed and its number, so nothing needs to be reme
 import numpy as np
 
 from territory.world import cities, rng, rules
-from territory.world.bitboards import count_beside, front_meets
+from territory.world.bitboards import count_beside, has_front
 from territory.world.combat import mark_active
 from territory.world.compiled import kernel
 from territory.world.state import WHOLE_BORDER
@@ -73,7 +73,7 @@ def _find_threats(game, settings, seats, player):
         if other != 0 and other != player:
             threat = game.attacks[other, WHOLE_BORDER + player]
             for d in range(WHOLE_BORDER):
-                if game.attacks[other, d] > 0 and front_meets(game, settings, other, d, player):
+                if game.attacks[other, d] > 0 and has_front(game, settings, other, d, game.bitboards[player]):
                     threat += game.attacks[other, d]
         seats[other].threat = threat
         if threat > seats[largest].threat:

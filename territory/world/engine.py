@@ -56,19 +56,20 @@ def begin_step(game, settings, actions, scratch):
 
 @kernel
 def _order(game, settings, player, action, site):
+    own = game.players[player]
     build, intensity, direction = action % NUM_BUILDS, action // NUM_BUILDS % NUM_INTENSITIES, action // NUM_ORDERS
     if build and site == _NO_SITE:
         return
     if direction == Direction.WAIT:
         if intensity:
             return
-    elif not combat.can_commit(game.players[player]) or not has_front(game, settings, player, direction):
+    elif not (combat.can_commit(own) and has_front(game, settings, player, direction, game.land_board)):
         return
     if build:
         cities.build(game, settings, player, site)
     if direction != Direction.WAIT:
-        troops = _SHARES[intensity] * game.players[player].troops
-        game.players[player].troops -= troops
+        troops = _SHARES[intensity] * own.troops
+        own.troops -= troops
         game.attacks[player, direction] += troops
 
 

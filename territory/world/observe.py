@@ -153,7 +153,7 @@ def _write_mask(game, settings, player, scratch, mask):
     for first in range(0, NUM_ACTIONS, NUM_ORDERS):
         direction = first // NUM_ORDERS
         waiting = direction == NUM_DIRECTIONS
-        allowed = waiting or (has_front(game, settings, player, direction) and has_troops)
+        allowed = waiting or (has_front(game, settings, player, direction, game.land_board) and has_troops)
         for intensity in range(NUM_INTENSITIES):
             order = allowed and (intensity == 0 or not waiting)
             mask[first + intensity * NUM_BUILDS] = order

@@ -90,8 +90,8 @@ def test_the_window_holds_the_last_games_and_goes_on_from_what_was_saved():
     window = EpisodeWindow(size=2)
     assert all(np.isnan(mean) for mean in window.means().values())
     window.add([(float(game),) * len(EPISODE_FIELDS) for game in range(3)])
-    assert (window.count, window.means()["win"]) == (3, 1.5)  # of games 1 and 2
+    assert (window.count, window.means()["win_rate"]) == (3, 1.5)  # of games 1 and 2
     again = EpisodeWindow(size=2)
     again.load_state_dict(window.state_dict())
     again.add([(5.0,) * len(EPISODE_FIELDS)])
-    assert (again.count, again.means()["win"]) == (4, 3.5)
+    assert (again.count, again.means()["win_rate"]) == (4, 3.5)

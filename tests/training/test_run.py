@@ -207,12 +207,13 @@ def test_resume_takes_any_environment_that_can_save_itself(tmp_path):
 
 def test_the_window_forgets_old_games_and_survives_saving():
     window = EpisodeWindow(size=2)
-    assert np.isnan(window.means()["win"])
+    assert np.isnan(window.means()["win_rate"])
     for won in (True, False, False):
         fields = {name: np.array([1.0, 9.0]) for name in ("return", "length", "land_share", "idle_share")}
         info = {"win": np.array([won, True])} | fields
         window.add(finished({"final_info": info, "_final_info": np.array([True, False])}))
     again = EpisodeWindow(size=2)
     again.load_state_dict(window.state_dict())
-    assert again.means() == window.means() == {"win": 0, "return": 1, "length": 1, "land_share": 1, "idle_share": 1}
+    same = dict.fromkeys(("mean_return", "mean_length", "land_share", "idle_share"), 1)
+    assert again.means() == window.means() == same | {"win_rate": 0}
     assert again.count == 3

@@ -68,7 +68,7 @@ def front_ahead(games, settings, n, player, direction, front):
     """The kernels have no way in from Python."""
     game = game_of(games, n)
     first, end = directional_front(game, settings[0], player, direction, front)
-    return first, end, has_front(game, settings[0], player, direction)
+    return first, end, has_front(game, settings[0], player, direction, game.land_board)
 
 
 @njit
