@@ -53,16 +53,15 @@ def read_cells(path: Path) -> list[Cell]:
         notebook = json.loads(data)
         if not isinstance(notebook["cells"], list):
             raise TypeError("its cells are no list")
-        return [_cell(cell) for cell in notebook["cells"]]
+        found = []
+        for cell in notebook["cells"]:
+            metadata = cell.get("metadata")
+            tags = metadata.get("tags") if isinstance(metadata, dict) else None
+            words = tuple(map(str, tags)) if isinstance(tags, list) else ()
+            found.append(Cell(str(cell.get("id", "")), str(cell["cell_type"]), "".join(cell["source"]), words))
+        return found
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise BadInput(f"{path}: expected a Jupyter notebook. Was it saved as something else?") from error
-
-
-def _cell(cell: dict) -> Cell:
-    metadata = cell.get("metadata")
-    tags = metadata.get("tags") if isinstance(metadata, dict) else None
-    words = tuple(map(str, tags)) if isinstance(tags, list) else ()
-    return Cell(str(cell.get("id", "")), str(cell["cell_type"]), "".join(cell["source"]), words)
 
 
 def exercises_of(cells: Sequence[Cell]) -> list[Exercise]:
@@ -110,25 +109,24 @@ def parsed(source: str) -> tuple[ast.Module, CodeType] | None:
 
 
 def names_bound(source: str) -> set[str]:
-    """Names that a cell's own level binds or changes by assignment: ``a = 1``, ``def a``, ``a[0] = 1``, ``a.b = 1``."""
+    """Names that a cell's own level binds or may change: ``a = 1``, ``def a``, ``a[0] = 1``, ``a.b = 1``, ``a.c()``."""
     if (cell := parsed(source)) is None:
         return set()
     found = {each.argval for each in dis.get_instructions(cell[1]) if each.opname == "STORE_NAME"}
     for node in _own_level(cell[0]):
-        if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store):
-            found |= {inner.id for inner in ast.walk(node.value) if isinstance(inner, ast.Name)}
-        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-            found |= _receiver(node.value.func)
+        match node:
+            case ast.Attribute(ctx=ast.Store()) | ast.Subscript(ctx=ast.Store()):
+                found |= _front_of(node)
+            case ast.Expr(value=ast.Call(func=ast.Attribute() as method)):
+                found |= _front_of(method)
     return found
 
 
-def _receiver(function: ast.expr) -> set[str]:
-    """``a`` of ``a.append(x)`` as a statement of its own: such a call may change a."""
-    while isinstance(function, ast.Attribute):
-        function = function.value
-        if isinstance(function, ast.Name):
-            return {function.id}
-    return set()
+def _front_of(node: ast.expr) -> set[str]:
+    """``a`` of ``a.b[0].c``; nothing where something else than a name stands there."""
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+    return {node.id} if isinstance(node, ast.Name) else set()
 
 
 def _own_level(tree: ast.AST) -> Iterable[ast.AST]:
@@ -140,14 +138,14 @@ def _own_level(tree: ast.AST) -> Iterable[ast.AST]:
 
 
 def _names_taken(source: str) -> set[str]:
-    """Names that a cell takes from cells before it: those it uses before it has bound them itself."""
+    """Names that a cell takes from cells before it."""
     cell = parsed(source)
-    return set() if cell is None else _taken(cell[1], set(dir(builtins)))
+    return set() if cell is None else _taken(cell[1], dir(builtins))
 
 
-def _taken(code: CodeType, bound: set[str]) -> set[str]:
-    """The global names that code reads, also inside its functions and classes, before it has bound them."""
-    bound, used = set(bound), set()
+def _taken(code: CodeType, known: Iterable[str]) -> set[str]:
+    """The global names that code reads, also inside its functions and classes, before it has bound them itself."""
+    bound, used = set(known), set()
     for each in dis.get_instructions(code):
         if isinstance(each.argval, CodeType):
             used |= _taken(each.argval, bound)

@@ -41,7 +41,9 @@ def work() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, LARGEST_FILE))
     ours: dict[str, Any] = {"__name__": "__main__", "display": lambda *_: None}
     theirs: dict[str, Any] = dict(ours)
-    sealed, mine, stopped, broken = _seal(), Parts(), "", ""
+    for name in _modules_in(territory.__path__, "territory."):
+        importlib.import_module(name)
+    sealed, mine, stopped, broken = _library(), Parts(), "", ""  # before anything of a submission has run
     for step in plan["steps"]:
         if step["kind"] == "ours":
             broken = _run(step["source"], ours, "<ours>") or broken
@@ -50,7 +52,8 @@ def work() -> None:
         elif step["kind"] == "theirs":
             stopped = _run(without_magic(step["source"]), theirs, "<answer>") or stopped
         else:
-            said = _checked(step, ours, theirs, _changed(sealed) or _differs(mine, _parts(ours, "")), stopped, broken)
+            changed = _differs(sealed, _library()) or _differs(mine, _parts(ours, ""))
+            said = _checked(step, ours, theirs, changed, stopped, broken)
             out.write(f"{plan['secret']} {step['check']} {said}\n")
             stopped = ""
     out.flush()
@@ -82,12 +85,13 @@ def _checked(step: dict[str, Any], ours: dict, theirs: dict, changed: str, stopp
     return one_line(said)
 
 
-def _seal() -> dict[str, Parts]:
-    """The parts of the library, and of what it rests on, before anything of a submission has run."""
-    for name in _modules_in(territory.__path__, "territory."):
-        importlib.import_module(name)
-    modules = {name: module for name, module in list(sys.modules.items()) if isinstance(module, ModuleType)}
-    return {name: _parts(vars(modules[name]), name) for name in modules if name in SEALED or _own(name)}
+def _library() -> Parts:
+    """The parts of the library, and of what it rests on, by their full names, as they are now."""
+    parts: Parts = {}
+    for name, module in list(sys.modules.items()):
+        if isinstance(module, ModuleType) and (name in SEALED or _own(name)):
+            parts |= {f"{name}.{inner}": made_of for inner, made_of in _parts(vars(module), name).items()}
+    return parts
 
 
 def _modules_in(folders: Iterable[str], prefix: str) -> Iterator[str]:
@@ -99,16 +103,8 @@ def _modules_in(folders: Iterable[str], prefix: str) -> Iterator[str]:
                 yield from _modules_in(importlib.import_module(each.name).__path__, f"{each.name}.")
 
 
-def _changed(sealed: Mapping[str, Parts]) -> str:
-    """The first part of the library that isn't what it was; nothing if all are."""
-    for name, parts in sealed.items():
-        if found := _differs(parts, _parts(vars(sys.modules[name]), name) if name in sys.modules else {}):
-            return f"{name}.{found}"
-    return ""
-
-
 def _differs(parts: Parts, now: Parts) -> str:
-    """The first name that doesn't stand for what it stood for."""
+    """The first name that doesn't stand for what it stood for; nothing if all do."""
     for name, was in parts.items():
         found = now.get(name, ())
         if len(found) != len(was) or any(one is not other for one, other in zip(found, was, strict=True)):
