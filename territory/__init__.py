@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_PARTS = ("agent", "data", "envs", "interpret", "models", "profiling", "training", "verdict", "viz", "widgets", "world")
-_NAMES = {
+_NAMES = {  # and where they live; the other names are parts
     "BadInput": "territory.errors",
     "evaluate": "territory.agent",
     "load_agent": "territory.agent",
@@ -42,8 +41,6 @@ register_loader("territory.agent:load_agent")  # a checkpoint as opponent: the e
 
 
 def __getattr__(name: str):
-    if name in _PARTS:
-        return import_module(f"territory.{name}")
-    if name in _NAMES:
-        return getattr(import_module(_NAMES[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_NAMES[name]), name) if name in _NAMES else import_module(f"territory.{name}")

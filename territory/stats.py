@@ -82,7 +82,7 @@ def interquartile_mean(values: np.ndarray) -> np.ndarray:
     return values[cut : len(values) - cut].mean(axis=0)
 
 
-def seed_interval(values: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def seed_interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Low and high end ``(...)`` of the interquartile mean over other seeds: a bootstrap over ``(S, ...)``.
 
     Seeds are drawn whole curves at a time. Where several groups of runs are compared, call it for each: drawing
@@ -93,11 +93,7 @@ def seed_interval(values: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.nda
     values = np.asarray(values, np.float64)
     if len(values) < 2:
         raise BadInput(f"an interval over seeds needs two or more of them, got {len(values)}")
-
-    def means(draws: np.ndarray) -> np.ndarray:
-        return interquartile_mean(np.moveaxis(values[draws], 1, 0))
-
-    return percentile_bootstrap(means, len(values), seed=seed)
+    return percentile_bootstrap(lambda draws: interquartile_mean(values[draws].swapaxes(0, 1)), len(values))
 
 
 def means_by_game(values: np.ndarray, games: np.ndarray) -> np.ndarray:

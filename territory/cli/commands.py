@@ -15,12 +15,13 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from territory.errors import BadInput, one_of, whole
+from territory.errors import BadInput, one_of, real, whole
 from territory.files import check_writable
 from territory.world.params import HELD_OUT_SEED
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]  # --json without a --no-json
 Table = dict[str, dict[str, Any]]
+MOST = 1_000_000.0  # seconds or gigabytes for a submission
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a spreadsheet's formula begins with
 HEADER = f"{'claim':<18} {'verdict':<18} {'claimed':<30} measured"
 
@@ -151,36 +152,31 @@ def grade(
         csv: Print a table with one row for each exercise.
     """
     from territory.cli.lab import shipped_course
-    from territory.course.grade import grade as graded
-    from territory.course.grade import submissions_in
+    from territory.course import grade as grading
 
-    if not seconds > 0 or not gigabytes > 0:
-        raise BadInput(f"expected a time and a memory above 0, got {seconds:g} seconds and {gigabytes:g} gigabytes")
+    real("seconds", seconds, 0.001, MOST)
+    real("gigabytes", gigabytes, 0.001, MOST)
     folder = Path(course) if course else shipped_course()
     table = tables.writer(sys.stdout)
     if csv:
         table.writerow(("submission", "notebook", "exercise", "result", "sentence"))
     status = 0
-    for path in submissions_in(notebooks):
+    for path in grading.submissions_in(notebooks):
         try:
-            grades = graded(path, folder, seconds, gigabytes)
+            grades = grading.grade(path, folder, seconds, gigabytes)
         except BadInput as error:  # one file that is no notebook of ours doesn't stop the class
             print(f"territory: {error}", file=sys.stderr)
             status = 2
             continue
         if csv:
-            table.writerows([_safe(cell) for cell in astuple(each)] for each in grades)
+            # No spreadsheet may take a cell for a formula: names and answers are a learner's.
+            table.writerows(["'" + cell if cell.startswith(FORMULA) else cell for cell in astuple(g)] for g in grades)
         else:
             print(f"{path}: {sum(each.result == 'right' for each in grades)} of {len(grades)} right")
             for each in grades:
                 print(f"  {each.exercise:18} {each.result:10} {each.sentence}")
         sys.stdout.flush()
     return status
-
-
-def _safe(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula: names and answers are a learner's."""
-    return "'" + cell if cell.startswith(FORMULA) else cell
 
 
 def interpret(

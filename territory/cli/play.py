@@ -119,9 +119,8 @@ def _begin(player: str, seed: int, map: str | None, options: dict[str, Any]) -> 
 
     policy = None if player in (YOU, *SCRIPTS) else find_policy(player)
     trained = getattr(policy, "config", {})
-    usual = ("max_steps",) if map else ("max_steps", "height", "width")
-    asked = {name: trained.get(name) if value is None and name in usual else value for name, value in options.items()}
-    options = {name: value for name, value in asked.items() if value is not None}
+    usual = {name: trained[name] for name in ("max_steps", *(() if map else ("height", "width"))) if name in trained}
+    options = usual | {name: value for name, value in options.items() if value is not None}
     world, opponent = make_world(TerritoryEnv, 1, map, options | {"opponents": find_opponents(options["opponents"])})
     world.reset([seed])
     if player in SCRIPTS:  # the same game with the agent's seat given to a bot or a nation

@@ -19,6 +19,7 @@ from territory.training.rollout import Update
 from territory.training.run import Run
 
 FINISHING = "finishing this update and saving … (again: stop now, back to the last checkpoint)"
+BAR: dict[str, Any] = {"unit": " steps", "unit_scale": True, "dynamic_ncols": True, "smoothing": 0.1}
 
 HANGUP = getattr(signal, "SIGHUP", None)  # a terminal was closed; Windows has no such signal
 
@@ -31,10 +32,13 @@ def train(config: TrainConfig, resume: str | None) -> int:
     with expendable("stdout"):
         with distributed.init_process_group(config.device):
             run = runs.start(config) if resume is None else runs.resume(find_checkpoint(resume), config)
-            _announce(run)
-            with stop_on_signals() as asked, _bar(run) as bar:
+            if run.writes:  # one of several processes speaks
+                _announce(run)
+            steps = run.ppo.config.num_updates * run.ppo.config.batch_size
+            bar = tqdm(total=steps, initial=run.ppo.step, disable=not run.writes, **BAR)
+            with stop_on_signals() as asked, bar:
                 done = run.train(callback=lambda update: _show(bar, update), stop=lambda: bool(asked))
-        if run.writes and done:  # one of several processes speaks
+        if run.writes and done:
             print(f"done: {run.folder}. See how strong it is: territory evaluate {run.folder}")
         elif run.writes:
             print(f"stopped after {run.ppo.step:,} steps, saved. Go on: territory train --resume {run.folder}")
@@ -70,8 +74,6 @@ def stop_on_signals(told: str = FINISHING) -> Iterator[list[int]]:
 
 def _announce(run: Run) -> None:
     config = run.ppo.config
-    if not run.writes:
-        return
     rivals = config.opponents if is_mixture(config.opponents) else f"{config.num_bots} x {config.opponents}"
     print(
         f"{run.folder}: {config.model}, {config.num_envs} games at once against {rivals} "
@@ -79,19 +81,6 @@ def _announce(run: Run) -> None:
     )
     for note in run.ppo.notes:
         print(f"  {note}")
-
-
-def _bar(run: Run) -> tqdm:
-    total = run.ppo.config.num_updates * run.ppo.config.batch_size
-    return tqdm(
-        total=total,
-        initial=run.ppo.step,
-        unit=" steps",
-        unit_scale=True,
-        dynamic_ncols=True,
-        smoothing=0.1,
-        disable=not run.writes,
-    )
 
 
 def _show(bar: tqdm, update: Update) -> None:

@@ -46,18 +46,16 @@ def gates_of(model: nn.Module, games: SampledStates) -> dict[str, np.ndarray]:
 
 def lifts(gates: dict[str, np.ndarray], games: SampledStates, mask: np.ndarray) -> dict[str, Interval]:
     """By gate (S, h, w): mean attention on the mask bool (S, H, W) over elsewhere, 95 % interval over games."""
-    by_game = {name: means_by_game(interpret.lift(seen, mask), games.games) for name, seen in gates.items()}
-    return {name: bootstrap_interval(means) for name, means in by_game.items()}
+    found = {name: interpret.lift(seen, mask) for name, seen in gates.items()}
+    return {name: bootstrap_interval(means_by_game(values, games.games)) for name, values in found.items()}
 
 
 def untrained_lifts(
     games: SampledStates, mask: np.ndarray, gates: list[dict[str, np.ndarray]]
 ) -> dict[str, np.ndarray]:
     """By gate: the mean lift of each untrained network, (networks,)."""
-    return {
-        name: np.array([np.nanmean(means_by_game(interpret.lift(each[name], mask), games.games)) for each in gates])
-        for name in gates[0]
-    }
+    found = [lifts(each, games, mask) for each in gates]
+    return {name: np.array([each[name].mean for each in found]) for name in gates[0]}
 
 
 def _learned_lift(evidence: Evidence, marks: Marks) -> Finding:
@@ -108,9 +106,8 @@ def movements(evidence: Evidence) -> Finding:
             answers.append(evidence.new(maps[7:], stats[7:])[0])
     same = torch.equal(*answers)
     figure = "the same answer after two histories" if same else "the answer depends on the history"
-    return Finding(
-        rules.holds([not same]), figure, {"same": float(same)}, "one frame and no memory: movement is in neither"
-    )
+    note = "one frame and no memory: movement is in neither"
+    return Finding(rules.holds([not same]), figure, {"same": float(same)}, note)
 
 
 @claim("equal", BORDERS, "without gates borders can't be told from the interior")
@@ -126,10 +123,8 @@ def equal(evidence: Evidence) -> Finding:
     target = (border[tuple(at)] > 0).astype(float)
     r2 = interpret.probe(cells.transpose(0, 2, 3, 1)[tuple(at)], target, games.games[at[0]]).r2
     figure = f"R² of border or interior {r2.mean:.2f} [{r2.low:.2f}, {r2.high:.2f}]"
-    cases = [rules.above(-r2.high, -r2.low, -0.1)]
-    return Finding(
-        rules.holds(cases), figure, {"r2": r2.mean}, f"{len(target):,} cells of own land, no gates, untrained"
-    )
+    note = f"{len(target):,} cells of own land, no gates, untrained"
+    return Finding(rules.holds([rules.above(-r2.high, -r2.low, -0.1)]), figure, {"r2": r2.mean}, note)
 
 
 @claim("underused", "Computational Efficiency", "the old parameters are underutilised")
@@ -208,27 +203,26 @@ def at_enemies(policy: np.ndarray, states: SampledStates) -> np.ndarray:
     return (by_direction * fronts).sum(axis=1) / np.maximum(by_direction.sum(axis=1), 1e-9)
 
 
-def policy_of(evidence: Evidence, states: SampledStates, changed: dict[Stat, float] | None = None) -> np.ndarray:
-    """The trained agent's probabilities (S, 90) in these states, with some statistics changed."""
-    maps, stats, masks = states.tensors()
-    stats = stats.clone()
-    for stat, value in (changed or {}).items():
+def measured(evidence: Evidence, measure: Measure, stat: Stat | None = None, value: float = 0.0) -> np.ndarray:
+    """The measure (S,) of the trained agent's policy in its own games, where it is told this value of a statistic."""
+    maps, stats, masks = evidence.played.tensors()
+    if stat is not None:
+        stats = stats.clone()
         stats[:, stat] = value
     with inference(evidence.agent.model):
-        return masked_softmax(evidence.agent.model(maps, stats)[0], masks).numpy()
+        policy = masked_softmax(evidence.agent.model(maps, stats)[0], masks).numpy()
+    return measure(policy, evidence.played)
 
 
-def counterfactual(evidence: Evidence, measure: Measure, then: dict[Stat, float], less: dict[Stat, float]) -> Interval:
-    """How much the measure is higher with these statistics than with those."""
-    states = evidence.played
-    more, fewer = (measure(policy_of(evidence, states, changed), states) for changed in (then, less))
-    return bootstrap_interval(means_by_game(more - fewer, states.games))
+def counterfactual(evidence: Evidence, measure: Measure, stat: Stat, then: float, less: float) -> Interval:
+    """How much the measure is higher with one value of the statistic than with another."""
+    more, fewer = (measured(evidence, measure, stat, value) for value in (then, less))
+    return bootstrap_interval(means_by_game(more - fewer, evidence.played.games))
 
 
 def observed(evidence: Evidence, measure: Measure, where: np.ndarray) -> Interval | None:
     """How much the measure is higher in the states bool (S,) than in the others of the same game."""
-    states = evidence.played
-    values = measure(policy_of(evidence, states), states)
+    states, values = evidence.played, measured(evidence, measure)
     inside, outside = (means_by_game(np.where(here, values, np.nan), states.games) for here in (where, ~where))
     differences = inside - outside  # nan for a game that has only one of the two
     return bootstrap_interval(differences) if np.isfinite(differences).sum() > 1 else None
@@ -246,15 +240,14 @@ def _judged(told: dict[str, Interval | None], what: str, sign: float = 1.0) -> F
         cases.append(rules.above(low, high))
         words.append(f"{name} {found.mean:+.3f} [{found.low:+.3f}, {found.high:+.3f}]")
         numbers[name] = found.mean
-    return Finding(
-        rules.holds(cases), "; ".join(words), numbers, f"difference in {what}; the trained agent's own games"
-    )
+    note = f"difference in {what}; the trained agent's own games"
+    return Finding(rules.holds(cases), "; ".join(words), numbers, note)
 
 
 @claim("first-defends", STRATEGY, "as the largest player it prioritises defence")
 def first_defends(evidence: Evidence) -> Finding:
     told = {
-        "told it is first": counterfactual(evidence, attacks, {Stat.RANK: 0.0}, {Stat.RANK: 1.0}),
+        "told it is first": counterfactual(evidence, attacks, Stat.RANK, 0.0, 1.0),
         "being first": observed(evidence, attacks, evidence.played.stats[:, Stat.RANK] == 0),
     }
     return _judged(told, "the probability of attacking (defence is less of it)", sign=-1)
@@ -263,9 +256,8 @@ def first_defends(evidence: Evidence) -> Finding:
 @claim("threatened-attacks", STRATEGY, "with threatened borders it is aggressive")
 def threatened_attacks(evidence: Evidence) -> Finding:
     threat = evidence.played.stats[:, Stat.STRONGEST_NEIGHBOUR]
-    high, low = {Stat.STRONGEST_NEIGHBOUR: 0.5}, {Stat.STRONGEST_NEIGHBOUR: -0.5}
     told = {
-        "told of a strong neighbour": counterfactual(evidence, attacks, high, low),
+        "told of a strong neighbour": counterfactual(evidence, attacks, Stat.STRONGEST_NEIGHBOUR, 0.5, -0.5),
         "having a stronger one": observed(evidence, attacks, threat > np.median(threat)),
     }
     return _judged(told, "the probability of attacking")
@@ -273,9 +265,8 @@ def threatened_attacks(evidence: Evidence) -> Finding:
 
 @claim("fifth-catches-up", STRATEGY, "as fifth of ten it turns to catching the leaders")
 def fifth_catches_up(evidence: Evidence) -> Finding:
-    fifth, first = {Stat.RANK: FIFTH_OF_TEN}, {Stat.RANK: 0.0}
     told = {
-        "told it is fifth": counterfactual(evidence, at_enemies, fifth, first),
+        "told it is fifth": counterfactual(evidence, at_enemies, Stat.RANK, FIFTH_OF_TEN, 0.0),
         "not being first": observed(evidence, at_enemies, evidence.played.stats[:, Stat.RANK] > 0),
     }
     return _judged(told, "the share of its attacks that goes against players")

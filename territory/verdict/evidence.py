@@ -47,8 +47,7 @@ class Evidence:
         self.old = old or untrained("baseline")
         self.new = new or untrained("attention")
         self.moments = moments  # of recorded games, for each of the two collections
-        learned = [run for run in load_study("learning") if run["side"] == 128] if runs is None else runs
-        self.runs: Runs = learned
+        self.runs = [run for run in load_study("learning") if run["side"] == 128] if runs is None else runs
         self.taught: Runs = load_study("memorisation") if taught is None else taught
         self._kept: dict[str, Any] = {}
 

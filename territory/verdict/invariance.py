@@ -63,7 +63,8 @@ def preserves(evidence: Evidence) -> Finding:
     )
     figure = f"R² of the enemy's place {before.mean:.2f}, after the pool {after.mean:.2f}"
     numbers = {"before": before.mean, "after": after.mean}
-    share = ((games.maps[:, Plane.ENEMY] > 0).mean(axis=(1, 2)), "how much there is of the enemy")
-    amount = probe(features_of(network, "map_branch", games.maps, games.stats), share[0], games.games).r2
+    share = (games.maps[:, Plane.ENEMY] > 0).mean(axis=(1, 2))
+    amount = probe(features_of(network, "map_branch", games.maps, games.stats), share, games.games).r2
     cases = [after.high >= before.low, rules.above(amount.low, amount.high, 0.5)]
-    return Finding(rules.holds(cases), figure, numbers | {"amount": amount.mean}, f"{share[1]}: {amount.mean:.2f}")
+    note = f"how much there is of the enemy: {amount.mean:.2f}"
+    return Finding(rules.holds(cases), figure, numbers | {"amount": amount.mean}, note)

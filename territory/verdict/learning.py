@@ -67,8 +67,7 @@ def _told(runs: Sequence[Run], measure: Callable[[Run], float], numbers: str = "
 
 
 def _numbers(found: dict[str, Interval], of: str = "") -> dict[str, float]:
-    ends = ("mean", "low", "high")
-    return {f"{of}{name}, {end}": value for name, each in found.items() for end, value in zip(ends, each, strict=True)}
+    return {f"{of}{name}, {end}": value for name, each in found.items() for end, value in each._asdict().items()}
 
 
 def _more_of_old(runs: Sequence[Run], measure: Callable[[Run], float]) -> list[bool | None]:

@@ -42,7 +42,6 @@ from territory.viz.games import (
     TRAINING_PANELS,
     UPDATE_SENTENCES,
     film,
-    layer_words,
     pack_board,
     pack_moment,
     pack_record,
@@ -68,6 +67,6 @@ __all__ += ["COMPASS", "View", "playing_figure", "plot_mask", "seen_figure", "tr
 __all__ += ["film", "save_film"]
 __all__ += ["plot_architecture", "plot_memory", "plot_parameter_shares", "plot_roofline", "plot_shares"]
 __all__ += ["shares_figure"]
-__all__ += ["layer_words", "pack_board", "pack_moment", "pack_record"]
+__all__ += ["pack_board", "pack_moment", "pack_record"]
 __all__ += ["PALETTES", "colour_table"]
 __all__ += ["PLANE_SENTENCES", "STAT_SENTENCES", "TRAINING_PANELS", "UPDATE_SENTENCES"]

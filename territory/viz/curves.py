@@ -77,11 +77,10 @@ def plot_seed_panels(runs: Mapping[str, Seeds], goal: float | None = None, label
     panels = sheet.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat
     parts = {name: np.moveaxis(np.array(seeds, float), 2, 0) for name, seeds in runs.items()}
     means = {name: (steps[0], interquartile_mean(values)) for name, (steps, values) in parts.items()}
-    for ax, colour, (name, seeds) in zip(panels, style.colours_of(runs), runs.items(), strict=False):
-        for other in means:
-            ax.plot(*means[other], color=style.FAINT, linewidth=1, alpha=0.45)
-        for seed in seeds:
-            ax.plot(*np.array(seed, float).T, color=colour, linewidth=0.9, alpha=0.55)
+    for ax, colour, (name, (steps, values)) in zip(panels, style.colours_of(runs), parts.items(), strict=False):
+        for mean in means.values():
+            ax.plot(*mean, color=style.FAINT, linewidth=1, alpha=0.45)
+        ax.plot(steps.T, values.T, color=colour, linewidth=0.9, alpha=0.55)
         ax.plot(*means[name], color=colour, linewidth=2.4)
         style.reference(ax, goal)
         style.steps(style.tidy(ax, name, "environment steps"), 4)
@@ -120,10 +119,7 @@ def plot_rows(rows: Groups, ax: Axes | None = None, chance: float | None = None)
     style.reference(ax, chance, vertical=True)
     ax.set_yticks(range(len(rows)), list(rows))
     ax.set_ylim(len(rows) - 0.5, -0.5)
-    style.legend_above(style.tidy(ax))
-    ax.grid(False, axis="y")
-    ax.grid(True, axis="x", color=style.FAINT, alpha=0.25, linewidth=0.8)
-    return ax
+    return style.legend_above(style.tidy(ax, grid="x"))
 
 
 def _series(rows: Groups, apart: float) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]]:
@@ -212,6 +208,4 @@ def plot_stats(obs_global: np.ndarray, ax: Axes | None = None, before: np.ndarra
     ax.set_yticks(range(len(Stat)), [stat.name.replace("_", " ").lower() for stat in Stat])
     ax.set_ylim(len(Stat) - 0.4, -0.6)
     ax.set_xlim(-1.4, 1.2)
-    style.tidy(ax, "the sixteen statistics")
-    ax.grid(False)
-    return ax
+    return style.tidy(ax, "the sixteen statistics", grid="")

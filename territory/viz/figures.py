@@ -192,17 +192,14 @@ def training_figure(records: Sequence[Any], board: np.ndarray, title: str = "", 
     figure.suptitle(title, fontsize=style.TITLE_SIZE, color=style.TEXT, x=0.01, ha="left", fontweight="bold")
     halves: Any = figure.subfigures(1, 2, width_ratios=(3.2, 2))
     left, right = halves
-    grid = left.subplots(2, 2).flatten()
-    wide = left.add_subplot(grid[0].get_subplotspec().get_gridspec()[0, :])
-    for ax in grid[:2]:
-        ax.remove()
-    for ax, (name, fields) in zip((wide, *grid[2:]), TRAINING_PANELS.items(), strict=True):
+    panels = left.subplot_mosaic("aa;bc")
+    for (place, ax), (name, fields) in zip(panels.items(), TRAINING_PANELS.items(), strict=True):
         if records:
             plot_learning_curve(records, fields, ax)
         if records and len(fields) == 1:
             ax.get_legend().remove()  # the title says it
-        style.steps(style.tidy(ax, name.split(":")[0], "environment steps"), most=8 if ax is wide else 4)
-    wide.set_ylim(-0.02, 1.02)
+        style.steps(style.tidy(ax, name.split(":")[0], "environment steps"), most=8 if place == "a" else 4)
+    panels["a"].set_ylim(-0.02, 1.02)
     picture = right.add_subplot()
     picture.imshow(board, interpolation="nearest")
     style.bare(picture)

@@ -8,7 +8,6 @@ else is kept exactly. The sentences say what each plane, each statistic and each
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import Any, cast
@@ -77,14 +76,9 @@ def pack_moment(records: Sequence[ReplayRecord]) -> tuple[list[dict[str, Any]], 
     return pack(arrays)
 
 
-def layer_words(record: ReplayRecord) -> list[dict[str, Any]]:
-    """The layers of a record as plain dictionaries."""
-    return [asdict(layer) for layer in layers_of(record)]
-
-
-def pack_board(world: World, game: int = 0) -> bytes:
-    """One game of a `World` as it is now, uint8 (3, H, W): terrain, owners with `CITY_BIT`, and fronts."""
-    owner, terrain, city, fronts = board_of(world, game)
+def pack_board(world: World) -> bytes:
+    """The first game of a `World` as it is now, uint8 (3, H, W): terrain, owners with `CITY_BIT`, and fronts."""
+    owner, terrain, city, fronts = board_of(world)
     return np.stack([terrain, _with_cities(owner, city), fronts]).tobytes()
 
 

@@ -22,7 +22,7 @@ from territory.viz import style
 
 UNITS = (ConvBlock, CrossAttention, nn.Conv2d, nn.Linear, nn.MultiheadAttention)  # what gets a line of its own
 LINE, GAP = 0.2, 0.34  # inches: a line of text, the space between two boxes
-MIDDLE = 4.15
+ARROWS = ((), (4.15,), (3.2, 5.1))  # where arrows end in a level of no, one or two boxes
 BARS = 0.78  # of a row's height, for all its bars together
 LARGEST = 900  # points squared, of a layer that takes all the time
 NAMED = 0.05  # share of the time from which a layer's name is written beside it
@@ -40,15 +40,13 @@ def plot_architecture(model: nn.Module, inputs: tuple[torch.Tensor, ...] | None 
     heights = [max(LINE * (len(boxes[name]) + 0.7) for name in level) for level in levels]
     total = sum(heights) + GAP * (len(levels) - 1)
     ax = style.axes(ax, 8.4, total + 0.5)
-    top = total
-    for depth, (level, height) in enumerate(zip(levels, heights, strict=True)):
+    top, arrow = total, {"arrowstyle": "->", "color": style.FAINT, "linewidth": 1.2}
+    for level, height, below in zip(levels, heights, [*levels[1:], []], strict=True):
         for place, name in enumerate(level):
             left, width = (0.02 + 4.2 * place, 4.05) if len(level) == 2 else (1.6, 5.1)
             _box(ax, left, top, width, height, boxes[name])
-            below = len(levels[depth + 1]) if depth + 1 < len(levels) else 0
-            for x in {0: (), 1: (MIDDLE,), 2: (3.2, 5.1)}[below]:  # where arrows into the next level end
-                start = left + width / 2 if len(level) == 2 else x if below == 2 else MIDDLE
-                arrow = {"arrowstyle": "->", "color": style.FAINT, "linewidth": 1.2}
+            for x in ARROWS[len(below)]:
+                start = left + width / 2 if len(level) == 2 else x
                 ax.annotate("", (x, top - height - GAP), (start, top - height), arrowprops=arrow)
         top -= height + GAP
     ax.set_xlim(0, 8.4)
@@ -69,11 +67,10 @@ def _box(ax: Axes, left: float, top: float, width: float, height: float, rows: l
 
 def _levels(names: list[str]) -> list[list[str]]:
     """The parts from top to bottom, two beside each other where the course's names say so."""
-    pairs = (("map_branch", "global_branch"), ("actor", "critic"))
+    left_of = {"global_branch": "map_branch", "critic": "actor"}
     levels: list[list[str]] = []
     for name in names:
-        partner = next((first for first, second in pairs if name == second and first in names), None)
-        if partner and levels and levels[-1] == [partner]:
+        if name in left_of and levels[-1:] == [[left_of[name]]]:
             levels[-1].append(name)
         else:
             levels.append([name])
@@ -143,8 +140,8 @@ def plot_parameter_shares(records: Sequence[ParameterRecord | PartRecord], ax: A
     bars = ax.barh(range(len(records)), [100 * record.share for record in records], color=style.LINE_COLOURS[0])
     told = [f"{record.parameters:,}  ({record.share:.1%})" for record in records]
     ax.bar_label(bars, told, padding=4, fontsize=style.SMALL_SIZE, color=style.TEXT)
-    _leave_room(ax, 1.45)
-    return _rows(ax, [_label(record) for record in records], "parameters by layer", "share of all parameters (%)")
+    names = [_label(record) for record in records]
+    return _rows(ax, names, "parameters by layer", "share of all parameters (%)", room=1.45)
 
 
 def plot_shares(tables: Mapping[str, Sequence[Any]], ax: Axes | None = None, smallest: float = 0.02) -> Axes:
@@ -159,17 +156,16 @@ def plot_shares(tables: Mapping[str, Sequence[Any]], ax: Axes | None = None, sma
     shown = {name: row for name, row in shares.items() if max(row) >= smallest}
     rest = [row for name, row in shares.items() if name not in shown]
     if rest:
-        shown[f"{len(rest)} smaller layers"] = tuple(map(sum, zip(*rest, strict=True)))
+        shown[f"{len(rest)} smaller layers"] = [*map(sum, zip(*rest, strict=True))]
     height = BARS / len(tables)
     ax = style.axes(ax, 7, 1.0 + 0.21 * len(tables) * len(shown))
     for index, name in enumerate(tables):
+        at = np.arange(len(shown)) + (index + 0.5) * height - BARS / 2
         values = [100 * row[index] for row in shown.values()]
-        at = [row + (index + 0.5) * height - BARS / 2 for row in range(len(shown))]
         bars = ax.barh(at, values, height=height, color=style.line_colour(index), label=name)
-        ax.bar_label(bars, [f"{v:.1f}" for v in values], padding=3, fontsize=style.SMALL_SIZE, color=style.TEXT)
-    _leave_room(ax, 1.15)
+        ax.bar_label(bars, fmt="%.1f", padding=3, fontsize=style.SMALL_SIZE, color=style.TEXT)
     style.legend(ax, loc="lower right")
-    return _rows(ax, list(shown), ", ".join(tables) + " by layer", "share of the network (%)")
+    return _rows(ax, list(shown), ", ".join(tables) + " by layer", "share of the network (%)", room=1.15)
 
 
 def shares_figure(tables: Mapping[str, Sequence[Any]], title: str) -> Figure:
@@ -179,13 +175,13 @@ def shares_figure(tables: Mapping[str, Sequence[Any]], title: str) -> Figure:
     return figure
 
 
-def _shares(tables: Sequence[Sequence[Any]]) -> dict[str, tuple[float, ...]]:
+def _shares(tables: Sequence[Sequence[Any]]) -> dict[str, list[float]]:
     """The share of each table by layer; 0 where a table hasn't got the layer."""
     rows: dict[str, list[float]] = {}
     for index, records in enumerate(tables):
         for record in records:
             rows.setdefault(_label(record), [0.0] * len(tables))[index] = record.share
-    return {name: tuple(row) for name, row in rows.items()}
+    return rows
 
 
 def _label(record: Any) -> str:
@@ -198,18 +194,12 @@ def _refuse_nothing(records: Sequence[Any]) -> None:
         raise BadInput("expected records of a table; got none. Has the network no parameters?")
 
 
-def _rows(ax: Axes, names: list[str], title: str, x: str) -> Axes:
-    """Names beside the rows, first row on top."""
+def _rows(ax: Axes, names: list[str], title: str, x: str, room: float) -> Axes:
+    """Names beside the rows, first row on top, and so many times the longest bar of room for the labels of the bars."""
+    ax.set_xlim(0, room * max(bar.get_width() for bars in ax.containers for bar in bars))
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.4, -0.6)
-    style.tidy(ax, title, x)
-    ax.grid(False)
-    return ax
-
-
-def _leave_room(ax: Axes, factor: float) -> None:
-    """The x axis from 0 to past the longest bar, so that its label fits beside it."""
-    ax.set_xlim(0, factor * max(bar.get_width() for bars in ax.containers for bar in bars))
+    return style.tidy(ax, title, x, grid="")
 
 
 def plot_roofline(records: Sequence[RooflineRecord], machine: Machine, ax: Axes | None = None) -> Axes:

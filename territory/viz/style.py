@@ -7,7 +7,7 @@ keep their order in grey and with every common kind of colour blindness.
 from collections.abc import Collection
 from functools import cache
 from itertools import cycle
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -47,12 +47,13 @@ def sheet(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), dpi=100, facecolor=PAPER, layout="constrained")
 
 
-def tidy(ax: Axes, title: str = "", x: str = "", y: str = "") -> Axes:
-    """Axes of a chart: two spines, a faint grid, names in one size."""
+def tidy(ax: Axes, title: str = "", x: str = "", y: str = "", grid: Literal["x", "y", ""] = "y") -> Axes:
+    """Axes of a chart: two spines, a faint grid along one axis or none, names in one size."""
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines[["left", "bottom"]].set_color(FAINT)
     ax.tick_params(colors=TEXT, labelsize=SMALL_SIZE, length=3, color=FAINT)
-    ax.grid(True, axis="y", color=FAINT, alpha=0.25, linewidth=0.8)
+    if grid:
+        ax.grid(True, axis=grid, color=FAINT, alpha=0.25, linewidth=0.8)
     ax.set_axisbelow(True)
     ax.set_xlabel(x, fontsize=LABEL_SIZE, color=TEXT)
     ax.set_ylabel(y, fontsize=LABEL_SIZE, color=TEXT)

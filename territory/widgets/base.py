@@ -5,11 +5,11 @@ import html
 import json
 import traceback
 import uuid
-import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from string import Template
 from typing import Any, ClassVar
+from weakref import WeakSet
 
 import anywidget
 import traitlets
@@ -130,7 +130,7 @@ class Real(traitlets.Float):
         return real(self.name or "each entry", value, self.min, self.max)
 
 
-_MADE: dict[tuple[str, str], tuple[str, list[weakref.ref]]] = {}  # by class and cell: which run made which
+_MADE: dict[tuple[str, str], tuple[str, WeakSet[Instrument]]] = {}  # by class and cell: which run made which
 
 
 def _close_earlier_ones(widget: Instrument) -> None:
@@ -143,13 +143,13 @@ def _close_earlier_ones(widget: Instrument) -> None:
         return
     run = header.get("msg_id", "")
     kind = type(widget).__name__  # anywidget gives every widget a class of its own
-    made_in, widgets = _MADE.get((kind, cell), (run, []))
+    made_in, widgets = _MADE.get((kind, cell), (run, WeakSet()))
     if made_in != run:
-        for each in widgets:
-            if (old := each()) is not None:
-                old.close()
-        widgets = []
-    _MADE[kind, cell] = run, [*widgets, weakref.ref(widget)]
+        for old in [*widgets]:
+            old.close()
+        widgets = WeakSet()
+    widgets.add(widget)
+    _MADE[kind, cell] = run, widgets
 
 
 def standalone_page(title: str, script: str, style: str, state: dict[str, Any], data: bytes) -> str:

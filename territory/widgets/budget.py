@@ -50,7 +50,6 @@ class NetworkBudget(Instrument):
     def __init__(self, max_parameters: int = 500_000):
         max_parameters = whole("max_parameters, the budget,", max_parameters, 1)
         super().__init__()
-        self._possible = _START  # the last design that could be a network: it stays drawn
         self.max_parameters = max_parameters
         self.measured: list[profiling.LatencyRecord] = []  # of the design, then of the rival; empty until timed
         self._rival_macs = sum(record.macs for record in profiling.macs_table(models.build(RIVAL)))
@@ -94,13 +93,11 @@ class NetworkBudget(Instrument):
 
     def static_png(self) -> bytes:
         """The view as PNG bytes: what exported pages show."""
-        network, inputs = profiling.draft(self._possible)
-        tables = {"parameters": profiling.parameter_table(network), "MACs": profiling.macs_table(network, inputs)}
-        title = f"{sum(row.parameters for row in tables['parameters']):,} parameters, "
-        title += f"{sum(row.macs for row in tables['MACs']):,} MACs"
+        held, multiplied = self._drawn.values()
+        title = f"{sum(row.parameters for row in held):,} parameters, {sum(row.macs for row in multiplied):,} MACs"
         if self.report["problem"]:
             title = f"Not possible as it is set now. The last that was: {title}"
-        return viz.figure_png(viz.shares_figure(tables, title))
+        return viz.figure_png(viz.shares_figure(self._drawn, title))
 
     def _design_changed(self, _change: object) -> None:
         self.measured = []  # of another design
@@ -112,11 +109,10 @@ class NetworkBudget(Instrument):
         except BadInput as impossible:
             self.report = {"problem": str(impossible)}
             return
-        self._possible = design
         network, inputs = profiling.draft(design)
         parameters, macs = profiling.parameter_table(network), profiling.macs_table(network, inputs)
-        fields = profiling.field_table(network, inputs)
-        last, count, timed = fields[-1], sum(record.parameters for record in parameters), None
+        self._drawn = {"parameters": parameters, "MACs": macs}  # of the last design that could be a network: it stays
+        last, count, timed = profiling.field_table(network, inputs)[-1], sum(row.parameters for row in parameters), None
         if self.measured:
             mine, rival = self.measured
             timed = {"ratio": rival.median / mine.median, "faster": mine.high < rival.low}

@@ -4,6 +4,7 @@
 import zlib
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -189,7 +190,7 @@ class AttentionExplorer(Instrument):
     def _send_game(self) -> None:
         index, data = viz.pack_record(self.records)
         networks = [
-            {"name": name, "layers": viz.layer_words(record), "note": _note(record)}
+            {"name": name, "layers": [*map(asdict, layers_of(record))], "note": _note(record)}
             for name, record in zip(self.names, self.records, strict=True)
         ]
         with self.hold_sync():

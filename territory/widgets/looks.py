@@ -4,12 +4,12 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from territory import interpret
 from territory.agent import Agent
@@ -42,24 +42,21 @@ def changes_of(ablation: Mapping[str, str], attention: Mapping[str, np.ndarray])
     """
     changes: dict[str, list[Callable]] = {}
     for target, how in ablation.items():
-        name = next((each for each in attention if target in (each, f"{each} {target.rpartition(' ')[2]}")), None)
-        if name is None or how not in ("uniform", "zero"):
+        name, head = (target, None) if target in attention else target.rpartition(" ")[::2]
+        if name not in attention or how not in ("uniform", "zero"):
             raise BadInput(f"expected uniform or zero for a layer ({', '.join(attention)}), got {how!r} for {target!r}")
-        head = None if name == target else int(target.rpartition(" ")[2])
-        changes.setdefault(name, []).append(_change(how, head, gate=attention[name].ndim == 3))
-    return {name: _one_after_another(each) for name, each in changes.items()}
+        if head is not None:
+            change = (interpret.uniform_head if how == "uniform" else interpret.zero_head)(int(head))
+        elif how == "zero":
+            change = torch.zeros_like
+        else:
+            change = interpret.cell_mean if attention[name].ndim == 3 else interpret.uniform
+        changes.setdefault(name, []).append(change)
+    return {name: partial(reduce, _changed, each) for name, each in changes.items()}
 
 
-def _change(how: str, head: int | None, gate: bool) -> Callable:
-    if head is not None:
-        return interpret.uniform_head(head) if how == "uniform" else interpret.zero_head(head)
-    if how == "zero":
-        return lambda weights: weights * 0
-    return interpret.cell_mean if gate else interpret.uniform
-
-
-def _one_after_another(changes: Sequence[Callable]) -> Callable:
-    return lambda weights: reduce(lambda changed, change: change(changed), changes, weights)
+def _changed(weights: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+    return change(weights)
 
 
 @contextmanager

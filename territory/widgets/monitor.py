@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from territory import viz
 from territory.agent import Agent
-from territory.errors import BadInput, real, shown
+from territory.errors import BadInput, shown
 from territory.training.live import RESTING, LiveTraining, WatchedGame
 from territory.training.ppo import PPO
 from territory.training.rollout import Update
@@ -42,7 +42,6 @@ class TrainingMonitor(Instrument):
         trainer: a `PPO`; or a `territory.training.run.Run`, which a dead kernel takes nothing from that was saved:
             when paused, when stopped, and every ``checkpoint_every`` updates. None: only to look at finished runs.
         until: ends training where it is true of an update's record, for instance at a win rate.
-        seconds: of training, pauses not counted, after which it ends.
         compare: folders of runs (or their names in ``runs``) whose curves are drawn beside this one's.
         name: what the run is called; two monitors that are to train at once need two names.
     """
@@ -68,17 +67,15 @@ class TrainingMonitor(Instrument):
         self,
         trainer: PPO | Run | None = None,
         until: Callable[[Update], bool] = lambda update: False,
-        seconds: float = float("inf"),
         compare: Sequence[str | Path] = (),
         name: str = "this run",
     ):
         if trainer is None and not compare:
             raise BadInput("expected a PPO or a Run to train, or folders of runs to compare; got neither")
-        seconds = real("seconds of training", seconds, 0.001, math.inf)
         folders = [_folder(each) for each in ([compare] if isinstance(compare, str | Path) else compare)]
         logs = dict(zip(_names(folders), map(read_log, folders), strict=True))
         runs = {name: records for name, (records, _) in logs.items()}
-        live = None if trainer is None else LiveTraining(trainer, until, seconds, self._show)
+        live = None if trainer is None else LiveTraining(trainer, until, tell=self._show)
         super().__init__()
         self._lock, self._told = threading.RLock(), 0.0
         self.words = {

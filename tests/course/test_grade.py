@@ -175,6 +175,15 @@ def test_the_command_writes_one_row_for_each_exercise_and_goes_on_after_a_file_t
     assert "expected a Jupyter notebook" in told.err
 
 
+@pytest.mark.parametrize("limit", ["seconds", "gigabytes"])
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "1e30"])
+def test_a_limit_that_is_none_is_told_before_anything_is_graded(limit, value, course, capsys):
+    theirs = write(course.parent / "mine.ipynb", COURSE)
+    assert main(["grade", str(theirs), "--course", str(course), f"--{limit}", value]) == 2
+    said = capsys.readouterr()
+    assert said.err.startswith(f"territory: {limit} must be a number from 0.001 to 1e+06") and said.out == ""
+
+
 def test_a_course_without_notebooks_is_told(course, tmp_path, capsys):
     name = next(iter(course.glob("*.ipynb")))
     assert main(["grade", str(name), "--course", str(tmp_path / "nowhere")]) == 2
