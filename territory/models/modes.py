@@ -29,8 +29,7 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
     """Every module in evaluation mode inside the block; each has its own mode again after it, whatever happens."""
     modes = {module: module.training for module in model.modules()}
     try:
-        with _exported_let_it_pass(model):
-            model.eval()
+        set_training(model, False)
         yield
     finally:
         for module, mode in modes.items():

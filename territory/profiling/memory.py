@@ -2,7 +2,7 @@
 
 import math
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -45,16 +45,27 @@ def memory_table(model: nn.Module, inputs: Inputs = None) -> list[MemoryRecord]:
     buffers left out; of a tensor that was there before the pass (a slice of a data set) only what is looked at. Adam
     keeps two running means per parameter (Kingma & Ba 2015). Scratch space inside kernels is not counted.
     """
-    kept = _kept_for_backward(model, inputs)
-    trained = sum(bytes_of(p) for p in model.parameters() if p.requires_grad)
+    call = prepare(model, inputs)
+    if any(tensor.is_meta for tensor in (*call.tensors, *model.parameters())):
+        raise BadInput("memory_table needs real tensors; got meta ones, which have no storage to count.")
+    parameters, buffers = list(model.parameters()), list(model.buffers())
+    trained = sum(bytes_of(p) for p in parameters if p.requires_grad)
     fixed = {
-        "parameters": sum(map(bytes_of, model.parameters())),
-        "buffers": sum(map(bytes_of, model.buffers())),
+        "parameters": sum(map(bytes_of, parameters)),
+        "buffers": sum(map(bytes_of, buffers)),
         "gradients": trained,
         "adam": 2 * trained,
     }
+    owners = Owners(model)
+    layers = {path: path or part for path, (part, _) in names_of(model).items()} | {None: OTHER}
+    with untouched(call), torch.enable_grad():
+        kept = _Kept([*model.parameters(), *model.buffers()], lambda: layers[owners.at_work])
+        call.training(True)
+        hidden = call.explained("doesn't show what it keeps, for inputs of shapes")
+        with hidden, owners.watching(call, back=False), kept, saved_tensors_hooks(kept.add, lambda tensor: tensor):
+            call()
     return [MemoryRecord(what, "all", size) for what, size in fixed.items()] + [
-        MemoryRecord("activations", layer, size) for layer, size in kept.items()
+        MemoryRecord("activations", layer, size) for layer, size in kept.bytes.items()
     ]
 
 
@@ -93,12 +104,16 @@ def _address(tensor: Tensor) -> int:
     return 0 if tensor.is_mkldnn else tensor.untyped_storage().data_ptr()
 
 
+def _addresses(tensors: Iterable[Tensor]) -> set[int]:
+    return {_address(piece) for tensor in tensors for piece in pieces_of(tensor)}
+
+
 class _Kept(Watch):
     """Bytes by layer of what autograd keeps, and the storages that operators made meanwhile."""
 
     def __init__(self, own: list[Tensor], owner: Callable[[], str]):
         super().__init__()
-        self.own = {_address(piece) for tensor in own for piece in pieces_of(tensor)}
+        self.own = _addresses(own)
         self.owner = owner
         self.made: set[int] = set()
         self.bytes: dict[str, int] = {}
@@ -106,11 +121,7 @@ class _Kept(Watch):
         self.seen: dict[int, list[tuple[int, int]]] = {}  # spans that are counted already, by storage
 
     def ran(self, func: Any, args: tuple, kwargs: dict[str, Any], out: Any) -> None:
-        given, made = (
-            {_address(piece) for tensor in tensors_of(value) for piece in pieces_of(tensor)}
-            for value in ([args, kwargs], out)
-        )
-        self.made |= made - given
+        self.made |= _addresses(tensors_of(out)) - _addresses(tensors_of([args, kwargs]))
 
     def add(self, tensor: Tensor) -> Tensor:
         tensor = tensor.detach()  # with its graph, which keeps what this gives back, it would stay for ever
@@ -147,29 +158,12 @@ def _span(tensor: Tensor) -> tuple[int, int]:
     return int(start), int(start + (reach + 1) * size)
 
 
-def _kept_for_backward(model: nn.Module, inputs: Inputs) -> dict[str, int]:
-    """Bytes by layer, in training mode."""
-    call = prepare(model, inputs)
-    if any(tensor.is_meta for tensor in (*call.tensors, *model.parameters())):
-        raise BadInput("memory_table needs real tensors; got meta ones, which have no storage to count.")
-    owners = Owners(model)
-    layers = {path: path or part for path, (part, _) in names_of(model).items()} | {None: OTHER}
-    with untouched(call), torch.enable_grad():
-        own = [*model.parameters(), *model.buffers()]
-        kept = _Kept(own, lambda: layers[owners.at_work])
-        call.training(True)
-        hidden = call.explained("doesn't show what it keeps, for inputs of shapes")
-        with hidden, owners.watching(call, back=False), kept, saved_tensors_hooks(kept.add, lambda tensor: tensor):
-            call()
-    return kept.bytes
-
-
 class _Alive(Watch):
     """Watches every operation, and adds up the storages that are alive after it and were not before the first."""
 
     def __init__(self, known: list[Tensor]):
         super().__init__()
-        self.known = {_address(piece) for tensor in known for piece in pieces_of(tensor)}
+        self.known = _addresses(known)
         self.sizes = WeakIdKeyDictionary()  # bytes by storage, in a list of one; what nobody holds any more is gone
         self.now = self.most = 0
 

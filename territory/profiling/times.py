@@ -121,9 +121,8 @@ def trained_parameters(model: nn.Module) -> list[nn.Parameter]:
 
 def learns(model: nn.Module, inputs: Inputs = None) -> bool:
     """Whether there is a training step: a parameter asks for a gradient, and an output depends on it."""
-    if not any(parameter.requires_grad for parameter in model.parameters()):
-        return False
-    return _learns(prepare(model, inputs))
+    trained = any(parameter.requires_grad for parameter in model.parameters())
+    return trained and _learns(prepare(model, inputs))
 
 
 def _learns(call: Call) -> bool:
@@ -224,7 +223,14 @@ def time_table(
     with untouched(call), torch.set_grad_enabled(train):
         call.training(train)
         runs = [_run(call, watch, train) for _ in range(warmup + repeats)][warmup:]
-    return _records(model, runs)
+    names, medians = names_of(model), {}
+    for path in dict.fromkeys(path for run in runs for way in run for path in way):
+        medians[path] = [float(np.median([way.get(path, 0.0) for way in ways])) for ways in zip(*runs, strict=True)]
+    total = sum(map(sum, medians.values())) or 1.0
+    return [
+        TimeRecord(*names[path], forward, backward, (forward + backward) / total)
+        for path, (forward, backward) in medians.items()
+    ]
 
 
 def _run(call: Call, watch: _Stopwatch, train: bool) -> tuple[dict[str, float], dict[str, float]]:
@@ -250,14 +256,3 @@ def _is_transparent(module: nn.Module) -> bool:
     if isinstance(module, torch.jit.ScriptModule):
         return False
     return isinstance(module, nn.Identity | AttentionWeights) or type(module).forward is nn.Sequential.forward
-
-
-def _records(model: nn.Module, runs: list[tuple[dict[str, float], dict[str, float]]]) -> list[TimeRecord]:
-    names = names_of(model)
-    paths = list(dict.fromkeys(path for forward, backward in runs for path in (*forward, *backward)))
-    medians = [[float(np.median([one[way].get(path, 0.0) for one in runs])) for way in (0, 1)] for path in paths]
-    total = sum(map(sum, medians)) or 1.0
-    return [
-        TimeRecord(*names[path], forward, backward, (forward + backward) / total)
-        for path, (forward, backward) in zip(paths, medians, strict=True)
-    ]
