@@ -59,7 +59,6 @@ from territory.interpret.states import (
     without,
 )
 from territory.interpret.tables import (
-    Sensitivity,
     ablation_table,
     attention_moved,
     cascade,
@@ -88,7 +87,7 @@ __all__ += ["Curves", "attention_relevance", "grad_cam", "integrated_gradients",
 __all__ += ["relevance_maps", "removal_curves", "to_cells"]
 __all__ += ["REGIONS", "REMOVAL_BASELINES", "Sample", "density_by_player", "imagine", "other_game", "unclaimed"]
 __all__ += ["water", "without"]
-__all__ += ["Sensitivity", "ablation_table", "attention_moved", "cascade", "faithfulness_table", "lift_table"]
+__all__ += ["ablation_table", "attention_moved", "cascade", "faithfulness_table", "lift_table"]
 __all__ += ["rank_correlation", "sanity_table", "sensitivity", "sensitivity_table", "shuffled", "spread_table"]
 __all__ += ["untrained_like", "with_stat"]
 __all__ += ["Interval", "bootstrap_interval"]

@@ -8,7 +8,7 @@ sixteen statistics (each moved alone, to a value it really has in another state:
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -81,29 +81,20 @@ def _mean_ranks(values: np.ndarray) -> np.ndarray:
     return (np.cumsum(counts) - (counts - 1) / 2)[place]
 
 
-@dataclass(frozen=True)
-class Sensitivity:
-    """How far each output moves with each statistic, T frames by 16 statistics."""
+def sensitivity(model: nn.Module, frames: Sequence[Frame]) -> dict[str, np.ndarray]:
+    """How far each output moves with each statistic, (T, 16) by name.
 
-    policy: np.ndarray  # (T, 16), total variation: the share of probability that moves
-    value: np.ndarray  # (T, 16), absolute change of the critic's value
-    attention: dict[str, np.ndarray]  # by name, (T, 16): the share of attention that moves, see `attention_moved`
-
-
-def sensitivity(model: nn.Module, frames: Sequence[Frame]) -> Sensitivity:
-    """Each statistic in turn gets its value of the frame half of them further on: give frames of several games."""
-    usual = capture_frames(model, frames)
-    stats = np.stack([frame.obs["global"] for frame in frames])
-    others = np.roll(stats, len(frames) // 2, axis=0)
-    policy, value = np.zeros(stats.shape), np.zeros(stats.shape)
-    attention = {name: np.zeros(stats.shape) for name in usual.attention}
+    "policy": total variation, the share of probability that moves; "value": the absolute change; and each attention:
+    the share that moves, see `attention_moved`. Each statistic in turn gets its value of the frame half of them further
+    on: give frames of several games.
+    """
+    usual, moved = capture_frames(model, frames), []
+    others = np.roll([frame.obs["global"] for frame in frames], len(frames) // 2, axis=0)
     for stat in Stat:
-        moved = capture_frames(model, with_stat(frames, stat, others[:, stat]))
-        policy[:, stat] = total_variation(usual.probabilities, moved.probabilities)
-        value[:, stat] = np.abs(usual.values - moved.values)
-        for name, share in attention_moved(usual, moved).items():
-            attention[name][:, stat] = share
-    return Sensitivity(policy, value, attention)
+        after = capture_frames(model, with_stat(frames, stat, others[:, stat]))
+        policy = total_variation(usual.probabilities, after.probabilities)
+        moved.append({"policy": policy, "value": np.abs(usual.values - after.values), **attention_moved(usual, after)})
+    return {name: np.stack([each[name] for each in moved], axis=1) for name in moved[0]}
 
 
 def with_stat(frames: Sequence[Frame], stat: Stat, values: np.ndarray | float) -> list[Frame]:
@@ -221,8 +212,7 @@ def sanity_table(model: nn.Module, sample: Sample, methods: Callable[..., Maps] 
 
 def sensitivity_table(model: nn.Module, sample: Sample) -> Table:
     """By statistic: how much of the policy, the value and the attentions moves when it alone is another game's."""
-    moved = sensitivity(model, sample.frames)
-    columns = {"policy": moved.policy, "value": moved.value, **moved.attention}
+    columns = sensitivity(model, sample.frames)
     return {
         stat.name.replace("_", " ").lower(): {name: sample.mean(values[:, stat]) for name, values in columns.items()}
         for stat in Stat
