@@ -17,7 +17,6 @@ There is no second copy of the forward pass that could drift apart from the firs
   1. Of a second call in one forward pass it is ``"mine#2"``.
 """
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -28,10 +27,11 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map
 
 from territory.errors import BadInput
-from territory.interpret.softmax import Call, SoftmaxWatch, is_inside
+from territory.interpret.axes import Laid, laid_back
+from territory.interpret.softmax import Call, Lay, SoftmaxWatch, is_inside
 from territory.models.blocks import SpatialGate
 from territory.models.cross_attention import AttentionWeights
-from territory.models.guests import check_model, paths_of
+from territory.models.guests import check_model, explained, paths_of
 
 _SINGLE_CROSS = "map_to_stats"  # what a model with one cross-attention computes: the map asks the statistics
 Change = float | Callable[[Tensor], Tensor]  # a constant for every weight, or old weights -> new ones
@@ -124,22 +124,22 @@ def intervene(model: nn.Module, changes: Mapping[str, Change], attention: Chosen
     watch.check_used()
 
 
-class _Attentions:
+class _Attentions(SoftmaxWatch):
     """Keeps or changes the attention of one network while a block runs."""
 
     def __init__(self, model: nn.Module, chosen: Chosen, changes: Mapping[str, Change]):
         check_model(model)
-        self.model, self.changes = model, changes
+        super().__init__(model)
+        self.changes: Mapping[str, Change] = changes
         self.record, self.used, self.ran = Record(), set(), False
         self.paths = paths_of(model)
         self.ours = attention_modules(model)
         self.paths_of_ours = {self.paths[module] for module in self.ours.values()}
         self.chosen = {self._path(module): name for name, module in (chosen or {}).items()}
-        self.waiting: dict[Call, Tensor] = {}  # softmaxes that may become attention
+        self.waiting: dict[Call, tuple[Tensor, Lay]] = {}  # softmaxes that may become attention
         self.counts: dict[str, int] = {}  # softmaxes of a chosen module in this forward pass
         self.returned: dict[str, int] = {}  # or what it returned, as often
-        self.watch = SoftmaxWatch(model, self._observe, self._confirm, self._begin, bool(changes))
-        self.record.unread = self.watch.unread
+        self.record.unread = self.unread
 
     def _path(self, module: nn.Module | str) -> str:
         if isinstance(module, str) and module in self.paths.values():
@@ -177,10 +177,14 @@ class _Attentions:
             modules = {path: module for module, path in self.paths.items()}
             for path, name in self.chosen.items():
                 stack.enter_context(modules[path].register_forward_hook(self._output(name, path)))
-            stack.enter_context(self.watch.running())
-            yield self.record
+            stack.enter_context(super().running())
+            try:
+                yield self.record
+            except RecursionError:  # every other error is the caller's own
+                with explained(self.model, self.given, "cannot be watched on inputs of shapes"):
+                    raise
 
-    def _begin(self) -> None:
+    def began(self) -> None:
         self.ran, self.waiting, self.counts, self.returned = True, {}, {}, {}
 
     def _ours(self, name: str) -> Callable[..., Tensor | None]:
@@ -188,7 +192,7 @@ class _Attentions:
         is_gate = name.startswith("spatial.")
 
         def hook(_module: nn.Module, _inputs: tuple, output: Tensor) -> Tensor | None:
-            changed = self._changed(name, output)
+            changed = self._changed(name, output, _as_they_are)
             shown = output if changed is None else changed
             self.record[name] = shown.detach().squeeze(1) if is_gate else shown.detach()  # gates: to (B, h, w)
             return changed
@@ -209,85 +213,60 @@ class _Attentions:
                     f"{name}: {type(module).__name__} computes no softmax, and weights are not told in what it returns "
                     f"({shapes}): name a module that returns them alone"
                 )
-            self.watch.reads(likely[0], path)
+            self.reads(likely[0], path)
             self.returned[name] = number = self.returned.get(name, 0) + 1
-            changed = self._keep(_numbered(name, number), likely[0])
+            changed = self._keep(_numbered(name, number), likely[0], self.by_head)
             return None if changed is None else tree_map(lambda each: changed if each is likely[0] else each, output)
 
         return hook
 
-    def _observe(self, call: Call, weights: Tensor) -> Tensor | None:
+    def observe(self, call: Call, weights: Tensor, lay: Lay) -> Tensor | None:
         if call.owner in self.paths_of_ours:
             return None
         around = [path for path in self.chosen if is_inside(call.owner, path)]
         if around:
             inside = self.chosen[max(around, key=len)]
             self.counts[inside] = number = self.counts.get(inside, 0) + 1
-            return self._keep(_numbered(inside, number), weights)
+            return self._keep(_numbered(inside, number), weights, lay)
         name = call.name(self.model)
         if call.attention:
-            return self._keep(name, weights)
-        changed = self._changed(name, weights)
-        self.waiting[call] = weights if changed is None else changed
+            return self._keep(name, weights, lay)
+        changed = self._changed(name, weights, lay)
+        self.waiting[call] = weights if changed is None else changed, lay
         return changed
 
-    def _confirm(self, call: Call) -> None:
-        """The weights of a softmax were used as attention."""
+    def confirm(self, call: Call) -> None:
         if call in self.waiting:
-            self._note(call.name(self.model), self.waiting.pop(call))
+            self._note(call.name(self.model), *self.waiting.pop(call))
 
-    def _keep(self, name: str, weights: Tensor) -> Tensor | None:
-        changed = self._changed(name, weights)
-        self._note(name, weights if changed is None else changed)
+    def _keep(self, name: str, weights: Tensor, lay: Lay) -> Tensor | None:
+        changed = self._changed(name, weights, lay)
+        self._note(name, weights if changed is None else changed, lay)
         return changed
 
-    def _note(self, name: str, weights: Tensor) -> None:
-        kept = by_head(weights, examples := self._examples(weights)).detach()
-        self.record[name] = kept.clone()  # the network may go on writing into its own
-        if weights.ndim > 4 or _windows(weights, examples) > 1:
+    def _note(self, name: str, weights: Tensor, lay: Lay) -> None:
+        laid = lay(weights.detach())
+        self.record[name] = laid.by_head.clone()  # the network may go on writing into its own
+        if laid.windowed:
             self.record.windowed.add(name)
 
-    def _examples(self, weights: Tensor) -> int:
-        told = self.watch.examples(weights)
-        return told if told is not None else len(weights) if weights.ndim > 3 else 1
-
-    def _changed(self, name: str, weights: Tensor) -> Tensor | None:
+    def _changed(self, name: str, weights: Tensor, lay: Lay) -> Tensor | None:
         if name not in self.changes:
             return None
         self.used.add(name)
-        change, shown = self.changes[name], weights
-        if name not in self.ours:
-            shown = by_head(weights, self._examples(weights))
+        change, shown = self.changes[name], lay(weights).by_head
         changed = change(shown) if callable(change) else torch.full_like(shown, change)
         if changed.shape != shown.shape:
             raise BadInput(f"{name}: expected weights {tuple(shown.shape)}, the change made {tuple(changed.shape)}")
-        if name not in self.ours and (windows := _windows(weights, self._examples(weights))) > 1:
-            changed = changed.unflatten(2, (windows, -1)).transpose(1, 2)
-        return changed.reshape(weights.shape)
+        return laid_back(changed, weights, lay)
+
+
+def _as_they_are(weights: Tensor) -> Laid:
+    return Laid(weights, windowed=False, fixed=False)
 
 
 def _numbered(name: str, number: int) -> str:
     return name if number == 1 else f"{name}#{number}"
-
-
-def by_head(weights: Tensor, examples: int) -> Tensor:
-    """Weights of so many examples as ``(B, heads, Tq, Tk)``: everything else between examples and queries.
-
-    Of windows that were examples of their own, ``(B * windows, heads, Tq, Tk)``, the queries follow one another.
-    """
-    if (windows := _windows(weights, examples)) > 1:
-        return weights.unflatten(0, (-1, windows)).transpose(1, 2).flatten(2, 3)
-    if weights.ndim > 4:  # of windows in axes of their own too
-        return weights.flatten(2, -2)
-    *before, keys = weights.shape
-    queries = [before.pop()] if weights.ndim > 2 else []
-    each = math.prod(before) // examples if examples else math.prod(before[1:])
-    return weights.reshape(examples, *([each, *queries] if queries else [1, each]), keys)
-
-
-def _windows(weights: Tensor, examples: int) -> int:
-    """How many of them each example has, where they stand beside an axis of heads."""
-    return len(weights) // examples if weights.ndim == 4 and examples else 1
 
 
 def cell_mean(weights: Tensor) -> Tensor:

@@ -34,7 +34,7 @@ from torch.overrides import TorchFunctionMode
 
 from territory.errors import BadInput
 from territory.interpret.softmax import Call as SoftmaxCall
-from territory.interpret.softmax import SoftmaxWatch
+from territory.interpret.softmax import Lay, SoftmaxWatch
 from territory.interpret.tags import name_of_function
 from territory.models.contents import tensors_of
 from territory.models.cross_attention import CrossAttention
@@ -330,7 +330,7 @@ class _Softmaxes(SoftmaxWatch):
     """The smallest and largest weight of every softmax since it was last judged, and which have ever varied."""
 
     def __init__(self, model: nn.Module):
-        super().__init__(model, self._note)
+        super().__init__(model)
         self._ends: dict[SoftmaxCall, tuple[Tensor, Tensor]] = {}
         self._varies: set[SoftmaxCall] = set()
         self._flat: dict[tuple[SoftmaxCall, bool], tuple[float, float] | None] = {}  # None: it had a slope
@@ -357,15 +357,14 @@ class _Softmaxes(SoftmaxWatch):
     def saturated(self) -> list[DeadFinding]:
         """Each that stood at its ends whenever it was looked at; of softmaxes those that are not constant."""
         stuck = [(call, ends) for (call, gate), ends in self._flat.items() if ends and (gate or call in self._varies)]
-        return [DeadFinding(call.name(self._model), SATURATED, 0, *ends) for call, ends in stuck]
+        return [DeadFinding(call.name(self.model), SATURATED, 0, *ends) for call, ends in stuck]
 
-    def _note(self, call: SoftmaxCall, weights: Tensor) -> None:
-        examples = self.examples(weights)
-        if examples is None:
-            return  # the same for all examples by design: made of parameters alone
+    def observe(self, call: SoftmaxCall, weights: Tensor, lay: Lay) -> None:
+        by_head, _, fixed = lay(weights.detach().nan_to_num())
+        if fixed:
+            return  # the same for all examples by design
         self._slope(call, weights)
-        by_example = weights.detach().nan_to_num().reshape(examples, -1, weights.shape[-1])
-        low, high = by_example.amin(dim=0), by_example.amax(dim=0)
+        low, high = by_head.amin(dim=0), by_head.amax(dim=0)
         lowest, highest = self._ends.get(call, (low, high))
         if lowest.shape == low.shape:
             self._ends[call] = torch.minimum(lowest, low), torch.maximum(highest, high)
@@ -381,7 +380,7 @@ class _Softmaxes(SoftmaxWatch):
                 self._varies.add(call)
             elif call not in self._varies:
                 what = ONE_KEY if keys == 1 else CONSTANT
-                found.append(DeadFinding(call.name(self._model), what, 0, low.min().item(), high.max().item()))
+                found.append(DeadFinding(call.name(self.model), what, 0, low.min().item(), high.max().item()))
         self._ends = {}
         return found
 

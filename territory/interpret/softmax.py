@@ -1,12 +1,11 @@
 """Every softmax and every attention that a network computes, whoever calls it and however it is spelled.
 
 Which are read, which only told of (`unread`) and which neither, and how heads are told from queries:
-docs/instruments.md, "Which attention is read". What is known of a tensor (an exponential, a layer's numbers, weights)
-goes with it from function to function as a tag.
+docs/instruments.md, "Which attention is read". What is known of a tensor goes with it from function to function: what
+it is (`tags`) and what its axes were made of (`axes`).
 """
 
 import inspect
-import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -22,26 +21,11 @@ from torch.utils._pytree import tree_map
 from torch.utils.weak import WeakIdKeyDictionary
 
 from territory.errors import BadInput
-from territory.interpret.tags import (
-    ADDED,
-    LAYERS,
-    PARTS,
-    PRODUCTS,
-    SOFTMAXES,
-    SUMS,
-    UNKNOWN,
-    WRITES,
-    Tag,
-    axes_of_einsum,
-    dim_of_weights,
-    known_of,
-    leading_axes,
-    name_of_function,
-    product_place,
-    unfolded,
-)
+from territory.interpret import axes, tags
+from territory.interpret.axes import Axes, Laid
+from territory.interpret.tags import UNKNOWN, Tag
 from territory.models.contents import tensors_of
-from territory.models.guests import is_transformed, shape_of
+from territory.models.guests import is_transformed
 from territory.models.modes import alone, slow_path
 from territory.models.owners import Owners
 
@@ -75,41 +59,43 @@ def is_inside(path: str, owner: str) -> bool:
 
 
 _running = threading.local()  # .watches: those whose blocks are under way on this thread, innermost last
-Observe = Callable[[Call, Tensor], Tensor | None]  # weights, keys last; what it returns takes their place
+Lay = Callable[[Tensor], Laid]
 
 
 class SoftmaxWatch(TorchFunctionMode):
-    """Shows the weights of every softmax to ``observe`` as they are computed, and says which became attention.
+    """Shows the weights of every softmax to `observe` as they are computed, and says which became attention.
 
-    ``confirm(call)`` is called when a softmax's weights are used in a matrix product or a weighted sum, ``began()``
-    when a forward pass begins; ``changes`` says whether ``observe`` returns anything. Of several watches, the outer
-    ones see the weights first, and the inner ones what those have made of them.
+    To be extended. Of several watches, the outer ones see the weights first, and the inner ones what those have made of
+    them.
     """
 
-    def __init__(
-        self,
-        model: nn.Module,
-        observe: Observe,
-        confirm: Callable[[Call], object] = lambda call: None,
-        began: Callable[[], object] = lambda: None,
-        changes: bool = False,
-    ):
+    changes: Any = None  # whether `observe` returns anything
+
+    def __init__(self, model: nn.Module):
         super().__init__()
         self.owners = Owners(model, began=self._begin, alone=False)
-        self._inputs: list[tuple[int, ...]] = []  # the shapes of what the network was given
-        self._sequences: list[tuple[int, ...]] = []  # and of tokens the first two axes
+        self.given: list[Tensor] = []  # to the network
         self._scripts = {
             path or type(model).__name__: _SCRIPT for each, path in self.owners.paths.items() if _is_script(each)
         }
         self._own: set[int] = set()  # where its parameters and buffers lie
-        self._model, self.changes = model, changes
-        self._observe, self.confirm, self._began = observe, confirm, began
+        self.model = model
         self._numbers: dict[str, int] = {}
-        self._tags = WeakIdKeyDictionary()
+        self._tags, self._axes = WeakIdKeyDictionary(), WeakIdKeyDictionary()
         self.unread: dict[str, str] = {}  # by its owner, attention that runs where nobody can read it
 
+    def observe(self, call: Call, weights: Tensor, lay: Lay) -> Tensor | None:
+        """What takes the weights' place, laid as they are; ``lay`` lays them by head."""
+        raise NotImplementedError
+
+    def confirm(self, call: Call) -> None:
+        """The weights of a softmax are used in a matrix product or a weighted sum."""
+
+    def began(self) -> None:
+        """A forward pass begins."""
+
     @contextmanager
-    def running(self) -> Iterator[None]:
+    def running(self) -> Iterator[Any]:
         with alone, ExitStack() as stack:
             stack.enter_context(slow_path())
             stack.enter_context(self.owners.watching())
@@ -125,41 +111,21 @@ class SoftmaxWatch(TorchFunctionMode):
     def _measure(self, _module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
         if not self.owners.outermost:
             return
-        own = (each for each in (*self._model.parameters(), *self._model.buffers()) if each.layout == torch.strided)
+        own = (each for each in (*self.model.parameters(), *self.model.buffers()) if each.layout == torch.strided)
         self._own = {_storage(each) for each in own}
-        given = [tensor for tensor in tensors_of([args, kwargs]) if tensor.ndim]
-        self._inputs = [shape_of(tensor) for tensor in given]
-        sequences = [each for each in given if each.ndim == 3 or (each.ndim == 2 and not each.is_floating_point())]
-        self._sequences = [shape_of(tensor)[:2] for tensor in sequences]  # two axes of floats: features of examples
-
-    def examples(self, weights: Tensor) -> int | None:
-        """How many examples the first axis of some weights holds, beside heads or windows; None: it holds none."""
-        if weights.ndim < 2:
-            return None
-        rows, firsts = len(weights), [shape[0] for shape in self._inputs]
-        sides = weights.shape[-min(2, weights.ndim - 1) :]
-        if weights.ndim == 2 and rows == sides[-1] and rows not in (each[0] for each in self._inputs if len(each) > 2):
-            return 1 if max(map(len, self._inputs), default=0) == 2 else None  # tokens alone; or parameters
-        second = [size for tokens, size in self._sequences if tokens in sides and size not in sides]  # torch's layout
-        if weights.ndim > 3 and rows in (*second, *firsts):
-            return rows
-        for sizes in (second, firsts):
-            if fitting := [size for size in sizes if size == rows or (size and rows % size == 0)]:
-                return max(fitting)
-        alone = weights.ndim > 2 and any(len(shape) == 2 and shape[0] in sides for shape in self._inputs)
-        return 1 if alone else None  # tokens of one example, by head
+        self.given = [*tensors_of([args, kwargs])]
 
     def _begin(self) -> None:
         """A forward pass begins, or part of one is computed again."""
         if torch._C._current_autograd_node() is not None:
             return
-        self._numbers, self._tags = {}, WeakIdKeyDictionary()
+        self._numbers, self._tags, self._axes = {}, WeakIdKeyDictionary(), WeakIdKeyDictionary()
         self.unread.clear()
         self.unread.update(self._scripts)
-        self._began()
+        self.began()
 
     def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        kwargs, name = kwargs or {}, name_of_function(func)
+        kwargs, name = kwargs or {}, tags.name_of_function(func)
         if func in (torch.autograd.backward, torch.autograd.grad, Tensor.backward):
             with self._on_going_back():
                 return func(*args, **kwargs)
@@ -178,23 +144,24 @@ class SoftmaxWatch(TorchFunctionMode):
             self._follow((func, args, kwargs), name, args, args[0], UNKNOWN, UNKNOWN)
         if not isinstance(result, Tensor | tuple | list):
             return result
+        self._trace((func, args, kwargs), name, result)
         kwargs = {{"axis": "dim"}.get(key, key): value for key, value in kwargs.items()}  # as NumPy calls it
         args = (*args, *(kwargs[each] for each in _NAMED if each in kwargs))  # as if all were by place
-        operands = args[1:] if name in ADDED else args
-        tags = self._tag(operands, 0), self._tag(operands, 1)
-        if isinstance(result, Tensor) and (place := product_place(name, *tags)) is not None:
-            return self._divided(result, tags[place], tags[1 - place], args[1 - place], result is args[0])
+        operands = args[1:] if name in tags.ADDED else args
+        known = self._tag(operands, 0), self._tag(operands, 1)
+        if isinstance(result, Tensor) and (place := tags.product_place(name, *known)) is not None:
+            return self._divided(result, known[place], known[1 - place], args[1 - place], result is args[0])
         if isinstance(result, Tensor) and result.layout == torch.strided and not result.is_nested:
             if is_transformed(result):
-                dim = self._miss(_TRANSFORMED) if name in SOFTMAXES else None
+                dim = self._miss(_TRANSFORMED) if name in tags.SOFTMAXES else None
             else:
-                dim = dim_of_weights(name, args, kwargs, result, *tags)
+                dim = tags.dim_of_weights(name, args, kwargs, result, *known)
             if dim is not None:
-                return self._shown(result, dim, tags[0], result is args[0])
+                return self._shown(result, dim, result is args[0])
         if name == "addcmul":  # as if it were written with two signs
-            product = known_of("mul", operands, {}, result, *tags) or UNKNOWN
-            name, operands, tags = "add", (args[0], result), (self._tag(args, 0), product)
-        self._follow((func, args, kwargs), name, operands, result, *tags)
+            product = tags.known_of("mul", operands, {}, result, *known) or UNKNOWN
+            name, operands, known = "add", (args[0], result), (self._tag(args, 0), product)
+        self._follow((func, args, kwargs), name, operands, result, *known)
         return result
 
     @contextmanager
@@ -219,94 +186,72 @@ class SoftmaxWatch(TorchFunctionMode):
             total, share = e.sum(dim, keepdim=True), share._replace(kind="sum")
         with torch.set_grad_enabled(torch.is_grad_enabled() and any(watch.changes for watch in _running.watches)):
             weights = e * total if share.kind == "share" else e / total
-            changed = self._shown(weights, dim, self._tags.get(e) or UNKNOWN, attention=True)
+            self._axes[weights] = self.axes(e)
+            changed = self._shown(weights, dim, attention=True)
         self._found(_NO_SUM)
         if changed is weights:
             return result
         fresh = product.again(changed.reshape(product.of.shape).to(e.dtype))
         return result.copy_(fresh) if in_place else fresh
 
-    def _shown(self, weights: Tensor, dim: int, scores: Tag, in_place: bool = False, attention: bool = False) -> Tensor:
-        """Show weights as examples, heads, queries, keys, as far as axes are known: what they became."""
-        axes, keys = range(weights.ndim), dim % max(weights.ndim, 1)
-        first = self._first(weights.shape, keys, scores)
-        order = [*first, *(axis for axis in axes if axis != keys and axis not in first), keys][: weights.ndim]
-        if weights.ndim == 4 and len(first) < 2 and self._asks(weights.shape[order[1]], weights.shape[order[2]]):
-            order[1:3] = order[2:0:-1]
-        laid = weights.permute(order)
-        by_layer = scores.layer > 0 and (len(first) > 1 or weights.ndim < 4)
-        changed, calls = self._show(laid.reshape(self._sides(laid.shape, first, by_layer)), attention, scores)
-        if changed is not None:
-            changed = changed.reshape(laid.shape).permute(sorted(axes, key=order.__getitem__))
-            weights = weights.copy_(changed) if in_place else changed
-        self._tags[weights] = scores._replace(kind="weights", source=calls, raw=False, weighted=False)
+    def _shown(self, weights: Tensor, dim: int, in_place: bool = False, attention: bool = False) -> Tensor:
+        """Show weights to every watch whose network is at work: what they became."""
+        shown, calls, made = weights, [], self.axes(weights)
+        if is_transformed(weights):
+            self._miss(_TRANSFORMED)
+        elif torch._C._current_autograd_node() is not None:  # checkpointing computes it again: which, nobody knows
+            if any(watch.changes and watch.owners.current() is not None for watch in _running.watches):
+                raise BadInput(
+                    "attention under checkpointing can be changed on the way forward only: going back, it would be "
+                    "what it was. Turn checkpointing off."
+                )
+        else:
+            for watch in [each for each in _running.watches if each.owners.at_work is not None]:
+                call = watch._called(attention)
+                changed = watch.observe(call, shown, partial(axes.lay, keys=dim, axes=made))
+                shown = shown if changed is None else changed
+                calls.append((watch, call))
+        if shown is not weights:
+            weights = weights.copy_(shown) if in_place else shown
+        self._tags[weights], self._axes[weights] = Tag("weights", source=calls), made
         return weights
 
-    def _sides(self, sizes: Sequence[int], first: tuple[int, ...], by_layer: bool) -> list[int]:
-        """Examples, heads, queries (of windows in several axes) and keys, of weights that lie in this order."""
-        if len(sizes) < 2 or not first:
-            return [*sizes]
-        examples, *heads = [1, *sizes[:1]] if 0 not in first and len(sizes) == 2 else sizes[: len(first)]
-        queries = sizes[len(first) : -1]
-        pools = first == (0,) if len(sizes) == 2 else len(sizes) == 3 and not queries and not self._asks(sizes[1], 0)
-        if not by_layer and len(sizes) < 5 and not pools:
-            return [*sizes]
-        extra = [1] if not queries or (len(sizes) > 4 and not by_layer) else []  # of five, some are of windows
-        return [examples, math.prod(heads), *extra, *queries, sizes[-1]]
+    def _called(self, attention: bool) -> Call:
+        owner = self.owners.at_work or ""
+        self._numbers[owner] = number = self._numbers.get(owner, 0) + 1
+        return Call(owner, number, attention)
 
-    def _asks(self, size: int, other: int) -> bool:
-        """Whether an axis is as long as inputs have tokens, and another isn't: no heads, but queries."""
-        tokens = [shape[1] for shape in self._sequences]
-        return size in tokens and other not in tokens
+    def by_head(self, weights: Tensor) -> Laid:
+        """Weights that nobody saw arise, keys last."""
+        return axes.lay(weights, -1, self.axes(weights))
 
-    def _first(self, sizes: Sequence[int], keys: int, scores: Tag) -> tuple[int, ...]:
-        """Which axes of weights are examples and heads, as far as that can be told."""
-        if len(sizes) == 3 and keys == 0 and scores.layer:
-            return (1, 2)  # time before examples
-        first = tuple(axis for axis in scores.first if axis != keys)
-        if scores.layer == 1:  # of features in several axes the outermost are of heads, or of all the tokens
-            tokens = len(sizes) == 3 and keys in scores.first and len(first) > 1 and self._asks(sizes[first[1]], 0)
-            first = first[: 1 if tokens else 2]
-        if len(sizes) != 3 or first:
-            return first
-        before, other = (axis for axis in range(3) if axis != keys)
-        if sizes[before] == sizes[keys] and {len(shape) for shape in self._inputs} == {2}:
-            return (other,)  # of one graph: there are no examples
-        pools = keys == 1 and not self._asks(sizes[other], 0)
-        return (0, other) if keys and (pools or self._asks(sizes[keys], sizes[other])) else ()
+    def axes(self, tensor: Tensor) -> Axes:
+        """What the axes of a tensor are made of."""
+        found = self._axes.get(tensor)
+        if found is None or axes.sizes_of(found) != tensor.shape:
+            return axes.own_axes(tensor.shape, axes.PARAMETER if self._is_own(tensor) else axes.GIVEN)
+        return found
 
-    def _show(self, weights: Tensor, attention: bool, scores: Tag) -> tuple[Tensor | None, list[tuple[Any, Call]]]:
-        """Show weights to every watch whose network is at work: what takes their place, and their calls."""
-        changed, calls = None, []
-        if is_transformed(weights):
-            return self._miss(_TRANSFORMED), []
-        folded = scores.fold > 1 and (self.examples(weights) or 0) * scores.fold == len(weights)
-        weights = unfolded(weights, scores.fold) if folded else weights
-        going_back = torch._C._current_autograd_node() is not None
-        for watch in list(_running.watches):
-            if going_back:  # checkpointing computes it again: of which attention this is, nobody knows
-                if watch.changes and watch.owners.current() is not None:
-                    raise BadInput(
-                        "attention under checkpointing can be changed on the way forward only: going back, it would be "
-                        "what it was. Turn checkpointing off."
-                    )
-            elif watch.owners.at_work is not None:
-                call, new = watch.shown(weights if changed is None else changed, attention)
-                changed = changed if new is None else new
-                calls.append((watch, call))
-        if folded and changed is not None:
-            changed = unfolded(changed, len(changed) // scores.fold)
-        return changed, calls
+    def _is_own(self, tensor: Tensor) -> bool:
+        return _is_plain(tensor) and any(_storage(tensor) in watch._own for watch in _running.watches)
+
+    def _trace(self, call: tuple, name: str, result: Any) -> None:
+        """Keep what the axes of a result are made of."""
+        given = [*tensors_of(call[1:])]
+        values = [each for each in given if each.is_floating_point()]
+        for each in tensors_of(result) if all(map(_is_plain, given)) else ():
+            if each.is_floating_point() and _is_plain(each):
+                self._axes[each] = axes.axes_of(name, call, values, each, self.axes)
 
     def _miss(self, where: str) -> None:
         for watch in _running.watches:
             if (owner := watch.owners.at_work) is not None:
-                watch.unread[owner or type(watch._model).__name__] = where
+                watch.unread[owner or type(watch.model).__name__] = where
 
     def _found(self, where: str) -> None:
         """What was missed there is read after all."""
         for watch in _running.watches:
-            owner = watch.owners.at_work or type(watch._model).__name__
+            owner = watch.owners.at_work or type(watch.model).__name__
             if watch.unread.get(owner) == where:
                 del watch.unread[owner]
 
@@ -315,13 +260,6 @@ class SoftmaxWatch(TorchFunctionMode):
         _running.watches[-1]._tags.pop(weights, None)
         for each in [owner for owner in self.unread if is_inside(owner, path)]:
             del self.unread[each]
-
-    def shown(self, weights: Tensor, attention: bool) -> tuple[Call, Tensor | None]:
-        """Show weights to this watch: what it is called there, and what takes its place."""
-        owner = self.owners.at_work or ""
-        self._numbers[owner] = number = self._numbers.get(owner, 0) + 1
-        call = Call(owner, number, attention)
-        return call, self._observe(call, weights)
 
     def _tag(self, args: Sequence[Any], place: int) -> Tag:
         """What is known of an argument; of a list, that all in it are weights."""
@@ -343,17 +281,18 @@ class SoftmaxWatch(TorchFunctionMode):
         if exps and name.startswith(("scatter", "index_add", "index_reduce", "segment_reduce")):
             self._miss("a softmax over an edge list")
         if not self._weighs(name, operands, tag, other):
-            new = known_of(name, operands, kwargs, result, tag, other)
-            if name in WRITES and new is None:
+            new = tags.known_of(name, operands, kwargs, result, tag, other)
+            if name in tags.WRITES and new is None:
                 new = next((tagged for _, tagged in known if tagged.kind == "weights"), None)
             grows = name == "mul" and isinstance(result, Tensor)
             if grows and len(exps) == 1 and result.numel() > exps[0].numel():  # the product's terms, not yet summed
                 new = Tag("terms", of=exps[0], again=partial(_with_other, *call, exps[0]), weighted=True)
-            raw = {each.numel() for each, tagged in known if tagged.raw and name not in LAYERS}
+            layer = name == "linear" or name in axes.CONVOLUTIONS
+            raw = {each.numel() for each, tagged in known if tagged.raw and not layer}
             grows = grows and bool(raw) and all(self._is_computed(each) for each, _ in known)
             for each in tensors_of(result):
                 terms = grows and each.numel() > max(raw)
-                is_raw = terms or each.numel() in raw or (bool(raw) and name in (*PARTS, *WRITES))
+                is_raw = terms or each.numel() in raw or (bool(raw) and name in (*tags.PARTS, *tags.WRITES))
                 if new or is_raw:
                     held = new or UNKNOWN
                     self._tags[each] = held._replace(raw=is_raw, weighted=held.weighted or terms)
@@ -368,36 +307,29 @@ class SoftmaxWatch(TorchFunctionMode):
                         lambda terms, then, new: then(terms(new)), each.again, partial(_with_other, *call, tensor)
                     )
                     self._tags[result] = Tag("product", of=each.of, again=again)
-                if each.kind == "exp" and (name not in ADDED or kwargs.get("beta") == 0 or not args[0].any()):
+                if each.kind == "exp" and (name not in tags.ADDED or kwargs.get("beta") == 0 or not args[0].any()):
                     self._tags[result] = Tag("product", of=tensor, again=partial(_with_other, *call, tensor))
         kinds = {tagged.kind for _, tagged in known}
         computed = "weights" not in kinds and all(map(self._is_computed, tensors_of(operands)))
         hidden = computed and any(tagged.raw for _, tagged in known)
         if hidden:
             self._miss(_NO_SUM if kinds & {"exp", "terms"} else _NO_SOFTMAX)
-        made, raw = UNKNOWN, computed and not hidden
-        if name == "einsum" and isinstance(args[0], str):
-            made = axes_of_einsum(args[0], result.ndim, [tagged for _, tagged in known])
-        elif name in ("matmul", "bmm") and not result.is_nested:
-            made = leading_axes(result.ndim, tag, other)
-        if (made.first or raw) and not self._tag((result,), 0).kind:
-            self._tags[result] = made._replace(kind="scores" if made.first else "", raw=raw)
+        if computed and not hidden and not self._tag((result,), 0).kind:
+            self._tags[result] = Tag("", raw=True)
 
     def _is_computed(self, tensor: Tensor) -> bool:
         """Whether it is of several matrices that are neither parameters nor buffers."""
-        if tensor.ndim < 3 or tensor.is_nested or tensor.layout != torch.strided or is_transformed(tensor):
-            return False
-        return _storage(tensor) not in self._own
+        return tensor.ndim > 2 and _is_plain(tensor) and not self._is_own(tensor)
 
     def _weighs(self, name: str, args: Sequence[Any], tag: Tag, other: Tag) -> bool:
         """Whether this is a product of matrices, or sums (at once, or two) what weights were multiplied with.
 
         A linear layer is no product, `F.linear` of two computed matrices is; a sum outside the network is none of it.
         """
-        if tag.weighted and (name in SUMS or (name == "add" and other.weighted)):
+        if tag.weighted and (name in tags.SUMS or (name == "add" and other.weighted)):
             return self.owners.at_work is not None
         if name != "linear":
-            return name in PRODUCTS
+            return name in tags.PRODUCTS
         return not isinstance(self.owners.module, nn.Linear) and not isinstance(args[1], nn.Parameter)
 
     def _dot_product(
@@ -427,15 +359,19 @@ class SoftmaxWatch(TorchFunctionMode):
             _, weights = torch.ops.aten._scaled_dot_product_attention_math(
                 *inputs, mask, 0.0, is_causal, None, **options
             )
-            scores = leading_axes(weights.ndim, self._tag((query,), 0), self._tag((key,), 0))
-            changed = self._shown(weights, -1, scores, attention=True)
+            keys = key if not enable_gqa else key.repeat_interleave(query.shape[-3] // key.shape[-3], dim=-3)
+            self._axes[weights] = axes.product_axes("...id,...jd->...ij", (query, keys), self.axes)
+            changed = self._shown(weights, -1, attention=True)
         if seen is not None:
             seen.append(changed)
         if changed is weights:
-            return func(query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa)
-        if enable_gqa:
-            value = value.repeat_interleave(query.shape[-3] // value.shape[-3], dim=-3)
-        return F.dropout(changed, dropout_p).to(value.dtype) @ value
+            made = func(query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa)
+        else:
+            if enable_gqa:
+                value = value.repeat_interleave(query.shape[-3] // value.shape[-3], dim=-3)
+            made = F.dropout(changed, dropout_p).to(value.dtype) @ value
+        self._axes[made] = self.axes(query)
+        return made
 
     def _kernel(self, func: Any, args: tuple, kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """A kernel of it that was called by its own name: it gives more than the output."""
@@ -460,6 +396,10 @@ class SoftmaxWatch(TorchFunctionMode):
         def shown(query: Tensor, key: Tensor, *rest: Any, **named: Any) -> Tensor:
             if threading.get_ident() != thread:
                 return fused(query, key, *rest, **named)
+            for each, side in ((query, "query"), (key, "key")):
+                tokens, *examples, _ = self.axes(given.arguments[side])
+                heads, size = axes.own_axes(each.shape[1::2], axes.FEATURE)
+                self._axes[each] = (*(examples or [()]), heads, tokens, size)
             return self._dot_product(fused, query, key, *rest, **named, seen=seen)
 
         F.scaled_dot_product_attention = shown
@@ -467,6 +407,7 @@ class SoftmaxWatch(TorchFunctionMode):
             output, _ = func(*given.args, **given.kwargs)
         finally:
             F.scaled_dot_product_attention = fused
+        self._axes[output] = self.axes(given.arguments["query"])
         if not wanted:
             return output, None
         weights = seen[-1].mean(dim=1) if averaged else seen[-1]
@@ -478,6 +419,10 @@ def _is_script(module: nn.Module) -> bool:
     scripted: Any = module if isinstance(module, torch.jit.ScriptModule) and hasattr(module, "forward") else None
     graph = "" if scripted is None else scripted.graph.str(False)  # without the paths of sources
     return "softmax" in graph or "attention" in graph
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    return tensor.layout == torch.strided and not tensor.is_nested and not is_transformed(tensor)
 
 
 def _storage(tensor: Tensor) -> int:

@@ -1,11 +1,9 @@
 """What is known of a tensor on its way to becoming attention, and what of the result of a function of it.
 
-An exponential, its sum, weights, a layer's numbers: each is a `Tag`, which goes from function to function. Which axes
-of weights are examples and heads is told by the product that made the scores, or by the layers that made queries and
-keys. Nothing here watches anything: that is the part of `softmax`, beside it.
+An exponential, its sum, weights: each is a `Tag`, which goes from function to function. Nothing here watches anything:
+that is the part of `softmax`, beside it; and what axes are of is told in `axes`.
 """
 
-import math
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -22,7 +20,6 @@ PRODUCTS = {
     *("tensordot", "vecdot", "multi_dot", "inner", "mv", "embedding_bag"),
 }
 ADDED = ("baddbmm", "addbmm", "addmm", "addcmul", "addcdiv")  # their first argument is added to what they make
-LAYERS = ("linear", "conv1d", "conv2d", "conv3d")
 SUMS = ("sum", "nansum", "mean", "nanmean")
 _ALIASES = {
     **dict.fromkeys(("truediv", "true_divide", "itruediv", "idiv", "divide"), "div"),
@@ -39,14 +36,12 @@ PARTS = {  # and repetitions: of weights are weights
     *("expand", "repeat", "repeat_interleave", "pad", "as_strided", "unfold", "diagonal"),
 }
 WRITES = ("scatter", "setitem", "where", "index_put", "index_copy", "masked_scatter", "scatter_add", "index_add")
-_RESHAPED = ("view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze")
-_LAID_ANEW = ("permute", "transpose", "movedim", "moveaxis", "swapaxes", "swapdims", "t", "T", "mT", *_RESHAPED)
 _DIM = {"gumbel_softmax": 4, "masked_softmax": 2}  # where the argument stands, if not second
 
 
 class Tag(NamedTuple):
     """What is known of a tensor: weights; a logarithm of weights; an exponential, its sum, 1 over that; a logsumexp;
-    the product of an exponential with values; scores laid in a way of their own."""
+    the product of an exponential with values."""
 
     kind: str
     dim: Any = None
@@ -54,9 +49,6 @@ class Tag(NamedTuple):
     weighted: bool = False  # weights that were multiplied with something: their sum is a weighted mean
     of: Any = None  # the exponential that was summed or multiplied
     again: Any = None  # the same product of other weights
-    first: tuple[int, ...] = ()  # axes of scores that are examples and heads
-    fold: int = 1  # heads that were folded into the examples, and come before them
-    layer: int = 0  # 1: a layer made these numbers, `first` are examples and its features; 2: examples and heads
     raw: bool = False  # numbers made of a product of two computed matrices, in which no softmax was seen
 
 
@@ -121,43 +113,28 @@ def known_of(name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Any
     """What is known of a result, if anything, by what is known of the first two arguments."""
     dim: Any = kwargs.get("dim", args[1] if len(args) > 1 else None)
     dim = dim[0] if lists(dim, 1) else dim
-    scores = Tag("", first=tag.first, fold=tag.fold, layer=tag.layer)
     if name == "exp" and tag.kind == "logarithm":
         return tag._replace(kind="weights")
     if name in ("exp", "exp2", "rpow"):
-        return scores._replace(kind="exp", source=None if tag.kind == "logsumexp" else weakref.ref(args[0]))
+        return Tag(kind="exp", source=None if tag.kind == "logsumexp" else weakref.ref(args[0]))
     if name == "pow" and isinstance(args[1], Tensor):
         return other._replace(kind="exp", source=weakref.ref(args[1]))
     if name == "log_softmax":
-        return scores._replace(kind="log", dim=-1 if dim is None else dim)
+        return Tag(kind="log", dim=-1 if dim is None else dim)
     if name == "logsumexp":
         return Tag("logsumexp", dim=dim, source=weakref.ref(args[0]))
     if name == "sub" and other.kind == "logsumexp" and tag.kind != "logsumexp":
         same = other.source is not None and other.source() is args[0]
-        return scores._replace(kind="log", dim=other.dim if same else None)
+        return Tag(kind="log", dim=other.dim if same else None)
     if name == "log" and tag.kind in ("sum", "weights"):
         return tag._replace(kind="logsumexp" if tag.kind == "sum" else "logarithm")
     if name == "sum" and tag.kind in ("exp", "weights") and isinstance(dim, int):
         return Tag("sum", dim=dim, source=tag.source, of=args[0])
     if name == "reciprocal" and tag.kind == "sum":
         return tag._replace(kind="share")
-    if tag.kind in ("", "folded") and not other.kind:
-        if name in LAYERS and (axis := result.ndim - (1 if name == "linear" else 1 + int(name[4]))) > 0:
-            kept = [each for each in tag.first[1:] if each < axis] if tag.layer and name == "linear" else []
-            return Tag("folded", first=(0, *kept, axis), fold=tag.fold, layer=1)
-        if (fold := _fold(name, args, dim, result)) > 1:
-            return Tag("folded", fold=fold)
-        if tag.layer and name in SUMS and isinstance(dim, int):
-            gone, shorter = dim % args[0].ndim, result.ndim < args[0].ndim
-            first = tuple(axis - (axis > gone and shorter) for axis in tag.first if axis != gone)
-            return tag._replace(first=first) if gone != tag.first[0] else None
-        if tag.layer and (name in (*PARTS, *_LAID_ANEW) or _keeps(tag, name, args[0], result)):
-            return _laid_anew(tag, name, args[0], result)
-        same = isinstance(result, Tensor) and result.numel() == args[0].numel() if tag.kind else False
-        return tag if same and result.shape[:1] == args[0].shape[:1] else None
-    ranks = [(each.kind in ("sum", "logsumexp"), len(each.first), 0 in each.first) for each in (tag, other)]
-    by_second = not tag.kind or (tag.kind in ("folded", "scores") and other.kind not in ("", "folded", "scores"))
-    by_second |= name == "add" and ranks[1] > ranks[0]  # of positions' scores there are no examples
+    if not tag.kind and not other.kind:
+        return None
+    by_second = not tag.kind or (name == "add" and other.kind in ("sum", "logsumexp"))
     held, value = (other, args[1]) if by_second else (tag, args[0])
     if tag.kind == other.kind == "weights" and tag.source is not other.source:
         held = held._replace(source=[*tag.source, *other.source])
@@ -166,102 +143,11 @@ def known_of(name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Any
         return Tag("sum") if after < before or held.kind == "product" else None
     if name in _BENDS and held.kind in ("sum", "share", "logsumexp"):
         return Tag(held.kind)
-    held = _laid_anew(held, name, value, result)
     spread = name in _SPREADS and value.shape[-1:] == (1,) != result.shape[-1:]
     if held.kind == "weights" and ((name == "mul" and after > before) or spread):  # each weighs several numbers
         return held._replace(weighted=True)
     averaged = name == "mean" and held.kind == "weights"  # over heads
-    kept = after == before or name in PARTS or averaged or _keeps(held, name, value, result)
-    return held if kept else None
-
-
-def _keeps(tag: Tag, name: str, value: Any, result: Any) -> bool:
-    """Whether a layer's numbers meet others along more axes, and have their own where they were."""
-    if tag.layer != 1 or name not in ("add", "sub", "mul") or not isinstance(result, Tensor):
-        return False
-    return result.ndim == value.ndim and all(result.shape[axis] == value.shape[axis] for axis in tag.first)
-
-
-def _laid_anew(tag: Tag, name: str, value: Any, result: Any) -> Tag:
-    """With the axes of examples and heads where they are now: they are told by how many numbers lie between two."""
-    laid = next(tensors_of(result), None)
-    if not tag.first or laid is None or not (name in _LAID_ANEW or laid.ndim != value.ndim):
-        return tag
-    if not all(
-        isinstance(each, Tensor) and each.layout == torch.strided and not each.is_nested for each in (laid, value)
-    ):
-        return UNKNOWN
-    reshaped = name in _RESHAPED
-    had, now = ([*zip(each.shape, _steps(each, reshaped), strict=True)] for each in (value, laid))
-    first = [now.index(had[tag.first[0]])] if had[tag.first[0]] in now else []
-    for number, least in (had[axis] for axis in tag.first[1:] if first):  # a layer's features may have been parted
-        most = number * least
-        parts = [place for place, (size, step) in enumerate(now) if size > 1 and least <= step < size * step <= most]
-        alone = (reshaped and laid.ndim > value.ndim) or (number == 1 and name != "squeeze")  # one head
-        if alone and len(parts) < 2 and (1, most) in now:
-            parts = [*{now.index((1, most)), *parts}]
-        first += sorted(parts, key=lambda place: -now[place][1])
-    if tag.kind == "scores" and (not first or len(first) < len(tag.first) or laid.ndim > value.ndim > 0 not in first):
-        return UNKNOWN
-    return tag._replace(first=tuple(dict.fromkeys(first)), layer=tag.layer if len(first) > 1 else 0)
-
-
-def _steps(tensor: Tensor, by_place: bool) -> tuple[int, ...]:
-    """How many numbers lie from one entry of each axis to the next: in memory, or in the order of the axes."""
-    if not by_place:
-        return tensor.stride()
-    return tuple(math.prod(tensor.shape[axis + 1 :]) for axis in range(tensor.ndim))
-
-
-def leading_axes(axes: int, tag: Tag, other: Tag) -> Tag:
-    """Of a product of queries with keys, whose axes before the last two are examples and heads, and perhaps windows:
-    then layers say which are heads."""
-    before, fold = tuple(range(axes - 2)), max(tag.fold, other.fold)
-    known = next((each.first for each in (tag, other) if each.layer and each.first[0] == 0), ())
-    told = tuple(axis for axis in before if axis in known)
-    return Tag("scores", first=told if len(told) > 1 else before, fold=fold, layer=2 * (len(told) > 1))
-
-
-def _fold(name: str, args: Sequence[Any], dim: Any, result: Any) -> int:
-    """How many heads this folds into the examples, before them; 1: none."""
-    if not isinstance(result, Tensor) or result.ndim < 3 or result.is_nested or result.layout != torch.strided:
-        return 1
-    if name in ("cat", "concat", "concatenate"):
-        parts = list(tensors_of(args[0] if args else ()))
-        return len(parts) if not dim and len({each.shape for each in parts}) == 1 else 1
-    value: Any = args[0] if args else None
-    if name not in ("reshape", "flatten") or not isinstance(value, Tensor) or value.ndim != result.ndim + 1:
-        return 1
-    merged = value.shape[0] * value.shape[1] == len(result) and value.shape[2:] == result.shape[1:]
-    return len(value) if merged and value.stride(1) > value.stride(0) > 0 and value.shape[1] > 1 else 1
-
-
-def unfolded(weights: Tensor, fold: int) -> Tensor:
-    """Rows with heads before examples, examples first; and back, where ``fold`` is the number of these."""
-    return weights.unflatten(0, (fold, -1)).transpose(0, 1).flatten(0, 1) if fold > 1 else weights
-
-
-def axes_of_einsum(equation: str, axes: int, tags: Sequence[Tag]) -> Tag:
-    """Where examples and heads are, in an `einsum` of queries with keys, "bihd,bjhd->bijh": what all three have, or
-    what layers gave as features and the output has."""
-    inputs, _, output = equation.replace(" ", "").partition("->")
-    queries, _, keys = inputs.partition(",")
-    before = axes - len(output.removeprefix("..."))  # that three dots stand for
-    layered = [
-        (each, tag.first) for each, tag in zip((queries, keys), tags, strict=False) if tag.layer and "." not in each
-    ]
-    queries, keys, output = (each.removeprefix("...") for each in (queries, keys, output))
-    made = Tag("scores", fold=max([tag.fold for tag in tags], default=1))
-    if not (queries + keys + output).isalpha():
-        return made
-    told = {each[axis] for each, first in layered for axis in first}
-    if layered and layered[0][0][layered[0][1][0]] in output[:1] and 1 < len(told & {*output}) < len(output) - 1:
-        return made._replace(first=tuple(place for place, label in enumerate(output) if label in told), layer=2)
-    shared = [label for label in queries if label in keys and label in output]
-    examples = max(queries, keys, key=len)[0]
-    if len(queries) != len(keys) and examples in output and examples not in shared:  # of one side: keys are positions,
-        shared = [examples, *shared] if examples in keys else []  # or queries are learned
-    return made._replace(first=(*range(before), *(before + output.index(label) for label in shared)))
+    return held if after == before or name in PARTS or averaged else None
 
 
 def name_of_function(func: Callable) -> str:

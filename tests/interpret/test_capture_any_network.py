@@ -1109,6 +1109,16 @@ def test_heads_folded_into_the_examples_are_told_apart_by_keyword_too():
     assert not model._forward_pre_hooks
 
 
+def test_layers_nested_so_deep_that_watching_them_takes_too_many_calls_are_refused_in_a_sentence():
+    model = nn.Linear(4, 4)
+    for _ in range(200):
+        model = Calls(lambda s, x: s.inside(x), inside=model)
+    for watching in (capture(model), intervene(model, {})):
+        told = r"Calls cannot be watched on inputs of shapes \(2, 4\): more than \d+ calls inside one another"
+        with pytest.raises(BadInput, match=told), watching:
+            model(torch.randn(2, 4))
+
+
 def test_what_is_not_the_networks_or_not_attention_is_refused():
     model = Attends(sdpa())
     with pytest.raises(BadInput, match="got another Linear"), capture(model, attention={"x": nn.Linear(1, 1)}):

@@ -169,6 +169,51 @@ def of_words(s, x, cut):
     return merged(w @ s.mix)
 
 
+def folded_first(s, x, cut):
+    """Heads before examples, in one axis."""
+    q, k = (layer(x).view(B, T, HEADS, SIZE).permute(2, 0, 1, 3).contiguous().view(-1, T, SIZE) for layer in (s.q, s.k))
+    w = cut(softmax(q, k).unflatten(0, (HEADS, B)).transpose(0, 1)).transpose(0, 1).flatten(0, 1)
+    return merged((w @ k).unflatten(0, (HEADS, B)).transpose(0, 1))
+
+
+def folded_windows(s, x, cut):
+    """Each window an example of its own, and as many examples as heads."""
+    windows = x.unflatten(1, (4, 4)).flatten(0, 1)
+    w = softmax(heads(s.q(windows)), heads(s.k(windows))).unflatten(0, (len(x), 4)).transpose(1, 2)
+    w = cut(w.flatten(2, 3)).unflatten(2, (4, 4)).transpose(1, 2).flatten(0, 1)
+    return merged(w @ heads(s.k(windows)))
+
+
+def asked_at_once(s, x, cut):
+    """Heads folded into the queries, as they have one head of keys."""
+    q, k = s.q(x).view(B, T * HEADS, SIZE), s.k(x)[..., :SIZE]
+    w = cut(softmax(q, k).unflatten(1, (T, HEADS)).transpose(1, 2)).transpose(1, 2).flatten(1, 2)
+    return (w @ k).view(B, T, D)
+
+
+def frames(s, x, cut):
+    """Each frame an example of its own while a convolution reads it; what it makes are tokens."""
+    made = s.keyed(x.unflatten(1, (4, 4)).flatten(0, 1).mT[..., None]).mean((2, 3)).view(len(x), 4, -1)
+    q, k = heads(s.q(made[..., :D])), heads(s.k(made[..., :D]))
+    return merged(cut(softmax(q, k)) @ k)
+
+
+def turned(s, x, cut):
+    """Each example beside its mirror image, as if it were another one."""
+    both = torch.stack([x, x.flip(1)], dim=1).flatten(0, 1)
+    w = softmax(heads(s.q(both)), heads(s.k(both))).unflatten(0, (B, 2)).transpose(1, 2)
+    w = cut(w.flatten(2, 3)).unflatten(2, (2, T)).transpose(1, 2).flatten(0, 1)
+    return merged(w @ heads(s.k(both)))
+
+
+def criss_cross(s, x, cut):
+    """Each cell asks those of its row and of its column."""
+    q, k = (layer(x).unflatten(1, (4, 4)) for layer in (s.q, s.k))
+    scores = torch.cat([torch.einsum("bhwd,bhvd->bhwv", q, k), torch.einsum("bhwd,bgwd->bhwg", q, k)], dim=-1)
+    w = cut(scores.softmax(-1).flatten(1, 2)[:, None])[:, 0].unflatten(1, (4, 4))
+    return torch.einsum("bhwv,bhvd->bhwd", w[..., :4], k) + torch.einsum("bhwg,bgwd->bhwd", w[..., 4:], k)
+
+
 def kept(w):
     return w
 
@@ -196,6 +241,12 @@ NETWORKS = {
     "windows with a bias": (biased_windows, tokens(16)),
     "one head": (one_head, cells()),
     "near tokens with one head": (near_with_one_head, tokens()),
+    "heads folded before examples": (folded_first, tokens()),
+    "windows folded into examples": (folded_windows, torch.randn(HEADS, 16, D)),
+    "heads folded into queries": (asked_at_once, tokens()),
+    "frames": (frames, tokens(16)),
+    "mirror images": (turned, tokens()),
+    "criss-cross": (criss_cross, tokens(16)),
     "words": (of_words, torch.randint(9, (B, T), generator=torch.Generator().manual_seed(0))),
 }
 

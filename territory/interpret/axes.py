@@ -1,0 +1,251 @@
+"""Which axes of weights are of examples, heads, queries and keys: every axis remembers what it was made of.
+
+An axis is a list of parts. Views cut them, join them and change their order; a layer makes one of features; a product
+keeps what its two sides share and sums over one. So however weights were laid and folded, they can be taken apart:
+
+- keys are what the softmax goes over;
+- heads are cut from the features over which the product of queries and keys sums, or which a layer gave as scores; of
+  queries and keys without features, the second axis that they share;
+- examples are the first axis of what was given, unless the keys are of it: then the second;
+- all else are queries.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_map
+
+from territory.models.contents import tensors_of
+
+GIVEN, FEATURE, PARAMETER = "given", "feature", "parameter"
+SHORTER = -1  # the part of an axis that is left of it
+PRODUCTS = {  # as einsum has them
+    "linear": "...d,jd->...j",
+    "rmatmul": "...dj,...id->...ij",
+    **dict.fromkeys(("matmul", "bmm", "mm", "mv", "addmm", "baddbmm"), "...id,...dj->...ij"),
+}
+CONVOLUTIONS = {"conv1d": -2, "conv2d": -3, "conv3d": -4}  # and their axis of features
+_CUTS = ("view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze")
+_TURNS = ("permute", "transpose", "movedim", "moveaxis", "swapaxes", "swapdims", "t", "T", "mT", "stack")
+_TELLING = (101, 103, 107, 109, 113, 127, 131, 137)  # sizes by which an axis is known again
+
+
+class Part(NamedTuple):
+    """A part of an axis."""
+
+    size: int
+    kind: str  # GIVEN to the network; FEATURE; PARAMETER
+    of: int  # which axis of the tensor that it was first seen in
+    cut: tuple[int, ...] = ()  # which part of that
+    shared: bool = False  # by both sides of a product
+
+    @property
+    def source(self) -> tuple[str, int, tuple[int, ...]]:
+        """What it is of."""
+        return self.kind, self.of, self.cut
+
+
+Axes = tuple[tuple[Part, ...], ...]  # the parts of each axis of a tensor; none: it holds one number
+AxesOf = Callable[[Tensor], Axes]
+
+
+class Laid(NamedTuple):
+    """Some weights, and what is known of their axes."""
+
+    by_head: Tensor  # (B, heads, Tq, Tk)
+    windowed: bool  # queries of several windows follow one another
+    fixed: bool  # no axis is of examples: they are made of parameters alone
+
+
+def own_axes(shape: Sequence[int], kind: str = GIVEN, features: int | None = None) -> Axes:
+    """Of a tensor of which nothing else is known: the last axis of tokens or vectors is of features."""
+    features = len(shape) - 1 if features is None and len(shape) in (2, 3) else features
+    kinds = [FEATURE if axis == features and kind == GIVEN else kind for axis in range(len(shape))]
+    parts = [Part(size, each, axis) for axis, (size, each) in enumerate(zip(shape, kinds, strict=True))]
+    return tuple(() if part.size == 1 else (part,) for part in parts)
+
+
+def axes_of(name: str, call: tuple, values: Sequence[Tensor], result: Tensor, of: AxesOf) -> Axes | None:
+    """What the axes of a result are made of, by those of the values that a function was given; None: nobody knows."""
+    if not values or name == "embedding" or any(each.ndim > len(_TELLING) for each in (*values, result)):
+        return None
+    value = max(values, key=lambda each: (each.numel(), any(part.shared for parts in of(each) for part in parts)))
+    if name in CONVOLUTIONS:
+        made = own_axes(result.shape, features=result.ndim + CONVOLUTIONS[name])
+        return of(value)[:1] + made[1:] if result.shape[0] == value.shape[0] else made
+    if name == "einsum" or name in PRODUCTS:
+        equation = call[1][0] if name == "einsum" else PRODUCTS[name]
+        found = product_axes(equation, values[1:] if name in ("addmm", "baddbmm") else values[:2], of)
+    elif result.shape == value.shape and name not in _TURNS:
+        return of(value)
+    elif name in _CUTS:
+        found = _cut(of(value), result.shape)
+    elif name in ("cat", "concat", "concatenate"):
+        found = _joined(value, values, result, of)
+    elif name not in _TURNS and all(_fits(each.shape, result.shape) for each in values):
+        found = _beside(value, values, result, of)
+    else:
+        found = _moved(call, value, of(value))
+    if found is None or len(found) != result.ndim:
+        return None
+    given = {part.of for parts in found for part in parts if part.kind == GIVEN}
+    new = [Part(0, GIVEN, axis + len(found) * (axis in given)) for axis in range(len(found))]
+    behind = [name == "repeat_interleave"] * len(found)
+    return tuple(map(_fitted, found, result.shape, new, behind))
+
+
+def _fits(shape: Sequence[int], other: Sequence[int]) -> bool:
+    """Whether numbers of one shape can stand beside those of another."""
+    return len(shape) <= len(other) and all(a in (1, b) for a, b in zip(shape[::-1], other[::-1], strict=False))
+
+
+def _fitted(parts: tuple[Part, ...], size: int, times: Part, behind: bool) -> tuple[Part, ...]:
+    """The parts of an axis that may have become shorter, or longer: by more of another kind, or by repetitions."""
+    (had,) = sizes_of([parts])
+    if size in (had, 1):
+        return parts if size == had else ()
+    if not parts or (size > had > 0 == size % had and SHORTER not in parts[0].cut):
+        times = times._replace(size=size // had)
+        return (*parts, times) if behind else (times, *parts)
+    return (parts[0]._replace(size=size, cut=(*parts[0].cut, SHORTER)),)
+
+
+def sizes_of(axes: Iterable[Iterable[Part]]) -> tuple[int, ...]:
+    return tuple(math.prod(part.size for part in parts) for parts in axes)
+
+
+def _beside(value: Tensor, values: Sequence[Tensor], result: Tensor, of: AxesOf) -> Axes:
+    """Number by number: where one side has an axis of one number, the other side's."""
+    found: list[tuple[Part, ...]] = [()] * result.ndim
+    for each in (value, *values):
+        for axis, parts in enumerate(reversed(of(each)), 1):
+            found[-axis] = found[-axis] or parts
+    return tuple(found)
+
+
+def _cut(axes: Axes, shape: Sequence[int]) -> Axes | None:
+    """The same numbers in the same order, in other axes."""
+    waiting, found = [part for parts in axes for part in parts], []
+    for size in shape if all(shape) else ():
+        parts, left = [], size
+        while left > 1 and waiting:
+            part = waiting.pop(0)
+            if left % part.size:
+                if part.size % left:
+                    return None
+                waiting.insert(0, part._replace(size=part.size // left, cut=(*part.cut, 1)))
+                part = part._replace(size=left, cut=(*part.cut, 0))
+            parts.append(part)
+            left //= part.size
+        found.append(tuple(parts))
+    return tuple(found)
+
+
+def _moved(call: tuple, value: Tensor, axes: Axes) -> Axes:
+    """By a function that turns, takes away or shortens axes: it is asked what it does to sizes that tell."""
+    asked = torch.empty(_TELLING[: value.ndim], device="meta")
+    args, kwargs = tree_map(lambda each: asked if each is value else each, call[1:])
+    try:
+        told = next(tensors_of(call[0](*args, **kwargs))).shape
+    except (
+        RuntimeError,
+        IndexError,
+        ValueError,
+        TypeError,
+        AssertionError,
+    ):  # it takes no other sizes: the axes stay where they were
+        return axes
+    known = dict(zip(asked.shape, axes, strict=True))
+    changed, found = [parts for size, parts in known.items() if size not in told], []
+    for size in told:  # of two axes that were made of one, both are of it
+        found.append(known.get(size) or (changed.pop(0) if len(changed) > 1 else (changed or [()])[0]))
+    return tuple(found)
+
+
+def _joined(value: Tensor, values: Sequence[Tensor], result: Tensor, of: AxesOf) -> Axes:
+    """Features that were taken apart, one part behind the other in another axis: heads before what is there."""
+    *axes, features = of(value)
+    longer = [axis for axis, size in enumerate(result.shape) if size != value.shape[axis]]
+    if not features or features[0].cut[-1:] != (SHORTER,) or longer in ([], [len(axes)]):
+        return of(value)
+    head = features[0]._replace(size=len(values), cut=(*features[0].cut, 0))
+    axes[longer[0]] = (head, *axes[longer[0]])
+    return *axes, tuple(part._replace(cut=(*part.cut, 1)) for part in features)
+
+
+def product_axes(equation: Any, sides: Sequence[Tensor], of: AxesOf) -> Axes | None:
+    """Of a product of two tensors, as `einsum` has it."""
+    if not isinstance(equation, str) or len(sides) != 2 or equation.count(",") != 1 or "->" not in equation:
+        return None
+    inputs, out = equation.replace(" ", "").replace("...", "*").split("->")
+    labels = inputs.split(",")
+    if equation in PRODUCTS.values():  # a vector has one axis
+        labels = [each if side.ndim > 1 else "d" for each, side in zip(labels, sides, strict=True)]
+    dots = ["ABCDEFGH"[8 - side.ndim + len(each.strip("*")) :] for each, side in zip(labels, sides, strict=True)]
+    labels = [each.replace("*", more) for each, more in zip(labels, dots, strict=True)]
+    known = [dict(zip(each, of(side), strict=False)) for each, side in zip(labels, sides, strict=True)]
+    out = [each for each in out.replace("*", max(dots, key=len)) if each in (*known[0], *known[1])]
+    summed = [part for side in known for label, parts in side.items() if label not in out for part in parts]
+    summed = [part for part in summed if part.kind != PARAMETER]
+    numbers = {(part.kind, part.of) for part in summed}
+    found = []
+    for label in out:
+        both = [side[label] for side in known if side.get(label)]
+        parts = min(both, key=lambda each: each[0].kind == PARAMETER, default=())
+        if len(both) == 2:  # heads are of the numbers that are summed
+            heads = [FEATURE if (part.kind, part.of) in numbers else part.kind for part in parts]
+            parts = tuple(part._replace(shared=True, kind=kind) for part, kind in zip(parts, heads, strict=True))
+        elif parts and parts[0].kind == PARAMETER:
+            if label == "j" and sides[1].ndim == 2 and "*" in inputs:  # a layer
+                kind = GIVEN if len(numbers) > 1 and len(out) == 2 else FEATURE  # of no token, if it reads them all
+                parts = (Part(parts[0].size, kind, len(out)),)
+            elif any(part.shared for part in summed):  # other heads, mixed of those that were
+                parts = (summed[0]._replace(size=parts[0].size),)
+        found.append(parts)
+    return tuple(found)
+
+
+def lay(weights: Tensor, keys: int, axes: Axes) -> Laid:
+    """Weights by head; ``keys``: which of their axes the softmax went over."""
+    kinds = {part.kind for parts in axes for part in parts}
+    fixed = PARAMETER in kinds and GIVEN not in kinds
+    if not weights.ndim:
+        return Laid(weights.view(1, 1, 1, 1), False, fixed)
+    keys %= weights.ndim
+    parts = [part for axis, each in enumerate(axes) if axis != keys for part in each]
+    axis_of = [axis for axis, each in enumerate(axes) if axis != keys for _ in each]
+    examples, heads = _roles(parts, axes[keys], fixed)
+    queries = [n for n in range(len(parts)) if n not in (*examples, *heads)]
+    sizes = sizes_of([parts[n] for n in each] for each in (examples, heads, queries))
+    rows = weights.movedim(keys, -1)
+    parted = rows.reshape(*(part.size for part in parts), rows.shape[-1])
+    laid = parted.permute(*examples, *heads, *queries, len(parts)).reshape(*sizes, rows.shape[-1])
+    return Laid(laid, len({axis_of[n] for n in queries}) > 1, fixed)
+
+
+def _roles(parts: Sequence[Part], keys: Sequence[Part], fixed: bool) -> tuple[list[int], list[int]]:
+    """Which parts of weights are of examples, and which of heads."""
+    others = [n for n, part in enumerate(parts) if part.source not in [each.source for each in keys]]
+    tokens = {part.of for part in keys if part.kind == GIVEN}
+    examples = [n for n in others if parts[n].kind == GIVEN and not parts[n].of]
+    given = [n for n in others if parts[n].kind == GIVEN and parts[n].of not in tokens]
+    shared = [n for n in given if parts[n].shared]
+    if not examples and (0 in tokens or not keys):  # of one key nobody knows what it is of
+        examples = shared or [n for n in given if parts[n].of == 1]
+    product = any(part.shared for part in parts)
+    if FEATURE in {part.kind for part in (*parts, *keys)}:
+        heads = [n for n in others if parts[n].kind == FEATURE]
+        return examples, heads if product else heads[:1]
+    left = [n for n in (shared if product else others if fixed else given) if n not in examples]
+    if not product and len({parts[n].of for n in left}) < 2:  # it is of queries
+        return examples, []
+    return examples, [n for n in left if parts[n].of == parts[left[0]].of]
+
+
+def laid_back(changed: Tensor, weights: Tensor, by_head: Callable[[Tensor], Laid]) -> Tensor:
+    """What was made of weights by head, laid as they were."""
+    places = by_head(torch.arange(weights.numel(), device=weights.device).view(weights.shape)).by_head
+    return changed.flatten()[places.flatten().argsort()].view(weights.shape)
