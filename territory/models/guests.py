@@ -178,24 +178,30 @@ class Call:
         """A backward pass from all outputs to all leaves; where nothing of ours learns, none."""
         roots = roots_of(outputs)
         own = (*self.model.parameters(), *self.tensors, *held_by(self.model)[1])
-        return self.derivatives(roots, leaves_of(roots)) if any(each.requires_grad for each in own) else []
+        leaves = [node.variable for node in graph_of(roots) if hasattr(node, "variable")]
+        return self.derivatives(roots, leaves) if leaves and any(each.requires_grad for each in own) else []
 
     def derivatives(self, roots: list[Tensor], targets: list[Any]) -> list[Tensor | None]:
         """Of the sum of all roots; None where nothing leads to a target.
 
-        By ``.grad``, which all leaves have back afterwards: the reentrant kind of checkpointing knows no other way, and
-        `torch.autograd.grad` would leave the modes that are on, under which it must compute again.
+        They go nowhere else, and hooks behind their accumulation don't run, except with the reentrant kind of
+        checkpointing, which only knows ``.grad``. By the engine itself: `torch.autograd.grad` would leave the modes
+        that are on, and what checkpointing computes again must run as it did before.
         """
-        leaves = {id(each): (each, each.grad) for each in (*targets, *leaves_of(roots))}
-        for each, _ in leaves.values():
-            each.grad = None
-        try:
-            with torch.autograd.set_multithreading_enabled(False):
-                self.go_back(roots, "has no backward pass on inputs of shapes")
-            return [target.grad for target in targets]
-        finally:
-            for each, gradient in leaves.values():
-                each.grad = gradient
+        engine: Any = torch.autograd.Variable._execution_engine
+        ones = tuple(torch.ones_like(root) for root in roots)
+        only_grad = any(type(node).__name__ == "CheckpointFunctionBackward" for node in graph_of(roots))
+        given = () if only_grad else tuple(targets)
+        with (
+            self.explained("has no backward pass on inputs of shapes"),
+            torch.autograd.set_multithreading_enabled(False),
+        ):
+            found = engine.run_backward(tuple(roots), ones, False, False, given, True, only_grad)
+        if only_grad:
+            found = [target.grad for target in targets]
+            for target in targets:
+                target.grad = None
+        return list(found)
 
     def go_back(self, roots: list[Tensor], what: str) -> None:
         """Into ``.grad``, from ones: the work of a backward pass doesn't depend on the loss."""
@@ -229,9 +235,9 @@ def roots_of(outputs: Any) -> list[Tensor]:
     return [each if each.is_nested else dense(each) for each in tensors_of(outputs) if each.requires_grad]
 
 
-def graph_of(roots: list[Any]) -> Iterator[Any]:
-    """Every node of autograd's graph behind some."""
-    waiting = [root for root in roots if root is not None]
+def graph_of(roots: list[Tensor]) -> Iterator[Any]:
+    """Every node of autograd's graph behind some tensors."""
+    waiting: list[Any] = list({root.grad_fn for root in roots} - {None})
     seen = set(waiting)
     while waiting:
         node = waiting.pop()
@@ -239,11 +245,6 @@ def graph_of(roots: list[Any]) -> Iterator[Any]:
         fresh = {before for before, _ in node.next_functions if before is not None} - seen
         seen |= fresh
         waiting += fresh
-
-
-def leaves_of(roots: list[Tensor]) -> list[Tensor]:
-    """Every tensor that a backward pass from some gives a gradient."""
-    return [node.variable for node in graph_of([root.grad_fn for root in roots]) if hasattr(node, "variable")]
 
 
 def is_transformed(tensor: Tensor) -> bool:

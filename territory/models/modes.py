@@ -38,19 +38,12 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
 
 def set_training(model: nn.Module, mode: bool) -> None:
     """Training or evaluation mode, as ``model.train(mode)``; exported parts go on in the one they were exported in."""
-    with _exported_let_it_pass(model):
-        model.train(mode)
-
-
-@contextmanager
-def _exported_let_it_pass(model: nn.Module) -> Iterator[None]:
-    """Inside, the ``train`` and ``eval`` of exported programs, which refuse, are every module's own."""
     graphs = [vars(module) for module in model.modules() if isinstance(module, torch.fx.GraphModule)]
     refusing = [(own, {name: own.pop(name) for name in ("train", "eval") if name in own}) for own in graphs]
     try:
-        yield
+        model.train(mode)
     finally:
-        for own, methods in refusing:
+        for own, methods in refusing:  # of exported parts; meanwhile they have every module's own
             own.update(methods)
 
 

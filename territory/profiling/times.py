@@ -243,7 +243,7 @@ def _run(call: Call, watch: _Stopwatch, train: bool) -> tuple[dict[str, float], 
         roots = trained_outputs(call, outputs) if train else []
         if not roots:
             return forward, {}
-        for node in graph_of([root.grad_fn for root in roots]):
+        for node in graph_of(roots):
             if not hasattr(node, "variable"):  # accumulating a gradient is part of the step that made it
                 node.register_prehook(partial(watch.switch, owners.owner_of(node) or ""))
         watch.take()

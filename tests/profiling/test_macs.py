@@ -275,3 +275,10 @@ def test_leaves_on_the_way_have_their_gradients_too_as_in_backward():
 
     (record,) = profiling.macs_table(Calls(inner, fc=nn.Linear(3, 4)), torch.zeros(2, 3))
     assert (record.macs, record.backward_macs) == (24, 48)
+
+
+def test_hooks_behind_an_accumulated_gradient_do_not_run():
+    layer, ran = nn.Linear(3, 4), []
+    layer.weight.register_post_accumulate_grad_hook(ran.append)  # as of an optimiser that steps on the way back
+    profiling.macs_table(layer, torch.zeros(2, 3))
+    assert not ran
