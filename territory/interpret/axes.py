@@ -29,8 +29,10 @@ PRODUCTS = {  # as einsum has them
 }
 CONVOLUTIONS = {"conv1d": -2, "conv2d": -3, "conv3d": -4}  # and their axis of features
 _CUTS = ("view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze")
+_JOINS = ("cat", "concat", "concatenate")
 _TURNS = ("permute", "transpose", "movedim", "moveaxis", "swapaxes", "swapdims", "t", "T", "mT", "stack")
 _TELLING = (101, 103, 107, 109, 113, 127, 131, 137)  # sizes by which an axis is known again
+_REFUSALS = (RuntimeError, IndexError, ValueError, TypeError, AssertionError)  # of sizes that a function can't take
 
 
 class Part(NamedTuple):
@@ -79,22 +81,22 @@ def axes_of(name: str, call: tuple, values: Sequence[Tensor], result: Tensor, of
     if name == "einsum" or name in PRODUCTS:
         equation = call[1][0] if name == "einsum" else PRODUCTS[name]
         found = product_axes(equation, values[1:] if name in ("addmm", "baddbmm") else values[:2], of)
-    elif result.shape == value.shape and name not in _TURNS:
-        return of(value)
+    elif name in _JOINS or (result.shape == value.shape and name not in _TURNS):
+        found = of(value)
     elif name in _CUTS:
         found = _cut(of(value), result.shape)
-    elif name in ("cat", "concat", "concatenate"):
-        found = _joined(value, values, result, of)
     elif name not in _TURNS and all(_fits(each.shape, result.shape) for each in values):
         found = _beside(value, values, result, of)
     else:
         found = _moved(call, value, of(value))
     if found is None or len(found) != result.ndim:
         return None
-    given = {part.of for parts in found for part in parts if part.kind == GIVEN}
-    new = [Part(0, GIVEN, axis + len(found) * (axis in given)) for axis in range(len(found))]
-    behind = [name == "repeat_interleave"] * len(found)
-    return tuple(map(_fitted, found, result.shape, new, behind))
+    taken = {part.of for parts in found for part in parts if part.kind == GIVEN}
+    fitted = []
+    for axis, (parts, size) in enumerate(zip(found, result.shape, strict=True)):
+        new = axis + len(found) if axis in taken or name in _JOINS else axis
+        fitted.append(_fitted(parts, size, Part(size, GIVEN, new), name == "repeat_interleave"))
+    return tuple(fitted)
 
 
 def _fits(shape: Sequence[int], other: Sequence[int]) -> bool:
@@ -149,31 +151,14 @@ def _moved(call: tuple, value: Tensor, axes: Axes) -> Axes:
     asked = torch.empty(_TELLING[: value.ndim], device="meta")
     args, kwargs = tree_map(lambda each: asked if each is value else each, call[1:])
     try:
-        told = next(tensors_of(call[0](*args, **kwargs))).shape
-    except (
-        RuntimeError,
-        IndexError,
-        ValueError,
-        TypeError,
-        AssertionError,
-    ):  # it takes no other sizes: the axes stay where they were
+        told = next(tensors_of(call[0](*args, **kwargs)), asked).shape
+    except _REFUSALS:  # the axes stay where they were
         return axes
     known = dict(zip(asked.shape, axes, strict=True))
     changed, found = [parts for size, parts in known.items() if size not in told], []
     for size in told:  # of two axes that were made of one, both are of it
         found.append(known.get(size) or (changed.pop(0) if len(changed) > 1 else (changed or [()])[0]))
     return tuple(found)
-
-
-def _joined(value: Tensor, values: Sequence[Tensor], result: Tensor, of: AxesOf) -> Axes:
-    """Features that were taken apart, one part behind the other in another axis: heads before what is there."""
-    *axes, features = of(value)
-    longer = [axis for axis, size in enumerate(result.shape) if size != value.shape[axis]]
-    if not features or features[0].cut[-1:] != (SHORTER,) or longer in ([], [len(axes)]):
-        return of(value)
-    head = features[0]._replace(size=len(values), cut=(*features[0].cut, 0))
-    axes[longer[0]] = (head, *axes[longer[0]])
-    return *axes, tuple(part._replace(cut=(*part.cut, 1)) for part in features)
 
 
 def product_axes(equation: Any, sides: Sequence[Tensor], of: AxesOf) -> Axes | None:

@@ -207,7 +207,6 @@ def policy_on(
     maps, known, masks = to_tensors(frames, device_of(model), planes)
     known = known if stats is None else torch.from_numpy(stats).to(known)
     with inference(model):
-        parts = zip(*(tensor.split(BATCH) for tensor in (maps, known, masks)), strict=True)
-        return np.concatenate(
-            [masked_softmax(logits_and_value(model, m, s)[0], mask).cpu().numpy() for m, s, mask in parts]
-        )
+        parts = zip(maps.split(BATCH), known.split(BATCH), strict=True)
+        logits = torch.cat([logits_and_value(model, *part)[0] for part in parts])
+        return masked_softmax(logits, masks).cpu().numpy()

@@ -181,7 +181,6 @@ def faithfulness_table(
     baseline: Baseline = unclaimed,
     score: Score = total_variation,
     maps: Maps | None = None,
-    steps: int = 8,
 ) -> Table:
     """By method: the areas of deletion and insertion less those of a random order, game by game. Above 0: truer.
 
@@ -191,7 +190,7 @@ def faithfulness_table(
     areas = {}
     for name, relevance in maps.items():
         relevance = relevance if score is log_loss else np.abs(relevance)
-        curves = removal_curves(model, sample.frames, relevance, baseline, steps, score)
+        curves = removal_curves(model, sample.frames, relevance, baseline, score=score)
         areas[name] = {"deletion": curves.deletion(), "insertion": curves.insertion()}
     chance = areas.pop("random")
     return {
