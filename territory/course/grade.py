@@ -44,8 +44,7 @@ class Grade:
 def grade(submission: Path, course: Path, seconds: float = SECONDS, gigabytes: float = GIGABYTES) -> list[Grade]:
     """Run one submission against the notebook of ``course`` that it belongs to; one grade an exercise."""
     theirs = read_cells(submission)
-    path = _notebook_of(submission, theirs, course)
-    cells = read_cells(path)
+    path, cells = _notebook_of(submission, theirs, course)
     exercises = exercises_of(cells)
     answers, lost = _run(plan_of(cells, [each for each in exercises if each.graded], theirs), seconds, gigabytes)
     grades = []
@@ -68,21 +67,20 @@ def submissions_in(paths: Sequence[str]) -> list[Path]:
     return [path for path in found if ".ipynb_checkpoints" not in path.parts]
 
 
-def _notebook_of(submission: Path, theirs: Sequence[Cell], course: Path) -> Path:
-    """Our notebook that shares most cells with a submission."""
-    if not any(course.glob("*.ipynb")):
+def _notebook_of(submission: Path, theirs: Sequence[Cell], course: Path) -> tuple[Path, list[Cell]]:
+    """Our notebook that shares most cells with a submission, and its cells."""
+    ours = {path: read_cells(path) for path in sorted(course.glob("*.ipynb"))}
+    if not ours:
         raise BadInput(f"expected the folder of the course's notebooks, got {course}, which holds none")
     mine = {cell.id for cell in theirs} | {cell.source for cell in theirs}
-    shared = {}
-    for path in sorted(course.glob("*.ipynb")):
-        cells = read_cells(path)
-        shared[path] = sum(cell.id in mine or cell.source in mine for cell in cells) / max(1, len(cells))
-    best = max(shared, key=lambda path: shared[path])
+    known = {path: sum(each.id in mine or each.source in mine for each in cells) for path, cells in ours.items()}
+    shared = {path: count / max(1, len(ours[path])) for path, count in known.items()}
+    best = max(ours, key=lambda path: shared[path])
     if shared[best] < 0.2:
         raise BadInput(
             f"{submission}: expected a learner's copy of a notebook of {course}, got one that shares no cells"
         )
-    return best
+    return best, ours[best]
 
 
 def plan_of(cells: Sequence[Cell], exercises: Sequence[Exercise], theirs: Sequence[Cell]) -> list[dict[str, Any]]:

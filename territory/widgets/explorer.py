@@ -64,7 +64,7 @@ class AttentionExplorer(Instrument):
     alt = "attention over a board, the policy as a compass and the value over the game"
     _esm = bundle("explorer.js")
     _css = bundle("explorer.css")
-    questions = {"catch_up": "catch_up", "imagine": "_imagine", "relevance": "_relevance_of"} | {
+    questions = {"catch_up": "catch_up", "imagine": "_imagine", "relevance": "_relevance"} | {
         "page": "_page_file",
         "picture": "_picture_file",
     }
@@ -101,7 +101,6 @@ class AttentionExplorer(Instrument):
         self.agents = [agent] if other is None else [agent, other]
         self._chosen, self._no_cells = [attention, None], [no_cells, ()]
         self._source, self.records, self._imagined, self._imagined_at = game, [], None, 0
-        self._relevance: dict[tuple, np.ndarray] = {}
         self.names = _names(self.models, names)
         frames = self._frames()
         last = len(frames) - 1
@@ -135,7 +134,6 @@ class AttentionExplorer(Instrument):
         fresh = self._look(frames[keep:])
         self.records = [old.followed_by(new, keep) for old, new in zip(self.records, fresh, strict=True)]
         self.what_if = False
-        self._relevance.clear()
         self._send_game()
         self.step = len(frames) - 1
 
@@ -175,7 +173,6 @@ class AttentionExplorer(Instrument):
         """End the view, and forget the game."""
         super().close()
         self.records, self._imagined, self._source, self.game = [], None, None, b""
-        self._relevance.clear()
 
     def _frames(self) -> tuple[Frame, ...]:
         source: Any = self._source
@@ -241,7 +238,7 @@ class AttentionExplorer(Instrument):
         title, grid, ends = name, None, None
         layer = next((each for each in layers_of(self.records[number]) if each.name == name), None)
         if name in RELEVANCE:
-            grid = self._ask_relevance(number, name, frame, {})
+            grid = relevance_map(self.models[number], name, frame)
         elif layer is not None:
             grid, ends = self._grid(number, layer, moment.attention[name][at]), (layer.low, layer.high)
             title += f": {_STATS[self.stat]}" if "stats" in (layer.queries, layer.keys) else ""
@@ -292,26 +289,15 @@ class AttentionExplorer(Instrument):
         index, data = viz.pack_moment(looks)
         return {"index": index, "moved": f"of the policy moved, {', '.join(moved)}"}, [data]
 
-    def _relevance_of(
+    def _relevance(
         self, network: int, method: str, step: int, ablation: Ablation = (), buffers: Sequence[memoryview] = ()
     ) -> Answer:
-        frame, ablation = self._imagined_frame(step, buffers), ablation or [{}] * len(self.agents)
-        grid = self._ask_relevance(network, method, frame, ablation[network])
-        return {"size": grid.shape}, [grid.astype("<f4").tobytes()]
-
-    def _ask_relevance(self, number: int, method: str, frame: Frame, ablation: Mapping[str, str]) -> np.ndarray:
-        """One of `RELEVANCE` for one network and state, float64 (h, w); kept for the recorded states."""
-        recorded = any(frame is each for each in self.record.frames)
-        key = number, method, frame.step, str(ablation)
-        if recorded and key in self._relevance:
-            return self._relevance[key]
-        model = self.models[number]
-        changes = changes_of(ablation, self.records[number].attention)
-        with interpret.intervene(model, changes, self._chosen[number]) if changes else nullcontext():
+        """One of `RELEVANCE` for one network and the state that the browser describes."""
+        model, frame = self.models[network], self._imagined_frame(step, buffers)
+        changes = changes_of(ablation[network], self.records[network].attention) if ablation else {}
+        with interpret.intervene(model, changes, self._chosen[network]) if changes else nullcontext():
             grid = relevance_map(model, method, frame)
-        if recorded:
-            self._relevance[key] = grid
-        return grid
+        return {"size": grid.shape}, [grid.astype("<f4").tobytes()]
 
 
 def _note(record: ReplayRecord) -> str:

@@ -151,13 +151,10 @@ class TrainingMonitor(Instrument):
 
     def static_png(self) -> bytes:
         """The view as PNG bytes: what exported pages show."""
-        if self.live is None:
-            return viz.figure_png(
-                viz.training_figure(self.records, np.full((8, 8, 3), 255, np.uint8), self.status["line"])
-            )
-        with self._lock:
-            board = render_world(self.watched.world, scale=4)
-            caption = self.game["line"]
+        board, caption = np.full((8, 8, 3), 255, np.uint8), ""
+        if self.live is not None:
+            with self._lock:
+                board, caption = render_world(self.watched.world, scale=4), self.game["line"]
         return viz.figure_png(viz.training_figure(self.records, board, self.status["line"], caption))
 
     def _show(self) -> None:
