@@ -92,7 +92,7 @@ def _closed(module: nn.Module) -> str:
     own = [*weights, *module._buffers.values()]
     named = {*vars(module), *module._modules.keys()}  # its own __getattr__ isn't asked
     if any(isinstance(tensor, UninitializedParameter | UninitializedBuffer) for tensor in own):
-        return "is one of torch's lazy layers, without a size yet: call the network once on its inputs before"
+        return "is one of torch's lazy layers without a size yet: call the network once on its inputs before"
     if any(weight.is_inference() for weight in weights):
         return "was made under torch.inference_mode, for ever: make it outside"
     if "_fsdp_wrapped_module" in module._modules or any(hasattr(each, "device_mesh") for each in own):

@@ -106,25 +106,25 @@ class _Fields(Operators):
     def judge(self, func: Any, args: tuple, kwargs: dict[str, Any], out: Any) -> None:
         packet, written = getattr(func, "_overloadpacket", None), list(tensors_of(out))
         if packet in _SIZES and args[0].ndim >= 3:
-            self._record(_SIZES[packet](*args, **kwargs), args[0], written)
+            windows = self._record(_SIZES[packet](*args, **kwargs), args[0], written[0])
         elif packet in _MOVED and self.known.get(args[0]) and not args[0].is_nested:
-            self.known[out] = _MOVED[packet](self.known[args[0]], *args, **kwargs)
+            windows = _MOVED[packet](self.known[args[0]], *args, **kwargs)
         elif packet in _REORDERED and any(
             axis % args[0].ndim - args[0].ndim in (self.known.get(args[0]) or ())
             for axis in _REORDERED[packet](*args, **kwargs)
         ):
-            self._forget(written)
+            windows = None
         else:
             self._pass_on([tensor for tensor in tensors_of([args, kwargs]) if tensor in self.known], written)
+            return
+        for tensor in written:
+            self.known[tensor] = windows
 
-    def _record(self, sizes: tuple[Pair, Pair, Pair, Pair] | None, x: Tensor, written: list[Tensor]) -> None:
-        if sizes is None:  # of another number of dimensions, or transposed
-            self._forget(written)
-            return
+    def _record(self, sizes: tuple[Pair, Pair, Pair, Pair] | None, x: Tensor, out: Tensor) -> Windows | None:
         windows = self.known.get(x, WHOLE)  # a tensor that the network made itself
-        if windows is None and x.shape[-2:].numel() == 1:
-            self._forget(written)
-            return
+        one_cell = windows is None and x.shape[-2:].numel() == 1
+        if sizes is None or one_cell:  # of another number of dimensions, or transposed
+            return None
         if windows is None or list(windows) != [-2, -1]:
             raise BadInput(
                 f"layer {self.owners.layer} reads a grid whose cells don't lie in rows "
@@ -132,19 +132,18 @@ class _Fields(Operators):
                 "grids of different steps."
             )
         rows, columns = (windows[axis].through(*(size[axis] for size in sizes)) for axis in windows)
-        for tensor in written:
-            self.known[tensor] = {-2: rows, -1: columns}
         kernel, stride, _, _ = sizes
         field = (rows.last - rows.first + 1, columns.last - columns.first + 1)
-        step, grid = (rows.step, columns.step), (written[0].shape[-2], written[0].shape[-1])
+        step, grid = (rows.step, columns.step), (out.shape[-2], out.shape[-1])
         self.records.append(FieldRecord(*self.names[self.owners.current()], kernel, stride, grid, step, field))
+        return {-2: rows, -1: columns}
 
     def _pass_on(self, read: list[Tensor], written: list[Tensor]) -> None:
-        read = [tensor for tensor in read if not tensor.is_nested]
-        grids = [tensor for tensor in read if tensor.ndim > 2 and math.prod(self._cells(tensor)) > 1]
-        if not grids:
-            return self._forget(written if read else [])
-        windows = self.known[grids[0]]
+        if not read:
+            return
+        dense = [tensor for tensor in read if not tensor.is_nested and tensor.ndim > 2]
+        grids = [tensor for tensor in dense if math.prod(self._cells(tensor)) > 1]
+        windows = self.known[grids[0]] if grids else None
         for other in grids[1:]:
             windows = _joined(windows, self.known[other])
         for tensor in written:
@@ -156,10 +155,6 @@ class _Fields(Operators):
         """How many rows and columns; of what is none, its last two axes. One number for all (expanded) is one cell."""
         strides = grid.stride() if grid.layout == torch.strided else [1] * grid.ndim
         return [grid.shape[axis] if strides[axis] else 1 for axis in self.known[grid] or WHOLE]
-
-    def _forget(self, written: list[Tensor]) -> None:
-        for tensor in written:
-            self.known[tensor] = None
 
 
 class _Steps(TorchFunctionMode):
