@@ -1,13 +1,10 @@
 """What all widgets share: an answer to every question, an end to themselves, and a picture where no kernel runs."""
 
 import base64
-import html
-import json
 import traceback
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from string import Template
 from typing import Any, ClassVar
 from weakref import WeakSet
 
@@ -150,14 +147,3 @@ def _close_earlier_ones(widget: Instrument) -> None:
         widgets = WeakSet()
     widgets.add(widget)
     _MADE[kind, cell] = run, widgets
-
-
-def standalone_page(title: str, script: str, style: str, state: dict[str, Any], data: bytes) -> str:
-    """One HTML file with all that it needs inside, as `static/page.html` has it.
-
-    ``script``: JavaScript that finds the state as JSON in ``#state``, the data as base64 in ``#game`` and its place in
-    ``#explorer``.
-    """
-    words = json.dumps(state).replace("<", "\\u003c")  # so that nothing in it can end the script element
-    parts = {"title": html.escape(title), "script": script, "style": style, "state": words}
-    return Template(bundle("page.html")).substitute(parts, game=base64.b64encode(data).decode("ascii"))

@@ -1,11 +1,14 @@
 """What networks attend to in a game, to scrub through, to point at, and to ask "what if": `js/explorer` draws it,
 `territory.interpret` computes it."""
 
+import base64
+import json
 import zlib
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import numpy as np
@@ -18,7 +21,7 @@ from territory.errors import BadInput, lists, shown, whole
 from territory.files import read_bytes, write_atomically
 from territory.interpret import MEAN, Layer, ReplayRecord, imagine, layers_of, overlay, total_variation
 from territory.interpret.capture import Chosen
-from territory.widgets.base import Answer, Instrument, Real, Whole, bundle, standalone_page
+from territory.widgets.base import Answer, Instrument, Real, Whole, bundle
 from territory.widgets.looks import RELEVANCE, changes_of, look, relevance_map
 from territory.world.actions import INTENSITIES, NUM_ACTIONS, describe
 from territory.world.layout import Stat
@@ -146,13 +149,9 @@ class AttentionExplorer(Instrument):
             raise BadInput(f"expected a copied state, which begins with territory-state:, got {shown(text)}")
         self.send({"state": text})
 
-    def figure(self) -> viz.Figure:
-        """The view as a still figure (matplotlib)."""
-        return viz.seen_figure([self._view_of(number) for number in range(len(self.agents))])
-
     def static_png(self) -> bytes:
         """The view as PNG bytes: what exported pages show."""
-        return viz.figure_png(self.figure())
+        return viz.figure_png(viz.seen_figure([self._view_of(number) for number in range(len(self.agents))]))
 
     def save_png(self, path: str | Path) -> None:
         """Write the view as a PNG file."""
@@ -163,7 +162,14 @@ class AttentionExplorer(Instrument):
         state = {name: getattr(self, name) for name in (*_LOOK, "about", "words")}
         state |= {"what_if": False, "ablation": [{} for _ in self.agents]}
         state["words"] = self.words | {"standalone": True, "live": False}
-        return standalone_page("Attention over a game", bundle("explorer_page.js"), self._css, state, self.game)
+        parts = {
+            "title": "Attention over a game",
+            "script": bundle("explorer_page.js"),
+            "style": self._css,
+            "state": json.dumps(state).replace("<", "\\u003c"),  # so that nothing in it can end the script element
+            "game": base64.b64encode(self.game).decode("ascii"),
+        }
+        return Template(bundle("page.html")).substitute(parts)
 
     def save_html(self, path: str | Path) -> None:
         """Write `page` as a file."""
