@@ -85,10 +85,9 @@ def axes_of(name: str, call: tuple, values: Sequence[Tensor], result: Tensor, of
         found = of(value)
     elif name in _CUTS:
         found = _cut(of(value), result.shape)
-    elif name not in _TURNS and all(_fits(each.shape, result.shape) for each in values):
-        found = _beside(value, values, result, of)
     else:
-        found = _moved(call, value, of(value))
+        found = None if name in _TURNS else _beside([value, *values], result, of)
+        found = found or _moved(call, value, of(value))
     if found is None or len(found) != result.ndim:
         return None
     taken = {part.of for parts in found for part in parts if part.kind == GIVEN}
@@ -97,11 +96,6 @@ def axes_of(name: str, call: tuple, values: Sequence[Tensor], result: Tensor, of
         new = axis + len(found) if axis in taken or name in _JOINS else axis
         fitted.append(_fitted(parts, size, Part(size, GIVEN, new), name == "repeat_interleave"))
     return tuple(fitted)
-
-
-def _fits(shape: Sequence[int], other: Sequence[int]) -> bool:
-    """Whether numbers of one shape can stand beside those of another."""
-    return len(shape) <= len(other) and all(a in (1, b) for a, b in zip(shape[::-1], other[::-1], strict=False))
 
 
 def _fitted(parts: tuple[Part, ...], size: int, times: Part, behind: bool) -> tuple[Part, ...]:
@@ -119,13 +113,13 @@ def sizes_of(axes: Iterable[Iterable[Part]]) -> tuple[int, ...]:
     return tuple(math.prod(part.size for part in parts) for parts in axes)
 
 
-def _beside(value: Tensor, values: Sequence[Tensor], result: Tensor, of: AxesOf) -> Axes:
-    """Number by number: where one side has an axis of one number, the other side's."""
-    found: list[tuple[Part, ...]] = [()] * result.ndim
-    for each in (value, *values):
-        for axis, parts in enumerate(reversed(of(each)), 1):
+def _beside(values: Sequence[Tensor], result: Tensor, of: AxesOf) -> Axes | None:
+    """Number by number: where one side has an axis of one number, another side's."""
+    found: list[tuple[Part, ...]] = [()] * max(each.ndim for each in values)
+    for axes in map(of, values):
+        for axis, parts in enumerate(reversed(axes), 1):
             found[-axis] = found[-axis] or parts
-    return tuple(found)
+    return tuple(found) if sizes_of(found) == result.shape else None
 
 
 def _cut(axes: Axes, shape: Sequence[int]) -> Axes | None:

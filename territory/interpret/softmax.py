@@ -151,11 +151,10 @@ class SoftmaxWatch(TorchFunctionMode):
         known = self._tag(operands, 0), self._tag(operands, 1)
         if isinstance(result, Tensor) and (place := tags.product_place(name, *known)) is not None:
             return self._divided(result, known[place], known[1 - place], args[1 - place], result is args[0])
-        if isinstance(result, Tensor) and result.layout == torch.strided and not result.is_nested:
-            if is_transformed(result):
-                dim = self._miss(_TRANSFORMED) if name in tags.SOFTMAXES else None
-            else:
-                dim = tags.dim_of_weights(name, args, kwargs, result, *known)
+        if isinstance(result, Tensor) and is_transformed(result) and name in tags.SOFTMAXES:
+            self._miss(_TRANSFORMED)
+        elif isinstance(result, Tensor) and _is_plain(result):
+            dim = tags.dim_of_weights(name, args, kwargs, result, *known)
             if dim is not None:
                 return self._shown(result, dim, result is args[0])
         if name == "addcmul":  # as if it were written with two signs
@@ -214,6 +213,7 @@ class SoftmaxWatch(TorchFunctionMode):
         if shown is not weights:
             weights = weights.copy_(shown) if in_place else shown
         self._tags[weights], self._axes[weights] = Tag("weights", source=calls), made
+        self._latest = weights
         return weights
 
     def _called(self, attention: bool) -> Call:
@@ -343,7 +343,6 @@ class SoftmaxWatch(TorchFunctionMode):
         is_causal: bool = False,
         scale: float | None = None,
         enable_gqa: bool = False,
-        seen: list[Tensor] | None = None,
     ) -> Tensor:
         if query.is_nested:
             self._miss("nested tensors")
@@ -362,8 +361,6 @@ class SoftmaxWatch(TorchFunctionMode):
             keys = key if not enable_gqa else key.repeat_interleave(query.shape[-3] // key.shape[-3], dim=-3)
             self._axes[weights] = axes.product_axes("...id,...jd->...ij", (query, keys), self.axes)
             changed = self._shown(weights, -1, attention=True)
-        if seen is not None:
-            seen.append(changed)
         if changed is weights:
             made = func(query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa)
         else:
@@ -379,7 +376,7 @@ class SoftmaxWatch(TorchFunctionMode):
         given: Any = dict(zip(named, args, strict=False)) | kwargs
         given["attn_mask"] = given.pop("attn_bias", given.get("attn_mask"))
         made = func(*args, **kwargs)
-        wanted = inspect.signature(self._dot_product).parameters.keys() - {"func", "seen"}
+        wanted = inspect.signature(self._dot_product).parameters.keys() - {"func"}
         return self._dot_product(
             lambda *_, **__: made[0], **{name: given[name] for name in wanted & given.keys()}
         ), *made[1:]
@@ -390,7 +387,6 @@ class SoftmaxWatch(TorchFunctionMode):
         given.apply_defaults()
         wanted, averaged = given.arguments["need_weights"], given.arguments["average_attn_weights"]
         given.arguments["need_weights"] = False
-        seen: list[Tensor] = []
         fused, thread = F.scaled_dot_product_attention, threading.get_ident()
 
         def shown(query: Tensor, key: Tensor, *rest: Any, **named: Any) -> Tensor:
@@ -400,7 +396,7 @@ class SoftmaxWatch(TorchFunctionMode):
                 tokens, *examples, _ = self.axes(given.arguments[side])
                 heads, size = axes.own_axes(each.shape[1::2], axes.FEATURE)
                 self._axes[each] = (*(examples or [()]), heads, tokens, size)
-            return self._dot_product(fused, query, key, *rest, **named, seen=seen)
+            return self._dot_product(fused, query, key, *rest, **named)
 
         F.scaled_dot_product_attention = shown
         try:
@@ -410,7 +406,7 @@ class SoftmaxWatch(TorchFunctionMode):
         self._axes[output] = self.axes(given.arguments["query"])
         if not wanted:
             return output, None
-        weights = seen[-1].mean(dim=1) if averaged else seen[-1]
+        weights = self._latest.mean(dim=1) if averaged else self._latest
         return output, weights if given.arguments["query"].ndim == 3 else weights.squeeze(0)
 
 
