@@ -192,9 +192,9 @@ class _Stopwatch:
         self.times[self.owner] = self.times.get(self.owner, 0.0) + now - self.since
         self.owner, self.since = owner, now
 
-    def take(self, last: str = "") -> dict[str, float]:
+    def take(self) -> dict[str, float]:
         """Seconds by module since the last take."""
-        self.switch(last)
+        self.switch("")
         taken, self.times = self.times, {}
         return taken
 
