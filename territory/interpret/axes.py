@@ -159,14 +159,8 @@ def product_axes(equation: Any, sides: Sequence[Tensor], of: AxesOf) -> Axes | N
     """Of a product of two tensors, as `einsum` has it."""
     if not isinstance(equation, str) or len(sides) != 2 or equation.count(",") != 1 or "->" not in equation:
         return None
-    inputs, out = equation.replace(" ", "").replace("...", "*").split("->")
-    labels = inputs.split(",")
-    if equation in PRODUCTS.values():  # a vector has one axis
-        labels = [each if side.ndim > 1 else "d" for each, side in zip(labels, sides, strict=True)]
-    dots = ["ABCDEFGH"[8 - side.ndim + len(each.strip("*")) :] for each, side in zip(labels, sides, strict=True)]
-    labels = [each.replace("*", more) for each, more in zip(labels, dots, strict=True)]
+    labels, out = _written_out(equation, sides)
     known = [dict(zip(each, of(side), strict=False)) for each, side in zip(labels, sides, strict=True)]
-    out = [each for each in out.replace("*", max(dots, key=len)) if each in (*known[0], *known[1])]
     summed = [part for side in known for label, parts in side.items() if label not in out for part in parts]
     summed = [part for part in summed if part.kind != PARAMETER]
     numbers = {(part.kind, part.of) for part in summed}
@@ -178,13 +172,25 @@ def product_axes(equation: Any, sides: Sequence[Tensor], of: AxesOf) -> Axes | N
             heads = [FEATURE if (part.kind, part.of) in numbers else part.kind for part in parts]
             parts = tuple(part._replace(shared=True, kind=kind) for part, kind in zip(parts, heads, strict=True))
         elif parts and parts[0].kind == PARAMETER:
-            if label == "j" and sides[1].ndim == 2 and "*" in inputs:  # a layer
+            if label == "j" and sides[1].ndim == 2 and equation in PRODUCTS.values():  # a layer
                 kind = GIVEN if len(numbers) > 1 and len(out) == 2 else FEATURE  # of no token, if it reads them all
                 parts = (Part(parts[0].size, kind, len(out)),)
             elif any(part.shared for part in summed):  # other heads, mixed of those that were
                 parts = (summed[0]._replace(size=parts[0].size),)
         found.append(parts)
     return tuple(found)
+
+
+def _written_out(equation: str, sides: Sequence[Tensor]) -> tuple[list[str], str]:
+    """The labels of each side's axes, and of the result's: what three dots stand for has capital letters."""
+    inputs, out = equation.replace(" ", "").replace("...", "*").split("->")
+    labels = inputs.split(",")
+    if equation in PRODUCTS.values():  # a vector has one axis
+        labels = [each if side.ndim > 1 else "d" for each, side in zip(labels, sides, strict=True)]
+    dots = ["ABCDEFGH"[8 - side.ndim + len(each.strip("*")) :] for each, side in zip(labels, sides, strict=True)]
+    labels = [each.replace("*", more) for each, more in zip(labels, dots, strict=True)]
+    out = out.replace("*", max(dots, key=len))
+    return labels, "".join(each for each in out if each in "".join(labels))
 
 
 def lay(weights: Tensor, keys: int, axes: Axes) -> Laid:
