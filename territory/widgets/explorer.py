@@ -200,12 +200,18 @@ class AttentionExplorer(Instrument):
             self.about = {"index": index, "networks": networks}
             self.game = zlib.compress(data, 1)
 
-    @traitlets.validate("layers")
-    def _check_layers(self, proposal) -> list[str]:
-        for name, record in zip(proposal["value"], self.records, strict=True):
-            if record.attention and name not in record.attention and name not in RELEVANCE:
-                raise BadInput(f"the network has no layer called {name}; there is {', '.join(record.attention)}")
-        return proposal["value"]
+    @traitlets.validate("layers", "heads", "tokens")
+    def _check_choices(self, proposal) -> list[Any]:
+        trait, chosen = proposal["trait"].name, proposal["value"]
+        if len(chosen) != len(self.records):
+            raise BadInput(f"{trait} has one entry for each of {len(self.records)} networks; got {shown(chosen)}")
+        for each, record in zip(chosen, self.records, strict=True):
+            heads = max((weights.shape[1] for weights in record.attention.values() if weights.ndim == 4), default=0)
+            if trait == "layers" and record.attention and each not in (*record.attention, *RELEVANCE):
+                raise BadInput(f"the network has no layer called {each}; there is {', '.join(record.attention)}")
+            if trait == "heads" and each != MEAN and not 0 <= each < heads:
+                raise BadInput(f"head is -1 (the mean of all) or one of at most {heads}, from 0; got {each}")
+        return chosen
 
     @traitlets.validate("step")
     def _check_step(self, proposal) -> int:
@@ -219,14 +225,6 @@ class AttentionExplorer(Instrument):
             if len(cell) != 2 or not (0 <= cell[0] < height and 0 <= cell[1] < width):
                 raise BadInput(f"cell is row and column of a tile of {height} x {width}, or empty; got {cell}")
         return cell
-
-    @traitlets.validate("heads")
-    def _check_heads(self, proposal) -> list[int]:
-        for head, record in zip(proposal["value"], self.records, strict=False):
-            heads = max((each.shape[1] for each in record.attention.values() if each.ndim == 4), default=0)
-            if head != MEAN and not 0 <= head < heads:
-                raise BadInput(f"head is -1 (the mean of all) or one of at most {heads}, from 0; got {head}")
-        return proposal["value"]
 
     def _forget(self, change: Any) -> None:
         if change["name"] != "step" or change["new"] != self._imagined_at:  # played on, it hears of a step later

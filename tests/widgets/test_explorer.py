@@ -230,6 +230,15 @@ def test_the_buttons_send_files_of_the_view_that_the_browser_shows(explorer, sen
     assert (explorer.step, explorer.palette) == (6, "gray")
 
 
+@pytest.mark.parametrize("choice", ["layers", "heads", "tokens"])
+def test_a_choice_is_one_for_each_network(choice, explorer):
+    was = getattr(explorer, choice)
+    for wrong in ([], [*was, *was]):
+        with pytest.raises(BadInput, match=f"{choice} has one entry for each of 1 networks; got"):
+            setattr(explorer, choice, wrong)
+    assert getattr(explorer, choice) == was and explorer.static_png()
+
+
 def test_what_does_not_exist_is_refused(replay, network, explorer):
     with pytest.raises(BadInput, match="from 0 to 12, got 13"):
         explorer.step = 13
