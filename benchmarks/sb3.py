@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from stable_baselines3 import PPO
+from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.policies import ActorCriticPolicy
 from torch import Tensor, nn
 
@@ -47,7 +48,7 @@ class NetworkPolicy(ActorCriticPolicy):
 
 def make_peer(config: TrainConfig) -> PPO:
     """Their PPO, set up as the configuration says."""
-    return PPO(
+    peer = PPO(
         NetworkPolicy,
         SB3VecEnv(make_envs(config)),
         policy_kwargs={"make_network": lambda: make_model(config)},
@@ -65,3 +66,5 @@ def make_peer(config: TrainConfig) -> PPO:
         seed=config.seed,
         device=torch.device("cpu"),
     )
+    peer.set_logger(Logger(folder=None, output_formats=[]))  # its own would leave a folder behind in each process
+    return peer
