@@ -237,8 +237,10 @@ def _bytes_by_layer(model: nn.Module, inputs: Inputs) -> dict[tuple[str, str], i
 
     def add(path: str, module: nn.Module, args: tuple, kwargs: dict, out: object) -> None:
         own = [parameter for parameter in module._parameters.values() if parameter is not None]
-        tensors = [*tensors_of([args, kwargs]), *own, *tensors_of(out)]
-        moved[names[path]] = moved.get(names[path], 0) + sum(map(bytes_of, tensors))
+        read, written = (
+            {id(tensor): tensor for tensor in each} for each in ([*tensors_of([args, kwargs]), *own], tensors_of(out))
+        )
+        moved[names[path]] = moved.get(names[path], 0) + sum(map(bytes_of, (*read.values(), *written.values())))
 
     call = prepare(model, inputs)
     with untouched(call), torch.enable_grad(), Owners(model, left=add).watching():

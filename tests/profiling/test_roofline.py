@@ -31,6 +31,12 @@ def test_a_linear_layer_by_hand():
     assert record.roof == 10 * record.intensity  # below 10 FLOPs per byte memory decides
 
 
+def test_an_argument_that_is_handed_over_three_times_is_read_once():
+    record = profiling.roofline(nn.TransformerEncoderLayer(8, 2, 16), torch.zeros(5, 3, 8), MACHINE, repeats=1)[0]
+    x, weights = 5 * 3 * 8, 3 * 8 * 8 + 3 * 8
+    assert record.layer == "self_attn" and record.bytes == 4 * (x + weights + x)
+
+
 @pytest.mark.parametrize("name", models.names())
 def test_every_layer_that_multiplies_is_there(name):
     model = models.build(name)
