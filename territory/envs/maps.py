@@ -19,7 +19,7 @@ from PIL import Image, ImageOps
 
 from territory.errors import BadInput, as_array, whole
 from territory.files import as_path, read_bytes, write_whole
-from territory.world.params import MOST_TILES, SIDE_STEP
+from territory.world.params import LONGEST_SIDE, SIDE_STEP
 from territory.world.picture import TERRAIN_COLOURS
 from territory.world.rules import HIGHLAND, MOUNTAIN, PLAINS, WATER
 from territory.world.world import checked_terrain
@@ -45,17 +45,17 @@ def map_from_image(image: str | Path | Image.Image | np.ndarray, height: int | N
     """
     for name, side in (("height", height), ("width", width)):
         if side is not None:
-            whole(name, side, SIDE_STEP, MOST_TILES)
+            whole(name, side, SIDE_STEP, LONGEST_SIDE)
     with warnings.catch_warnings(action="ignore"):  # what Pillow finds odd shows in the map, or is a BadInput
         pixels = _open(image)
         size = (width or pixels.width, height or pixels.height)
-        if any(side % SIDE_STEP or not SIDE_STEP <= side <= MOST_TILES for side in size):
+        if any(side % SIDE_STEP or not SIDE_STEP <= side <= LONGEST_SIDE for side in size):
             share = min(1, 128 / max(pixels.size)) / SIDE_STEP  # a longer side of at most 128
             wide, high = (max(1, round(side * share)) * SIDE_STEP for side in pixels.size)
             near = f"height={high}, width={wide}"
             raise BadInput(
-                f"a map's sides are multiples of {SIDE_STEP} tiles, {SIDE_STEP} to {MOST_TILES}, but this one would be "
-                f"{size[1]} high and {size[0]} wide: give height and width in tiles, {near} for example"
+                f"a map's sides are multiples of {SIDE_STEP} tiles, {SIDE_STEP} to {LONGEST_SIDE}, but this one would "
+                f"be {size[1]} high and {size[0]} wide: give height and width in tiles, {near} for example"
             )
         exact = _exact_terrain(np.asarray(pixels))
         if exact is not None:

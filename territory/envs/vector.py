@@ -124,15 +124,11 @@ class TerritoryVectorEnv(VectorEnv):
     def _first_seeds(self, seed: Any, everywhere: bool) -> np.ndarray:
         """uint64 (N,); one number also decides the seeds of every later `reset()` without one, as several do."""
         seeds = common.checked_seeds(seed, self.num_envs)
-        if seed is None:
-            return self.np_random.integers(HELD_OUT_SEED, size=self.num_envs).astype(np.uint64)
-        if isinstance(seed, int | np.integer):
-            if everywhere:
-                super().reset(seed=seeds[0])
-            return np.array(seeds, np.uint64)
+        if everywhere and isinstance(seed, int | np.integer):
+            super().reset(seed=seeds[0])
+        elif everywhere and None not in seeds:
+            self.np_random = np.random.default_rng(np.array(seeds, np.uint64))
         drawn = [int(self.np_random.integers(HELD_OUT_SEED)) if each is None else each for each in seeds]
-        if everywhere and None not in seeds:
-            self.np_random = np.random.default_rng(drawn)
         return np.array(drawn, np.uint64)
 
     def _begin(self, seeds: np.ndarray, which: np.ndarray) -> None:

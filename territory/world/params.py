@@ -10,7 +10,7 @@ from territory.world.actions import NUM_DIRECTIONS, OFFSETS
 HELD_OUT_SEED = 1_000_000  # maps drawn while training have seeds below this; those of evaluation begin here
 OPPONENTS = ("bot", "nation", "mixed")
 MAX_BOTS = 50
-MOST_TILES = 1024  # a side: beyond, nobody waits for a game
+LONGEST_SIDE = 1024  # tiles: beyond, nobody waits for a game
 SIDE_STEP = 32  # map sides are multiples of this: the networks shrink a map 32-fold
 TILES_PER_PLAYER = 60  # a start takes 52 tiles, so fewer land tiles a player leave no room to start
 
@@ -87,14 +87,14 @@ class WorldParams:
 
 # From and to: beyond, a game can't be played, or says nothing.
 _WHOLE = {
-    "height": (SIDE_STEP, MOST_TILES),
-    "width": (SIDE_STEP, MOST_TILES),
+    "height": (SIDE_STEP, LONGEST_SIDE),
+    "width": (SIDE_STEP, LONGEST_SIDE),
     "num_bots": (1, MAX_BOTS),
     "max_steps": (1, 2**30),
     "ticks_per_step": (1, 1000),
-    "spawn_spacing": (0, 2 * MOST_TILES),
-    "collapse_tiles": (0, MOST_TILES**2),
-    "city_spacing": (0, 2 * MOST_TILES),
+    "spawn_spacing": (0, 2 * LONGEST_SIDE),
+    "collapse_tiles": (0, LONGEST_SIDE**2),
+    "city_spacing": (0, 2 * LONGEST_SIDE),
 }
 _REAL = {
     "water_share": (0, 0.6),
