@@ -38,6 +38,7 @@ _config: Any = numba.config  # pyright: ignore[reportPrivateImportUsage] -- Numb
 _njit: Any = numba.njit
 _intrinsic: Any = intrinsic
 _PLAIN = ("__init__.py", "__main__.py", "picture.py", "replay.py", "threads.py", "world.py")
+_CALLED = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}  # by kernels alone
 _TURNS = 20000  # of a wait, of 10 to 50 nanoseconds each
 _LARGEST = 1 << 26  # bytes of a kernel's machine code; the largest of ours has half a million
 
@@ -104,18 +105,15 @@ def _say(text: str) -> None:
             print(f"territory: {text}", file=sys.stderr)
 
 
-def kernel(function: Callable | None = None, *, inline: bool = False, reorder: bool = False) -> Any:
+def kernel(function: Callable | None = None, *, inline: bool = False) -> Any:
     """Compile a function that only kernels call; a decorator with or without arguments.
 
     It has no way in from Python: unpacking a game's arrays took a quarter of all compilation. Nor is it kept on disk:
     its machine code is part of every entry's. `inline` pastes it into its callers before anything is compiled.
     """
     if function is None:
-        return partial(kernel, inline=inline, reorder=reorder)
-    how = "always" if inline else "never"
-    order = {"reassoc", "contract", "nsz"} if reorder else set()
-    called = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
-    return _njit(**called, inline=how, fastmath=order)(function)
+        return partial(kernel, inline=inline)
+    return _njit(**_CALLED, inline="always" if inline else "never")(function)
 
 
 def entry(function: Callable | None = None, *, reorder: bool = False) -> Any:
@@ -130,7 +128,10 @@ def entry(function: Callable | None = None, *, reorder: bool = False) -> Any:
     """
     if function is None:
         return partial(entry, reorder=reorder)
-    play = kernel(function, reorder=reorder)
+    # Whose sums may be reordered is inlined, else this process would call a copy compiled by itself, which adds up in
+    # another order than the one kept on disk: the first run of an installation would differ from all later ones.
+    order = {"reassoc", "contract", "nsz"} if reorder else set()
+    play = _njit(**_CALLED, forceinline=reorder, fastmath=order)(function)
 
     def share(words, bell, games, thread, *arguments):
         taken, playing = words

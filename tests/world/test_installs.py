@@ -110,6 +110,25 @@ def test_compiling_is_announced_when_it_happens_and_only_then(package):
         assert (done.stdout, done.stderr) == ("nothing is compiled before the first game\n[2.]\n", said)
 
 
+ROUNDED = """
+import torch
+from territory import models
+from territory.models.one_pass import in_one_pass
+
+numbers = torch.Generator().manual_seed(0)
+maps = torch.randint(0, 256, (4, 5, 64, 64), dtype=torch.uint8, generator=numbers)
+with in_one_pass():
+    logits, _ = models.build("attention", norm="group", seed=0)(maps, torch.randn(4, 16, generator=numbers))
+print(logits.tolist())
+"""
+
+
+def test_what_has_just_been_compiled_rounds_like_what_is_read_from_the_disk(package):
+    first, later = (python(package, ROUNDED, NUMBA_CACHE_DIR=str(package / "mine")) for _ in range(2))
+    assert "compiling" in first.stderr and "compiling" not in later.stderr
+    assert first.stdout and first.stdout == later.stdout
+
+
 def flip_a_bit(file: Path) -> None:
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 1
