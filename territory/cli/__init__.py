@@ -58,7 +58,7 @@ def _run(args: list[str]) -> int:
         print("territory: the folder that this was started in is gone: change into another one", file=sys.stderr)
         return 2
     try:
-        if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:  # as `territory_command` left it while it imported
+        if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:  # as `territory.__main__` left it while it imported
             signal.signal(signal.SIGINT, signal.default_int_handler)
         status = tyro.extras.subcommand_cli_from_dict(
             {"train": _train_command(args)} | {command.__name__: command for command in COMMANDS},

@@ -7,6 +7,7 @@ Every model takes ``obs_map`` uint8 ``(B, 5, H, W)`` and ``obs_global`` float32 
 """
 
 import inspect
+import os
 from typing import Any
 
 import torch
@@ -18,7 +19,8 @@ from territory.models.baseline import Baseline
 from territory.models.tokens import Tokens
 from territory.world.threads import allowed_cores
 
-if allowed_cores() < torch.get_num_threads():  # said here, where whoever runs a network comes by
+# Said here, where whoever runs a network comes by; a number that somebody chose stays.
+if allowed_cores() < torch.get_num_threads() and not {"OMP_NUM_THREADS", "MKL_NUM_THREADS"} & os.environ.keys():
     torch.set_num_threads(allowed_cores())
 
 OWN = "A network of your own is trained and looked at in Python, as notebook 07 does: PPO(config, model=network)"

@@ -211,9 +211,7 @@ def test_a_narrow_terminal_another_backend_and_a_folder_that_is_gone_end_in_a_se
     assert said.startswith("territory: the folder that this was started in is gone")
 
 
-@pytest.mark.parametrize(
-    "module", ["gymnasium", "territory.cli", "tyro", "territory.cli.lab", "territory.training.config"]
-)
+@pytest.mark.parametrize("module", ["territory.cli", "tyro", "territory.cli.lab", "territory.training.config"])
 def test_ctrl_c_while_a_command_is_still_importing_ends_it_without_a_traceback(module):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     place, _, function = project["scripts"]["territory"].partition(":")
@@ -235,7 +233,7 @@ def test_ctrl_c_is_heard_again_once_a_command_runs():
         "import signal, sys, territory.cli\n"
         "import territory.agent.evaluation\n"
         "territory.agent.evaluation.evaluate = lambda *a, **k: signal.raise_signal(signal.SIGINT)\n"
-        "from territory_command import main\n"
+        "from territory.__main__ import main\n"
         "sys.exit(main())"
     )
     call = [sys.executable, "-c", code, "evaluate", "steady"]
