@@ -22,6 +22,7 @@ from territory.models.contents import tensors_of
 
 GIVEN, FEATURE, PARAMETER = "given", "feature", "parameter"
 SHORTER = -1  # the part of an axis that is left of it
+LOST = -1  # in place of the axis that a part is of: nobody knows
 PRODUCTS = {  # as einsum has them
     "linear": "...d,jd->...j",
     "rmatmul": "...dj,...id->...ij",
@@ -31,7 +32,8 @@ CONVOLUTIONS = {"conv1d": -2, "conv2d": -3, "conv3d": -4}  # and their axis of f
 _CUTS = ("view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze")
 _JOINS = ("cat", "concat", "concatenate")
 _TURNS = ("permute", "transpose", "movedim", "moveaxis", "swapaxes", "swapdims", "t", "T", "mT", "stack")
-_TELLING = (101, 103, 107, 109, 113, 127, 131, 137)  # sizes by which an axis is known again
+_TELLING = (101, 103, 107, 109, 113, 127, 131, 137)  # by what sizes have beyond a multiple, an axis is known again
+_MOST = 2e17  # numbers that a tensor which is asked has
 _REFUSALS = (RuntimeError, IndexError, ValueError, TypeError, AssertionError)  # of sizes that a function can't take
 
 
@@ -58,8 +60,9 @@ class Laid(NamedTuple):
     """Some weights, and what is known of their axes."""
 
     by_head: Tensor  # (B, heads, Tq, Tk)
-    windowed: bool  # queries of several windows follow one another
-    fixed: bool  # no axis is of examples: they are made of parameters alone
+    windowed: bool = False  # queries of several windows follow one another
+    fixed: bool = False  # no axis is of examples: they are made of parameters alone
+    lost: bool = False  # one may be of examples, and nobody knows which
 
 
 def own_axes(shape: Sequence[int], kind: str = GIVEN, features: int | None = None) -> Axes:
@@ -72,7 +75,8 @@ def own_axes(shape: Sequence[int], kind: str = GIVEN, features: int | None = Non
 
 def axes_of(name: str, call: tuple, values: Sequence[Tensor], result: Tensor, of: AxesOf) -> Axes | None:
     """What the axes of a result are made of, by those of the values that a function was given; None: nobody knows."""
-    if not values or name == "embedding" or any(each.ndim > len(_TELLING) for each in (*values, result)):
+    unknown = name == "embedding" or name.startswith("new_")
+    if not values or unknown or any(each.ndim > len(_TELLING) for each in (*values, result)):
         return None
     value = max(values, key=lambda each: (each.numel(), any(part.shared for parts in of(each) for part in parts)))
     if name in CONVOLUTIONS:
@@ -85,6 +89,8 @@ def axes_of(name: str, call: tuple, values: Sequence[Tensor], result: Tensor, of
         found = of(value)
     elif name in _CUTS:
         found = _cut(of(value), result.shape)
+    elif name == "as_strided":
+        found = _strided(result, value, of(value))
     else:
         found = None if name in _TURNS else _beside([value, *values], result, of)
         found = found or _moved(call, value, of(value))
@@ -96,6 +102,27 @@ def axes_of(name: str, call: tuple, values: Sequence[Tensor], result: Tensor, of
         new = axis + len(found) if axis in taken or name in _JOINS else axis
         fitted.append(_fitted(parts, size, Part(size, GIVEN, new), name == "repeat_interleave"))
     return tuple(fitted)
+
+
+def written_axes(room: Tensor, place: Any, value: Tensor, of: AxesOf) -> Axes | None:
+    """Of a tensor by what is written into a place of it; what it has besides is of heads, if the value has none."""
+    view, axes = room[place], of(value)
+    if view.untyped_storage()._cdata != room.untyped_storage()._cdata:  # places here and there
+        return None
+    found: list[tuple[Part, ...]] = [()] * room.ndim
+    where = _strided(view, room, [(axis,) for axis in range(room.ndim)])
+    for axis, parts in zip(reversed(where), reversed(axes), strict=False):
+        found[axis[0] if axis else 0] = parts if axis else found[0]
+    kind = GIVEN if any(part.kind == FEATURE for parts in axes for part in parts) else FEATURE
+    new = [Part(size, kind, axis + room.ndim) for axis, size in enumerate(room.shape)]
+    return tuple(map(_fitted, found, room.shape, new, [False] * room.ndim))
+
+
+def _strided(view: Tensor, base: Tensor, axes: Sequence[Any]) -> Any:
+    """Each axis of a view goes along that of its base whose steps are as long, or the longest of those that are not."""
+    steps = [(step, axis) for axis, step in enumerate(base.stride()) if base.shape[axis] > 1]
+    below = [[axis for axis in steps if axis[0] <= step] for step in view.stride()]
+    return tuple(axes[max(each)[1]] if each and size > 1 else () for each, size in zip(below, view.shape, strict=True))
 
 
 def _fitted(parts: tuple[Part, ...], size: int, times: Part, behind: bool) -> tuple[Part, ...]:
@@ -130,8 +157,8 @@ def _cut(axes: Axes, shape: Sequence[int]) -> Axes | None:
         while left > 1 and waiting:
             part = waiting.pop(0)
             if left % part.size:
-                if part.size % left:
-                    return None
+                if part.size % left:  # rows that are longer or shorter than they were, one below the other
+                    return axes if sizes_of(axes)[:-2] == tuple(shape[:-2]) and len(axes) == len(shape) else None
                 waiting.insert(0, part._replace(size=part.size // left, cut=(*part.cut, 1)))
                 part = part._replace(size=left, cut=(*part.cut, 0))
             parts.append(part)
@@ -142,7 +169,9 @@ def _cut(axes: Axes, shape: Sequence[int]) -> Axes | None:
 
 def _moved(call: tuple, value: Tensor, axes: Axes) -> Axes:
     """By a function that turns, takes away or shortens axes: it is asked what it does to sizes that tell."""
-    asked = torch.empty(_TELLING[: value.ndim], device="meta")
+    step = min(10_000, int(_MOST ** (1 / value.ndim) / (value.ndim + 2))) if value.ndim else 0
+    sizes = (step * n + each for n, each in enumerate(_TELLING[: value.ndim], 2))  # far apart: parts may be cut off
+    asked = torch.empty(tuple(sizes), device="meta")
     args, kwargs = tree_map(lambda each: asked if each is value else each, call[1:])
     try:
         told = next(tensors_of(call[0](*args, **kwargs)), asked).shape
@@ -199,6 +228,7 @@ def lay(weights: Tensor, keys: int, axes: Axes) -> Laid:
     fixed = PARAMETER in kinds and GIVEN not in kinds
     if not weights.ndim:
         return Laid(weights.view(1, 1, 1, 1), False, fixed)
+    lost = any(part.of == LOST for parts in axes for part in parts)
     keys %= weights.ndim
     parts = [part for axis, each in enumerate(axes) if axis != keys for part in each]
     axis_of = [axis for axis, each in enumerate(axes) if axis != keys for _ in each]
@@ -208,7 +238,7 @@ def lay(weights: Tensor, keys: int, axes: Axes) -> Laid:
     rows = weights.movedim(keys, -1)
     parted = rows.reshape(*(part.size for part in parts), rows.shape[-1])
     laid = parted.permute(*examples, *heads, *queries, len(parts)).reshape(*sizes, rows.shape[-1])
-    return Laid(laid, len({axis_of[n] for n in queries}) > 1, fixed)
+    return Laid(laid, len({axis_of[n] for n in queries}) > 1, fixed, lost and not examples)
 
 
 def _roles(parts: Sequence[Part], keys: Sequence[Part], fixed: bool) -> tuple[list[int], list[int]]:

@@ -124,6 +124,9 @@ def intervene(model: nn.Module, changes: Mapping[str, Change], attention: Chosen
     watch.check_used()
 
 
+_LOST = "weights of which nobody knows which axis is of examples"
+
+
 class _Attentions(SoftmaxWatch):
     """Keeps or changes the attention of one network while a block runs."""
 
@@ -192,7 +195,7 @@ class _Attentions(SoftmaxWatch):
         is_gate = name.startswith("spatial.")
 
         def hook(_module: nn.Module, _inputs: tuple, output: Tensor) -> Tensor | None:
-            changed = self._changed(name, output, _as_they_are)
+            changed = self._changed(name, output, Laid)
             shown = output if changed is None else changed
             self.record[name] = shown.detach().squeeze(1) if is_gate else shown.detach()  # gates: to (B, h, w)
             return changed
@@ -246,6 +249,9 @@ class _Attentions(SoftmaxWatch):
 
     def _note(self, name: str, weights: Tensor, lay: Lay) -> None:
         laid = lay(weights.detach())
+        if laid.lost:
+            self.unread[name.split("#")[0]] = _LOST
+            return
         self.record[name] = laid.by_head.clone()  # the network may go on writing into its own
         if laid.windowed:
             self.record.windowed.add(name)
@@ -253,16 +259,15 @@ class _Attentions(SoftmaxWatch):
     def _changed(self, name: str, weights: Tensor, lay: Lay) -> Tensor | None:
         if name not in self.changes:
             return None
+        shown, _, _, lost = lay(weights)
+        if lost:
+            return None
         self.used.add(name)
-        change, shown = self.changes[name], lay(weights).by_head
+        change = self.changes[name]
         changed = change(shown) if callable(change) else torch.full_like(shown, change)
         if changed.shape != shown.shape:
             raise BadInput(f"{name}: expected weights {tuple(shown.shape)}, the change made {tuple(changed.shape)}")
         return laid_back(changed, weights, lay)
-
-
-def _as_they_are(weights: Tensor) -> Laid:
-    return Laid(weights, windowed=False, fixed=False)
 
 
 def _numbered(name: str, number: int) -> str:

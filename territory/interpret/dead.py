@@ -360,7 +360,7 @@ class _Softmaxes(SoftmaxWatch):
         return [DeadFinding(call.name(self.model), SATURATED, 0, *ends) for call, ends in stuck]
 
     def observe(self, call: SoftmaxCall, weights: Tensor, lay: Lay) -> None:
-        by_head, _, fixed = lay(weights.detach().nan_to_num())
+        by_head, _, fixed, _ = lay(weights.detach().nan_to_num())
         if fixed:
             return  # the same for all examples by design
         self._slope(call, weights)

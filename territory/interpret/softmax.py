@@ -6,6 +6,7 @@ it is (`tags`) and what its axes were made of (`axes`).
 """
 
 import inspect
+import itertools
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -79,6 +80,7 @@ class SoftmaxWatch(TorchFunctionMode):
             path or type(model).__name__: _SCRIPT for each, path in self.owners.paths.items() if _is_script(each)
         }
         self._own: set[int] = set()  # where its parameters and buffers lie
+        self._lengths: set[int] = set()  # of axes that may be of examples, if all that it was given has as many
         self.model = model
         self._numbers: dict[str, int] = {}
         self._tags, self._axes = WeakIdKeyDictionary(), WeakIdKeyDictionary()
@@ -114,6 +116,8 @@ class SoftmaxWatch(TorchFunctionMode):
         own = (each for each in (*self.model.parameters(), *self.model.buffers()) if each.layout == torch.strided)
         self._own = {_storage(each) for each in own}
         self.given = [*tensors_of([args, kwargs])]
+        shapes = [each.shape[:2] for each in filter(_is_plain, self.given)]
+        self._lengths = {*itertools.chain(*shapes)} if len({shape[:1] for shape in shapes}) == 1 else set()
 
     def _begin(self) -> None:
         """A forward pass begins, or part of one is computed again."""
@@ -141,6 +145,7 @@ class SoftmaxWatch(TorchFunctionMode):
         if name in _OTHER_KINDS or "attention" in name or "attn" in name:
             self._miss(_OTHER_KINDS.get(name, f"a kernel, {name}"))
         if name == "setitem":
+            self._write(*args)
             self._follow((func, args, kwargs), name, args, args[0], UNKNOWN, UNKNOWN)
         if not isinstance(result, Tensor | tuple | list):
             return result
@@ -229,7 +234,12 @@ class SoftmaxWatch(TorchFunctionMode):
         """What the axes of a tensor are made of."""
         found = self._axes.get(tensor)
         if found is None or axes.sizes_of(found) != tensor.shape:
-            return axes.own_axes(tensor.shape, axes.PARAMETER if self._is_own(tensor) else axes.GIVEN)
+            if self._is_own(tensor):
+                return axes.own_axes(tensor.shape, axes.PARAMETER)
+            found = axes.own_axes(tensor.shape)
+            found = tuple(tuple(each._replace(of=each.of or axes.LOST) for each in parts) for parts in found)
+        if found and found[0] and found[0][0].of == axes.LOST and (not self._lengths or len(tensor) in self._lengths):
+            return (axes.Part(len(tensor), axes.GIVEN, 0),), *found[1:]
         return found
 
     def _is_own(self, tensor: Tensor) -> bool:
@@ -242,6 +252,12 @@ class SoftmaxWatch(TorchFunctionMode):
         for each in tensors_of(result) if all(map(_is_plain, given)) else ():
             if each.is_floating_point() and _is_plain(each):
                 self._axes[each] = axes.axes_of(name, call, values, each, self.axes)
+
+    def _write(self, room: Any, place: Any, value: Any) -> None:
+        """Room that nothing is known of gets the axes of what is written into it."""
+        plain = isinstance(value, Tensor) and room.is_floating_point() and _is_plain(room) and _is_plain(value)
+        if plain and room.ndim and self._axes.get(room) is None and not self._is_own(room):
+            self._axes[room] = axes.written_axes(room, place, value, self.axes)
 
     def _miss(self, where: str) -> None:
         for watch in _running.watches:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from benchmarks.zoo import Calls
+from territory.errors import BadInput
 from territory.interpret import capture, intervene, zero_head
 
 B, T, D, HEADS = 3, 6, 16, 4
@@ -214,6 +215,55 @@ def criss_cross(s, x, cut):
     return torch.einsum("bhwv,bhvd->bhwd", w[..., :4], k) + torch.einsum("bhwg,bgwd->bhwd", w[..., 4:], k)
 
 
+def folded_heads(layer, x):
+    return heads(layer(x)).reshape(-1, x.shape[1], SIZE)
+
+
+def overlapping(s, x, cut, chunks):
+    """Chunks of four tokens, every two tokens, ask all tokens."""
+    q, k = chunks(folded_heads(s.q, x)).unflatten(0, (B, HEADS)), heads(s.k(x))[:, :, None]
+    return cut(softmax(q, k).flatten(2, 3)).unflatten(2, (-1, 4)) @ k
+
+
+def strided(x):
+    return x.as_strided((len(x), x.shape[1] // 2 - 1, 4, SIZE), (x.stride(0), 2 * x.stride(1), x.stride(1), 1))
+
+
+def banded(s, x, cut):
+    """Chunks of three tokens ask themselves: their diagonals become columns, and are written into zeros."""
+    q, k = (folded_heads(layer, x).unflatten(1, (-1, 3)) for layer in (s.q, s.k))
+    band = F.pad(q @ k.mT, (0, 0, 0, 1)).view(B * HEADS, -1, 3, 4)
+    scores = band.new_zeros(B * HEADS, x.shape[1] // 3 + 1, 3, 4)
+    scores[:, :-1] = band
+    w = cut(scores.view(B, HEADS, -1, 4).transpose(1, 2).softmax(-1).transpose(1, 2))
+    return w @ s.mix
+
+
+def head_by_head(s, x, cut):
+    q, k = heads(s.q(x)), heads(s.k(x))
+    scores = torch.zeros(HEADS, B, T, T)
+    for head in range(HEADS):
+        scores[head] = q[:, head] @ k[:, head].mT
+    return merged(cut(scores.softmax(-1).transpose(0, 1)) @ k)
+
+
+def later(s, x, cut):
+    """The first tokens are taken away."""
+    q, k = heads(s.q(x[:, 2:])), heads(s.k(x[:, 2:]))
+    return merged(cut(softmax(q, k)) @ k)
+
+
+def out_of_sight(q, k):
+    """By a library that is not torch's."""
+    return torch.from_numpy((heads(q) @ heads(k).mT).flatten(0, 1).numpy().copy())
+
+
+def unfolded(s, x, cut):
+    """What was folded out of sight is examples again when it is as many."""
+    w = out_of_sight(s.q(x), s.k(x)).unflatten(0, (B, HEADS)).softmax(-1)
+    return merged(cut(w) @ heads(x))
+
+
 def kept(w):
     return w
 
@@ -247,6 +297,15 @@ NETWORKS = {
     "frames": (frames, tokens(16)),
     "mirror images": (turned, tokens()),
     "criss-cross": (criss_cross, tokens(16)),
+    "overlapping chunks, by strides": (lambda s, x, cut: overlapping(s, x, cut, strided), tokens(8)),
+    "overlapping chunks, unfolded": (
+        lambda s, x, cut: overlapping(s, x, cut, lambda each: each.unfold(1, 4, 2).mT),
+        tokens(8),
+    ),
+    "a band": (banded, tokens(9)),
+    "scores head by head": (head_by_head, tokens()),
+    "without the first tokens": (later, tokens(8)),
+    "unfolded again": (unfolded, tokens()),
     "words": (of_words, torch.randint(9, (B, T), generator=torch.Generator().manual_seed(0))),
 }
 
@@ -276,3 +335,16 @@ def test_heads_are_those_of_the_plain_formula_and_are_ablated_one_by_one(name):
             with intervene(model, {path: zero_head(head)}):
                 found = model(x)
             torch.testing.assert_close(found, forward(model, x, zero_head(head)), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_weights_that_were_folded_out_of_sight_are_said_to_be_unread_rather_than_of_more_examples(size):
+    model = Calls(lambda s, x: out_of_sight(s.q(x), s.k(x)).softmax(-1) @ heads(x).flatten(0, 1))
+    model.q, model.k = nn.Linear(D, D), nn.Linear(D, D)
+    x = torch.randn(size, T, D)
+    with torch.no_grad(), capture(model) as record:
+        model(x)
+    assert not record
+    assert record.unread == {"Calls": "weights of which nobody knows which axis is of examples"}
+    with pytest.raises(BadInput, match="nobody knows which axis"), torch.no_grad(), intervene(model, {"Calls": 0.0}):
+        model(x)
