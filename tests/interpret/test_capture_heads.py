@@ -255,12 +255,12 @@ def later(s, x, cut):
 
 def out_of_sight(q, k):
     """By a library that is not torch's."""
-    return torch.from_numpy((heads(q) @ heads(k).mT).flatten(0, 1).numpy().copy())
+    return torch.from_numpy((heads(q) @ heads(k).mT).flatten(0, 1)[:, None].numpy().copy())
 
 
 def unfolded(s, x, cut):
     """What was folded out of sight is examples again when it is as many."""
-    w = out_of_sight(s.q(x), s.k(x)).unflatten(0, (B, HEADS)).softmax(-1)
+    w = out_of_sight(s.q(x), s.k(x)).unflatten(0, (B, HEADS))[:, :, 0].softmax(-1)
     return merged(cut(w) @ heads(x))
 
 
