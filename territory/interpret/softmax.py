@@ -296,7 +296,8 @@ class SoftmaxWatch(TorchFunctionMode):
         exps = [each for each, tagged in known if tagged.kind == "exp"]
         if exps and name.startswith(("scatter", "index_add", "index_reduce", "segment_reduce")):
             self._miss("a softmax over an edge list")
-        if not self._weighs(name, operands, tag, other):
+        added = name in tags.SCATTERED and any(tagged.weighted for _, tagged in known)
+        if not (added and self.owners.at_work is not None) and not self._weighs(name, operands, tag, other):
             new = tags.known_of(name, operands, kwargs, result, tag, other)
             if name in tags.WRITES and new is None:
                 new = next((tagged for _, tagged in known if tagged.kind == "weights"), None)

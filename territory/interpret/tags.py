@@ -36,6 +36,7 @@ PARTS = {  # and repetitions: of weights are weights
     *("expand", "repeat", "repeat_interleave", "pad", "as_strided", "unfold", "diagonal"),
 }
 WRITES = ("scatter", "setitem", "where", "index_put", "index_copy", "masked_scatter", "scatter_add", "index_add")
+SCATTERED = ("index_add", "scatter_add", "scatter_reduce", "index_reduce")  # sums of rows that are here and there
 _DIM = {"gumbel_softmax": 4, "masked_softmax": 2}  # where the argument stands, if not second
 
 

@@ -1389,3 +1389,27 @@ def test_a_name_or_a_class_instead_of_a_network_is_refused_in_a_sentence(wrong, 
 def test_an_agent_instead_of_its_network_is_refused_in_a_sentence():
     with pytest.raises(BadInput, match=r"got Agent. Hand over its network: \.model"), capture(load_agent("tokens")):
         pass
+
+
+@pytest.mark.parametrize("add", ["index_add_", "scatter_add_"])
+def test_a_router_whose_experts_add_their_tokens_to_a_sum_is_read_whatever_comes_after(add):
+    """Each expert takes the tokens that chose it; what they become is weighted, and added where they were."""
+
+    def forward(s, x):
+        rows = x.flatten(0, 1)
+        best, chosen = s.router(rows).topk(2, dim=-1)
+        weights, out = best.softmax(-1), torch.zeros_like(rows)
+        for number, expert in enumerate((s.first, s.second, s.third)):
+            row, place = (chosen == number).nonzero(as_tuple=True)
+            made = expert(rows[row]) * weights[row, place, None]
+            getattr(out, add)(0, row if add == "index_add_" else row[:, None].expand_as(made), made)
+        return out.view(x.shape)
+
+    layers = {name: nn.Linear(WIDTH, WIDTH) for name in ("first", "second", "third")}
+    model, x = Calls(forward, router=nn.Linear(WIDTH, 3), **layers), tokens(2)
+    with torch.no_grad(), capture(model) as record:
+        model(x)
+    assert list(record) == ["Calls"]
+    weights = model.router(x).topk(2, dim=-1).values.softmax(-1)
+    torch.testing.assert_close(record["Calls"], weights[:, None].detach())
+    assert not record.unread
