@@ -162,10 +162,9 @@ class TerritoryVectorEnv(VectorEnv):
         orders = [common.everyones_orders(part.world, part.opponent, actions[part.games]) for part in self._parts]
         with Unbroken():
             out = self.world.new_observation(self.num_envs)
-            rewards, terminated, truncated = np.empty(self.num_envs), *np.empty((2, self.num_envs), np.bool_)
-            for part, own in zip(self._parts, orders, strict=True):
-                earned, terminated[part.games], truncated[part.games] = part.world.step(own, _rows(out, part.games))
-                rewards[part.games] = earned[:, AGENT]
+            played = [part.world.step(own, _rows(out, part.games)) for part, own in zip(self._parts, orders, strict=True)]
+            rewards = _joined([earned[:, AGENT].copy() for earned, _, _ in played])
+            terminated, truncated = (_joined([each[place] for each in played]) for place in (1, 2))
             self._episodes.add(rewards, actions)
             if self._over.any():  # NEXT_STEP: what has just been played there does not count
                 rewards[self._over], terminated[self._over], truncated[self._over] = 0, False, False
@@ -255,7 +254,14 @@ class TerritoryVectorEnv(VectorEnv):
 
 def _rows(out, games: slice) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """The rows of some games, of observations and masks of all."""
+    if games.stop - games.start == len(out[1]):
+        return out
     return {name: of[games] for name, of in out[0].items()}, out[1][games]
+
+
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+    """One value a game, from those of each part."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def masks_info(masks: np.ndarray) -> dict[str, Any]:
