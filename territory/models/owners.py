@@ -99,6 +99,7 @@ class Owners:
 
         ``back``: the block goes the way back too.
         """
+        strange: list[str] = []  # layers that took a tensor from elsewhere
         with ExitStack() as stack:
             stack.callback(register_module_forward_pre_hook(self._enter).remove)
             leave = register_module_forward_hook(self._leave, with_kwargs=True, always_call=True)
@@ -109,16 +110,16 @@ class Owners:
                 stack.enter_context(self._threads_noted())
             if call is not None:  # TorchScript compares constants by operators, some of which aren't tensors to a mode
                 stack.enter_context(torch.jit.optimized_execution(False))  # pyright: ignore[reportPrivateImportUsage]
-                self._made = _Made(call, lambda: self._elsewhere.append(self.layer))
+                self._made = _Made(call, lambda: strange.append(self.layer))
                 stack.enter_context(self._made.watching())
             yield
-            if call is not None and self._elsewhere:  # constants, maybe: what is new in a second pass is made in each
-                self._elsewhere.clear()
+            if call is not None and strange and not self._elsewhere:
+                strange.clear()  # constants, maybe: what is new in a second pass too is made in each
                 outputs = call()
                 self.look(call.gradients(outputs) if back else ())
-        if self._alone and self._elsewhere:
+        if self._alone and (found := self._elsewhere + strange):
             raise BadInput(
-                f"layer {self._elsewhere[0]} has work done in another thread, where torch shows nobody what it is: "
+                f"layer {found[0]} has work done in another thread, where torch shows nobody what it is: "
                 "measure it without threads."
             )
 

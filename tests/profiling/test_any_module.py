@@ -536,6 +536,17 @@ def test_products_in_another_thread_are_refused_where_they_would_be_missed(name)
     assert not vars(threading.Thread)["start"].__closure__  # torch sees what it starts as before
 
 
+def test_a_product_that_only_the_first_pass_leaves_to_a_thread_is_refused_too():
+    def first(s, x):
+        if s.kept is None:
+            s.kept = in_a_thread(s, x, lambda s, _: s.w @ s.w)
+        return s.fc(x) @ s.kept
+
+    model = nn.Sequential(Calls(first, fc=nn.Linear(8, 8), w=torch.rand(8, 8), kept=None))
+    with pytest.raises(BadInput, match="layer 0 has work done in another thread"):
+        profiling.macs_table(model, torch.rand(2, 8))
+
+
 def served(jobs, done):
     while True:
         work, x = jobs.get()
