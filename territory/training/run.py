@@ -193,7 +193,9 @@ def start(config: TrainConfig) -> Run:
 
 
 def _check_free(folder: Path) -> None:
-    if os.path.lexists(folder) and not files.is_blank(folder):
+    with writing(folder):  # which may be one that nobody may look into
+        free = files.is_blank(folder) or not os.path.lexists(folder)
+    if not free:
         raise BadInput(f"the run {folder} exists: continue it with --resume {folder}, or choose another --name")
 
 

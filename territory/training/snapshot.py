@@ -80,7 +80,8 @@ def _judge(found: dict[str, np.ndarray], fresh: dict[str, np.ndarray]) -> None:
             raise BadInput(f"the checkpoint is damaged: {name} holds truth values that are neither true nor false")
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise BadInput(f"the checkpoint is damaged: {name} holds numbers that are not finite (NaN or infinity)")
-        if name.endswith((".step", ".exp_avg_sq", "count", "update")) and (array < 0).any():
+        counts = name.startswith("optimizer.") and name.endswith((".step", ".exp_avg_sq"))
+        if (counts or name in ("update", "episodes.count")) and (array < 0).any():
             raise BadInput(f"the checkpoint is damaged: {name} is negative")
     if not found["mask"].any(axis=1).all():
         raise BadInput("the checkpoint is damaged: a mask allows no action at all")

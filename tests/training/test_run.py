@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import signal
 from collections import deque
 from itertools import islice
@@ -11,6 +12,7 @@ import pytest
 import torch
 from helpers import probes
 
+from territory import models
 from territory.agent import checkpoint as files
 from territory.errors import BadInput
 from territory.training import PPO, TrainConfig, run
@@ -162,6 +164,26 @@ def test_a_name_that_is_taken_is_refused(config):
     run.start(config)
     with pytest.raises(BadInput, match="exists: continue it with --resume"):
         run.start(config)
+
+
+def test_a_name_whose_folder_nobody_may_look_into_is_refused(config, tmp_path, monkeypatch):
+    (tmp_path / "run").mkdir()
+
+    def hidden(_folder):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "listdir", hidden)  # as root, to whom nothing is hidden, too
+    with pytest.raises(BadInput, match=r"run can't be written \(Permission denied\)"):
+        run.start(config)
+
+
+def test_weights_of_any_name_may_be_negative(config):
+    network = models.build("attention")
+    for name in ("update", "count", "step"):
+        network.register_buffer(name, torch.tensor(-1.0))
+    ppo = PPO(config, model=network)
+    run.restore(ppo, run.snapshot(ppo))
+    assert network.get_buffer("count") == -1
 
 
 def test_a_resumed_run_can_not_become_another_one(config):
