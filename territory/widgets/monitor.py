@@ -52,7 +52,7 @@ class TrainingMonitor(Instrument):
     questions = {name: name for name in ("start", "pause", "stop")} | dict.fromkeys(("watching", "speed"))
     live: LiveTraining | None = None  # the training; None where there are only finished runs to see
     _starts = 0  # how often it was started: the watched game of an earlier start ends
-    # What is shown. The browser sets nothing itself: it asks (`answer`), since training sets these from its thread.
+    # What is shown. The browser sets nothing itself: it asks (`questions`), since training sets these from its thread.
     history = traitlets.Bytes().tag(sync=True)  # float64 (len(FIELDS), updates)
     status = traitlets.Dict().tag(sync=True)  # state, step, rate, ... in numbers and in words
     board = traitlets.Bytes().tag(sync=True)  # see `viz.pack_board`
