@@ -37,11 +37,11 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
 
 
 def set_training(model: nn.Module, mode: bool) -> None:
-    """Training or evaluation mode, as ``model.train(mode)``; exported parts go on in the one they were exported in."""
+    """`train` or `eval`, which may be the network's own; exported parts go on in the mode they were exported in."""
     graphs = [vars(module) for module in model.modules() if isinstance(module, torch.fx.GraphModule)]
     refusing = [(own, {name: own.pop(name) for name in ("train", "eval") if name in own}) for own in graphs]
     try:
-        model.train(mode)
+        model.train() if mode else model.eval()
     finally:
         for own, methods in refusing:  # of exported parts; meanwhile they have every module's own
             own.update(methods)

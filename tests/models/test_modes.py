@@ -17,3 +17,16 @@ def test_a_network_with_an_exported_part_is_evaluated_and_trains_on():
     assert network[0].training and network[2].training
     with pytest.raises(NotImplementedError):  # as torch left it
         exported.train()
+
+
+def test_a_network_with_an_eval_of_its_own_is_evaluated_by_it():
+    class Folded(nn.Linear):
+        def eval(self):
+            self.folded = True
+            return super().eval()
+
+    network = Folded(2, 2)
+    with evaluation_mode(network):
+        assert network.folded
+        assert not network.training
+    assert network.training
