@@ -52,6 +52,7 @@ def tidy(ax: Axes, title: str = "", x: str = "", y: str = "", grid: Literal["x",
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines[["left", "bottom"]].set_color(FAINT)
     ax.tick_params(colors=TEXT, labelsize=SMALL_SIZE, length=3, color=FAINT)
+    ax.grid(False)  # that of a style the reader has chosen
     if grid:
         ax.grid(True, axis=grid, color=FAINT, alpha=0.25, linewidth=0.8)
     ax.set_axisbelow(True)

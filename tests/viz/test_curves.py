@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -82,3 +83,9 @@ def test_seeds_apart_have_a_panel_for_each_name_with_the_others_in_grey():
     assert [len(ax.lines) for ax in shown] == [2 + 2 + 1 + 1, 2 + 1 + 1 + 1]
     with pytest.raises(BadInput, match="got none"):
         viz.plot_seed_panels({})
+
+
+def test_a_chart_without_a_grid_has_none_in_a_readers_style_either():
+    with plt.rc_context({"axes.grid": True}):
+        ax = viz.plot_stats(np.zeros(16))
+    assert not any(line.get_visible() for line in (*ax.get_xgridlines(), *ax.get_ygridlines()))
