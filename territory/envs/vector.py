@@ -162,7 +162,8 @@ class TerritoryVectorEnv(VectorEnv):
         orders = [common.everyones_orders(part.world, part.opponent, actions[part.games]) for part in self._parts]
         with Unbroken():
             out = self.world.new_observation(self.num_envs)
-            played = [part.world.step(own, _rows(out, part.games)) for part, own in zip(self._parts, orders, strict=True)]
+            shares = zip(self._parts, orders, strict=True)
+            played = [part.world.step(own, _rows(out, part.games)) for part, own in shares]
             rewards = _joined([earned[:, AGENT].copy() for earned, _, _ in played])
             terminated, truncated = (_joined([each[place] for each in played]) for place in (1, 2))
             self._episodes.add(rewards, actions)
