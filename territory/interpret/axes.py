@@ -32,8 +32,10 @@ CONVOLUTIONS = {"conv1d": -2, "conv2d": -3, "conv3d": -4}  # and their axis of f
 _CUTS = ("view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze")
 _JOINS = ("cat", "concat", "concatenate")
 _TURNS = ("permute", "transpose", "movedim", "moveaxis", "swapaxes", "swapdims", "t", "T", "mT", "stack")
-_TELLING = (101, 103, 107, 109, 113, 127, 131, 137)  # by what sizes have beyond a multiple, an axis is known again
-_MOST = 2e17  # numbers that a tensor which is asked has
+_TELLING = [  # sizes by which an axis is known again, of no axes, one, ...: far apart, as parts may be cut off
+    [min(10_000, int(2e16 ** (1 / count) / (count + 2))) * n + 41 + 2 * n * n for n in range(2, count + 2)]
+    for count in range(9)
+]
 _REFUSALS = (RuntimeError, IndexError, ValueError, TypeError, AssertionError)  # of sizes that a function can't take
 
 
@@ -76,9 +78,11 @@ def own_axes(shape: Sequence[int], kind: str = GIVEN, features: int | None = Non
 def axes_of(name: str, call: tuple, values: Sequence[Tensor], result: Tensor, of: AxesOf) -> Axes | None:
     """What the axes of a result are made of, by those of the values that a function was given; None: nobody knows."""
     unknown = name == "embedding" or name.startswith("new_")
-    if not values or unknown or any(each.ndim > len(_TELLING) for each in (*values, result)):
+    if not values or unknown or any(each.ndim >= len(_TELLING) for each in (*values, result)):
         return None
-    value = max(values, key=lambda each: (each.numel(), any(part.shared for parts in of(each) for part in parts)))
+    most = max(each.numel() for each in values)
+    largest = [each for each in values if each.numel() == most]
+    value = next((each for each in largest if any(part.shared for parts in of(each) for part in parts)), largest[0])
     if name in CONVOLUTIONS:
         made = own_axes(result.shape, features=result.ndim + CONVOLUTIONS[name])
         return of(value)[:1] + made[1:] if result.shape[0] == value.shape[0] else made
@@ -169,9 +173,7 @@ def _cut(axes: Axes, shape: Sequence[int]) -> Axes | None:
 
 def _moved(call: tuple, value: Tensor, axes: Axes) -> Axes:
     """By a function that turns, takes away or shortens axes: it is asked what it does to sizes that tell."""
-    step = min(10_000, int(_MOST ** (1 / value.ndim) / (value.ndim + 2))) if value.ndim else 0
-    sizes = (step * n + each for n, each in enumerate(_TELLING[: value.ndim], 2))  # far apart: parts may be cut off
-    asked = torch.empty(tuple(sizes), device="meta")
+    asked = torch.empty(_TELLING[value.ndim], device="meta")
     args, kwargs = tree_map(lambda each: asked if each is value else each, call[1:])
     try:
         told = next(tensors_of(call[0](*args, **kwargs)), asked).shape

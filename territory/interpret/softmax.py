@@ -146,10 +146,11 @@ class SoftmaxWatch(TorchFunctionMode):
             self._miss(_OTHER_KINDS.get(name, f"a kernel, {name}"))
         if name == "setitem":
             self._write(*args)
-            self._follow((func, args, kwargs), name, args, args[0], UNKNOWN, UNKNOWN)
+            self._follow((func, args, kwargs), [*tensors_of([args])], name, args, args[0], UNKNOWN, UNKNOWN)
         if not isinstance(result, Tensor | tuple | list):
             return result
-        self._trace((func, args, kwargs), name, result)
+        given = [*tensors_of([args, kwargs])]
+        self._trace((func, args, kwargs), given, name, result)
         kwargs = {{"axis": "dim"}.get(key, key): value for key, value in kwargs.items()}  # as NumPy calls it
         args = (*args, *(kwargs[each] for each in _NAMED if each in kwargs))  # as if all were by place
         operands = args[1:] if name in tags.ADDED else args
@@ -165,7 +166,7 @@ class SoftmaxWatch(TorchFunctionMode):
         if name == "addcmul":  # as if it were written with two signs
             product = tags.known_of("mul", operands, {}, result, *known) or UNKNOWN
             name, operands, known = "add", (args[0], result), (self._tag(args, 0), product)
-        self._follow((func, args, kwargs), name, operands, result, *known)
+        self._follow((func, args, kwargs), given, name, operands, result, *known)
         return result
 
     @contextmanager
@@ -236,8 +237,8 @@ class SoftmaxWatch(TorchFunctionMode):
         if found is None or axes.sizes_of(found) != tensor.shape:
             if self._is_own(tensor):
                 return axes.own_axes(tensor.shape, axes.PARAMETER)
-            found = axes.own_axes(tensor.shape)
-            found = tuple(tuple(each._replace(of=each.of or axes.LOST) for each in parts) for parts in found)
+            first, *rest = axes.own_axes(tensor.shape) or [()]
+            found = (tuple(each._replace(of=axes.LOST) for each in first), *rest) if tensor.ndim else ()
         if found and found[0] and found[0][0].of == axes.LOST and (not self._lengths or len(tensor) in self._lengths):
             return (axes.Part(len(tensor), axes.GIVEN, 0),), *found[1:]
         return found
@@ -245,9 +246,8 @@ class SoftmaxWatch(TorchFunctionMode):
     def _is_own(self, tensor: Tensor) -> bool:
         return _is_plain(tensor) and any(_storage(tensor) in watch._own for watch in _running.watches)
 
-    def _trace(self, call: tuple, name: str, result: Any) -> None:
+    def _trace(self, call: tuple, given: list[Tensor], name: str, result: Any) -> None:
         """Keep what the axes of a result are made of."""
-        given = [*tensors_of(call[1:])]
         values = [each for each in given if each.is_floating_point()]
         for each in tensors_of(result) if all(map(_is_plain, given)) else ():
             if each.is_floating_point() and _is_plain(each):
@@ -289,10 +289,12 @@ class SoftmaxWatch(TorchFunctionMode):
         calls = [call for each in weights for call in each.source]
         return Tag("weights", source=calls, weighted=any(each.weighted for each in weights)) if weights else UNKNOWN
 
-    def _follow(self, call: tuple, name: str, operands: Sequence[Any], result: Any, tag: Tag, other: Tag) -> None:
+    def _follow(
+        self, call: tuple, given: list[Tensor], name: str, operands: Sequence[Any], result: Any, tag: Tag, other: Tag
+    ) -> None:
         """Keep track of what weights, and what could become weights, turn into."""
         _, args, kwargs = call
-        known = [(each, self._tags.get(each) or UNKNOWN) for each in tensors_of([args, kwargs])]
+        known = [(each, self._tags.get(each) or UNKNOWN) for each in given]
         exps = [each for each, tagged in known if tagged.kind == "exp"]
         if exps and name.startswith(("scatter", "index_add", "index_reduce", "segment_reduce")):
             self._miss("a softmax over an edge list")
