@@ -30,6 +30,7 @@ PRODUCTS = {  # as einsum has them
 }
 CONVOLUTIONS = {"conv1d": -2, "conv2d": -3, "conv3d": -4}  # and their axis of features
 _CUTS = ("view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze")
+_COMPLEX = ("view_as_complex", "view_as_real")
 _JOINS = ("cat", "concat", "concatenate")
 _TURNS = ("permute", "transpose", "movedim", "moveaxis", "swapaxes", "swapdims", "t", "T", "mT", "stack")
 _TELLING = [  # sizes by which an axis is known again, of no axes, one, ...: far apart, as parts may be cut off
@@ -95,6 +96,8 @@ def axes_of(name: str, call: tuple, values: Sequence[Tensor], result: Tensor, of
         found = _cut(of(value), result.shape)
     elif name == "as_strided":
         found = _strided(result, value, of(value))
+    elif name in _COMPLEX:  # numbers of two, which have an axis of their own on one side
+        found = of(value)[:-1] if name == "view_as_complex" else (*of(value), ())
     else:
         found = None if name in _TURNS else _beside([value, *values], result, of)
         found = found or _moved(call, value, of(value))

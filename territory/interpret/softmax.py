@@ -248,9 +248,9 @@ class SoftmaxWatch(TorchFunctionMode):
 
     def _trace(self, call: tuple, given: list[Tensor], name: str, result: Any) -> None:
         """Keep what the axes of a result are made of."""
-        values = [each for each in given if each.is_floating_point()]
+        values = [each for each in given if each.is_floating_point() or each.is_complex()]
         for each in tensors_of(result) if all(map(_is_plain, given)) else ():
-            if each.is_floating_point() and _is_plain(each):
+            if (each.is_floating_point() or each.is_complex()) and _is_plain(each):
                 self._axes[each] = axes.axes_of(name, call, values, each, self.axes)
 
     def _write(self, room: Any, place: Any, value: Any) -> None:

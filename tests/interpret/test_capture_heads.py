@@ -264,6 +264,22 @@ def unfolded(s, x, cut):
     return merged(cut(w) @ heads(x))
 
 
+def rotary(s, x, cut):
+    """Places are angles, by which pairs of numbers are turned as complex ones; two heads share a key."""
+
+    def at_its_place(y):
+        pairs = torch.view_as_complex(y.unflatten(-1, (-1, 2)))
+        angles = torch.arange(T).view(T, 1, 1) * torch.ones(pairs.shape[-1])
+        return torch.view_as_real(pairs * torch.polar(torch.ones_like(angles), angles)).flatten(-2).transpose(1, 2)
+
+    q, values = s.q(x).unflatten(2, (HEADS, SIZE)), s.k(x)[..., : 2 * SIZE].unflatten(2, (2, SIZE))
+    q, k, v = at_its_place(q), at_its_place(values), values.transpose(1, 2)
+    if cut is kept:
+        return merged(F.scaled_dot_product_attention(q, k, v, scale=0.5, enable_gqa=True))
+    k, v = (each.repeat_interleave(HEADS // 2, dim=1) for each in (k, v))
+    return merged(cut(softmax(q, k)) @ v)
+
+
 def kept(w):
     return w
 
@@ -296,6 +312,7 @@ NETWORKS = {
     "heads folded into queries": (asked_at_once, tokens()),
     "frames": (frames, tokens(16)),
     "mirror images": (turned, tokens()),
+    "turned by their places": (rotary, tokens()),
     "criss-cross": (criss_cross, tokens(16)),
     "overlapping chunks, by strides": (lambda s, x, cut: overlapping(s, x, cut, strided), tokens(8)),
     "overlapping chunks, unfolded": (
