@@ -76,8 +76,11 @@ def own_axes(shape: Sequence[int], kind: str = GIVEN, features: int | None = Non
     return tuple(() if part.size == 1 else (part,) for part in parts)
 
 
-def axes_of(name: str, call: tuple, values: Sequence[Tensor], result: Tensor, of: AxesOf) -> Axes | None:
-    """What the axes of a result are made of, by those of the values that a function was given; None: nobody knows."""
+def axes_of(name: str, call: tuple, values: Sequence[Tensor], result: Tensor, of: AxesOf, weighs: bool) -> Axes | None:
+    """What the axes of a result are made of, by those of the values that a function was given; None: nobody knows.
+
+    ``weighs``: some of the values are weights of others.
+    """
     unknown = name == "embedding" or name.startswith("new_")
     if not values or unknown or any(each.ndim >= len(_TELLING) for each in (*values, result)):
         return None
@@ -89,7 +92,7 @@ def axes_of(name: str, call: tuple, values: Sequence[Tensor], result: Tensor, of
         return of(value)[:1] + made[1:] if result.shape[0] == value.shape[0] else made
     if name == "einsum" or name in PRODUCTS:
         equation = call[1][0] if name == "einsum" else PRODUCTS[name]
-        found = product_axes(equation, values[1:] if name in ("addmm", "baddbmm") else values[:2], of)
+        found = product_axes(equation, values[1:] if name in ("addmm", "baddbmm") else values[:2], of, weighs)
     elif name in _JOINS or (result.shape == value.shape and name not in _TURNS):
         found = of(value)
     elif name in _CUTS:
@@ -189,8 +192,8 @@ def _moved(call: tuple, value: Tensor, axes: Axes) -> Axes:
     return tuple(found)
 
 
-def product_axes(equation: Any, sides: Sequence[Tensor], of: AxesOf) -> Axes | None:
-    """Of a product of two tensors, as `einsum` has it."""
+def product_axes(equation: Any, sides: Sequence[Tensor], of: AxesOf, weighs: bool = False) -> Axes | None:
+    """Of a product of two tensors, as `einsum` has it; one that weighs sums over tokens, of which no heads are cut."""
     if not isinstance(equation, str) or len(sides) != 2 or equation.count(",") != 1 or "->" not in equation:
         return None
     labels, out = _written_out(equation, sides)
@@ -198,12 +201,13 @@ def product_axes(equation: Any, sides: Sequence[Tensor], of: AxesOf) -> Axes | N
     summed = [part for side in known for label, parts in side.items() if label not in out for part in parts]
     summed = [part for part in summed if part.kind != PARAMETER]
     numbers = {(part.kind, part.of) for part in summed}
+    cut = set() if weighs else numbers
     found = []
     for label in out:
         both = [side[label] for side in known if side.get(label)]
         parts = min(both, key=lambda each: each[0].kind == PARAMETER, default=())
         if len(both) == 2:  # heads are of the numbers that are summed
-            heads = [FEATURE if (part.kind, part.of) in numbers else part.kind for part in parts]
+            heads = [FEATURE if (part.kind, part.of) in cut else part.kind for part in parts]
             parts = tuple(part._replace(shared=True, kind=kind) for part, kind in zip(parts, heads, strict=True))
         elif parts and parts[0].kind == PARAMETER:
             if label == "j" and sides[1].ndim == 2 and equation in PRODUCTS.values():  # a layer

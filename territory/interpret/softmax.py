@@ -249,9 +249,10 @@ class SoftmaxWatch(TorchFunctionMode):
     def _trace(self, call: tuple, given: list[Tensor], name: str, result: Any) -> None:
         """Keep what the axes of a result are made of."""
         values = [each for each in given if each.is_floating_point() or each.is_complex()]
+        weighs = any(each.kind for each in map(self._tags.get, values) if each)  # values, by weights or exponentials
         for each in tensors_of(result) if all(map(_is_plain, given)) else ():
             if (each.is_floating_point() or each.is_complex()) and _is_plain(each):
-                self._axes[each] = axes.axes_of(name, call, values, each, self.axes)
+                self._axes[each] = axes.axes_of(name, call, values, each, self.axes, weighs)
 
     def _write(self, room: Any, place: Any, value: Any) -> None:
         """Room that nothing is known of gets the axes of what is written into it."""

@@ -365,3 +365,15 @@ def test_weights_that_were_folded_out_of_sight_are_said_to_be_unread_rather_than
     assert record.unread == {"Calls": "weights of which nobody knows which axis is of examples"}
     with pytest.raises(BadInput, match="nobody knows which axis"), torch.no_grad(), intervene(model, {"Calls": 0.0}):
         model(x)
+
+
+def test_windows_of_a_second_layer_are_no_heads():
+    def layer(s, x):
+        q, k, v = (each(x).unflatten(1, (2, T)).flatten(0, 1) for each in (s.q, s.k, s.v))
+        return merged(softmax(heads(q), heads(k)) @ heads(v)).unflatten(0, (B, 2)).flatten(1, 2)
+
+    parts = {name: nn.Linear(D, D) for name in "qkv"}
+    model = nn.Sequential(Calls(layer, **parts), Calls(layer, **parts))
+    with torch.no_grad(), capture(model) as record:
+        model(tokens(2 * T))
+    assert [tuple(weights.shape) for weights in record.values()] == 2 * [(B, HEADS, 2 * T, T)]
