@@ -316,5 +316,14 @@ assert torch.get_num_threads() == 2
 
 @pytest.mark.parametrize("door", ["agent", "interpret", "profiling", "training.ppo"])
 def test_whatever_runs_a_network_takes_no_more_of_torchs_threads_than_a_container_allows(door):
-    done = subprocess.run([sys.executable, "-c", NETWORKS.format(door=door)], capture_output=True, text=True)
+    unchosen = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    call = [sys.executable, "-c", NETWORKS.format(door=door)]
+    done = subprocess.run(call, env=unchosen, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_number_of_torchs_threads_that_somebody_chose_stays():
+    code = "from territory.world import threads; threads.allowed_cores = lambda: 1; import territory.models, torch"
+    call = [sys.executable, "-c", f"{code}; print(torch.get_num_threads())"]
+    chosen = os.environ | {"OMP_NUM_THREADS": "2"}
+    assert subprocess.run(call, env=chosen, capture_output=True, text=True, check=True).stdout == "2\n"
