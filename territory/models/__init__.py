@@ -20,8 +20,8 @@ from territory.models.tokens import Tokens
 from territory.world.threads import allowed_cores
 
 # Said here, where whoever runs a network comes by; a number that somebody chose stays.
-if allowed_cores() < torch.get_num_threads() and not {"OMP_NUM_THREADS", "MKL_NUM_THREADS"} & os.environ.keys():
-    torch.set_num_threads(allowed_cores())
+if not {"OMP_NUM_THREADS", "MKL_NUM_THREADS"} & os.environ.keys() and allowed_cores() < (os.cpu_count() or 1):
+    torch.set_num_threads(min(torch.get_num_threads(), allowed_cores()))
 
 OWN = "A network of your own is trained and looked at in Python, as notebook 07 does: PPO(config, model=network)"
 _MODELS: dict[str, type[nn.Module]] = {model.name: model for model in (Baseline, Attention, Tokens)}
