@@ -103,7 +103,9 @@ def axes_of(name: str, call: tuple, values: Sequence[Tensor], result: Tensor, of
         found = of(value)[:-1] if name == "view_as_complex" else (*of(value), ())
     else:
         found = None if name in _TURNS else _beside([value, *values], result, of)
-        found = found or _moved(call, value, of(value))
+        places = call[1][1] if name == "getitem" and isinstance(call[1][1], tuple) else ()
+        rows = sum(isinstance(each, Tensor) for each in places) > 1
+        found = found or _moved(call, value, of(value), rows)
     if found is None or len(found) != result.ndim:
         return None
     taken = {part.of for parts in found for part in parts if part.kind == GIVEN}
@@ -177,8 +179,11 @@ def _cut(axes: Axes, shape: Sequence[int]) -> Axes | None:
     return tuple(found)
 
 
-def _moved(call: tuple, value: Tensor, axes: Axes) -> Axes:
-    """By a function that turns, takes away or shortens axes: it is asked what it does to sizes that tell."""
+def _moved(call: tuple, value: Tensor, axes: Axes, rows: bool) -> Axes:
+    """By a function that turns, takes away or shortens axes: it is asked what it does to sizes that tell.
+
+    ``rows``: they are taken from several axes at once, so that nobody knows what theirs is of.
+    """
     asked = torch.empty(_TELLING[value.ndim], device="meta")
     args, kwargs = tree_map(lambda each: asked if each is value else each, call[1:])
     try:
@@ -188,7 +193,8 @@ def _moved(call: tuple, value: Tensor, axes: Axes) -> Axes:
     known = dict(zip(asked.shape, axes, strict=True))
     changed, found = [parts for size, parts in known.items() if size not in told], []
     for size in told:  # of two axes that were made of one, both are of it
-        found.append(known.get(size) or (changed.pop(0) if len(changed) > 1 else (changed or [()])[0]))
+        made = (Part(size, GIVEN, LOST),) if rows else changed.pop(0) if len(changed) > 1 else (changed or [()])[0]
+        found.append(known.get(size) or made)
     return tuple(found)
 
 
@@ -202,6 +208,9 @@ def product_axes(equation: Any, sides: Sequence[Tensor], of: AxesOf, weighs: boo
     summed = [part for part in summed if part.kind != PARAMETER]
     numbers = {(part.kind, part.of) for part in summed}
     cut = set() if weighs else numbers
+    shared = {part.shared for part in summed}
+    layers = [side for side in known if {part.kind for parts in side.values() for part in parts} == {PARAMETER}]
+    made = [label for label in out if len(layers) == 1 and label in layers[0] and "".join(labels).count(label) == 1]
     found = []
     for label in out:
         both = [side[label] for side in known if side.get(label)]
@@ -213,7 +222,11 @@ def product_axes(equation: Any, sides: Sequence[Tensor], of: AxesOf, weighs: boo
             if label == "j" and sides[1].ndim == 2 and equation in PRODUCTS.values():  # a layer
                 kind = GIVEN if len(numbers) > 1 and len(out) == 2 else FEATURE  # of no token, if it reads them all
                 parts = (Part(parts[0].size, kind, len(out)),)
-            elif any(part.shared for part in summed):  # other heads, mixed of those that were
+            elif label in made and (
+                (len(made) > 1 and numbers) or len(shared) > 1
+            ):  # one that cuts its features at once, or joins heads
+                parts = (Part(parts[0].size, FEATURE, len(out), (made.index(label),)),)
+            elif shared == {True}:  # other heads, mixed of those that were
                 parts = (summed[0]._replace(size=parts[0].size),)
         found.append(parts)
     return tuple(found)

@@ -377,3 +377,33 @@ def test_windows_of_a_second_layer_are_no_heads():
     with torch.no_grad(), capture(model) as record:
         model(tokens(2 * T))
     assert [tuple(weights.shape) for weights in record.values()] == 2 * [(B, HEADS, 2 * T, T)]
+
+
+def test_layers_that_are_einsums_cut_heads_at_once_and_join_them():
+    weights = []
+
+    def layer(s, x):
+        q, k, v = (torch.einsum("bth,hnd->btnd", x, each) for each in (s.q, s.k, s.v))
+        weights.append(torch.einsum("bind,bjnd->bnij", q, k).softmax(-1))
+        return x + torch.einsum("bind,hnd->bih", torch.einsum("bnij,bjnd->bind", weights[-1], v), s.out)
+
+    torch.manual_seed(0)
+    parts = {name: nn.Parameter(torch.randn(D, HEADS, SIZE) / 4) for name in ("q", "k", "v", "out")}
+    model = nn.Sequential(Calls(layer, **parts), Calls(layer, **parts))
+    with torch.no_grad(), capture(model) as record:
+        model(tokens())
+    torch.testing.assert_close([*record.values()], weights)
+    assert {tuple(each.shape) for each in weights} == {(B, HEADS, T, T)}
+
+
+def test_rows_that_were_taken_from_two_axes_at_once_have_examples_again_where_they_are_parted():
+    examples, places = torch.arange(B).repeat_interleave(T), torch.arange(B * T) % 4 + 1
+
+    def forward(s, x):
+        q, k, v = (each(x[examples, places].view(B, T, D)) for each in (s.q, s.k, s.v))
+        return merged(softmax(heads(q), heads(k)) @ heads(v))
+
+    model = Calls(forward, **{name: nn.Linear(D, D) for name in "qkv"})
+    with torch.no_grad(), capture(model) as record:
+        model(tokens())
+    assert [tuple(each.shape) for each in record.values()] == [(B, HEADS, T, T)]
