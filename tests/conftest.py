@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import nbval.kernel
+import nbval.plugin
 import pytest
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background (make test &); Ctrl-C is tested too
@@ -43,6 +44,18 @@ def start_kernel_again(*args: Any, **kwargs: Any) -> Any:
 
 
 nbval.kernel.start_new_kernel = start_kernel_again
+compare_outputs = nbval.plugin.IPyNbCell.compare_outputs
+
+
+def compare_outputs_aloud(cell: Any, outputs: list, committed: list, **options: Any) -> bool:
+    """As nbval does it, but that a failure tells what came to stderr, not only that something did."""
+    same = compare_outputs(cell, outputs, committed, **options)
+    if not same:
+        cell.comparison_traceback += [output.text for output in outputs if output.get("name") == "stderr"]
+    return same
+
+
+nbval.plugin.IPyNbCell.compare_outputs = compare_outputs_aloud
 
 
 def pytest_collection_modifyitems(items):

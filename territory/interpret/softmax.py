@@ -87,8 +87,7 @@ class SoftmaxWatch(TorchFunctionMode):
         self.unread: dict[str, str] = {}  # by its owner, attention that runs where nobody can read it
 
     def observe(self, call: Call, weights: Tensor, lay: Lay) -> Tensor | None:
-        """What takes the weights' place, laid as they are; ``lay`` lays them by head."""
-        raise NotImplementedError
+        """What takes the weights' place, laid as they are, if anything; ``lay`` lays them by head."""
 
     def confirm(self, call: Call) -> None:
         """The weights of a softmax are used in a matrix product or a weighted sum."""

@@ -132,7 +132,7 @@ def leaf(tensor: Tensor) -> Tensor:
     once = bare[tuple(slice(None) if step else slice(1) for step in tensor.stride())] if expanded else bare
     try:
         own = once.clone()
-    except NotImplementedError as error:  # so torch says that it has no kernel for this type
+    except RuntimeError as error:  # it has no kernel for this type, say
         raise BadInput(
             f"each pass has a copy of its own, and torch copies no {tensor.dtype}: {told(error)}."
         ) from error
