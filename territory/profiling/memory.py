@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
@@ -118,7 +119,7 @@ class _Kept(Watch):
         self.made: set[int] = set()
         self.bytes: dict[str, int] = {}
         self.alive: list[Tensor] = []  # so that no address is used again
-        self.seen: dict[int, list[tuple[int, int]]] = {}  # spans that are counted already, by storage
+        self.seen: dict[int, np.ndarray] = {}  # by storage, which of its bytes are counted already
 
     def ran(self, func: Any, args: tuple, kwargs: dict[str, Any], out: Any) -> None:
         self.made |= _addresses(tensors_of(out)) - _addresses(tensors_of([args, kwargs]))
@@ -128,34 +129,26 @@ class _Kept(Watch):
         for piece in pieces_of(tensor):
             address = _address(piece)
             if address not in self.own and piece.numel():
-                whole = address in self.made
-                fresh = self._unseen(address, *((0, piece.untyped_storage().nbytes()) if whole else _span(piece)))
-                fresh = fresh if whole else min(fresh, bytes_of(piece))
+                fresh = self._unseen(piece, address)
                 if fresh:
                     self.alive.append(piece)
                     self.bytes[self.owner()] = self.bytes.get(self.owner(), 0) + fresh
         return tensor
 
-    def _unseen(self, address: int, start: int, stop: int) -> int:
-        """How many bytes of a span no earlier one covers."""
-        fresh, at = 0, start
-        for low, high in sorted(self.seen.setdefault(address, [])):
-            fresh += max(0, min(low, stop) - at)
-            at = max(at, min(high, stop))
-        fresh += stop - at
-        if fresh:
-            self.seen[address].append((start, stop))
-        return fresh
-
-
-def _span(tensor: Tensor) -> tuple[int, int]:
-    """First and last byte of a storage that a tensor reaches; of a nested one, all."""
-    if tensor.is_nested:
-        return 0, tensor.untyped_storage().nbytes()
-    size = tensor.element_size()
-    reach = sum((count - 1) * stride for count, stride in zip(tensor.shape, tensor.stride(), strict=True))
-    start = tensor.storage_offset() * size
-    return int(start), int(start + (reach + 1) * size)
+    def _unseen(self, piece: Tensor, address: int) -> int:
+        """How many bytes of it were not counted: of a storage that was there before the pass those that it reaches."""
+        size = piece.untyped_storage().nbytes()
+        if address in self.made or piece.is_nested:
+            fresh = 0 if address in self.seen else size
+            self.seen.setdefault(address, np.empty(0))
+            return fresh
+        seen = self.seen.setdefault(address, np.zeros(size, bool))
+        width, start = piece.element_size(), piece.storage_offset() * piece.element_size()
+        strides = [stride * width for stride in piece.stride()]
+        span = seen[start : start + width + sum((n - 1) * step for n, step in zip(piece.shape, strides, strict=True))]
+        before = np.count_nonzero(span)
+        np.lib.stride_tricks.as_strided(span, (*piece.shape, width), (*strides, 1))[...] = True
+        return int(np.count_nonzero(span) - before)
 
 
 class _Alive(Watch):

@@ -130,3 +130,11 @@ def test_a_tensor_that_is_read_in_many_steps_takes_a_time_that_grows_with_their_
 
     calls(10)  # what is imported at the first call
     assert calls(1000) < 6 * calls(250)  # four times as many; sixteen times, if each step went through all before it
+
+
+def test_what_a_network_looks_at_step_by_step_is_counted_once_and_whole():
+    def forward(s, x):
+        return sum(s.layer(x[:, step]) for step in range(x.shape[1])) + s.layer(x).sum()
+
+    table = bytes_of(Calls(forward, layer=nn.Linear(8, 8)), torch.zeros(2, 6, 8))
+    assert table[("activations", "layer")] == 2 * 6 * 8 * 4  # rows of a step lie apart, with those of others between
