@@ -37,6 +37,8 @@ _TELLING = [  # sizes by which an axis is known again, of no axes, one, ...: far
     [min(10_000, int(2e16 ** (1 / count) / (count + 2))) * n + 41 + 2 * n * n for n in range(2, count + 2)]
     for count in range(9)
 ]
+_WRITES = ("index_add", "index_copy", "index_put", "index_reduce", "masked_scatter", "scatter")  # into their first
+_PLAIN = (int, bool, str, slice, type(None), type(...))  # arguments that hold no tensor
 _REFUSALS = (RuntimeError, IndexError, ValueError, TypeError, AssertionError)  # of sizes that a function can't take
 
 
@@ -56,7 +58,6 @@ class Part(NamedTuple):
 
 
 Axes = tuple[tuple[Part, ...], ...]  # the parts of each axis of a tensor; none: it holds one number
-AxesOf = Callable[[Tensor], Axes]
 
 
 class Laid(NamedTuple):
@@ -76,38 +77,41 @@ def own_axes(shape: Sequence[int], kind: str = GIVEN, features: int | None = Non
     return tuple(() if part.size == 1 else (part,) for part in parts)
 
 
-def axes_of(name: str, call: tuple, values: Sequence[Tensor], result: Tensor, of: AxesOf, weighs: bool) -> Axes | None:
+def axes_of(
+    name: str, call: tuple, values: Sequence[Tensor], known: Sequence[Axes], result: Tensor, weighs: bool
+) -> Axes | None:
     """What the axes of a result are made of, by those of the values that a function was given; None: nobody knows.
 
-    ``weighs``: some of the values are weights of others.
+    ``known``: the values' axes. ``weighs``: some of the values are weights of others.
     """
     unknown = name == "embedding" or name.startswith("new_")
     if not values or unknown or any(each.ndim >= len(_TELLING) for each in (*values, result)):
         return None
-    most = max(each.numel() for each in values)
-    largest = [each for each in values if each.numel() == most]
-    value = next((each for each in largest if any(part.shared for parts in of(each) for part in parts)), largest[0])
+    value, own = (values[0], known[0]) if name.startswith(_WRITES) else _foremost(values, known)
     if name in CONVOLUTIONS:
         made = own_axes(result.shape, features=result.ndim + CONVOLUTIONS[name])
-        return of(value)[:1] + made[1:] if result.shape[0] == value.shape[0] else made
+        return own[:1] + made[1:] if result.shape[0] == value.shape[0] else made
     if name == "einsum" or name in PRODUCTS:
         equation = call[1][0] if name == "einsum" else PRODUCTS[name]
-        found = product_axes(equation, values[1:] if name in ("addmm", "baddbmm") else values[:2], of, weighs)
+        sides = slice(1, None) if name in ("addmm", "baddbmm") else slice(2)
+        found = product_axes(equation, values[sides], known[sides], weighs)
     elif name in _JOINS or (result.shape == value.shape and name not in _TURNS):
-        found = of(value)
+        found = own
     elif name in _CUTS:
-        found = _cut(of(value), result.shape)
+        found = _cut(own, result.shape)
     elif name == "as_strided":
-        found = _strided(result, value, of(value))
+        found = _strided(result, value, own)
     elif name in _COMPLEX:  # numbers of two, which have an axis of their own on one side
-        found = of(value)[:-1] if name == "view_as_complex" else (*of(value), ())
+        found = own[:-1] if name == "view_as_complex" else (*own, ())
     else:
-        found = None if name in _TURNS else _beside([value, *values], result, of)
+        found = None if name in _TURNS else _beside([own, *known], result)
         places = call[1][1] if name == "getitem" and isinstance(call[1][1], tuple) else ()
         rows = sum(isinstance(each, Tensor) for each in places) > 1
-        found = found or _moved(call, value, of(value), rows)
+        found = found or _moved(call, value, own, rows)
     if found is None or len(found) != result.ndim:
         return None
+    if sizes_of(found) == result.shape:
+        return tuple(found)
     taken = {part.of for parts in found for part in parts if part.kind == GIVEN}
     fitted = []
     for axis, (parts, size) in enumerate(zip(found, result.shape, strict=True)):
@@ -116,9 +120,18 @@ def axes_of(name: str, call: tuple, values: Sequence[Tensor], result: Tensor, of
     return tuple(fitted)
 
 
-def written_axes(room: Tensor, place: Any, value: Tensor, of: AxesOf) -> Axes | None:
+def _foremost(values: Sequence[Tensor], known: Sequence[Axes]) -> tuple[Tensor, Axes]:
+    """The largest value and its axes; of several the first that both sides of a product share."""
+    if len(values) == 1:
+        return values[0], known[0]
+    most = max(each.numel() for each in values)
+    largest = [(each, axes) for each, axes in zip(values, known, strict=True) if each.numel() == most]
+    return next((each for each in largest if any(part.shared for parts in each[1] for part in parts)), largest[0])
+
+
+def written_axes(room: Tensor, place: Any, value: Tensor, axes: Axes) -> Axes | None:
     """Of a tensor by what is written into a place of it; what it has besides is of heads, if the value has none."""
-    view, axes = room[place], of(value)
+    view = room[place]
     if view.untyped_storage()._cdata != room.untyped_storage()._cdata:  # places here and there
         return None
     found: list[tuple[Part, ...]] = [()] * room.ndim
@@ -149,13 +162,13 @@ def _fitted(parts: tuple[Part, ...], size: int, times: Part, behind: bool) -> tu
 
 
 def sizes_of(axes: Iterable[Iterable[Part]]) -> tuple[int, ...]:
-    return tuple(math.prod(part.size for part in parts) for parts in axes)
+    return tuple([math.prod([part.size for part in parts]) for parts in axes])  # lists are quicker here
 
 
-def _beside(values: Sequence[Tensor], result: Tensor, of: AxesOf) -> Axes | None:
+def _beside(sides: Sequence[Axes], result: Tensor) -> Axes | None:
     """Number by number: where one side has an axis of one number, another side's."""
-    found: list[tuple[Part, ...]] = [()] * max(each.ndim for each in values)
-    for axes in map(of, values):
+    found: list[tuple[Part, ...]] = [()] * max(map(len, sides))
+    for axes in sides:
         for axis, parts in enumerate(reversed(axes), 1):
             found[-axis] = found[-axis] or parts
     return tuple(found) if sizes_of(found) == result.shape else None
@@ -185,9 +198,13 @@ def _moved(call: tuple, value: Tensor, axes: Axes, rows: bool) -> Axes:
     ``rows``: they are taken from several axes at once, so that nobody knows what theirs is of.
     """
     asked = torch.empty(_TELLING[value.ndim], device="meta")
-    args, kwargs = tree_map(lambda each: asked if each is value else each, call[1:])
+    func, args, kwargs = call
+    if args and args[0] is value and not kwargs and all(type(each) in _PLAIN for each in args[1:]):
+        args = asked, *args[1:]
+    else:
+        args, kwargs = tree_map(lambda each: asked if each is value else each, (args, kwargs))
     try:
-        told = next(tensors_of(call[0](*args, **kwargs)), asked).shape
+        told = next(tensors_of(func(*args, **kwargs)), asked).shape
     except _REFUSALS:  # the axes stay where they were
         return axes
     known = dict(zip(asked.shape, axes, strict=True))
@@ -198,12 +215,12 @@ def _moved(call: tuple, value: Tensor, axes: Axes, rows: bool) -> Axes:
     return tuple(found)
 
 
-def product_axes(equation: Any, sides: Sequence[Tensor], of: AxesOf, weighs: bool = False) -> Axes | None:
+def product_axes(equation: Any, sides: Sequence[Tensor], axes: Sequence[Axes], weighs: bool = False) -> Axes | None:
     """Of a product of two tensors, as `einsum` has it; one that weighs sums over tokens, of which no heads are cut."""
     if not isinstance(equation, str) or len(sides) != 2 or equation.count(",") != 1 or "->" not in equation:
         return None
     labels, out = _written_out(equation, sides)
-    known = [dict(zip(each, of(side), strict=False)) for each, side in zip(labels, sides, strict=True)]
+    known = [dict(zip(each, side, strict=False)) for each, side in zip(labels, axes, strict=True)]
     summed = [part for side in known for label, parts in side.items() if label not in out for part in parts]
     summed = [part for part in summed if part.kind != PARAMETER]
     numbers = {(part.kind, part.of) for part in summed}
@@ -211,11 +228,15 @@ def product_axes(equation: Any, sides: Sequence[Tensor], of: AxesOf, weighs: boo
     shared = {part.shared for part in summed}
     layers = [side for side in known if {part.kind for parts in side.values() for part in parts} == {PARAMETER}]
     made = [label for label in out if len(layers) == 1 and label in layers[0] and "".join(labels).count(label) == 1]
+
+    def tells_less(parts: tuple[Part, ...]) -> tuple[bool, bool]:
+        """Than the other side, which may be of heads where this one is of their repetitions."""
+        return parts[0].kind == PARAMETER, not {(part.kind, part.of) for part in parts} <= cut
+
     found = []
     for label in out:
-        both = [side[label] for side in known if side.get(label)]
-        parts = min(both, key=lambda each: each[0].kind == PARAMETER, default=())
-        if len(both) == 2:  # heads are of the numbers that are summed
+        parts, *other = sorted((side[label] for side in known if side.get(label)), key=tells_less) or [()]
+        if other:  # heads are of the numbers that are summed
             heads = [FEATURE if (part.kind, part.of) in cut else part.kind for part in parts]
             parts = tuple(part._replace(shared=True, kind=kind) for part, kind in zip(parts, heads, strict=True))
         elif parts and parts[0].kind == PARAMETER:

@@ -76,9 +76,13 @@ NONE_SEEN = (
 
 def attention_modules(model: nn.Module) -> dict[str, nn.Module]:
     """The modules of this package whose output is attention, by the names of this page, in the order of the network."""
+    return _ours_of(paths_of(model))
+
+
+def _ours_of(paths: Mapping[nn.Module, str]) -> dict[str, nn.Module]:
     found: dict[str, nn.Module] = {}
     gates = 0
-    for module, path in paths_of(model).items():
+    for module, path in paths.items():
         if isinstance(module, SpatialGate):
             gates += 1
             found[f"spatial.{gates}"] = module.gate
@@ -135,8 +139,8 @@ class _Attentions(SoftmaxWatch):
         super().__init__(model)
         self.changes: Mapping[str, Change] = changes
         self.record, self.used, self.ran = Record(), set(), False
-        self.paths = paths_of(model)
-        self.ours = attention_modules(model)
+        self.paths = self.owners.paths
+        self.ours = _ours_of(self.paths)
         self.paths_of_ours = {self.paths[module] for module in self.ours.values()}
         self.chosen = {self._path(module): name for name, module in (chosen or {}).items()}
         self.waiting: dict[Call, tuple[Tensor, Lay]] = {}  # softmaxes that may become attention

@@ -25,7 +25,7 @@ from territory.errors import BadInput
 from territory.interpret import axes, tags
 from territory.interpret.axes import Axes, Laid
 from territory.interpret.tags import UNKNOWN, Tag
-from territory.models.contents import tensors_of
+from territory.models.contents import PLAIN, tensors_of
 from territory.models.guests import is_transformed
 from territory.models.modes import alone, slow_path
 from territory.models.owners import Owners
@@ -146,10 +146,13 @@ class SoftmaxWatch(TorchFunctionMode):
         if name == "setitem":
             self._write(*args)
             self._follow((func, args, kwargs), [*tensors_of([args])], name, args, args[0], UNKNOWN, UNKNOWN)
-        if not isinstance(result, Tensor | tuple | list):
+        if not isinstance(result, Tensor | tuple | list) or type(result) is torch.Size:
             return result
-        given = [*tensors_of([args, kwargs])]
-        self._trace((func, args, kwargs), given, name, result)
+        given = _tensors_in(*args, *kwargs.values())
+        tagged = [self._tags.get(each) or UNKNOWN for each in given]
+        self._trace((func, args, kwargs), given, tagged, name, result)
+        if name not in tags.BEGINS and all(each is UNKNOWN for each in tagged):
+            return result
         kwargs = {{"axis": "dim"}.get(key, key): value for key, value in kwargs.items()}  # as NumPy calls it
         args = (*args, *(kwargs[each] for each in _NAMED if each in kwargs))  # as if all were by place
         operands = args[1:] if name in tags.ADDED else args
@@ -245,19 +248,22 @@ class SoftmaxWatch(TorchFunctionMode):
     def _is_own(self, tensor: Tensor) -> bool:
         return _is_plain(tensor) and any(_storage(tensor) in watch._own for watch in _running.watches)
 
-    def _trace(self, call: tuple, given: list[Tensor], name: str, result: Any) -> None:
+    def _trace(self, call: tuple, given: list[Tensor], tagged: list[Tag], name: str, result: Any) -> None:
         """Keep what the axes of a result are made of."""
-        values = [each for each in given if each.is_floating_point() or each.is_complex()]
-        weighs = any(each.kind for each in map(self._tags.get, values) if each)  # values, by weights or exponentials
-        for each in tensors_of(result) if all(map(_is_plain, given)) else ():
-            if (each.is_floating_point() or each.is_complex()) and _is_plain(each):
-                self._axes[each] = axes.axes_of(name, call, values, each, self.axes, weighs)
+        made = [each for each in _tensors_in(result) if _holds_values(each) and _is_plain(each)]
+        if not made or not all(map(_is_plain, given)):
+            return
+        values = [each for each in given if _holds_values(each)]
+        known = [*map(self.axes, values)]
+        weighs = any(each.kind for each in tagged)  # values, by weights or exponentials
+        for each in made:
+            self._axes[each] = axes.axes_of(name, call, values, known, each, weighs)
 
     def _write(self, room: Any, place: Any, value: Any) -> None:
         """Room that nothing is known of gets the axes of what is written into it."""
         plain = isinstance(value, Tensor) and room.is_floating_point() and _is_plain(room) and _is_plain(value)
         if plain and room.ndim and self._axes.get(room) is None and not self._is_own(room):
-            self._axes[room] = axes.written_axes(room, place, value, self.axes)
+            self._axes[room] = axes.written_axes(room, place, value, self.axes(value))
 
     def _miss(self, where: str) -> None:
         for watch in _running.watches:
@@ -378,7 +384,8 @@ class SoftmaxWatch(TorchFunctionMode):
                 *inputs, mask, 0.0, is_causal, None, **options
             )
             keys = key if not enable_gqa else key.repeat_interleave(query.shape[-3] // key.shape[-3], dim=-3)
-            self._axes[weights] = axes.product_axes("...id,...jd->...ij", (query, keys), self.axes)
+            sides = query, keys
+            self._axes[weights] = axes.product_axes("...id,...jd->...ij", sides, [*map(self.axes, sides)])
             changed = self._shown(weights, -1, attention=True)
         if changed is weights:
             made = func(query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa)
@@ -438,6 +445,21 @@ def _is_script(module: nn.Module) -> bool:
 
 def _is_plain(tensor: Tensor) -> bool:
     return tensor.layout == torch.strided and not tensor.is_nested and not is_transformed(tensor)
+
+
+def _tensors_in(*values: Any) -> list[Tensor]:
+    """As `tensors_of`, without a search where there is nothing to search: most of these are tensors and numbers."""
+    found: list[Tensor] = []
+    for each in values:
+        if isinstance(each, Tensor):
+            found.append(each)
+        elif not isinstance(each, PLAIN):
+            found += tensors_of(each)
+    return found
+
+
+def _holds_values(tensor: Tensor) -> bool:
+    return tensor.is_floating_point() or tensor.is_complex()
 
 
 def _storage(tensor: Tensor) -> int:

@@ -6,6 +6,7 @@ that is the part of `softmax`, beside it; and what axes are of is told in `axes`
 
 import weakref
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import torch
@@ -20,6 +21,7 @@ PRODUCTS = {
     *("tensordot", "vecdot", "multi_dot", "inner", "mv", "embedding_bag"),
 }
 ADDED = ("baddbmm", "addbmm", "addmm", "addcmul", "addcdiv")  # their first argument is added to what they make
+BEGINS = {*SOFTMAXES, *PRODUCTS, "exp", "exp2", "rpow", "pow", "log_softmax", "logsumexp", "linear"}
 SUMS = ("sum", "nansum", "mean", "nanmean")
 _ALIASES = {
     **dict.fromkeys(("truediv", "true_divide", "itruediv", "idiv", "divide"), "div"),
@@ -151,6 +153,7 @@ def known_of(name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Any
     return held if after == before or name in PARTS or averaged else None
 
 
+@lru_cache(1024)
 def name_of_function(func: Callable) -> str:
     """``torch.Tensor.__matmul__`` and ``aten::matmul`` as "matmul"; a property by its own name."""
     name = getattr(func, "__name__", "")

@@ -26,15 +26,16 @@ def tensors_of(value: Any) -> Iterator[Tensor]:
     return parts_of(value, Tensor)
 
 
-def parts_of(value: Any, kinds: Any, seen: set[int] | None = None) -> Iterator[Any]:
+def parts_of(value: Any, kinds: Any) -> Iterator[Any]:
     """As `tensors_of`, what is of some kinds; not looked into are modules and functions."""
-    seen = set() if seen is None else seen
-    if isinstance(value, kinds):
-        yield value
-    elif not isinstance(value, PLAIN) and id(value) not in seen:
-        seen.add(id(value))
-        for each in _members(value):
-            yield from parts_of(each, kinds, seen)
+    waiting, seen = [value], {}
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, kinds):
+            yield each
+        elif not isinstance(each, PLAIN) and id(each) not in seen:
+            seen[id(each)] = each  # kept, or another would have its number
+            waiting += reversed(_members(each))
 
 
 def _members(value: Any) -> list[Any]:

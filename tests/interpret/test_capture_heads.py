@@ -280,6 +280,15 @@ def rotary(s, x, cut):
     return merged(cut(softmax(q, k)) @ v)
 
 
+def asked_by_experts(s, x, cut):
+    """Two of the heads' halves are experts': their rows are sorted by expert and put back; the keys are repeated."""
+    rows = torch.arange(2 * B * T).view(-1, 2).T.flatten()  # first those of one expert
+    made = torch.cat([layer(x.flatten(0, 1)) for layer in (s.q, s.v)])[:, : D // 2]
+    asked = torch.zeros(2 * B * T, D // 2).index_add(0, rows, made).view(B, T, HEADS, SIZE).transpose(1, 2)
+    keys = s.k(x)[..., : D // 2].unflatten(2, (2, SIZE)).transpose(1, 2).repeat(1, 2, 1, 1)
+    return merged(cut(softmax(asked, keys)) @ keys)
+
+
 def kept(w):
     return w
 
@@ -323,6 +332,7 @@ NETWORKS = {
     "scores head by head": (head_by_head, tokens()),
     "without the first tokens": (later, tokens(8)),
     "unfolded again": (unfolded, tokens()),
+    "heads of experts": (asked_by_experts, tokens()),
     "words": (of_words, torch.randint(9, (B, T), generator=torch.Generator().manual_seed(0))),
 }
 
@@ -338,6 +348,7 @@ def test_heads_are_those_of_the_plain_formula_and_are_ablated_one_by_one(name):
         "keyed": nn.Conv2d(D, 3 * D, 1),
         "whole": nn.Linear(T * D, T * T),
         "words": nn.Embedding(9, D),
+        "v": nn.Linear(D, D),
     }
     model = Calls(lambda s, x: forward(s, x, kept), **layers, mix=nn.Parameter(torch.randn(HEADS, HEADS)))
     seen = []
@@ -377,6 +388,20 @@ def test_windows_of_a_second_layer_are_no_heads():
     with torch.no_grad(), capture(model) as record:
         model(tokens(2 * T))
     assert [tuple(weights.shape) for weights in record.values()] == 2 * [(B, HEADS, 2 * T, T)]
+
+
+def test_tokens_that_experts_took_and_added_to_a_sum_are_those_of_their_examples_in_the_next_layer():
+    def layer(s, x):
+        x = merged(softmax(heads(s.q(x)), heads(s.k(x))) @ heads(s.v(x)))
+        rows = torch.arange(2 * B * T) % (B * T)  # two experts take every token
+        added = torch.zeros(B * T, D).index_add(0, rows, x.flatten(0, 1)[rows] * torch.ones(len(rows), 1))
+        return added.view(B, T, D)
+
+    parts = {name: nn.Linear(D, D) for name in "qkv"}
+    model = nn.Sequential(Calls(layer, **parts), Calls(layer, **parts))
+    with torch.no_grad(), capture(model) as record:
+        model(tokens())
+    assert [tuple(weights.shape) for weights in record.values()] == 2 * [(B, HEADS, T, T)]
 
 
 def test_layers_that_are_einsums_cut_heads_at_once_and_join_them():
