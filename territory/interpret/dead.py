@@ -35,7 +35,6 @@ from torch.overrides import TorchFunctionMode
 from territory.errors import BadInput
 from territory.interpret.softmax import Call as SoftmaxCall
 from territory.interpret.softmax import Lay, SoftmaxWatch
-from territory.interpret.tags import name_of_function
 from territory.models.contents import tensors_of
 from territory.models.cross_attention import CrossAttention
 from territory.models.guests import Call, dense, paths_of
@@ -335,13 +334,11 @@ class _Softmaxes(SoftmaxWatch):
         self._varies: set[SoftmaxCall] = set()
         self._flat: dict[tuple[SoftmaxCall, bool], tuple[float, float] | None] = {}  # None: it had a slope
 
-    def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        result, name = super().__torch_function__(func, types, args, kwargs), name_of_function(func)
+    def computed(self, name: str, result: Any) -> None:
         if name in GATES and isinstance(result, Tensor) and (owner := self.owners.at_work) is not None:
             gates = f"gates of {owner}"
             self._numbers[gates] = number = self._numbers.get(gates, 0) + 1
             self._slope(SoftmaxCall(owner, number, attention=False), result, GATES[name])
-        return result
 
     def _slope(self, call: SoftmaxCall, weights: Tensor, low: float | None = None) -> None:
         """Whether any of them stands between its ends, where it has a gradient; ``low``: a gate's lower one."""

@@ -67,7 +67,7 @@ class SoftmaxWatch(TorchFunctionMode):
     """Shows the weights of every softmax to `observe` as they are computed, and says which became attention.
 
     To be extended. Of several watches, the outer ones see the weights first, and the inner ones what those have made of
-    them.
+    them. The outermost alone is a mode of torch's, or it would see what the others look at as functions of the network.
     """
 
     changes: Any = None  # whether `observe` returns anything
@@ -95,6 +95,9 @@ class SoftmaxWatch(TorchFunctionMode):
     def began(self) -> None:
         """A forward pass begins."""
 
+    def computed(self, name: str, result: Any) -> None:
+        """A function that was called, and what came out."""
+
     @contextmanager
     def running(self) -> Iterator[Any]:
         with alone, ExitStack() as stack:
@@ -106,7 +109,8 @@ class SoftmaxWatch(TorchFunctionMode):
             watches = _running.__dict__.setdefault("watches", [])
             watches.append(self)
             stack.callback(watches.remove, self)
-            stack.enter_context(self)
+            if len(watches) == 1:
+                stack.enter_context(self)
             yield
 
     def _measure(self, _module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
@@ -132,8 +136,12 @@ class SoftmaxWatch(TorchFunctionMode):
         if func in (torch.autograd.backward, torch.autograd.grad, Tensor.backward):
             with self._on_going_back():
                 return func(*args, **kwargs)
-        if self is not _running.watches[-1]:  # the innermost shows it to all
-            return func(*args, **kwargs)
+        result = _running.watches[-1]._call(func, name, args, kwargs)  # the innermost shows weights to all
+        for watch in _running.watches:
+            watch.computed(name, result)
+        return result
+
+    def _call(self, func: Callable, name: str, args: tuple, kwargs: dict[str, Any]) -> Any:
         if name == "multi_head_attention_forward":
             return self._multi_head(func, args, kwargs)
         if name == "scaled_dot_product_attention":
