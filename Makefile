@@ -88,5 +88,5 @@ widgets: setup
 	$(BIN)/python tools/pictures.py docs/pictures
 
 clean:
-	rm -rf $(VENV) course site build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) course learner site build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,4 +1,4 @@
-"""``python -m benchmarks [world] [models] [training] [peer] [--small | --quick]``: one table of ratios for each."""
+"""``python -m benchmarks [world] [models] [training] [gpu] [peer] [--small | --quick]``: a table of ratios for each."""
 
 import argparse
 import importlib

@@ -13,7 +13,7 @@ from territory.agent import checkpoint as files
 from territory.envs.opponents import SCRIPTED
 from territory.errors import BadInput
 from territory.files import as_path
-from territory.models import OWN
+from territory.models import OWN, names
 from territory.models.policy import DEFAULT, Decoding, act, policy_and_value
 
 PRETRAINED = Path(__file__).parent.parent / "checkpoints"
@@ -126,9 +126,17 @@ def load_agent(name_or_path: str | Path, device: str | torch.device = "cpu") -> 
 
 
 def save_agent(agent: Agent, path: str | Path, bits: int = 32) -> None:
-    """Write an agent without its training state, to be published; its weights in 32, 16 or 8 ``bits``."""
+    """Write an agent without its training state, to be published; its weights in 32, 16 or 8 ``bits``.
+
+    Raises BadInput: its network isn't one of `models.names()`, which nobody could build again by the file alone.
+    """
     told = (agent.config, agent.progress, agent.results, agent.decoding)
-    model: Any = agent.model  # of the registry, so it has a name and options
+    model: Any = agent.model
+    if getattr(model, "name", None) not in names():
+        raise BadInput(
+            f"expected an agent whose network is one of {', '.join(names())}; got {type(model).__name__}, which a file "
+            "of weights can't build again: keep your own with torch.save(network.state_dict(), path)"
+        )
     content = files.Checkpoint(model.name, model.options, *told)
     content.add_group(files.MODEL, files.model_arrays(agent.model, bits))
     files.write(path, content)

@@ -36,7 +36,7 @@ def profile(
             or path/to/file.py:factory, a function or class that makes it.
         batch: Observations per forward and backward pass, for networks that play the game.
         shapes: What your own network is called with, one shape for each argument: 1x3x224x224, 1x128:int64 with a
-            type of its own, or mask=1x128:bool by keyword.
+            type of its own; or each by keyword, x=1x128 mask=1x128:bool.
         dtype: Type of the inputs that don't name one: float32, bfloat16, int64, ...
     """
     from territory import models as registry
@@ -66,7 +66,8 @@ def profile(
             print(f"\nreceptive field of each convolution\n{fields}")
             kept = sum(record.bytes for record in profiling.memory_table(network, inputs))
             peak = profiling.peak_memory(network, inputs, modes[name]).peak
-            print(f"\nmemory of a {STEPS[modes[name]]}: {kept / 1e6:.1f} MB kept, {peak / 1e6:.1f} MB at its peak\n")
+            print(f"\nmemory of a {STEPS[modes[name]]}: {peak / 1e6:.1f} MB at its peak", end="; ")
+            print(f"what it keeps, not all of it at once, is {kept / 1e6:.1f} MB\n")
         for mode in ("train", "forward"):
             chosen = {name: network for name, network in networks.items() if modes[name] == mode}
             if chosen:
@@ -153,7 +154,7 @@ def make_inputs(shapes: tuple[str, ...], dtype: str, device: Any = "cpu") -> Any
     names, sizes = zip(*(shape.rpartition("=")[::2] for shape in shapes), strict=True)
     made = tuple(make_input(size, dtype).to(device) for size in sizes)
     if any(names) and (not all(names) or len({*names}) < len(names)):
-        raise BadInput(f"expected inputs that are all named, each otherwise, or none; got {' '.join(shapes)}")
+        raise BadInput(f"expected all inputs named, no two alike, or none: x=1x3 mask=1x3; got {' '.join(shapes)}")
     return dict(zip(names, made, strict=True)) if any(names) else made
 
 

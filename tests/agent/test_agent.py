@@ -150,6 +150,16 @@ def test_wrong_observations_and_masks_are_refused(agent, batch):
         agent.act(one(obs), np.zeros(90, dtype=bool))
 
 
+def test_an_agent_of_a_learners_own_network_is_not_saved_and_the_message_says_what_to_do(tmp_path):
+    class Mine(torch.nn.Linear):
+        name = "mine"
+
+    for network in (torch.nn.Linear(16, 91), Mine(16, 91)):
+        with pytest.raises(BadInput, match=rf"got {type(network).__name__}, .*torch.save\(network.state_dict"):
+            save_agent(Agent(network), tmp_path / "mine.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
 def saved(path, agent: Agent):
     save_agent(Agent(agent.model, {"height": 64}, {"step": 7}, {"5 x bot": {"win_rate": 1.0}}), path)
 

@@ -55,3 +55,9 @@ def test_bad_input_is_one_sentence_and_exit_status_2(capsys):
 
     assert command.run(study, []) == 2
     assert capsys.readouterr().err == "studies: expected a, got b\n"
+
+
+def test_help_names_the_command_that_was_typed(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        command.run(function_of("ground"), ["--help"])
+    assert capsys.readouterr().out.startswith("usage: python -m studies.ground ")
