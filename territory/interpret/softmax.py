@@ -2,11 +2,10 @@
 
 Which are read, which only told of (`unread`) and which neither, and how heads are told from queries:
 docs/instruments.md, "Which attention is read". What is known of a tensor goes with it from function to function: what
-it is (`tags`) and what its axes were made of (`axes`).
+it is (`tags`) and what its axes were made of (`traced`).
 """
 
 import inspect
-import itertools
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -23,9 +22,10 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from territory.errors import BadInput
 from territory.interpret import axes, tags
-from territory.interpret.axes import Axes, Laid
+from territory.interpret.axes import Laid
 from territory.interpret.tags import UNKNOWN, Tag
-from territory.models.contents import PLAIN, tensors_of
+from territory.interpret.traced import Traced, is_plain, storage, tensors_in
+from territory.models.contents import tensors_of
 from territory.models.guests import is_transformed
 from territory.models.modes import alone, slow_path
 from territory.models.owners import Owners
@@ -80,10 +80,10 @@ class SoftmaxWatch(TorchFunctionMode):
             path or type(model).__name__: _SCRIPT for each, path in self.owners.paths.items() if _is_script(each)
         }
         self._own: set[int] = set()  # where its parameters and buffers lie
-        self._lengths: set[int] = set()  # of axes that may be of examples, if all that it was given has as many
+        self.traced = Traced(lambda where: any(where in watch._own for watch in _running.watches))
         self.model = model
         self._numbers: dict[str, int] = {}
-        self._tags, self._axes = WeakIdKeyDictionary(), WeakIdKeyDictionary()
+        self._tags = WeakIdKeyDictionary()
         self.unread: dict[str, str] = {}  # by its owner, attention that runs where nobody can read it
 
     def observe(self, call: Call, weights: Tensor, lay: Lay) -> Tensor | None:
@@ -117,16 +117,16 @@ class SoftmaxWatch(TorchFunctionMode):
         if not self.owners.outermost:
             return
         own = (each for each in (*self.model.parameters(), *self.model.buffers()) if each.layout == torch.strided)
-        self._own = {_storage(each) for each in own}
+        self._own = {storage(each) for each in own}
         self.given = [*tensors_of([args, kwargs])]
-        shapes = [each.shape[:2] for each in filter(_is_plain, self.given)]
-        self._lengths = {*itertools.chain(*shapes)} if len({shape[:1] for shape in shapes}) == 1 else set()
+        self.traced.begin(self.given)
 
     def _begin(self) -> None:
         """A forward pass begins, or part of one is computed again."""
         if torch._C._current_autograd_node() is not None:
             return
-        self._numbers, self._tags, self._axes = {}, WeakIdKeyDictionary(), WeakIdKeyDictionary()
+        self._numbers, self._tags = {}, WeakIdKeyDictionary()
+        self.traced.forget()
         self.unread.clear()
         self.unread.update(self._scripts)
         self.began()
@@ -152,13 +152,13 @@ class SoftmaxWatch(TorchFunctionMode):
         if name in _OTHER_KINDS or "attention" in name or "attn" in name:
             self._miss(_OTHER_KINDS.get(name, f"a kernel, {name}"))
         if name == "setitem":
-            self._write(*args)
+            self.traced.write(*args)
             self._follow((func, args, kwargs), [*tensors_of([args])], name, args, args[0], UNKNOWN, UNKNOWN)
         if not isinstance(result, Tensor | tuple | list) or type(result) is torch.Size:
             return result
-        given = _tensors_in(*args, *kwargs.values())
+        given = tensors_in(*args, *kwargs.values())
         tagged = [self._tags.get(each) or UNKNOWN for each in given]
-        self._trace((func, args, kwargs), given, tagged, name, result)
+        self.traced.follow(name, (func, args, kwargs), given, result, any(each.kind for each in tagged))
         if name not in tags.BEGINS and all(each is UNKNOWN for each in tagged):
             return result
         kwargs = {{"axis": "dim"}.get(key, key): value for key, value in kwargs.items()}  # as NumPy calls it
@@ -169,7 +169,7 @@ class SoftmaxWatch(TorchFunctionMode):
             return self._divided(result, known[place], known[1 - place], args[1 - place], result is args[0])
         if isinstance(result, Tensor) and is_transformed(result) and name in tags.SOFTMAXES:
             self._miss(_TRANSFORMED)
-        elif isinstance(result, Tensor) and _is_plain(result):
+        elif isinstance(result, Tensor) and is_plain(result):
             dim = tags.dim_of_weights(name, args, kwargs, result, *known)
             if dim is not None:
                 return self._shown(result, dim, result is args[0])
@@ -201,7 +201,7 @@ class SoftmaxWatch(TorchFunctionMode):
             total, share = e.sum(dim, keepdim=True), share._replace(kind="sum")
         with torch.set_grad_enabled(torch.is_grad_enabled() and any(watch.changes for watch in _running.watches)):
             weights = e * total if share.kind == "share" else e / total
-            self._axes[weights] = self.axes(e)
+            self.traced[weights] = self.traced.of(e)
             changed = self._shown(weights, dim, attention=True)
         self._found(_NO_SUM)
         if changed is weights:
@@ -211,7 +211,7 @@ class SoftmaxWatch(TorchFunctionMode):
 
     def _shown(self, weights: Tensor, dim: int, in_place: bool = False, attention: bool = False) -> Tensor:
         """Show weights to every watch whose network is at work: what they became."""
-        shown, calls, made = weights, [], self.axes(weights)
+        shown, calls, made = weights, [], self.traced.of(weights)
         if is_transformed(weights):
             self._miss(_TRANSFORMED)
         elif torch._C._current_autograd_node() is not None:  # checkpointing computes it again: which, nobody knows
@@ -228,7 +228,7 @@ class SoftmaxWatch(TorchFunctionMode):
                 calls.append((watch, call))
         if shown is not weights:
             weights = weights.copy_(shown) if in_place else shown
-        self._tags[weights], self._axes[weights] = Tag("weights", source=calls), made
+        self._tags[weights], self.traced[weights] = Tag("weights", source=calls), made
         self._latest = weights
         return weights
 
@@ -239,39 +239,7 @@ class SoftmaxWatch(TorchFunctionMode):
 
     def by_head(self, weights: Tensor) -> Laid:
         """Weights that nobody saw arise, keys last."""
-        return axes.lay(weights, -1, self.axes(weights))
-
-    def axes(self, tensor: Tensor) -> Axes:
-        """What the axes of a tensor are made of."""
-        found = self._axes.get(tensor)
-        if found is None or axes.sizes_of(found) != tensor.shape:
-            if self._is_own(tensor):
-                return axes.own_axes(tensor.shape, axes.PARAMETER)
-            first, *rest = axes.own_axes(tensor.shape) or [()]
-            found = (tuple(each._replace(of=axes.LOST) for each in first), *rest) if tensor.ndim else ()
-        if found and found[0] and found[0][0].of == axes.LOST and (not self._lengths or len(tensor) in self._lengths):
-            return (axes.Part(len(tensor), axes.GIVEN, 0),), *found[1:]
-        return found
-
-    def _is_own(self, tensor: Tensor) -> bool:
-        return _is_plain(tensor) and any(_storage(tensor) in watch._own for watch in _running.watches)
-
-    def _trace(self, call: tuple, given: list[Tensor], tagged: list[Tag], name: str, result: Any) -> None:
-        """Keep what the axes of a result are made of."""
-        made = [each for each in _tensors_in(result) if _holds_values(each) and _is_plain(each)]
-        if not made or not all(map(_is_plain, given)):
-            return
-        values = [each for each in given if _holds_values(each)]
-        known = [*map(self.axes, values)]
-        weighs = any(each.kind for each in tagged)  # values, by weights or exponentials
-        for each in made:
-            self._axes[each] = axes.axes_of(name, call, values, known, each, weighs)
-
-    def _write(self, room: Any, place: Any, value: Any) -> None:
-        """Room that nothing is known of gets the axes of what is written into it."""
-        plain = isinstance(value, Tensor) and room.is_floating_point() and _is_plain(room) and _is_plain(value)
-        if plain and room.ndim and self._axes.get(room) is None and not self._is_own(room):
-            self._axes[room] = axes.written_axes(room, place, value, self.axes(value))
+        return axes.lay(weights, -1, self.traced.of(weights))
 
     def _miss(self, where: str) -> None:
         for watch in _running.watches:
@@ -352,7 +320,7 @@ class SoftmaxWatch(TorchFunctionMode):
 
     def _is_computed(self, tensor: Tensor) -> bool:
         """Whether it is of several matrices that are neither parameters nor buffers."""
-        return tensor.ndim > 2 and _is_plain(tensor) and not self._is_own(tensor)
+        return tensor.ndim > 2 and is_plain(tensor) and not self.traced.is_own(tensor)
 
     def _weighs(self, name: str, args: Sequence[Any], tag: Tag, other: Tag) -> bool:
         """Whether this is a product of matrices, or sums (at once, or two) what weights were multiplied with.
@@ -393,7 +361,7 @@ class SoftmaxWatch(TorchFunctionMode):
             )
             keys = key if not enable_gqa else key.repeat_interleave(query.shape[-3] // key.shape[-3], dim=-3)
             sides = query, keys
-            self._axes[weights] = axes.product_axes("...id,...jd->...ij", sides, [*map(self.axes, sides)])
+            self.traced[weights] = axes.product_axes("...id,...jd->...ij", sides, [*map(self.traced.of, sides)])
             changed = self._shown(weights, -1, attention=True)
         if changed is weights:
             made = func(query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa)
@@ -401,7 +369,7 @@ class SoftmaxWatch(TorchFunctionMode):
             if enable_gqa:
                 value = value.repeat_interleave(query.shape[-3] // value.shape[-3], dim=-3)
             made = F.dropout(changed, dropout_p).to(value.dtype) @ value
-        self._axes[made] = self.axes(query)
+        self.traced[made] = self.traced.of(query)
         return made
 
     def _kernel(self, func: Any, args: tuple, kwargs: dict[str, Any]) -> tuple[Any, ...]:
@@ -427,9 +395,9 @@ class SoftmaxWatch(TorchFunctionMode):
             if threading.get_ident() != thread:
                 return fused(query, key, *rest, **named)
             for each, side in ((query, "query"), (key, "key")):
-                tokens, *examples, _ = self.axes(given.arguments[side])
+                tokens, *examples, _ = self.traced.of(given.arguments[side])
                 heads, size = axes.own_axes(each.shape[1::2], axes.FEATURE)
-                self._axes[each] = (*(examples or [()]), heads, tokens, size)
+                self.traced[each] = (*(examples or [()]), heads, tokens, size)
             return self._dot_product(fused, query, key, *rest, **named)
 
         F.scaled_dot_product_attention = shown
@@ -437,7 +405,7 @@ class SoftmaxWatch(TorchFunctionMode):
             output, _ = func(*given.args, **given.kwargs)
         finally:
             F.scaled_dot_product_attention = fused
-        self._axes[output] = self.axes(given.arguments["query"])
+        self.traced[output] = self.traced.of(given.arguments["query"])
         if not wanted:
             return output, None
         weights = self._latest.mean(dim=1) if averaged else self._latest
@@ -449,29 +417,6 @@ def _is_script(module: nn.Module) -> bool:
     scripted: Any = module if isinstance(module, torch.jit.ScriptModule) and hasattr(module, "forward") else None
     graph = "" if scripted is None else scripted.graph.str(False)  # without the paths of sources
     return "softmax" in graph or "attention" in graph
-
-
-def _is_plain(tensor: Tensor) -> bool:
-    return tensor.layout == torch.strided and not tensor.is_nested and not is_transformed(tensor)
-
-
-def _tensors_in(*values: Any) -> list[Tensor]:
-    """As `tensors_of`, without a search where there is nothing to search: most of these are tensors and numbers."""
-    found: list[Tensor] = []
-    for each in values:
-        if isinstance(each, Tensor):
-            found.append(each)
-        elif not isinstance(each, PLAIN):
-            found += tensors_of(each)
-    return found
-
-
-def _holds_values(tensor: Tensor) -> bool:
-    return tensor.is_floating_point() or tensor.is_complex()
-
-
-def _storage(tensor: Tensor) -> int:
-    return tensor.untyped_storage()._cdata  # the same for all views
 
 
 def _with_other(func: Callable, args: Sequence[Any], kwargs: dict[str, Any], old: Tensor, new: Tensor) -> Any:
