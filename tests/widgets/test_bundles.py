@@ -1,5 +1,6 @@
 """The widgets' JavaScript: its bundles are as new as its sources, and its own tests pass under node."""
 
+import json
 import re
 import subprocess
 
@@ -27,6 +28,12 @@ def test_a_bundle_fetches_nothing(name):
 def test_no_committed_file_names_a_registry(root):
     for name in ("package.json", "package-lock.json"):
         assert "http" not in (root / name).read_text("utf-8")
+
+
+def test_only_our_own_scripts_are_es_modules(root):
+    # Node asks the nearest package.json above a file what it is. With "module" at the top of a clone that was all of
+    # .venv too: JupyterLab's yarn failed, and `make lab` began with a wall of its source.
+    assert "type" not in json.loads((root / "package.json").read_text("utf-8"))
 
 
 def test_the_logic_without_a_page_passes_its_own_tests(root):

@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 550afbacef69ec1d54b26f351f50138d04becd8204e3f4bd8c8bae066aa19f6b */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 793a95909b21d79ed0aa984affd382890fb801ecce44d1a0a4123500c2bd2d39 */
 
 // territory/widgets/js/dom.js
 function fill(node, attributes, children) {
