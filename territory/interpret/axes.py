@@ -10,6 +10,7 @@ keeps what its two sides share and sums over one. So however weights were laid a
 - all else are queries.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
@@ -22,17 +23,33 @@ from territory.models.contents import tensors_of
 
 GIVEN, FEATURE, PARAMETER = "given", "feature", "parameter"
 SHORTER = -1  # the part of an axis that is left of it
+REPEATED = -2  # not of anything: what was there is there so many times
 LOST = -1  # in place of the axis that a part is of: nobody knows
 PRODUCTS = {  # as einsum has them
     "linear": "...d,jd->...j",
     "rmatmul": "...dj,...id->...ij",
+    "cdist": "...id,...jd->...ij",
     **dict.fromkeys(("matmul", "bmm", "mm", "mv", "addmm", "baddbmm"), "...id,...dj->...ij"),
 }
 CONVOLUTIONS = {"conv1d": -2, "conv2d": -3, "conv3d": -4}  # and their axis of features
-_CUTS = ("view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze")
+_CUTS = ("view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "view_as", "reshape_as")
 _COMPLEX = ("view_as_complex", "view_as_real")
 _JOINS = ("cat", "concat", "concatenate")
-_TURNS = ("permute", "transpose", "movedim", "moveaxis", "swapaxes", "swapdims", "t", "T", "mT", "stack")
+_TURNS = (
+    "permute",
+    "transpose",
+    "movedim",
+    "moveaxis",
+    "swapaxes",
+    "swapdims",
+    "t",
+    "T",
+    "mT",
+    "H",
+    "mH",
+    "adjoint",
+    "stack",
+)
 _TELLING = [  # sizes by which an axis is known again, of no axes, one, ...: far apart, as parts may be cut off
     [min(10_000, int(2e16 ** (1 / count) / (count + 2))) * n + 41 + 2 * n * n for n in range(2, count + 2)]
     for count in range(9)
@@ -90,13 +107,20 @@ def axes_of(
     value, own = (values[0], known[0]) if name.startswith(_WRITES) else _foremost(values, known)
     if name in CONVOLUTIONS:
         made = own_axes(result.shape, features=result.ndim + CONVOLUTIONS[name])
-        return own[:1] + made[1:] if result.shape[0] == value.shape[0] else made
-    if name == "einsum" or name in PRODUCTS:
-        equation = call[1][0] if name == "einsum" else PRODUCTS[name]
+        sizes = zip(known[0], made, result.shape, strict=True) if values[0].ndim == result.ndim else ()
+        kept = [old if old and sizes_of([old]) == (size,) else new for old, new, size in sizes] or [*made]
+        features = CONVOLUTIONS[name]
+        kept[features] = tuple(part._replace(of=result.ndim) for part in made[features])
+        return tuple(kept)
+    if name == "einsum" or name in PRODUCTS or name == "tensordot":
+        equation = call[1][0] if name == "einsum" else PRODUCTS.get(name) or _contraction(*call[1:])
         sides = slice(1, None) if name in ("addmm", "baddbmm") else slice(2)
         found = product_axes(equation, values[sides], known[sides], weighs)
+    elif name == "stack":
+        found = _stacked(call[1:], own, result)
     elif name in _JOINS or (result.shape == value.shape and name not in _TURNS):
-        found = own
+        vague = len(known) > 1 and name not in _JOINS and _is_vague(itertools.chain(*own))
+        found = (_beside([own, *known], result) if vague else None) or own
     elif name in _CUTS:
         found = _cut(own, result.shape)
     elif name == "as_strided":
@@ -116,17 +140,45 @@ def axes_of(
     fitted = []
     for axis, (parts, size) in enumerate(zip(found, result.shape, strict=True)):
         new = axis + len(found) if axis in taken or name in _JOINS else axis
-        fitted.append(_fitted(parts, size, Part(size, GIVEN, new), name == "repeat_interleave"))
+        times = Part(size, GIVEN, new, () if name in _JOINS else (REPEATED,))
+        more = name == "pad" or (name in _JOINS and parts and parts[0].kind == FEATURE)  # which repeats nothing
+        if more and sizes_of([parts]) != (size,):
+            parts = tuple(part._replace(cut=(*part.cut, SHORTER)) for part in parts)
+        fitted.append(_fitted(parts, size, times, name == "repeat_interleave"))
     return tuple(fitted)
 
 
 def _foremost(values: Sequence[Tensor], known: Sequence[Axes]) -> tuple[Tensor, Axes]:
-    """The largest value and its axes; of several the first that both sides of a product share."""
+    """The largest value and its axes; of several the first that both sides of a product share, or that is clear."""
     if len(values) == 1:
         return values[0], known[0]
     most = max(each.numel() for each in values)
     largest = [(each, axes) for each, axes in zip(values, known, strict=True) if each.numel() == most]
-    return next((each for each in largest if any(part.shared for parts in each[1] for part in parts)), largest[0])
+
+    def tells_less(each: tuple[Tensor, Axes]) -> tuple[bool, bool]:
+        parts = [*itertools.chain(*each[1])]
+        return not any(part.shared for part in parts), _is_vague(parts)
+
+    return min(largest, key=tells_less)
+
+
+def _is_vague(parts: Iterable[Part]) -> bool:
+    """Whether some of it is there several times, or nobody knows what it is of."""
+    return any(REPEATED in part.cut or part.of == LOST for part in parts)
+
+
+def _clearest(one: tuple[Part, ...], other: tuple[Part, ...], tells_less: Callable[[list[Part]], Any]) -> Any:
+    """What tells most of one axis that two tensors have, piece by piece as far as they were cut alike."""
+    sides, found = ([*one], [*other]), []
+    while all(sides):
+        pieces = [[side.pop(0)] for side in sides]
+        while len({*sizes_of(pieces)}) > 1:
+            place = 0 if sizes_of(pieces)[0] < sizes_of(pieces)[1] else 1
+            if not sides[place]:
+                return one
+            pieces[place].append(sides[place].pop(0))
+        found += min(pieces, key=tells_less)
+    return tuple(found) if not any(sides) else one
 
 
 def written_axes(room: Tensor, place: Any, value: Tensor, axes: Axes) -> Axes | None:
@@ -170,7 +222,8 @@ def _beside(sides: Sequence[Axes], result: Tensor) -> Axes | None:
     found: list[tuple[Part, ...]] = [()] * max(map(len, sides))
     for axes in sides:
         for axis, parts in enumerate(reversed(axes), 1):
-            found[-axis] = found[-axis] or parts
+            had = found[-axis]
+            found[-axis] = _clearest(had, parts, _is_vague) if had and parts else had or parts
     return tuple(found) if sizes_of(found) == result.shape else None
 
 
@@ -184,12 +237,24 @@ def _cut(axes: Axes, shape: Sequence[int]) -> Axes | None:
             if left % part.size:
                 if part.size % left:  # rows that are longer or shorter than they were, one below the other
                     return axes if sizes_of(axes)[:-2] == tuple(shape[:-2]) and len(axes) == len(shape) else None
+                if part.kind == PARAMETER and part in axes[-1]:
+                    part = part._replace(kind=FEATURE)
                 waiting.insert(0, part._replace(size=part.size // left, cut=(*part.cut, 1)))
                 part = part._replace(size=left, cut=(*part.cut, 0))
             parts.append(part)
             left //= part.size
         found.append(tuple(parts))
     return tuple(found)
+
+
+def _stacked(given: tuple, axes: Axes, result: Tensor) -> Axes:
+    """One axis more: of what was taken apart before, if what was given first is no longer there."""
+    args, kwargs = given
+    place = kwargs.get("dim", args[1] if len(args) > 1 else 0) % result.ndim
+    kinds = {(part.kind, part.of) for parts in axes for part in parts}
+    kind = PARAMETER if {kind for kind, _ in kinds} == {PARAMETER} else GIVEN
+    new = Part(result.shape[place], kind, result.ndim if (GIVEN, 0) in kinds or () in axes else 0)
+    return (*axes[:place], (new,) if new.size > 1 else (), *axes[place:])
 
 
 def _moved(call: tuple, value: Tensor, axes: Axes, rows: bool) -> Axes:
@@ -216,41 +281,68 @@ def _moved(call: tuple, value: Tensor, axes: Axes, rows: bool) -> Axes:
 
 
 def product_axes(equation: Any, sides: Sequence[Tensor], axes: Sequence[Axes], weighs: bool = False) -> Axes | None:
-    """Of a product of two tensors, as `einsum` has it; one that weighs sums over tokens, of which no heads are cut."""
-    if not isinstance(equation, str) or len(sides) != 2 or equation.count(",") != 1 or "->" not in equation:
+    """Of a product of two tensors, or of sums of one, as `einsum` has it.
+
+    One that weighs sums over tokens, of which no heads are cut.
+    """
+    if not isinstance(equation, str) or not equation.count(",") + 1 == len(sides) <= 2 or "->" not in equation:
         return None
     labels, out = _written_out(equation, sides)
     known = [dict(zip(each, side, strict=False)) for each, side in zip(labels, axes, strict=True)]
     summed = [part for side in known for label, parts in side.items() if label not in out for part in parts]
-    summed = [part for part in summed if part.kind != PARAMETER]
+    sums, summed = bool(summed), [part for part in summed if part.kind != PARAMETER]
     numbers = {(part.kind, part.of) for part in summed}
     cut = set() if weighs else numbers
     shared = {part.shared for part in summed}
-    layers = [side for side in known if {part.kind for parts in side.values() for part in parts} == {PARAMETER}]
-    made = [label for label in out if len(layers) == 1 and label in layers[0] and "".join(labels).count(label) == 1]
+    made = _made(known, out)
 
-    def tells_less(parts: tuple[Part, ...]) -> tuple[bool, bool]:
+    def tells_less(parts: Iterable[Part]) -> tuple[bool, bool, bool]:
         """Than the other side, which may be of heads where this one is of their repetitions."""
-        return parts[0].kind == PARAMETER, not {(part.kind, part.of) for part in parts} <= cut
+        kinds = {(part.kind, part.of) for part in parts}
+        return PARAMETER in {kind for kind, _ in kinds}, not kinds <= cut, _is_vague(parts)
 
     found = []
     for label in out:
-        parts, *other = sorted((side[label] for side in known if side.get(label)), key=tells_less) or [()]
+        parts, *other = [side[label] for side in known if side.get(label)] or [()]
         if other:  # heads are of the numbers that are summed
+            parts = _clearest(parts, other[0], tells_less)
             heads = [FEATURE if (part.kind, part.of) in cut else part.kind for part in parts]
             parts = tuple(part._replace(shared=True, kind=kind) for part, kind in zip(parts, heads, strict=True))
         elif parts and parts[0].kind == PARAMETER:
-            if label == "j" and sides[1].ndim == 2 and equation in PRODUCTS.values():  # a layer
+            matrix = sides[0 if known[0].get(label) else 1].ndim == 2
+            if label == out[-1] and matrix and (label in made or equation in PRODUCTS.values()):  # a layer
                 kind = GIVEN if len(numbers) > 1 and len(out) == 2 else FEATURE  # of no token, if it reads them all
                 parts = (Part(parts[0].size, kind, len(out)),)
-            elif label in made and (
-                (len(made) > 1 and numbers) or len(shared) > 1
-            ):  # one that cuts its features at once, or joins heads
+            elif label in made and ((len(made) > 1 and sums) or len(shared) > 1):  # cuts them at once, or joins heads
                 parts = (Part(parts[0].size, FEATURE, len(out), (made.index(label),)),)
             elif shared == {True}:  # other heads, mixed of those that were
                 parts = (summed[0]._replace(size=parts[0].size),)
         found.append(parts)
     return tuple(found)
+
+
+def _made(known: Sequence[dict[str, tuple[Part, ...]]], out: str) -> list[str]:
+    """The labels of what a layer makes: which only its weights have."""
+    layers = [side for side in known if {part.kind for parts in side.values() for part in parts} == {PARAMETER}]
+    if not layers or len(known) == 1:
+        return []
+    other = known[1 if layers[-1] is known[0] else 0]
+    has = {label for label, parts in layers[-1].items() if parts or label not in other}
+    return [label for label in out if label in has and not other.get(label)]
+
+
+def _contraction(args: tuple, kwargs: dict[str, Any]) -> str | None:
+    """`tensordot` as an equation."""
+    a, b, dims = (*args, kwargs.get("dims", 2))[:3]
+    if isinstance(dims, int):
+        dims = [*range(a.ndim - dims, a.ndim)], [*range(dims)]
+    if not all(isinstance(each, int) for side in dims for each in side):
+        return None
+    left, right = [*"abcdefgh"[: a.ndim]], [*"ijklmnop"[: b.ndim]]
+    for one, other in zip(*dims, strict=True):
+        right[other] = left[one]
+    out = [each for each in (*left, *right) if (*left, *right).count(each) == 1]
+    return f"{''.join(left)},{''.join(right)}->{''.join(out)}"
 
 
 def _written_out(equation: str, sides: Sequence[Tensor]) -> tuple[list[str], str]:
@@ -291,12 +383,21 @@ def _roles(parts: Sequence[Part], keys: Sequence[Part], fixed: bool) -> tuple[li
     examples = [n for n in others if parts[n].kind == GIVEN and not parts[n].of]
     given = [n for n in others if parts[n].kind == GIVEN and parts[n].of not in tokens]
     shared = [n for n in given if parts[n].shared]
-    if not examples and (0 in tokens or not keys):  # of one key nobody knows what it is of
-        examples = shared or [n for n in given if parts[n].of == 1]
     product = any(part.shared for part in parts)
+    if not keys and product:  # of one key nobody knows what it is of, but both sides have the examples
+        both = [[n for n in shared if parts[n].of == axis] for axis in (0, 1)]
+        examples = both[0] or both[1] or examples
+    elif not examples and (0 in tokens or not keys):
+        second = [n for n in given if parts[n].of == 1]
+        examples = [n for n in second if n in shared] or shared or second
     if FEATURE in {part.kind for part in (*parts, *keys)}:
         heads = [n for n in others if parts[n].kind == FEATURE]
-        return examples, heads if product else heads[:1]
+        if not product:  # one, or pieces of one
+            return examples, [
+                n for n in heads if (parts[n].of, parts[n].cut[:1]) == (parts[heads[0]].of, parts[heads[0]].cut[:1])
+            ]
+        of = {parts[n].of for n in heads if parts[n].shared}
+        return examples, [n for n in heads if not of or parts[n].of in of]
     left = [n for n in (shared if product else others if fixed else given) if n not in examples]
     if not product and len({parts[n].of for n in left}) < 2:  # it is of queries
         return examples, []

@@ -197,10 +197,10 @@ class SoftmaxWatch(TorchFunctionMode):
     def _divided(self, result: Tensor, product: Tag, share: Tag, total: Tensor, in_place: bool) -> Tensor:
         """A product of an exponential with values, divided by the exponential's sum or times 1 over it."""
         e, dim = share.of, share.dim
-        if total.ndim != e.ndim or total.shape[dim] != 1:  # laid out like the product
-            total, share = e.sum(dim, keepdim=True), share._replace(kind="sum")
         with torch.set_grad_enabled(torch.is_grad_enabled() and any(watch.changes for watch in _running.watches)):
-            weights = e * total if share.kind == "share" else e / total
+            plain, given = e.sum(dim, keepdim=True), total.reciprocal() if share.kind == "share" else total
+            as_given = given.shape == plain.shape and not _same_numbers(given, plain)  # with an epsilon, say
+            weights = e / (given if as_given else plain)  # else laid out like the product, maybe
             self.traced[weights] = self.traced.of(e)
             changed = self._shown(weights, dim, attention=True)
         self._found(_NO_SUM)
@@ -311,7 +311,9 @@ class SoftmaxWatch(TorchFunctionMode):
                 if each.kind == "exp" and (name not in tags.ADDED or kwargs.get("beta") == 0 or not args[0].any()):
                     self._tags[result] = Tag("product", of=tensor, again=partial(_with_other, *call, tensor))
         kinds = {tagged.kind for _, tagged in known}
-        computed = "weights" not in kinds and all(map(self._is_computed, tensors_of(operands)))
+        sides = [*tensors_of(operands)]
+        product = "weights" not in kinds and (name != "einsum" or len(sides) > 1)  # of one, it sums
+        computed = product and all(map(self._is_computed, sides))
         hidden = computed and any(tagged.raw for _, tagged in known)
         if hidden:
             self._miss(_NO_SUM if kinds & {"exp", "terms"} else _NO_SOFTMAX)
@@ -359,8 +361,11 @@ class SoftmaxWatch(TorchFunctionMode):
             _, weights = torch.ops.aten._scaled_dot_product_attention_math(
                 *inputs, mask, 0.0, is_causal, None, **options
             )
-            keys = key if not enable_gqa else key.repeat_interleave(query.shape[-3] // key.shape[-3], dim=-3)
-            sides = query, keys
+            sides = query, key
+            if enable_gqa:
+                call = Tensor.repeat_interleave, (key, query.shape[-3] // key.shape[-3]), {"dim": -3}
+                sides = query, call[0](*call[1], **call[2])
+                self.traced.follow("repeat_interleave", call, [key], sides[1], False)
             self.traced[weights] = axes.product_axes("...id,...jd->...ij", sides, [*map(self.traced.of, sides)])
             changed = self._shown(weights, -1, attention=True)
         if changed is weights:
@@ -417,6 +422,12 @@ def _is_script(module: nn.Module) -> bool:
     scripted: Any = module if isinstance(module, torch.jit.ScriptModule) and hasattr(module, "forward") else None
     graph = "" if scripted is None else scripted.graph.str(False)  # without the paths of sources
     return "softmax" in graph or "attention" in graph
+
+
+def _same_numbers(one: Tensor, other: Tensor) -> bool:
+    """Whether these are the same, in whatever order."""
+    first, second = (each.detach().flatten().sort()[0] for each in (one, other))
+    return torch.allclose(first, second)
 
 
 def _with_other(func: Callable, args: Sequence[Any], kwargs: dict[str, Any], old: Tensor, new: Tensor) -> Any:

@@ -293,6 +293,98 @@ def kept(w):
     return w
 
 
+def by_weights_of_each_head(s, x, cut):
+    q, k = (x[:, None] @ layer.weight.unflatten(0, (HEADS, SIZE)).mT for layer in (s.q, s.k))
+    return merged(cut(softmax(q, k)) @ heads(x))
+
+
+def by_a_layer_of_each_head(s, x, cut):
+    """Put together on a new axis, one after the other."""
+    made = ([F.linear(x, w) for w in layer.weight.unflatten(0, (HEADS, SIZE))] for layer in (s.q, s.k))
+    q, k = (torch.stack(each, 2).transpose(1, 2) for each in made)
+    return merged(cut(softmax(q, k)) @ heads(x))
+
+
+def by_a_contraction(s, x, cut):
+    q = heads(torch.tensordot(x, s.q.weight, dims=([2], [1])))
+    k = heads(torch.einsum("abc,ec->abe", x, s.k.weight))
+    return merged(cut(softmax(q, k)) @ heads(x))
+
+
+def by_distance(s, x, cut):
+    """Fewer queries than keys, and two heads of keys for four of queries."""
+    q, k = heads(s.q(x[:, :3])), heads(s.k(x))[:, :2].repeat_interleave(2, 1)
+    return merged(cut((-(q[..., None, :] - k[..., None, :, :]).square().sum(-1)).softmax(-1)) @ k)
+
+
+def by_pairs(s, x, cut):
+    q, k = heads(s.q(x[:, :3])), heads(s.k(x))[:, :2].repeat_interleave(2, 1)
+    return merged(cut((q[..., None, :] * k[..., None, :, :]).sum(-1).softmax(-1)) @ k)
+
+
+def by_measured_distance(s, x, cut):
+    q, k = heads(s.q(x[:, :3])), heads(s.k(x))[:, :2].repeat_interleave(2, 1)
+    return merged(cut((-torch.cdist(q, k)).softmax(-1)) @ k)
+
+
+def learned_queries(s, x, cut):
+    """Three, the same for all examples; tokens come before examples."""
+    x, queries = x.transpose(0, 1), s.v.weight[:3].expand(B, -1, -1)
+    return merged(cut(softmax(heads(s.q(queries)), heads(s.k(x)))) @ heads(x))
+
+
+def learned_queries_of_each_head(s, x, cut):
+    w = torch.einsum("hqd,bkd->bhqk", s.q.weight.unflatten(0, (HEADS, SIZE))[:, :3], x).softmax(-1)
+    return torch.einsum("bhqk,bkd->bhqd", cut(w), x)
+
+
+def divided_elsewhere(s, x, cut):
+    """Afterwards, where heads come behind tokens."""
+    e = (heads(s.q(x)) @ heads(s.k(x)).mT / 8).exp()
+    if cut is not kept:
+        return merged(cut(e / e.sum(-1, keepdim=True)) @ heads(x))
+    made = torch.einsum("bhij,bjhd->bihd", e, heads(x).transpose(1, 2))
+    return (made / e.sum(-1).transpose(1, 2)[..., None]).flatten(2)
+
+
+def summed_by_einsum(s, x, cut):
+    e = softmax(heads(s.q(x)), heads(s.k(x))).exp()
+    return merged(cut(e / torch.einsum("bhij->bhi", e)[..., None]) @ heads(x))
+
+
+def fused_in_groups(s, x, cut):
+    """Tokens come before examples."""
+    q, k = heads(s.q(x.transpose(0, 1))), heads(s.k(x.transpose(0, 1)))[:, :2]
+    if cut is not kept:
+        k = k.repeat_interleave(2, 1)
+        return merged(cut(softmax(q, k)) @ k)
+    return merged(F.scaled_dot_product_attention(q, k, k, enable_gqa=True))
+
+
+def by_convolutions(s, x, cut):
+    """Tokens come before examples."""
+    q, k = (F.conv1d(x.permute(1, 2, 0), layer.weight[..., None]).mT for layer in (s.q, s.k))
+    return merged(cut(softmax(heads(q), heads(k))) @ heads(k))
+
+
+def padded(s, x, cut):
+    """By as many tokens as there are, which are taken away again."""
+    x = F.pad(x, (0, 0, 3, 3))[:, 3:-3]
+    return merged(cut(softmax(heads(s.q(x)), heads(s.k(x)))) @ heads(x))
+
+
+def on_one_key(s, x, cut):
+    """Tokens come before examples."""
+    x = x.transpose(0, 1)
+    return merged(cut(softmax(heads(s.q(x)), heads(s.k(x.mean(1, keepdim=True))))) @ heads(x.mean(1, keepdim=True)))
+
+
+def of_vectors(s, x, cut):
+    """The tokens of an example come in one long vector."""
+    x = x.unflatten(1, (T, D))
+    return merged(cut(softmax(heads(s.q(x[:, :2])), heads(s.k(x)))) @ heads(x))
+
+
 NETWORKS = {
     "grouped queries": (grouped, tokens()),
     "near tokens": (near, tokens()),
@@ -333,6 +425,21 @@ NETWORKS = {
     "without the first tokens": (later, tokens(8)),
     "unfolded again": (unfolded, tokens()),
     "heads of experts": (asked_by_experts, tokens()),
+    "weights of each head": (by_weights_of_each_head, tokens()),
+    "a layer of each head": (by_a_layer_of_each_head, tokens()),
+    "layers that are contractions": (by_a_contraction, tokens()),
+    "distances": (by_distance, tokens()),
+    "pairs": (by_pairs, tokens()),
+    "measured distances": (by_measured_distance, tokens()),
+    "learned queries, tokens first": (learned_queries, tokens().transpose(0, 1)),
+    "learned queries of each head": (learned_queries_of_each_head, tokens()),
+    "divided elsewhere": (divided_elsewhere, tokens()),
+    "summed by einsum": (summed_by_einsum, tokens()),
+    "fused, in groups, tokens first": (fused_in_groups, tokens().transpose(0, 1)),
+    "convolutions, tokens first": (by_convolutions, tokens().transpose(0, 1)),
+    "padded": (padded, tokens()),
+    "one key, tokens first": (on_one_key, tokens().transpose(0, 1)),
+    "one long vector": (of_vectors, tokens().flatten(1)),
     "words": (of_words, torch.randint(9, (B, T), generator=torch.Generator().manual_seed(0))),
 }
 
