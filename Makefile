@@ -56,7 +56,7 @@ $(KERNELS): $(READY) $(wildcard territory/world/*.py) $(addprefix territory/mode
 	@touch $@
 
 lab: $(KERNELS)
-	$(BIN)/jupyter lab $(AS_ROOT) notebooks
+	$(BIN)/jupyter lab $(AS_ROOT) --LabApp.default_url=/lab/tree/notebooks
 
 lint: setup
 	$(BIN)/ruff check .

@@ -5,6 +5,7 @@ import hashlib
 import importlib.util
 import itertools
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ SHIPPED = PACKAGE / "notebooks"  # in an installed package
 CLONED = PACKAGE.parent / "notebooks"  # in a clone of the repository
 MARK = ".territory-course"  # in each copy: which course it was copied from
 FOLDER = "territory-course"
+PAGE = re.compile(rb"\]\(\.\./(docs/[\w-]+\.md)\)")  # Jupyter shows nothing above its folder: it looks for docs/ inside
 
 
 def lab(path: str | None = None, browser: bool = True) -> int:
@@ -31,16 +33,17 @@ def lab(path: str | None = None, browser: bool = True) -> int:
         browser: Open a browser window; otherwise only print the address.
     """
     if path is None and not SHIPPED.is_dir():
-        folder = CLONED
+        folder, options = CLONED.parent, [f"--LabApp.default_url=/lab/tree/{CLONED.name}"]  # docs/ are beside them
     else:
-        folder, said = copy_course(shipped_course(), Path(path or FOLDER))
+        (folder, said), options = copy_course(shipped_course(), Path(path or FOLDER)), []
         print(said)
     if importlib.util.find_spec("jupyterlab") is None:
         raise BadInput(
             f"the course is in {folder}, and JupyterLab is not installed in this Python: "
             'pip install "territory-course[lab]"'
         )
-    options = [] if browser else ["--no-browser"]
+    if not browser:
+        options.append("--no-browser")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         options.append("--allow-root")  # else Jupyter refuses root
     return subprocess.run([sys.executable, "-m", "jupyterlab", *options, str(folder)], check=False).returncode
@@ -60,15 +63,15 @@ def copy_course(course: Path, folder: Path) -> tuple[Path, str]:
     The folder that now holds this course, which is another one where the given one was taken; and a sentence that says
     what was done.
     """
-    mark = mark_of(course)
     try:
+        mark = mark_of(course)
         folder = folder.expanduser().resolve()
         beside = f"{folder.name}-{territory.__version__}"
         names = itertools.chain((folder.name, beside), (f"{beside}-{number}" for number in itertools.count(2)))
         place = next(each for each in map(folder.with_name, names) if _is_free(each, course, mark))
-        missing = [name for name in _files(course) if not (place / name).exists()]
-        for name in missing:
-            write_atomically(place / name, (course / name).read_bytes())
+        missing = {name: source for name, source in _files(course).items() if not (place / name).exists()}
+        for name, source in missing.items():
+            write_atomically(place / name, source.read_bytes())
         write_atomically(place / MARK, mark.encode())  # last, so that a copy that was cut off is completed by the next
     except (OSError, ValueError, RuntimeError) as error:  # a NUL in the name; nobody's home, links in a circle
         raise BadInput(f"the course could not be copied into {shown(str(folder))}: {error}") from None
@@ -86,15 +89,21 @@ def copy_course(course: Path, folder: Path) -> tuple[Path, str]:
 def mark_of(course: Path) -> str:
     """The version of a course, and a digest of all its files: what tells one course from another."""
     digest = hashlib.sha256()
-    for name in _files(course):
-        digest.update(name.as_posix().encode() + b"\0" + (course / name).read_bytes())
+    for name, source in _files(course).items():
+        digest.update(name.as_posix().encode() + b"\0" + source.read_bytes())
     return f"{territory.__version__} {digest.hexdigest()[:16]}\n"
 
 
-def _files(course: Path) -> list[Path]:
-    """What is copied, relative to the course: everything but hidden files and what Python or Jupyter leave behind."""
-    found = [path.relative_to(course) for path in sorted(course.rglob("*")) if path.is_file()]
-    return [path for path in found if not any(part[0] == "." or part == "__pycache__" for part in path.parts)]
+def _files(course: Path) -> dict[Path, Path]:
+    """What is copied, by its place in the copy: the course, and the pages beside it that its notebooks link.
+
+    Without hidden files and what Python or Jupyter leave behind.
+    """
+    found = {path.relative_to(course): path for path in sorted(course.rglob("*")) if path.is_file()}
+    own = {name: path for name, path in found.items() if not any(p[0] == "." or p == "__pycache__" for p in name.parts)}
+    notebooks = [path.read_bytes() for path in own.values() if path.suffix == ".ipynb"]
+    pages = sorted({page.decode() for notebook in notebooks for page in PAGE.findall(notebook)})
+    return own | {Path(page): course.parent / page for page in pages}
 
 
 def _is_free(place: Path, course: Path, mark: str) -> bool:
@@ -103,5 +112,5 @@ def _is_free(place: Path, course: Path, mark: str) -> bool:
         raise BadInput(f"expected a folder for the course, got a file: {place}")
     if os.path.lexists(place / MARK):
         return read_bytes(place / MARK, 1000, "mark of a course") == mark.encode()
-    there = [name for name in _files(course) if (place / name).exists()]
-    return all(filecmp.cmp(place / name, course / name, shallow=False) for name in there)  # a FIFO equals no file
+    there = {name: source for name, source in _files(course).items() if (place / name).exists()}
+    return all(filecmp.cmp(place / name, there[name], shallow=False) for name in there)  # a FIFO equals no file

@@ -88,6 +88,20 @@ def test_the_course_that_ships_has_every_notebook(root):
     assert {path.name for path in (root / "notebooks").glob("*.ipynb")} <= files(shipped_course())
 
 
+def test_the_pages_that_notebooks_link_are_copied_to_where_jupyter_looks_for_them(course, tmp_path):
+    (course / "00.ipynb").write_text("See the [Glossary](../docs/glossary.md).")
+    with pytest.raises(BadInput, match=r"could not be copied.*glossary\.md"):  # the package has lost it
+        copy_course(course, tmp_path / "mine")
+    (course.parent / "docs").mkdir()
+    (course.parent / "docs" / "glossary.md").write_text("One name a thing.")
+    (course.parent / "docs" / "speed.md").write_text("No notebook links it.")
+    place, _ = copy_course(course, tmp_path / "mine")
+    assert files(place) == {"00.ipynb", "01.ipynb", "data/map.png", "docs/glossary.md"}
+    (place / "docs" / "glossary.md").write_text("My own words.")
+    assert copy_course(course, tmp_path / "mine")[0] == place
+    assert (place / "docs" / "glossary.md").read_text() == "My own words."
+
+
 @pytest.fixture
 def started(monkeypatch):
     """What would be run, instead of running it."""
@@ -103,13 +117,14 @@ def test_the_command_copies_and_opens_the_folder(started, tmp_path, capsys):
     (command,) = started
     assert command[:3] == [sys.executable, "-m", "jupyterlab"]
     assert "--no-browser" in command and command[-1] == str(tmp_path / "mine")
-    assert "00_the_game.ipynb" in files(tmp_path / "mine")
+    assert {"00_the_game.ipynb", "docs/glossary.md"} <= files(tmp_path / "mine")
     assert str(tmp_path / "mine") in capsys.readouterr().out
 
 
 def test_without_a_path_a_clone_opens_its_own_notebooks(started, root):
     assert main(["lab"]) == 0
-    assert started[0][-1] == str(root / "notebooks") and "--no-browser" not in started[0]
+    assert started[0][-1] == str(root) and "--no-browser" not in started[0]
+    assert "--LabApp.default_url=/lab/tree/notebooks" in started[0], "their links to docs/ need the folder above"
 
 
 def test_a_file_where_the_folder_should_be_is_one_sentence(started, tmp_path, capsys):

@@ -129,5 +129,7 @@ def test_a_notebook_of_the_copied_course_runs(installed):
     code = "from territory.cli.lab import copy_course, shipped_course; from pathlib import Path; "
     code += "print(copy_course(shipped_course(), Path('mine'))[1])"
     assert "mine" in installed(installed.python, "-c", code)
+    pages = {path.name for path in (installed.folder / "mine" / "docs").iterdir()}
+    assert pages == {"design-document.md", "glossary.md", "rules.md"}, "what notebooks link"
     notebook = installed.folder / "mine" / "02_attention_redesign.ipynb"
     assert "ran" in installed(installed.python, "-c", RUN_NOTEBOOK, notebook)
