@@ -14,6 +14,7 @@ from territory.world.compiled import kernel
 from territory.world.layout import CITY_ENEMY, CITY_OWN, LOG_DENSITY_SCALE, Plane, Stat
 from territory.world.state import WHOLE_BORDER
 
+# Planes and statistics are indexed by the `.value` of their names: Numba before 0.68 takes no member of an IntEnum.
 # As bytes, so that the loops over cells stay in bytes.
 _NONE, _FULL, _CITY_OWN, _CITY_ENEMY = (np.uint8(level) for level in (0, 255, CITY_OWN, CITY_ENEMY))
 _SHADE, _SHADES = np.uint8(85), np.uint8(4)  # unclaimed land: 4 - terrain of them, so that plains are the brightest
@@ -23,7 +24,7 @@ _SHADE, _SHADES = np.uint8(85), np.uint8(4)  # unclaimed land: 4 - terrain of th
 def observe(game, settings, player, scratch, planes, stats, mask):
     """Fill `planes` uint8 (5, H, W), `stats` float32 (16,) and `mask` bool (90,) with what one player sees."""
     _write_land(game, settings, np.uint8(player), planes)
-    _write_troops(game, settings, scratch.troop_level, planes[Plane.TROOPS])
+    _write_troops(game, settings, scratch.troop_level, planes[Plane.TROOPS.value])
     _write_stats(game, settings, player, scratch, stats)
     _write_mask(game, settings, player, scratch, mask)
 
@@ -40,8 +41,9 @@ def _write_land(game, settings, viewer, planes):
     """The planes that a tile itself decides: whose it is, what lies there unclaimed, and cities."""
     for r in range(settings.height):
         owner, terrain = _row(game.owner, settings, r), _row(game.terrain, settings, r)
-        city, own = _row(game.city, settings, r), planes[Plane.OWN, r]
-        enemy, unclaimed, towns = planes[Plane.ENEMY, r], planes[Plane.UNCLAIMED, r], planes[Plane.CITIES, r]
+        city, towns = _row(game.city, settings, r), planes[Plane.CITIES.value, r]
+        own, enemy = planes[Plane.OWN.value, r], planes[Plane.ENEMY.value, r]
+        unclaimed = planes[Plane.UNCLAIMED.value, r]
         for c in range(owner.size):
             own[c] = _FULL if owner[c] == viewer else _NONE
         for c in range(owner.size):
@@ -98,20 +100,20 @@ def _write_stats(game, settings, player, scratch, stats):
     rank = rank if own.alive else game.players.size - 1  # a dead player ranks last
     for slot in range(game.attacks.shape[1]):
         fronts += game.attacks[player, slot] >= 1
-    stats[Stat.TROOPS_OVER_CAP] = troops / cap
-    stats[Stat.LOG_CAP] = np.log10(cap / 100_000) / 1.5
-    stats[Stat.GROWTH] = rules.growth(troops, cap, 1.0) / fastest
-    stats[Stat.LAND_SHARE] = tiles / land
-    stats[Stat.LAND_SHARE_CHANGE] = 20 * (own.tiles - own.tiles_before) / land
-    stats[Stat.RANK] = (rank - 1) / (game.players.size - 2)
-    stats[Stat.PLAYERS_ALIVE] = alive / (game.players.size - 1)
-    stats[Stat.TIME] = game.clock.step / settings.max_steps
-    stats[Stat.GOLD_OVER_CITY_COST] = own.gold / cities.next_price(own, settings)
-    stats[Stat.CITIES] = own.cities / 8
-    stats[Stat.COMMITTED] = committed / max(1.0, troops + committed)
-    stats[Stat.LOG_DENSITY] = _log_density(own)
+    stats[Stat.TROOPS_OVER_CAP.value] = troops / cap
+    stats[Stat.LOG_CAP.value] = np.log10(cap / 100_000) / 1.5
+    stats[Stat.GROWTH.value] = rules.growth(troops, cap, 1.0) / fastest
+    stats[Stat.LAND_SHARE.value] = tiles / land
+    stats[Stat.LAND_SHARE_CHANGE.value] = 20 * (own.tiles - own.tiles_before) / land
+    stats[Stat.RANK.value] = (rank - 1) / (game.players.size - 2)
+    stats[Stat.PLAYERS_ALIVE.value] = alive / (game.players.size - 1)
+    stats[Stat.TIME.value] = game.clock.step / settings.max_steps
+    stats[Stat.GOLD_OVER_CITY_COST.value] = own.gold / cities.next_price(own, settings)
+    stats[Stat.CITIES.value] = own.cities / 8
+    stats[Stat.COMMITTED.value] = committed / max(1.0, troops + committed)
+    stats[Stat.LOG_DENSITY.value] = _log_density(own)
     _write_neighbours(game, settings, player, scratch, stats)
-    stats[Stat.ACTIVE_FRONTS] = fronts / WHOLE_BORDER
+    stats[Stat.ACTIVE_FRONTS.value] = fronts / WHOLE_BORDER
     for i in range(stats.size):
         stats[i] = min(np.float32(1), max(np.float32(-1), stats[i]))
 
@@ -140,9 +142,9 @@ def _write_neighbours(game, settings, player, scratch, stats):
         if beside:
             relative = np.log2((1 + game.players[other].troops + _committed(game, other)) / own) / 4
             strongest, weakest = max(strongest, relative), min(weakest, relative)
-    stats[Stat.BORDER_ENEMY_SHARE] = enemies / max(1, enemies + scratch.seats[0].beside)
-    stats[Stat.STRONGEST_NEIGHBOUR] = strongest
-    stats[Stat.WEAKEST_NEIGHBOUR] = weakest
+    stats[Stat.BORDER_ENEMY_SHARE.value] = enemies / max(1, enemies + scratch.seats[0].beside)
+    stats[Stat.STRONGEST_NEIGHBOUR.value] = strongest
+    stats[Stat.WEAKEST_NEIGHBOUR.value] = weakest
 
 
 @kernel(inline=True)
