@@ -18,7 +18,7 @@ from territory.world.layout import NUM_PLANES, NUM_STATS
 NORMS = ("batch", "group")
 GROUPS = 8  # of group norm; any number of groups has the same 2 parameters per channel as batch norm
 STATS_FEATURES = 128  # what the global branch of every model gives
-FULL = 255  # a byte of the map that stands for 1
+FULL = 255.0  # a byte of the map that stands for 1; a float, or torch before 2.13 writes no ONNX of a division by it
 FUSED_FEATURES = 256  # what the two heads of every model read
 
 
@@ -62,7 +62,7 @@ class ConvBlock(nn.Module):
         padding: int = 0,
         norm: nn.Module | None = None,
         gated: bool = False,
-        divisor: int | None = None,
+        divisor: float | None = None,
     ):
         super().__init__()
         sizes = (channels_in, channels_out, kernel, stride, padding)

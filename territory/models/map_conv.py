@@ -50,7 +50,7 @@ class MapConv2d(nn.Conv2d):
     transforms, torch's own convolution.
     """
 
-    def __init__(self, channels_in: int, channels_out: int, kernel: int, stride: int, padding: int, divisor: int):
+    def __init__(self, channels_in: int, channels_out: int, kernel: int, stride: int, padding: int, divisor: float):
         super().__init__(channels_in, channels_out, kernel, stride, padding)
         self.divisor = divisor
 
