@@ -88,11 +88,16 @@ def test_signs_that_the_output_has_not_got_are_escapes(tmp_path, monkeypatch, en
 
 def test_a_closed_terminal_saves_like_a_polite_kill(tmp_path):
     command = [sys.executable, "-m", "territory", *RUN]
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup, what is started would not hear it
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        signal.signal(signal.SIGHUP, before)
         log = tmp_path / "runs" / "mine" / "log.jsonl"
         while process.poll() is None and not log.exists():
             time.sleep(0.05)
         process.send_signal(signal.SIGHUP)
-        assert process.wait(120) == 128 + signal.SIGHUP
+        try:
+            assert process.wait(120) == 128 + signal.SIGHUP
+        finally:
+            process.kill()
     saved = checkpoint.read(tmp_path / "runs" / "mine").progress["update"]
     assert saved == len(log.read_bytes().splitlines()) > 0  # between two checkpoints, so it was the signal that saved
