@@ -345,7 +345,8 @@ def test_a_profiler_inside_a_function_that_torch_changes_is_refused(profile):
         return x.sum()
 
     changed = [torch.func.grad(inside), torch.func.vmap(inside)]
-    if profile is not PROFILERS["latency"]:  # torch.compile breaks down by itself where it looks for a model's name
+    # torch.compile breaks down by itself where it looks for a model's name; before 2.12 at every exception.
+    if profile is not PROFILERS["latency"] and torch.__version__ >= (2, 12):
         changed.append(torch.compile(inside, backend="eager"))
     for function in changed:
         with pytest.raises(BadInput, match="called inside a function"):
@@ -501,6 +502,7 @@ def test_a_network_without_weights_is_where_its_inputs_are():
     assert [record.macs for record in profiling.macs_table(product, torch.rand(2, 8, device="meta"))] == [32]
 
 
+@pytest.mark.skipif(torch.__version__ < (2, 13), reason="until then one operator, of which nobody knows the products")
 @pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
 def test_flex_attention_is_counted_and_runs_afterwards_as_before():
     model = Calls(lambda s, x: flex_attention(s.fc(x), x, x), fc=nn.Linear(16, 16).requires_grad_(False))
@@ -781,7 +783,8 @@ def test_torchs_branches_and_loops_run_afterwards_as_before():
         (record,) = profiling.macs_table(model, x)
         assert (record.layer, record.macs, record.backward_macs) == ("a", 128, 128)
         assert torch.equal(model(x), model.a(x)) and "dispatch" not in vars(torch.ops.higher_order.cond)
-    assert profiling.latency(model, x, "train", repeats=1).median > 0
+    if torch.__version__ >= (2, 11):  # before, a branch that runs after other networks may have no gradient
+        assert profiling.latency(model, x, "train", repeats=1).median > 0
 
 
 def test_an_exported_program_keeps_the_mode_that_it_was_made_in():
