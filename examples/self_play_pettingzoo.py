@@ -2,7 +2,7 @@
 
     python examples/self_play_pettingzoo.py attention steady random random
 
-A player is a shipped agent's name, the path of a checkpoint, or "random", "idle", "steady".
+A player is a pretrained agent's name, the path of a checkpoint, or "random", "idle", "steady".
 """
 
 import argparse

@@ -4,11 +4,12 @@ import json
 import sys
 from pathlib import Path
 
+from territory.cli.lab import PAGE
 from territory.course.exercises import SOLUTION
 
 
 def main(source: str, target: str) -> None:
-    """Write every notebook of one folder into another."""
+    """Write every notebook of one folder into another, and the pages that they link."""
     folder = Path(target)
     if folder.resolve() == Path(source).resolve():
         raise SystemExit(f"expected another folder than {source} to write to: its solutions would be lost")
@@ -20,6 +21,9 @@ def main(source: str, target: str) -> None:
         text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
         (folder / path.name).write_text(text, "utf-8")
         print(folder / path.name)
+        for page in sorted({page.decode() for page in PAGE.findall(path.read_bytes())}):
+            (folder / page).parent.mkdir(exist_ok=True)
+            (folder / page).write_bytes((Path(source).parent / page).read_bytes())
 
 
 def blank(cell: dict) -> dict:

@@ -95,3 +95,14 @@ def test_a_cell_that_can_not_be_looked_at_binds_nothing(source):
 def test_an_edition_without_solutions_is_not_written_over_the_course(tmp_path):
     with pytest.raises(SystemExit, match="its solutions would be lost"):
         main(str(tmp_path), f"{tmp_path}/.")
+
+
+def test_the_pages_that_a_notebook_links_come_with_the_learners_edition(tmp_path):
+    for name, text in (("docs/glossary.md", "One name a thing."), ("docs/speed.md", "Nobody links it.")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    cell = {"cell_type": "markdown", "metadata": {}, "source": "[Glossary](../docs/glossary.md)"}
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "00.ipynb").write_text(json.dumps({"cells": [cell], "metadata": {}}))
+    main(str(tmp_path / "notebooks"), str(tmp_path / "edition"))
+    assert [path.name for path in (tmp_path / "edition" / "docs").iterdir()] == ["glossary.md"]
