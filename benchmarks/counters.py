@@ -159,7 +159,8 @@ INTRODUCTION = """# Four counters on the same networks
 `python -m benchmarks.counters` wrote this page, in one run, on small networks of `benchmarks/zoo.py` and
 `benchmarks/papers.py` whose forward multiply-accumulates (MACs) are known from a closed form. Each number is a
 library's count over the right one: 1.00 is right, 0.00 means that nothing was counted, and "raises" that the library
-gave up. Bold: within 5 %, so that nobody is blamed for counting a bias. Versions stand in the head.
+gave up. Bold: within 5 %, so that nobody is blamed for counting a bias. Versions stand in the head. A network of your
+own: `territory profile path/to/file.py:factory --input 1x3x224x224`, or `profiling.macs_table(network, inputs)`.
 
 """
 READING = """

@@ -131,7 +131,8 @@ def verdict(theme: str | None = None, as_json: Annotated[Flag, tyro.conf.arg(nam
     for claim, finding in judged:
         tally[finding.verdict] += 1
         print(told(claim, finding), flush=True)
-    print(", ".join(f"{count} {name}" for name, count in tally.items()))
+    print(", ".join(f"{count} {name}" for name, count in tally.items()), end=" ")
+    print("(the document's old network is `baseline`, its new one `attention`)")
     return 0
 
 

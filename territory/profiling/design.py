@@ -29,7 +29,7 @@ Sizes = tuple[int, int, int]  # of the three convolutions
 
 @dataclass(frozen=True)
 class NetworkDesign:
-    """The sizes of a network like the old one; as they stand here, they are the old one's.
+    """The sizes of a network like `baseline`; as they stand here, they are its own.
 
     Padding follows both networks of the document: half of what a kernel reaches over its stride for conv 1 and conv 2,
     none for conv 3. Raises BadInput for sizes below 1, an unknown pooling or reading, a kernel smaller than its stride,
@@ -93,7 +93,7 @@ class NetworkDesign:
 
 
 class DesignedNetwork(nn.Module):
-    """What a design describes: the old network's parts with other sizes. Same inputs, same outputs, no training."""
+    """What a design describes: the parts of `baseline` with other sizes. Same inputs, same outputs, no training."""
 
     def __init__(self, design: NetworkDesign):
         super().__init__()
