@@ -31,7 +31,9 @@ PRODUCTS = {  # as einsum has them
     "cdist": "...id,...jd->...ij",
     **dict.fromkeys(("matmul", "bmm", "mm", "mv", "addmm", "baddbmm"), "...id,...dj->...ij"),
 }
-CONVOLUTIONS = {"conv1d": -2, "conv2d": -3, "conv3d": -4}  # and their axis of features
+CONVOLUTIONS = {  # and their axis of features
+    name: -1 - sides for sides in (1, 2, 3) for name in (f"conv{sides}d", f"conv_transpose{sides}d")
+}
 _CUTS = ("view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "view_as", "reshape_as")
 _COMPLEX = ("view_as_complex", "view_as_real")
 _JOINS = ("cat", "concat", "concatenate")
@@ -111,7 +113,7 @@ def axes_of(
         kept = [old if old and sizes_of([old]) == (size,) else new for old, new, size in sizes] or [*made]
         features = CONVOLUTIONS[name]
         kept[features] = tuple(part._replace(of=result.ndim) for part in made[features])
-        return tuple(kept)
+        return tuple(map(_fresh, kept))
     if name == "einsum" or name in PRODUCTS or name == "tensordot":
         equation = call[1][0] if name == "einsum" else PRODUCTS.get(name) or _contraction(*call[1:])
         sides = slice(1, None) if name in ("addmm", "baddbmm") else slice(2)
@@ -149,17 +151,25 @@ def axes_of(
 
 
 def _foremost(values: Sequence[Tensor], known: Sequence[Axes]) -> tuple[Tensor, Axes]:
-    """The largest value and its axes; of several the first that both sides of a product share, or that is clear."""
+    """The largest value that isn't fixed, and its axes; of several one that a product's sides share, or that is clear."""
     if len(values) == 1:
         return values[0], known[0]
-    most = max(each.numel() for each in values)
-    largest = [(each, axes) for each, axes in zip(values, known, strict=True) if each.numel() == most]
+    both = [*zip(values, known, strict=True)]
+    both = [each for each in both if not is_fixed(each[1])] or both
+    most = max(each.numel() for each, _ in both)
+    largest = [each for each in both if each[0].numel() == most]
 
     def tells_less(each: tuple[Tensor, Axes]) -> tuple[bool, bool]:
         parts = [*itertools.chain(*each[1])]
         return not any(part.shared for part in parts), _is_vague(parts)
 
     return min(largest, key=tells_less)
+
+
+def is_fixed(axes: Axes) -> bool:
+    """Whether no axis is of anything that the network was given."""
+    kinds = {part.kind for parts in axes for part in parts}
+    return PARAMETER in kinds and GIVEN not in kinds
 
 
 def _is_vague(parts: Iterable[Part]) -> bool:
@@ -295,6 +305,7 @@ def product_axes(equation: Any, sides: Sequence[Tensor], axes: Sequence[Axes], w
     cut = set() if weighs else numbers
     shared = {part.shared for part in summed}
     made = _made(known, out)
+    layer = len(known) > 1 and any({part.kind for part in itertools.chain(*side)} == {PARAMETER} for side in axes)
 
     def tells_less(parts: Iterable[Part]) -> tuple[bool, bool, bool]:
         """Than the other side, which may be of heads where this one is of their repetitions."""
@@ -317,8 +328,15 @@ def product_axes(equation: Any, sides: Sequence[Tensor], axes: Sequence[Axes], w
                 parts = (Part(parts[0].size, FEATURE, len(out), (made.index(label),)),)
             elif shared == {True}:  # other heads, mixed of those that were
                 parts = (summed[0]._replace(size=parts[0].size),)
+        elif layer and shared != {True}:
+            parts = _fresh(parts)
         found.append(parts)
     return tuple(found)
+
+
+def _fresh(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """Of what a layer makes of tokens nobody has made a product yet."""
+    return tuple([part._replace(shared=False) for part in parts])
 
 
 def _made(known: Sequence[dict[str, tuple[Part, ...]]], out: str) -> list[str]:
@@ -359,8 +377,7 @@ def _written_out(equation: str, sides: Sequence[Tensor]) -> tuple[list[str], str
 
 def lay(weights: Tensor, keys: int, axes: Axes) -> Laid:
     """Weights by head; ``keys``: which of their axes the softmax went over."""
-    kinds = {part.kind for parts in axes for part in parts}
-    fixed = PARAMETER in kinds and GIVEN not in kinds
+    fixed = is_fixed(axes)
     if not weights.ndim:
         return Laid(weights.view(1, 1, 1, 1), False, fixed)
     lost = any(part.of == LOST for parts in axes for part in parts)
@@ -381,6 +398,7 @@ def _roles(parts: Sequence[Part], keys: Sequence[Part], fixed: bool) -> tuple[li
     others = [n for n, part in enumerate(parts) if part.source not in [each.source for each in keys]]
     tokens = {part.of for part in keys if part.kind == GIVEN}
     examples = [n for n in others if parts[n].kind == GIVEN and not parts[n].of]
+    examples = [n for n in examples if parts[n].shared] or examples  # what both sides have, not rows of one
     given = [n for n in others if parts[n].kind == GIVEN and parts[n].of not in tokens]
     shared = [n for n in given if parts[n].shared]
     product = any(part.shared for part in parts)

@@ -444,21 +444,25 @@ NETWORKS = {
 }
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_heads_are_those_of_the_plain_formula_and_are_ablated_one_by_one(name):
-    forward, x = NETWORKS[name]
+def network(forward):
     torch.manual_seed(0)
     layers = {"q": nn.Linear(D, D), "k": nn.Linear(D, D), "shares": nn.Linear(D, 3 * HEADS), "one": nn.Linear(SIZE, 1)}
     layers |= {
         "kernels": nn.Conv2d(D, 9 * HEADS, 1),
         "keys": nn.Linear(SIZE, T),
         "keyed": nn.Conv2d(D, 3 * D, 1),
+        "wide": nn.Conv2d(D, 3 * D, 3, padding=1),
         "whole": nn.Linear(T * D, T * T),
         "words": nn.Embedding(9, D),
         "v": nn.Linear(D, D),
     }
-    model = Calls(lambda s, x: forward(s, x, kept), **layers, mix=nn.Parameter(torch.randn(HEADS, HEADS)))
-    seen = []
+    return Calls(lambda s, x: forward(s, x, kept), **layers, mix=nn.Parameter(torch.randn(HEADS, HEADS)))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_heads_are_those_of_the_plain_formula_and_are_ablated_one_by_one(name):
+    forward, x = NETWORKS[name]
+    model, seen = network(forward), []
     with torch.no_grad():
         forward(model, x, lambda w: seen.append(w) or w)
         with capture(model) as record:
@@ -470,6 +474,50 @@ def test_heads_are_those_of_the_plain_formula_and_are_ablated_one_by_one(name):
             with intervene(model, {path: zero_head(head)}):
                 found = model(x)
             torch.testing.assert_close(found, forward(model, x, zero_head(head)), rtol=1e-5, atol=1e-5)
+
+
+@torch.no_grad()
+def can_be_stacked(name):
+    forward, x = NETWORKS[name]
+    return network(forward)(x).shape == x.shape
+
+
+@pytest.mark.parametrize("name", [name for name in NETWORKS if can_be_stacked(name)])
+def test_a_second_layer_has_the_heads_of_the_plain_formula_too(name):
+    forward, x = NETWORKS[name]
+    first, second, seen = network(forward), network(forward), []
+    with torch.no_grad():
+        forward(second, first(x), lambda w: seen.append(w) or w)
+        both = nn.Sequential(first, second)
+        with capture(both) as record:
+            both(x)
+    torch.testing.assert_close(next(record[path] for path in record if path.startswith("1")), seen[0])
+
+
+def test_a_layer_whose_weights_are_more_numbers_than_its_input_keeps_the_windows_of_that():
+    def forward(s, x):
+        windows = x.view(B, D, 2, 2, 2, 2).permute(0, 2, 4, 1, 3, 5).reshape(4 * B, D, 2, 2)
+        q, k, v = s.wide(windows).flatten(2).unflatten(1, (3, HEADS, SIZE)).transpose(3, 4).unbind(1)
+        return softmax(q, k) @ v
+
+    model = network(lambda s, x, cut: forward(s, x))
+    with torch.no_grad(), capture(model) as record:
+        model(cells())
+    assert [tuple(weights.shape) for weights in record.values()] == [(B, HEADS, 4 * 4, 4)]
+
+
+def test_layers_that_were_stacked_have_the_examples_that_they_had():
+    """Each token attends to what it was in earlier layers, which lie in the first axis."""
+
+    def forward(s, x):
+        depth = torch.stack([x, s.v(x), s.q(x)])
+        x = torch.einsum("lbth,lbtd->bthd", s.shares(depth)[..., :HEADS].softmax(0), depth).mean(2)
+        return merged(softmax(heads(s.q(x)), heads(s.k(x))) @ heads(s.v(x)))
+
+    model = network(lambda s, x, cut: forward(s, x))
+    with torch.no_grad(), capture(model) as record:
+        model(tokens())
+    assert [tuple(weights.shape) for weights in record.values()] == [(B, HEADS, T, 3), (B, HEADS, T, T)]
 
 
 @pytest.mark.parametrize("size", [1, 3])
