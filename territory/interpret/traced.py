@@ -13,6 +13,8 @@ from territory.interpret.axes import Axes
 from territory.models.contents import PLAIN, tensors_of
 from territory.models.guests import is_transformed
 
+PLACES = ("arange", "linspace", "logspace", "eye")  # numbers that are the same whatever the network was given
+
 
 class Traced:
     """The axes of each tensor that was seen. ``is_own``: whether a `storage` is of a network's parameter or buffer."""
@@ -49,11 +51,16 @@ class Traced:
 
     def follow(self, name: str, call: tuple, given: list[Tensor], result: Any, weighs: bool) -> None:
         """Keep what the axes of a result are made of; ``weighs``: something given is of weights."""
-        made = [each for each in tensors_in(result) if _holds_values(each) and is_plain(each)]
+        made = [each for each in tensors_in(result) if is_plain(each)]
         if not made or not all(map(is_plain, given)):
             return
         values = [each for each in given if _holds_values(each)]
-        known = [*map(self.of, values)]
+        if not values and (all(axes.is_fixed(self.of(each)) for each in given) if given else name in PLACES):
+            for each in made:
+                self._axes[each] = axes.own_axes(each.shape, axes.PARAMETER)
+            return
+        made = [each for each in made if _holds_values(each)]
+        known = [*map(self.of, values)] if made else []
         for each in made:
             self._axes[each] = axes.axes_of(name, call, values, known, each, weighs)
 

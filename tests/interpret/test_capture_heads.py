@@ -506,6 +506,35 @@ def test_a_layer_whose_weights_are_more_numbers_than_its_input_keeps_the_windows
     assert [tuple(weights.shape) for weights in record.values()] == [(B, HEADS, 4 * 4, 4)]
 
 
+def test_places_made_from_nothing_are_of_no_examples_though_the_input_has_as_many_of_both():
+    """The grid's places go side by side with what is seen there, and are the larger part."""
+
+    def forward(s, x):
+        axis = torch.linspace(-1, 1, B)
+        grid = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), -1)[..., None] * torch.arange(1, 7)
+        places = grid.sin().flatten(2)[None].expand(len(x), -1, -1, -1)  # (B, 3, 3, 12)
+        cells = torch.cat([x, places], -1).flatten(1, 2)  # (B, 9, 16)
+        asking = s.mix.flatten().view(1, 1, D).expand(len(x), 5, D)
+        return merged(softmax(heads(s.q(asking)), heads(s.k(cells))) @ heads(s.v(cells)))
+
+    model = network(lambda s, x, cut: forward(s, x))
+    for examples in (1, B, 5):
+        with torch.no_grad(), capture(model) as record:
+            model(torch.randn(examples, B, B, 4))
+        assert [tuple(weights.shape) for weights in record.values()] == [(examples, HEADS, 5, 9)]
+
+
+def test_questions_that_are_given_once_for_all_examples_are_queries():
+    def forward(s, x, questions):
+        asked = s.q(questions)[None].expand(len(x), -1, -1)
+        return merged(softmax(heads(asked), heads(s.k(x))) @ heads(s.v(x)))
+
+    model = Calls(forward, **{name: nn.Linear(D, D) for name in "qkv"})
+    with torch.no_grad(), capture(model) as record:
+        model(tokens(), torch.randn(5, D))
+    assert [tuple(weights.shape) for weights in record.values()] == [(B, HEADS, 5, T)]
+
+
 def test_layers_that_were_stacked_have_the_examples_that_they_had():
     """Each token attends to what it was in earlier layers, which lie in the first axis."""
 
