@@ -151,7 +151,7 @@ def axes_of(
 
 
 def _foremost(values: Sequence[Tensor], known: Sequence[Axes]) -> tuple[Tensor, Axes]:
-    """The largest value that isn't fixed, and its axes; of several one that a product's sides share, or that is clear."""
+    """The largest value that is not fixed, and its axes; of several one that is shared by a product, or clear."""
     if len(values) == 1:
         return values[0], known[0]
     both = [*zip(values, known, strict=True)]
