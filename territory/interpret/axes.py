@@ -142,7 +142,9 @@ def axes_of(
     fitted = []
     for axis, (parts, size) in enumerate(zip(found, result.shape, strict=True)):
         new = axis + len(found) if axis in taken or name in _JOINS else axis
-        times = Part(size, GIVEN, new, () if name in _JOINS else (REPEATED,))
+        times = Part(size, GIVEN, new, (REPEATED,))
+        if name in _JOINS:  # several weights are weights
+            times = Part(size, PARAMETER if is_fixed(own) else GIVEN, new)
         more = name == "pad" or (name in _JOINS and parts and parts[0].kind == FEATURE)  # which repeats nothing
         if more and sizes_of([parts]) != (size,):
             parts = tuple(part._replace(cut=(*part.cut, SHORTER)) for part in parts)
@@ -410,10 +412,8 @@ def _roles(parts: Sequence[Part], keys: Sequence[Part], fixed: bool) -> tuple[li
         examples = [n for n in second if n in shared] or shared or second
     if FEATURE in {part.kind for part in (*parts, *keys)}:
         heads = [n for n in others if parts[n].kind == FEATURE]
-        if not product:  # one, or pieces of one
-            return examples, [
-                n for n in heads if (parts[n].of, parts[n].cut[:1]) == (parts[heads[0]].of, parts[heads[0]].cut[:1])
-            ]
+        if not product:
+            return examples, heads[:1]
         of = {parts[n].of for n in heads if parts[n].shared}
         return examples, [n for n in heads if not of or parts[n].of in of]
     left = [n for n in (shared if product else others if fixed else given) if n not in examples]

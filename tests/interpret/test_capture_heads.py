@@ -103,6 +103,12 @@ def keys_over_features(s, x, cut):
     return merged(heads(s.q(x)) @ (cut(heads(s.k(x)).softmax(2).mT) @ heads(s.k(x))))
 
 
+def keys_over_packed_features(s, x, cut):
+    made = F.linear(x, torch.cat([s.q.weight, s.k.weight, s.v.weight])).view(B, T, 3, HEADS, SIZE)
+    q, k, v = made.permute(2, 0, 3, 1, 4).unbind(0)
+    return merged(q @ (cut(k.softmax(2).mT) @ v))
+
+
 def slots(s, x, cut):
     """A softmax over the queries, and then each query's own over the tokens."""
     shares = torch.einsum("id,bjd->bij", s.mix.repeat(1, 4)[:3], s.k(x)).softmax(1) + 1e-8
@@ -398,6 +404,7 @@ NETWORKS = {
     "additive": (additive, tokens()),
     "talking heads": (talking, tokens()),
     "keys over features": (keys_over_features, tokens()),
+    "keys over features, packed": (keys_over_packed_features, tokens()),
     "slots": (slots, tokens()),
     "scattered": (scattered, tokens()),
     "written into zeros": (written, tokens()),
