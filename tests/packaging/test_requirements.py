@@ -65,6 +65,13 @@ def test_a_requirement_that_stands_twice_has_the_same_bounds():
             assert bounds.setdefault(name, bound) == bound, name
 
 
+def test_kernels_index_by_numbers_since_older_numba_takes_no_members_of_an_enum():
+    """Before 0.68, which is far above our lower bound, it could not compile the game then."""
+    by_member = re.compile(r"\[(Plane|Stat|Direction)\.[A-Z_]+[],]")
+    kernels = (ROOT / "territory" / "world").glob("*.py")
+    assert [path.name for path in kernels if by_member.search(path.read_text("utf-8"))] == []
+
+
 def test_the_tested_set_pins_everything_that_is_asked_for_and_names_no_address():
     text = (ROOT / "constraints.txt").read_text("utf-8")
     pinned = {re.split("[=;]", line)[0].strip().lower() for line in text.splitlines() if line and line[0] != "#"}
