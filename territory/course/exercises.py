@@ -131,10 +131,12 @@ def _front_of(node: ast.expr) -> set[str]:
 
 def _own_level(tree: ast.AST) -> Iterable[ast.AST]:
     """All nodes but those inside functions and classes."""
-    for node in ast.iter_child_nodes(tree):
-        yield node
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
-            yield from _own_level(node)
+    waiting = [tree]  # Python 3.13 parses what is nested deeper than its functions may be
+    while waiting:
+        for node in ast.iter_child_nodes(waiting.pop()):
+            yield node
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+                waiting.append(node)
 
 
 def _names_taken(source: str) -> set[str]:

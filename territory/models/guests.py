@@ -328,7 +328,7 @@ def script_steps(frames: Iterable[FrameType], mode: Any = nullcontext()) -> list
     beginnings is tried, until one fails.
     """
     called = (frame.f_locals for frame in frames if isinstance(frame.f_locals.get("self"), torch.jit.ScriptModule))
-    own: Any = next((each for each in called if {"args", "kwargs"} <= each.keys()), None)
+    own: Any = next((each for each in called if "args" in each and "kwargs" in each), None)
     if own is None or not hasattr(own["self"], "forward"):
         return []
     module, given = own["self"], list(own["args"])
