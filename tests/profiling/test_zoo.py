@@ -99,7 +99,7 @@ def test_every_profiler_measures_it_or_says_why_not_and_leaves_it_as_it_was(name
         try:
             profile(model, inputs)
         except BadInput as told:
-            assert 20 < len(str(told)) < 500
+            assert 20 < len(str(told)) < 700
         assert_same(before, state_of(model))
         assert random_states() == random_before
         assert not hooks_of_all_modules()
