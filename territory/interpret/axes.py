@@ -24,6 +24,7 @@ from territory.models.contents import tensors_of
 GIVEN, FEATURE, PARAMETER = "given", "feature", "parameter"
 SHORTER = -1  # the part of an axis that is left of it
 REPEATED = -2  # not of anything: what was there is there so many times
+BESIDE = 2  # how a part is shared where features were summed: those of the input (rows, frames) are of tokens then
 LOST = -1  # in place of the axis that a part is of: nobody knows
 PRODUCTS = {  # as einsum has them
     "linear": "...d,jd->...j",
@@ -68,7 +69,7 @@ class Part(NamedTuple):
     kind: str  # GIVEN to the network; FEATURE; PARAMETER
     of: int  # which axis of the tensor that it was first seen in
     cut: tuple[int, ...] = ()  # which part of that
-    shared: bool = False  # by both sides of a product
+    shared: int = 0  # by both sides of a product: 1, or BESIDE
 
     @property
     def source(self) -> tuple[str, int, tuple[int, ...]]:
@@ -121,7 +122,7 @@ def axes_of(
     elif name == "stack":
         found = _stacked(call[1:], own, result)
     elif name in _JOINS or (result.shape == value.shape and name not in _TURNS):
-        vague = len(known) > 1 and name not in _JOINS and _is_vague(itertools.chain(*own))
+        vague = len(known) > 1 and name not in _JOINS and any(map(_is_vague, itertools.chain(*own)))
         found = (_beside([own, *known], result) if vague else None) or own
     elif name in _CUTS:
         found = _cut(own, result.shape)
@@ -139,12 +140,13 @@ def axes_of(
     if sizes_of(found) == result.shape:
         return tuple(found)
     taken = {part.of for parts in found for part in parts if part.kind == GIVEN}
+    is_whole = 0 not in taken and not any(part.kind == FEATURE and part.cut for part in itertools.chain(*found))
     fitted = []
     for axis, (parts, size) in enumerate(zip(found, result.shape, strict=True)):
         new = axis + len(found) if axis in taken or name in _JOINS else axis
         times = Part(size, GIVEN, new, (REPEATED,))
         if name in _JOINS:  # several weights are weights
-            times = Part(size, PARAMETER if is_fixed(own) else GIVEN, new)
+            times = Part(size, PARAMETER if is_fixed(own) else GIVEN, 0 if is_whole and not axis else new)
         more = name == "pad" or (name in _JOINS and parts and parts[0].kind == FEATURE)  # which repeats nothing
         if more and sizes_of([parts]) != (size,):
             parts = tuple(part._replace(cut=(*part.cut, SHORTER)) for part in parts)
@@ -163,7 +165,7 @@ def _foremost(values: Sequence[Tensor], known: Sequence[Axes]) -> tuple[Tensor, 
 
     def tells_less(each: tuple[Tensor, Axes]) -> tuple[bool, bool]:
         parts = [*itertools.chain(*each[1])]
-        return not any(part.shared for part in parts), _is_vague(parts)
+        return not any(part.shared for part in parts), any(map(_is_vague, parts))
 
     return min(largest, key=tells_less)
 
@@ -174,9 +176,15 @@ def is_fixed(axes: Axes) -> bool:
     return PARAMETER in kinds and GIVEN not in kinds
 
 
-def _is_vague(parts: Iterable[Part]) -> bool:
-    """Whether some of it is there several times, or nobody knows what it is of."""
-    return any(REPEATED in part.cut or part.of == LOST for part in parts)
+def _is_vague(part: Part) -> bool:
+    """Whether it is there several times, or nobody knows what it is of."""
+    return REPEATED in part.cut or part.of == LOST
+
+
+def _vagueness(parts: Sequence[Part]) -> tuple[bool, bool]:
+    """Whether all parts are vague; and whether some are, and the others are of heads."""
+    clear = [part for part in parts if not _is_vague(part)]
+    return not clear, len(clear) < len(parts) and {part.kind for part in clear} == {FEATURE}
 
 
 def _clearest(one: tuple[Part, ...], other: tuple[Part, ...], tells_less: Callable[[list[Part]], Any]) -> Any:
@@ -235,7 +243,7 @@ def _beside(sides: Sequence[Axes], result: Tensor) -> Axes | None:
     for axes in sides:
         for axis, parts in enumerate(reversed(axes), 1):
             had = found[-axis]
-            found[-axis] = _clearest(had, parts, _is_vague) if had and parts else had or parts
+            found[-axis] = _clearest(had, parts, _vagueness) if had and parts else had or parts
     return tuple(found) if sizes_of(found) == result.shape else None
 
 
@@ -265,7 +273,7 @@ def _stacked(given: tuple, axes: Axes, result: Tensor) -> Axes:
     place = kwargs.get("dim", args[1] if len(args) > 1 else 0) % result.ndim
     kinds = {(part.kind, part.of) for parts in axes for part in parts}
     kind = PARAMETER if {kind for kind, _ in kinds} == {PARAMETER} else GIVEN
-    new = Part(result.shape[place], kind, result.ndim if (GIVEN, 0) in kinds or () in axes else 0)
+    new = Part(result.shape[place], kind, 3 * result.ndim if (GIVEN, 0) in kinds or () in axes else 0)
     return (*axes[:place], (new,) if new.size > 1 else (), *axes[place:])
 
 
@@ -305,14 +313,15 @@ def product_axes(equation: Any, sides: Sequence[Tensor], axes: Sequence[Axes], w
     sums, summed = bool(summed), [part for part in summed if part.kind != PARAMETER]
     numbers = {(part.kind, part.of) for part in summed}
     cut = set() if weighs else numbers
-    shared = {part.shared for part in summed}
+    shared = {bool(part.shared) for part in summed}
+    both = BESIDE if FEATURE in {part.kind for part in summed} else 1
     made = _made(known, out)
     layer = len(known) > 1 and any({part.kind for part in itertools.chain(*side)} == {PARAMETER} for side in axes)
 
-    def tells_less(parts: Iterable[Part]) -> tuple[bool, bool, bool]:
+    def tells_less(parts: Sequence[Part]) -> tuple[Any, ...]:
         """Than the other side, which may be of heads where this one is of their repetitions."""
         kinds = {(part.kind, part.of) for part in parts}
-        return PARAMETER in {kind for kind, _ in kinds}, not kinds <= cut, _is_vague(parts)
+        return PARAMETER in {kind for kind, _ in kinds}, not kinds <= cut, _vagueness(parts)
 
     found = []
     for label in out:
@@ -320,7 +329,7 @@ def product_axes(equation: Any, sides: Sequence[Tensor], axes: Sequence[Axes], w
         if other:  # heads are of the numbers that are summed
             parts = _clearest(parts, other[0], tells_less)
             heads = [FEATURE if (part.kind, part.of) in cut else part.kind for part in parts]
-            parts = tuple(part._replace(shared=True, kind=kind) for part, kind in zip(parts, heads, strict=True))
+            parts = tuple(part._replace(shared=both, kind=kind) for part, kind in zip(parts, heads, strict=True))
         elif parts and parts[0].kind == PARAMETER:
             matrix = sides[0 if known[0].get(label) else 1].ndim == 2
             if label == out[-1] and matrix and (label in made or equation in PRODUCTS.values()):  # a layer
@@ -407,9 +416,10 @@ def _roles(parts: Sequence[Part], keys: Sequence[Part], fixed: bool) -> tuple[li
     if not keys and product:  # of one key nobody knows what it is of, but both sides have the examples
         both = [[n for n in shared if parts[n].of == axis] for axis in (0, 1)]
         examples = both[0] or both[1] or examples
-    elif not examples and (0 in tokens or not keys):
+    elif not examples and (0 in tokens or not tokens):
         second = [n for n in given if parts[n].of == 1]
-        examples = [n for n in second if n in shared] or shared or second
+        both = [n for n in second if n in shared] or [n for n in shared if parts[n].of == LOST]
+        examples = both or (second if 0 in tokens or not keys else [])
     if FEATURE in {part.kind for part in (*parts, *keys)}:
         heads = [n for n in others if parts[n].kind == FEATURE]
         if not product:
@@ -417,6 +427,7 @@ def _roles(parts: Sequence[Part], keys: Sequence[Part], fixed: bool) -> tuple[li
         of = {parts[n].of for n in heads if parts[n].shared}
         return examples, [n for n in heads if not of or parts[n].of in of]
     left = [n for n in (shared if product else others if fixed else given) if n not in examples]
+    left = [n for n in left if parts[n].shared != BESIDE or parts[n].of not in (1, 2) or _is_vague(parts[n])]
     if not product and len({parts[n].of for n in left}) < 2:  # it is of queries
         return examples, []
     return examples, [n for n in left if parts[n].of == parts[left[0]].of]

@@ -391,6 +391,30 @@ def of_vectors(s, x, cut):
     return merged(cut(softmax(heads(s.q(x[:, :2])), heads(s.k(x)))) @ heads(x))
 
 
+def by_rows_of_one_head(s, x, cut):
+    w = softmax(s.q(x), s.k(x))
+    return cut(w.flatten(1, 2)[:, None])[:, 0].unflatten(1, (2, T)) @ x
+
+
+def viewed_as_another(s, x, cut):
+    q, k = (heads(layer(x)).flatten(0, 1) for layer in (s.q, s.k))
+    scores = q @ k.mT
+    w = (scores.view(B, HEADS, T, T) * s.mix[0].view(HEADS, 1, 1)).view_as(scores).softmax(-1)
+    return cut(w.unflatten(0, (B, HEADS))).flatten(0, 1) @ k
+
+
+def example_by_example(s, x, cut):
+    x = torch.cat([s.v(each) for each in x.split(1)])
+    return merged(cut(softmax(heads(s.q(x)), heads(s.k(x)))) @ heads(x))
+
+
+def twice_each(s, x, cut):
+    """The mean of two tokens in place of both, and a bias for each distance."""
+    x, places = x.unflatten(1, (-1, 2)).mean(2).repeat_interleave(2, 1), torch.arange(T)
+    bias = s.words((places[:, None] - places).abs())[..., :HEADS].permute(2, 0, 1)
+    return merged(cut((heads(s.q(x)) @ heads(s.k(x)).mT / 2 + bias).softmax(-1)) @ heads(x))
+
+
 NETWORKS = {
     "grouped queries": (grouped, tokens()),
     "near tokens": (near, tokens()),
@@ -447,6 +471,10 @@ NETWORKS = {
     "padded": (padded, tokens()),
     "one key, tokens first": (on_one_key, tokens().transpose(0, 1)),
     "one long vector": (of_vectors, tokens().flatten(1)),
+    "rows of one head": (by_rows_of_one_head, tokens(2 * T).unflatten(1, (2, T))),
+    "viewed as another": (viewed_as_another, tokens()),
+    "example by example": (example_by_example, tokens()),
+    "each token twice": (twice_each, tokens()),
     "words": (of_words, torch.randint(9, (B, T), generator=torch.Generator().manual_seed(0))),
 }
 
