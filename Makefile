@@ -88,5 +88,6 @@ widgets: setup
 	$(BIN)/python tools/pictures.py docs/pictures
 
 clean:
-	rm -rf $(VENV) course learner site build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) course learner site build dist node_modules *.egg-info
+	rm -rf .pytest_cache .ruff_cache .import_linter_cache .grimp_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
