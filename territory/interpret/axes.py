@@ -422,8 +422,9 @@ def _roles(parts: Sequence[Part], keys: Sequence[Part], fixed: bool) -> tuple[li
         examples = both or (second if 0 in tokens or not keys else [])
     if FEATURE in {part.kind for part in (*parts, *keys)}:
         heads = [n for n in others if parts[n].kind == FEATURE]
-        if not product:
-            return examples, heads[:1]
+        if not product:  # what features were cut into, but for the last, which are the numbers of a token
+            pieces = [n for n in heads if parts[n].of == parts[heads[0]].of]
+            return examples, [n for n in pieces if 0 in parts[n].cut] or pieces[:1]
         of = {parts[n].of for n in heads if parts[n].shared}
         return examples, [n for n in heads if not of or parts[n].of in of]
     left = [n for n in (shared if product else others if fixed else given) if n not in examples]

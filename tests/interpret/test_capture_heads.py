@@ -328,6 +328,13 @@ def by_pairs(s, x, cut):
     return merged(cut((q[..., None, :] * k[..., None, :, :]).sum(-1).softmax(-1)) @ k)
 
 
+def by_pairs_in_groups(s, x, cut):
+    """Two groups of two heads, in axes of their own."""
+    q, k = (layer(x).view(B, T, 2, 2, SIZE).permute(0, 2, 3, 1, 4) for layer in (s.q, s.k))
+    w = (q[..., None, :] * k[..., None, :, :]).sum(-1).softmax(-1)
+    return merged(cut(w.flatten(1, 2)) @ k.flatten(1, 2))
+
+
 def by_measured_distance(s, x, cut):
     q, k = heads(s.q(x[:, :3])), heads(s.k(x))[:, :2].repeat_interleave(2, 1)
     return merged(cut((-torch.cdist(q, k)).softmax(-1)) @ k)
@@ -461,6 +468,7 @@ NETWORKS = {
     "layers that are contractions": (by_a_contraction, tokens()),
     "distances": (by_distance, tokens()),
     "pairs": (by_pairs, tokens()),
+    "pairs in groups": (by_pairs_in_groups, tokens()),
     "measured distances": (by_measured_distance, tokens()),
     "learned queries, tokens first": (learned_queries, tokens().transpose(0, 1)),
     "learned queries of each head": (learned_queries_of_each_head, tokens()),
