@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map
 
 from territory.errors import BadInput
-from territory.interpret.axes import Laid, laid_back
+from territory.interpret.roles import Laid, laid_back
 from territory.interpret.softmax import Call, Lay, SoftmaxWatch, is_inside
 from territory.models.blocks import SpatialGate
 from territory.models.cross_attention import AttentionWeights

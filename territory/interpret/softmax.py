@@ -22,7 +22,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from territory.errors import BadInput
 from territory.interpret import axes, tags
-from territory.interpret.axes import Laid
+from territory.interpret.roles import Laid, lay
 from territory.interpret.tags import UNKNOWN, Tag
 from territory.interpret.traced import Traced, is_plain, storage, tensors_in
 from territory.models.contents import tensors_of
@@ -223,7 +223,7 @@ class SoftmaxWatch(TorchFunctionMode):
         else:
             for watch in [each for each in _running.watches if each.owners.at_work is not None]:
                 call = watch._called(attention)
-                changed = watch.observe(call, shown, partial(axes.lay, keys=dim, axes=made))
+                changed = watch.observe(call, shown, partial(lay, keys=dim, axes=made))
                 shown = shown if changed is None else changed
                 calls.append((watch, call))
         if shown is not weights:
@@ -239,7 +239,7 @@ class SoftmaxWatch(TorchFunctionMode):
 
     def by_head(self, weights: Tensor) -> Laid:
         """Weights that nobody saw arise, keys last."""
-        return axes.lay(weights, -1, self.traced.of(weights))
+        return lay(weights, -1, self.traced.of(weights))
 
     def _miss(self, where: str) -> None:
         for watch in _running.watches:
