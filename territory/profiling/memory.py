@@ -144,10 +144,12 @@ class _Kept(Watch):
             return fresh
         seen = self.seen.setdefault(address, np.zeros(size, bool))
         width, start = piece.element_size(), piece.storage_offset() * piece.element_size()
-        strides = [stride * width for stride in piece.stride()]
-        span = seen[start : start + width + sum((n - 1) * step for n, step in zip(piece.shape, strides, strict=True))]
+        axes = zip(piece.shape, piece.stride(), strict=True)
+        once = [(count, step * width) for count, step in axes if step]  # expanded: the same bytes again
+        span = seen[start : start + width + sum((count - 1) * step for count, step in once)]
         before = np.count_nonzero(span)
-        np.lib.stride_tricks.as_strided(span, (*piece.shape, width), (*strides, 1))[...] = True
+        shape, steps = zip(*once, (width, 1), strict=True)
+        np.lib.stride_tricks.as_strided(span, shape, steps)[...] = True
         return int(np.count_nonzero(span) - before)
 
 
