@@ -28,6 +28,7 @@ ROOMS = {
     "agent": "Agent, Checkpoint, Decoding",
     "envs": "gymnasium, PettingZoo, opponents",
     "models": "the networks and their policy",
+    "guests": "any torch module, run and watched",
     "world": "the game: NumPy and Numba",
     "errors": "one exception",
     "stats": "intervals",

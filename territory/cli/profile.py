@@ -41,8 +41,8 @@ def profile(
     """
     from territory import models as registry
     from territory import profiling
-    from territory.models.contents import tensors_of
-    from territory.models.guests import device_of
+    from territory.guests.call import device_of
+    from territory.guests.contents import tensors_of
     from territory.profiling.times import learns
 
     if shapes:
@@ -87,7 +87,7 @@ def load_network(name: str) -> "nn.Module":
     from torch import nn
 
     from territory import models as registry
-    from territory.models.guests import check_model
+    from territory.guests.call import check_model
 
     place, colon, attribute = name.rpartition(":")
     known = registry.names()

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from territory.course.checks import NotYet, array, function, shown
-from territory.models.guests import check_model
+from territory.guests.call import check_model
 from territory.models.policy import View
 from territory.training import PPO, losses
 from territory.world.layout import NUM_PLANES, NUM_STATS

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
-from territory.models.contents import tensors_of
+from territory.guests.contents import tensors_of
 
 GIVEN, FEATURE, PARAMETER = "given", "feature", "parameter"
 SHORTER = -1  # the part of an axis that is left of it

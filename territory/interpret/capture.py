@@ -27,11 +27,11 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map
 
 from territory.errors import BadInput
+from territory.guests.call import check_model, explained, paths_of
 from territory.interpret.roles import Laid, laid_back
 from territory.interpret.softmax import Call, Lay, SoftmaxWatch, is_inside
 from territory.models.blocks import SpatialGate
 from territory.models.cross_attention import AttentionWeights
-from territory.models.guests import check_model, explained, paths_of
 
 _SINGLE_CROSS = "map_to_stats"  # what a model with one cross-attention computes: the map asks the statistics
 Change = float | Callable[[Tensor], Tensor]  # a constant for every weight, or old weights -> new ones

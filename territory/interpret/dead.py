@@ -33,12 +33,12 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 
 from territory.errors import BadInput
+from territory.guests.call import Call, dense, paths_of
+from territory.guests.contents import tensors_of
+from territory.guests.modes import eagerly, untouched
 from territory.interpret.softmax import Call as SoftmaxCall
 from territory.interpret.softmax import Lay, SoftmaxWatch
-from territory.models.contents import tensors_of
 from territory.models.cross_attention import CrossAttention
-from territory.models.guests import Call, dense, paths_of
-from territory.models.modes import eagerly, untouched
 
 ONE_KEY, CONSTANT, SATURATED = "one key", "constant weights", "saturated"
 GATES = {"sigmoid": 0, "hardsigmoid": 0, "tanh": -1}  # and their lower ends; the upper ones are 1

@@ -27,8 +27,8 @@ from territory.agent import Agent
 from territory.agent.checkpoint import model_arrays
 from territory.errors import BadInput
 from territory.files import check_writable, write_atomically
+from territory.guests.modes import evaluation_mode
 from territory.interpret.capture import attention_modules, capture
-from territory.models.modes import evaluation_mode
 from territory.world.layout import NUM_PLANES, NUM_STATS
 from territory.world.params import WorldParams
 

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from territory.errors import BadInput, as_array, whole
+from territory.guests.call import check_model, explained
+from territory.guests.modes import inference
 from territory.interpret.measures import as_mask, numbers_of
 from territory.interpret.records import logits_and_value
-from territory.models.guests import check_model, explained
-from territory.models.modes import inference
 from territory.models.policy import VIEWS, split_actions
 from territory.stats import Interval, percentile_bootstrap
 from territory.world.actions import FIRST_WAIT, NUM_ACTIONS, NUM_DIRECTIONS, NUM_ORDERS, Direction

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from territory.errors import BadInput
+from territory.guests.call import check_model, device_of, explained
+from territory.guests.modes import inference
 from territory.interpret.capture import Chosen, Record, capture
 from territory.interpret.measures import entropy
-from territory.models.guests import check_model, device_of, explained
-from territory.models.modes import inference
 from territory.models.policy import masked_softmax
 from territory.world.actions import NUM_ACTIONS
 from territory.world.layout import NUM_STATS

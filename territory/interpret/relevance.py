@@ -24,12 +24,12 @@ from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
 from territory.errors import BadInput
+from territory.guests.call import check_model, device_of, explained
+from territory.guests.modes import evaluation_mode, inference
 from territory.interpret.measures import numbers_of, total_variation
 from territory.interpret.records import BATCH, attention_maps, capture_frames, logits_and_value, to_tensors
 from territory.interpret.states import Baseline, own_land, planes_of, unclaimed, without
 from territory.models.blocks import ConvBlock
-from territory.models.guests import check_model, device_of, explained
-from territory.models.modes import evaluation_mode, inference
 from territory.models.policy import masked_log_softmax, masked_softmax
 from territory.world.layout import NUM_PLANES
 from territory.world.replay import Frame

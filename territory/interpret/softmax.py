@@ -21,14 +21,14 @@ from torch.utils._pytree import tree_map
 from torch.utils.weak import WeakIdKeyDictionary
 
 from territory.errors import BadInput
+from territory.guests.call import is_transformed
+from territory.guests.contents import tensors_of
+from territory.guests.modes import alone, slow_path
+from territory.guests.owners import Owners
 from territory.interpret import axes, tags
 from territory.interpret.roles import Laid, lay
 from territory.interpret.tags import UNKNOWN, Tag
 from territory.interpret.traced import Traced, is_plain, storage, tensors_in
-from territory.models.contents import tensors_of
-from territory.models.guests import is_transformed
-from territory.models.modes import alone, slow_path
-from territory.models.owners import Owners
 
 _NAMED = (  # what the first ones are called
     *("input", "logits", "x", "a", "other", "weight", "exponent", "mat1", "mat2", "batch1", "batch2"),

@@ -17,12 +17,12 @@ from torch import nn
 
 from territory import models
 from territory.errors import BadInput
+from territory.guests.call import check_model, name_of
 from territory.interpret.capture import ablations, intervene
 from territory.interpret.measures import lift, numbers_of, total_variation
 from territory.interpret.records import ReplayRecord, attention_maps, capture_frames, spread
 from territory.interpret.relevance import Score, log_loss, policy_on, relevance_maps, removal_curves
 from territory.interpret.states import REGIONS, Baseline, Region, Sample, other_game, unclaimed
-from territory.models.guests import check_model, name_of
 from territory.stats import Interval
 from territory.world.layout import Stat
 from territory.world.replay import Frame

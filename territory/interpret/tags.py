@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from territory.errors import lists
-from territory.models.contents import tensors_of
+from territory.guests.contents import tensors_of
 
 SOFTMAXES = ("softmax", "softmin", "gumbel_softmax", "masked_softmax", "safe_softmax")
 PRODUCTS = {

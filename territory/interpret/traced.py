@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
+from territory.guests.call import is_transformed
+from territory.guests.contents import PLAIN, tensors_of
 from territory.interpret import axes
 from territory.interpret.axes import Axes
-from territory.models.contents import PLAIN, tensors_of
-from territory.models.guests import is_transformed
 
 PLACES = ("arange", "linspace", "logspace", "eye")  # numbers that are the same whatever the network was given
 

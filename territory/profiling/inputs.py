@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from territory.errors import whole
-from territory.models.guests import ITSELF, OTHER, Call, Inputs, check_model, device_of, paths_of
+from territory.guests.call import ITSELF, OTHER, Call, Inputs, check_model, device_of, paths_of
 from territory.world.layout import NUM_PLANES, NUM_STATS
 
 

@@ -22,11 +22,11 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import flop_registry
 
 from territory.errors import BadInput
-from territory.models.contents import tensors_of
+from territory.guests.call import WHOLE, paths_of, shape_of
+from territory.guests.contents import tensors_of
+from territory.guests.modes import slow_path, untouched
+from territory.guests.owners import Operators, Owners
 from territory.models.cross_attention import AttentionWeights
-from territory.models.guests import WHOLE, paths_of, shape_of
-from territory.models.modes import slow_path, untouched
-from territory.models.owners import Operators, Owners
 from territory.profiling.inputs import Inputs, names_of, prepare
 
 

@@ -13,10 +13,10 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.weak import WeakIdKeyDictionary
 
 from territory.errors import BadInput, one_of
-from territory.models.contents import tensors_of
-from territory.models.guests import OTHER, Inputs, unfolds
-from territory.models.modes import slow_path, untouched
-from territory.models.owners import Owners, Watch
+from territory.guests.call import OTHER, Inputs, unfolds
+from territory.guests.contents import tensors_of
+from territory.guests.modes import slow_path, untouched
+from territory.guests.owners import Owners, Watch
 from territory.profiling.inputs import names_of, prepare
 from territory.profiling.times import MODES, make_call
 

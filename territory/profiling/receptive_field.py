@@ -18,11 +18,11 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakIdKeyDictionary
 
 from territory.errors import BadInput
-from territory.models.contents import tensors_of
-from territory.models.guests import Inputs
+from territory.guests.call import Inputs
+from territory.guests.contents import tensors_of
+from territory.guests.modes import slow_path, untouched
+from territory.guests.owners import Operators, Owners
 from territory.models.map_conv import plain_convolutions
-from territory.models.modes import slow_path, untouched
-from territory.models.owners import Operators, Owners
 from territory.profiling.inputs import names_of, prepare
 
 aten = torch.ops.aten

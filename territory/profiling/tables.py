@@ -13,10 +13,10 @@ import torch
 from torch import nn
 
 from territory.errors import BadInput, shown, whole
-from territory.models.contents import tensors_of
-from territory.models.guests import Inputs, check_model, device_of, paths_of
-from territory.models.modes import alone, slow_path, untouched
-from territory.models.owners import Owners
+from territory.guests.call import Inputs, check_model, device_of, paths_of
+from territory.guests.contents import tensors_of
+from territory.guests.modes import alone, slow_path, untouched
+from territory.guests.owners import Owners
 from territory.profiling.inputs import names_of, prepare
 from territory.profiling.macs import macs_table
 from territory.profiling.memory import bytes_of

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from territory.errors import BadInput, one_of, whole
-from territory.models.contents import tensors_of
+from territory.guests.call import Call, Inputs, graph_of, name_of, roots_of
+from territory.guests.contents import tensors_of
+from territory.guests.modes import untouched
+from territory.guests.owners import Owners
 from territory.models.cross_attention import AttentionWeights
-from territory.models.guests import Call, Inputs, graph_of, name_of, roots_of
-from territory.models.modes import untouched
-from territory.models.owners import Owners
 from territory.profiling.inputs import names_of, prepare
 from territory.stats import take_turns
 

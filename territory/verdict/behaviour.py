@@ -16,8 +16,8 @@ from torch import nn
 
 from territory import interpret
 from territory.agent import SampledStates
+from territory.guests.modes import inference
 from territory.interpret.measures import beside
-from territory.models.modes import inference
 from territory.models.policy import masked_softmax
 from territory.stats import Interval, bootstrap_interval, means_by_game
 from territory.verdict import rules

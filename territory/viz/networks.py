@@ -13,10 +13,10 @@ from matplotlib.patches import FancyBboxPatch
 from torch import nn
 
 from territory.errors import BadInput
+from territory.guests.call import name_of
+from territory.guests.modes import inference
 from territory.models.blocks import ConvBlock
 from territory.models.cross_attention import CrossAttention
-from territory.models.guests import name_of
-from territory.models.modes import inference
 from territory.profiling import Machine, ParameterRecord, PartRecord, RooflineRecord, example_inputs
 from territory.viz import style
 

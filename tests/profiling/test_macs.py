@@ -13,8 +13,8 @@ from torch.utils.flop_counter import FlopCounterMode, register_flop_formula
 from benchmarks.zoo import Calls
 from territory import models, profiling
 from territory.errors import BadInput
+from territory.guests.call import roots_of
 from territory.models.cross_attention import CrossAttention
-from territory.models.guests import roots_of
 from territory.profiling.macs import macs_of
 
 build = cache(models.build)

@@ -1,8 +1,4 @@
-"""Any torch module as a guest: call it, go back through it, and say in words what it could not do.
-
-What every instrument shares, with `owners`, which knows which of its modules is at work; `modes` leaves the guest as it
-was found.
-"""
+"""A guest and its inputs: call it, go back through it, and say in words what it could not do."""
 
 import inspect
 import os
@@ -24,8 +20,8 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from torch.utils._python_dispatch import _disable_current_modes
 
 from territory.errors import BadInput, told
-from territory.models.contents import PLAIN, copied, held_by, leaf, parts_of, tensors_of
-from territory.models.modes import set_training
+from territory.guests.contents import PLAIN, copied, held_by, leaf, parts_of, tensors_of
+from territory.guests.modes import set_training
 
 OTHER = "(other)"  # what no module did
 ITSELF = "(itself)"  # a module beside a child of its own name

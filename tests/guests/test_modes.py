@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from territory.models.modes import evaluation_mode
+from territory.guests.modes import evaluation_mode
 
 
 def test_a_network_with_an_exported_part_is_evaluated_and_trains_on():

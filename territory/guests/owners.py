@@ -25,9 +25,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakIdKeyDictionary
 
 from territory.errors import BadInput
-from territory.models.contents import OPEN, tensors_of
-from territory.models.guests import WHOLE, Call, in_words, is_transformed, paths_of, script_steps, unfolds
-from territory.models.modes import eagerly, replaced
+from territory.guests.call import WHOLE, Call, in_words, is_transformed, paths_of, script_steps, unfolds
+from territory.guests.contents import OPEN, tensors_of
+from territory.guests.modes import eagerly, replaced
 
 Left = Callable[[str, nn.Module, tuple, dict, Any], None]  # path, module, its arguments, its output
 

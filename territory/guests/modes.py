@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
 from territory.errors import BadInput
-from territory.models.contents import copied, held_by, leaf
+from territory.guests.contents import copied, held_by, leaf
 
 _FLEX_AS_WRITTEN = "_FLEX_ATTENTION_DISABLE_COMPILE_DEBUG"  # a switch that torch's own warning tells of
 _COMPILES_NOTHING = "TORCHDYNAMO_DISABLE"  # torch's switch in the environment, read at every `torch.compile`
