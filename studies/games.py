@@ -1,5 +1,6 @@
 """What several studies need of an agent and of the games it played."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ def config_of(agent: Any, **changes: Any) -> TrainConfig:
     """
     if not agent.config:
         raise BadInput("the agent's file doesn't say how it was trained, so there is no telling what it plays")
-    return TrainConfig.from_dict(agent.config | changes)
+    return replace(TrainConfig.from_dict(agent.config), **changes)
 
 
 def mean_over_games(values: np.ndarray, games: np.ndarray) -> tuple[float, float]:

@@ -4,12 +4,12 @@ The names below are what notebooks and other programs rely on; each loads on fir
 ``import territory`` stays fast.
 """
 
+import signal
+import sys
 from importlib import import_module
+from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING
-
-import gymnasium
-
-from territory.envs.opponents import register_loader
 
 if TYPE_CHECKING:
     from territory import agent, data, envs, interpret, models, profiling, training, verdict, viz, widgets, world
@@ -30,14 +30,32 @@ __all__ = ["BadInput", "evaluate", "load_agent", "load_study", "save_agent"]
 __all__ += ["agent", "data", "envs", "interpret", "models", "profiling", "training", "verdict"]
 __all__ += ["viz", "widgets", "world"]
 
-gymnasium.register(
-    id="Territory-v0",
-    entry_point="territory.envs.single:TerritoryEnv",
-    vector_entry_point="territory.envs.vector:TerritoryVectorEnv",
-    disable_env_checker=True,  # its wrapper would check every game; the tests run the checker
-    order_enforce=False,  # the environment itself says so, in words
-)
-register_loader("territory.agent:load_agent")  # a checkpoint as opponent: the environments lie below what loads it
+
+def _heed_ctrl_c_while_importing() -> None:
+    """Let Ctrl-C end the command without a traceback of what is being imported, until `territory.cli` answers it."""
+    by_module = sys.argv[:1] == ["-m"] and ("-m", "territory") in pairwise(sys.orig_argv)
+    is_command = by_module or Path(*sys.argv[:1]).stem == "territory"
+    if is_command and signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it was told to ignore it
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _register() -> None:
+    import gymnasium
+
+    from territory.envs.opponents import register_loader
+
+    gymnasium.register(
+        id="Territory-v0",
+        entry_point="territory.envs.single:TerritoryEnv",
+        vector_entry_point="territory.envs.vector:TerritoryVectorEnv",
+        disable_env_checker=True,  # its wrapper would check every game; the tests run the checker
+        order_enforce=False,  # the environment itself says so, in words
+    )
+    register_loader("territory.agent:load_agent")  # a checkpoint as opponent: the environments lie below what loads it
+
+
+_heed_ctrl_c_while_importing()
+_register()
 
 
 def __getattr__(name: str):

@@ -4,10 +4,10 @@
 `Decoding` is defined where it is used, in `territory.models.policy`.
 """
 
-from territory.agent.agent import Agent, find_checkpoint, load_agent, pretrained, save_agent
+from territory.agent.agent import Agent, find_checkpoint, find_run, load_agent, pretrained, save_agent
 from territory.agent.checkpoint import Checkpoint
 from territory.agent.evaluation import EvaluationResult, SampledStates, evaluate, sample_states
 from territory.models.policy import Decoding
 
-__all__ = ["Agent", "Checkpoint", "Decoding", "find_checkpoint", "load_agent", "pretrained", "save_agent"]
+__all__ = ["Agent", "Checkpoint", "Decoding", "find_checkpoint", "find_run", "load_agent", "pretrained", "save_agent"]
 __all__ += ["EvaluationResult", "SampledStates", "evaluate", "sample_states"]

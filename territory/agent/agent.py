@@ -150,18 +150,44 @@ def pretrained() -> tuple[str, ...]:
 def find_checkpoint(name_or_path: str | Path) -> Path:
     """The file of a pretrained name, a path, or the name of a run in ``runs``."""
     given = as_path(name_or_path, "checkpoint")
-    for path in (PRETRAINED / f"{name_or_path}.safetensors", given, RUNS / given):
-        if os.path.isfile(path) or os.path.isfile(path / files.FILE_NAME):
-            return path
-    for folder in (given, RUNS / given):
-        _explain(folder)
-    runs = sorted(path.parent.name for path in RUNS.glob(f"*/{files.FILE_NAME}"))
+    found = _first([PRETRAINED / f"{name_or_path}.safetensors", given, RUNS / given])
+    if found is not None:
+        return found
     hint = f". {OWN}" if ".py" in str(name_or_path) else ""
     hint = ". That one is scripted: it plays without a network" if str(name_or_path) in SCRIPTED else hint
     raise BadInput(
         f"no agent {str(name_or_path)[:200]!r}: expected a pretrained one ({', '.join(pretrained()) or 'none'}), "
-        f"a run in {RUNS}/ ({', '.join(runs) or 'none'}), or the path of a checkpoint file{hint}"
+        f"{_runs_in(RUNS)}, or the path of a checkpoint file{hint}"
     )
+
+
+def find_run(name_or_path: str | Path, runs_dir: str | Path = RUNS) -> Path:
+    """The run of a name in ``runs_dir``, or of a path: its folder, or the checkpoint inside. No pretrained agent's."""
+    given, runs_dir = as_path(name_or_path, "run"), as_path(runs_dir, "folder")
+    found = _first([runs_dir / given, given])
+    if found is not None:
+        return found
+    hint = ""
+    if str(name_or_path) in pretrained():
+        hint = f". A pretrained agent is no run: train a new one that begins with its weights by --init {name_or_path}"
+    raise BadInput(
+        f"no run {str(name_or_path)[:200]!r}: expected {_runs_in(runs_dir)}, or the path of a run's folder{hint}"
+    )
+
+
+def _first(paths: list[Path]) -> Path | None:
+    """The first that is a file, or a folder with a checkpoint; says of a folder without one what it is."""
+    for path in paths:
+        if os.path.isfile(path) or os.path.isfile(path / files.FILE_NAME):
+            return path
+    for folder in paths:
+        _explain(folder)
+    return None
+
+
+def _runs_in(folder: Path) -> str:
+    runs = sorted(path.parent.name for path in folder.glob(f"*/{files.FILE_NAME}"))
+    return f"a run in {folder}{os.sep} ({', '.join(runs) or 'none'})"
 
 
 def _explain(folder: Path) -> None:

@@ -58,7 +58,7 @@ def _run(args: list[str]) -> int:
         print("territory: the folder that this was started in is gone: change into another one", file=sys.stderr)
         return 2
     try:
-        if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:  # as `territory.__main__` left it while it imported
+        if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:  # as `territory` left it while it imported
             signal.signal(signal.SIGINT, signal.default_int_handler)
         status = tyro.extras.subcommand_cli_from_dict(
             {"train": _train_command(args)} | {command.__name__: command for command in COMMANDS},
@@ -91,11 +91,10 @@ def _train_command(args: list[str]) -> Callable[..., int]:
     known = parser.parse_known_args(args[1:])[0] if args[:1] == ["train"] else argparse.Namespace(resume=None)
     defaults = TrainConfig()
     if known.resume is not None:
-        from territory.agent import checkpoint, find_checkpoint
+        from territory.agent import checkpoint, find_run
 
-        inside = os.path.join(known.runs_dir or defaults.runs_dir, known.resume)
-        known.resume = inside if os.path.exists(inside) else known.resume
-        defaults = TrainConfig.from_dict(checkpoint.read(find_checkpoint(known.resume)).config)
+        known.resume = find_run(known.resume, known.runs_dir or defaults.runs_dir)
+        defaults = TrainConfig.from_dict(checkpoint.read(known.resume).config)
 
     def train(config: Annotated[TrainConfig, Whole] = defaults, resume: str | None = None) -> int:
         """Train an agent. Ctrl-C saves and stops; --resume goes on.
@@ -106,6 +105,6 @@ def _train_command(args: list[str]) -> Callable[..., int]:
         """
         from territory.cli.train import train
 
-        return train(config, known.resume if resume else None)
+        return train(config, known.resume)
 
     return train

@@ -90,6 +90,8 @@ def _check(player: str, fps: float, save: Path | None, scale: int) -> None:
     """Say what can't be done before a game is played for nothing."""
     real("fps", fps, 0.001, 1000)
     whole("scale", scale, 1, 64)
+    if save is None or save.suffix.lower() not in FILMS:
+        check_used(play, {"scale": scale}, "it is for films, and --save names none")
     if save:
         if save.suffix.lower() not in (REPLAY, *FILMS):
             raise BadInput(f"a game is saved as {', '.join((REPLAY, *FILMS))}, got {save}")

@@ -5,11 +5,11 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from territory.agent.agent import find_checkpoint
 from territory.cli.streams import expendable, silence
 from territory.envs.opponents import is_mixture
 from territory.training import distributed
@@ -24,14 +24,14 @@ BAR: dict[str, Any] = {"unit": " steps", "unit_scale": True, "dynamic_ncols": Tr
 HANGUP = getattr(signal, "SIGHUP", None)  # a terminal was closed; Windows has no such signal
 
 
-def train(config: TrainConfig, resume: str | None) -> int:
+def train(config: TrainConfig, resume: Path | None) -> int:
     """Start a run, or go on with one, and follow it to the end; returns the exit status.
 
     What it says is not what it is for: a full disk behind its output doesn't end it.
     """
     with expendable("stdout"):
         with distributed.init_process_group(config.device):
-            run = runs.start(config) if resume is None else runs.resume(find_checkpoint(resume), config)
+            run = runs.start(config) if resume is None else runs.resume(resume, config)
             if run.writes:  # one of several processes speaks
                 _announce(run)
             steps = run.ppo.config.num_updates * run.ppo.config.batch_size

@@ -81,6 +81,8 @@ class TerritoryVectorEnv(VectorEnv):
         opponents, kinds, sizes = options.get("opponents"), [{}], [num_envs]
         if is_mixture(opponents):
             kinds = kinds_of_games(str(opponents))
+            if "num_bots" in options:
+                raise BadInput(f"num_bots would change nothing: {opponents!r} says how many opponents each game has")
             if whole("num_envs", num_envs, 1, 2**28) < len(kinds):
                 raise BadInput(f"{opponents!r} is {len(kinds)} kinds of games, so num_envs {num_envs} leaves one out")
             sizes = [len(games) for games in np.array_split(range(num_envs), len(kinds))]

@@ -121,6 +121,11 @@ class TrainConfig:
                 f"the {self.model} network flattens its map, so it takes maps of {FIXED_SIZE[0]}x{FIXED_SIZE[1]} only, "
                 f"not {self.height}x{self.width}: take another model, or omit height and width"
             )
+        if is_mixture(self.opponents) and self.num_bots != type(self).num_bots:
+            raise BadInput(
+                f"num_bots={shown(self.num_bots)} would change nothing: each part of {self.opponents!r} says how many "
+                "opponents there are; leave num_bots out"
+            )
         for kind in _kinds_of_games(self):
             WorldParams(**self.world() | kind)  # refuses maps that can't be played
         if self.augment and self.update_epochs == 1:
@@ -147,7 +152,8 @@ class TrainConfig:
 
     def world(self) -> dict[str, Any]:
         """The part of the configuration that describes the game, as ``WorldParams`` and ``gymnasium.make`` take it."""
-        return {name: getattr(self, name) for name in ("height", "width", "num_bots", "opponents", "max_steps")}
+        own = () if is_mixture(self.opponents) else ("num_bots",)
+        return {name: getattr(self, name) for name in ("height", "width", *own, "opponents", "max_steps")}
 
     def as_dict(self) -> dict[str, Any]:
         """All fields, ready for JSON."""
@@ -164,6 +170,8 @@ class TrainConfig:
                 f"a training configuration has no field {', '.join(unknown)}: "
                 "it was probably written by another version of territory"
             )
+        if is_mixture(values.get("opponents")):  # of earlier versions, which wrote down a number that had no effect
+            values = values | {"num_bots": cls.num_bots}
         return cls(**values)
 
 

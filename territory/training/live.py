@@ -41,20 +41,15 @@ class LiveTraining:
         self,
         trainer: PPO | Run,
         until: Callable[[Update], bool] = lambda update: False,
-        seconds: float = float("inf"),
         tell: Callable[[], object] = lambda: None,
     ):
-        """``seconds``: of training, pauses not counted; ``tell``: called in the thread after each change.
-
-        The three may be changed while training rests. ``spent``: seconds of training since it began.
-        """
+        """``tell``: called in the thread after each change. Both may be changed while training rests."""
         if not isinstance(trainer, PPO | Run):
             raise BadInput(f"expected a PPO or a Run (territory.training.run.start), got {type(trainer).__name__}")
         self.ppo = trainer.ppo if isinstance(trainer, Run) else trainer
         self.records: list[Update] = trainer.log() if isinstance(trainer, Run) else []
         self.state, self.error = "ready", None
-        self._trainer, self.until, self.seconds, self.tell = trainer, until, seconds, tell
-        self.spent = 0.0
+        self._trainer, self.until, self.tell = trainer, until, tell
         self._threads = torch.get_num_threads()
         self._change = threading.Condition()
         self._copy()
@@ -65,7 +60,6 @@ class LiveTraining:
             if self.state in ("pausing", "paused"):
                 self._enter("running")
             elif self.state in ("ready", "stopped", "reached"):
-                self.spent = 0.0
                 self._enter("running")
                 self._thread = threading.Thread(target=self._train, daemon=True)
                 self._thread.start()
@@ -122,12 +116,11 @@ class LiveTraining:
         """Train until something ends it; returns what."""
         for update in self._trainer.updates():
             self.records.append(update)
-            self.spent += self.ppo.config.batch_size / update.steps_per_second
             self._copy()
             self.tell()
             if self.ppo.finished_updates == self.ppo.config.num_updates:
                 break
-            if self.until(update) or self.spent > self.seconds:
+            if self.until(update):
                 return self._kept("reached")
             with self._change:  # heed what was asked for during the update
                 if self.state == "pausing":

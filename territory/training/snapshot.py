@@ -43,7 +43,10 @@ def restore(ppo: PPO, content: Checkpoint) -> None:
     """
     arrays = content.arrays
     if "update" not in arrays:
-        raise BadInput("this checkpoint holds an agent but no training state, so no run can go on from it")
+        raise BadInput(
+            "this checkpoint holds an agent but no training state, so no run can go on from it; a new run can begin "
+            "with its weights (init)"
+        )
     _judge(arrays, snapshot(ppo).arrays)
     last = _last_update(content)
     files.load_weights(ppo.model, content)

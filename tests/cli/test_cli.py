@@ -99,7 +99,10 @@ def test_evaluate_exports_an_agent_with_its_results(folder, capsys):
         ("train --opponents friends", "bot, nation, mixed"),
         ("train --model nope", "'nope'"),
         ("train --model baseline --height 64", "128x128 only"),
-        ("train --resume nothing", "no agent 'nothing'"),
+        ("train --resume nothing", "no run 'nothing': expected a run in runs/ (none), or the path of a run's folder"),
+        ("train --resume nothing --runs-dir else", "no run 'nothing': expected a run in else/ (none)"),
+        ("train --resume tokens", "A pretrained agent is no run: train a new one that begins with its weights by --in"),
+        ("train --opponents 2xbot+3xbot --num-bots 4", "num_bots=4 would change nothing: each part of '2xbot+3xbot'"),
         ("evaluate nobody", "no agent 'nobody'"),
         ("evaluate notes.txt", "not a safetensors file"),
         ("evaluate game.npz", "if it is a replay, watch it with territory play game.npz"),
@@ -110,6 +113,7 @@ def test_evaluate_exports_an_agent_with_its_results(folder, capsys):
         ("evaluate idle --export star.safetensors", "only a network"),
         ("evaluate tokens --export .", "export: expected a file to write, and"),
         ("play random --fps 0", "fps"),
+        ("play random --scale 9 --save a.npz", "--scale would change nothing here: it is for films, and --save names"),
         ("play game.npz --num-bots 3", "--num-bots would change nothing here: the game in game.npz is played again"),
         ("play game.npz --max-steps 3", "--max-steps would change nothing here"),
         ("play game.npz --map island.png", "--map would change nothing here"),
@@ -140,7 +144,7 @@ def test_bad_flags_exit_with_status_2_without_a_traceback(folder, capsys, comman
 def test_a_run_is_found_by_its_name_in_the_folder_that_is_given(folder, capsys):
     assert main(["train", *SMALL, "--total-timesteps", "256", "--name", "mine", "--runs-dir", "elsewhere"]) == 0
     assert main(["train", "--resume", "mine", "--total-timesteps", "512"]) == 2
-    assert "no agent 'mine'" in capsys.readouterr().err
+    assert "no run 'mine'" in capsys.readouterr().err
     assert main(["train", "--resume", "mine", "--runs-dir", "elsewhere", "--total-timesteps", "512"]) == 0
     assert f"done: {Path('elsewhere') / 'mine'}" in capsys.readouterr().out
 
@@ -212,26 +216,37 @@ def test_a_narrow_terminal_another_backend_and_a_folder_that_is_gone_end_in_a_se
     assert said.startswith("territory: the folder that this was started in is gone")
 
 
-@pytest.mark.parametrize("module", ["territory.cli", "tyro", "territory.cli.lab", "territory.training.config"])
-def test_ctrl_c_while_a_command_is_still_importing_ends_it_without_a_traceback(module):
+@pytest.mark.parametrize("module", ["gymnasium", "territory.envs", "territory.cli", "tyro", "territory.cli.lab"])
+@pytest.mark.parametrize("by", ["-m", "script"])
+def test_ctrl_c_while_a_command_is_still_importing_ends_it_without_a_traceback(by, module, tmp_path):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     place, _, function = project["scripts"]["territory"].partition(":")
-    code = (
+    script = tmp_path / "territory"  # as pip writes it
+    script.write_text(f"import sys\nfrom {place} import {function}\nsys.exit({function}())\n")
+    (tmp_path / "sitecustomize.py").write_text(
         "import signal, sys\n"
         "class Press:\n"
         "    def find_spec(self, name, *_):\n"
         f"        if name == {module!r}: signal.raise_signal(signal.SIGINT)\n"
         "sys.meta_path.insert(0, Press())\n"
-        f"from {place} import {function} as main\n"
-        "sys.exit(main())"
     )
-    done = subprocess.run([sys.executable, "-c", code, "--version"], cwd=ROOT, capture_output=True, text=True)
+    call = [sys.executable, *(["-m", "territory"] if by == "-m" else [str(script)]), "--version"]
+    places = os.environ | {"PYTHONPATH": os.pathsep.join((str(tmp_path), str(ROOT)))}
+    done = subprocess.run(call, cwd=ROOT, env=places, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
+
+
+def test_a_program_that_imports_the_package_hears_ctrl_c_as_ever():
+    code = "import signal, territory; assert signal.getsignal(signal.SIGINT) is signal.default_int_handler"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
 def test_ctrl_c_is_heard_again_once_a_command_runs():
     code = (
-        "import signal, sys, territory.cli\n"
+        "import signal, sys\n"
+        "sys.argv[0] = 'territory'\n"
+        "import territory.cli\n"
+        "assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL\n"
         "import territory.agent.evaluation\n"
         "territory.agent.evaluation.evaluate = lambda *a, **k: signal.raise_signal(signal.SIGINT)\n"
         "from territory.__main__ import main\n"

@@ -4,6 +4,7 @@ import gymnasium
 import numpy as np
 import pytest
 
+from territory.agent import checkpoint as files
 from territory.agent.evaluation import play
 from territory.envs import TerritoryVectorEnv, common
 from territory.envs.opponents import RandomPolicy, SteadyPolicy
@@ -94,6 +95,18 @@ def test_a_run_against_several_kinds_of_games_stops_and_goes_on_bit_for_bit(tmp_
 def test_a_mixture_that_is_none_is_refused(mixture, message):
     with pytest.raises(BadInput, match=message):
         TrainConfig(opponents=mixture)
+
+
+def test_another_number_of_opponents_beside_a_mixture_is_refused_and_an_older_run_that_has_one_goes_on(tmp_path):
+    with pytest.raises(BadInput, match=r"num_bots=7 would change nothing: each part of '2xbot\+4xnation' says"):
+        TrainConfig(opponents=TWO_KINDS, num_bots=7)
+    with pytest.raises(BadInput, match=r"num_bots would change nothing: '2xbot\+4xnation' says"):
+        make(num_bots=2)
+    made = run.start(TrainConfig(model="tokens", opponents=TWO_KINDS, num_envs=4, runs_dir=str(tmp_path), **SMALL))
+    content = files.read(made.folder)
+    content.config["num_bots"] = 7  # as an earlier version wrote it
+    files.write(made.checkpoint, content)
+    assert run.resume(made.folder).ppo.config == made.ppo.config
 
 
 def test_an_opponent_in_a_mixture_that_there_is_not_is_refused():

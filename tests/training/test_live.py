@@ -92,18 +92,6 @@ def test_stopping_ends_a_pause(live):
     assert live.ppo.finished_updates == 2
 
 
-def test_seconds_are_those_of_training(live):
-    live.seconds = 1e-9
-    live.start()
-    assert live.wait() == "reached"
-    assert live.ppo.finished_updates == 1
-    live.seconds = 1e9
-    pause_after(live, 4)
-    live.start()
-    assert live.wait() == "paused"
-    assert live.spent == pytest.approx(sum(64 / update.steps_per_second for update in live.records[1:]))
-
-
 def test_the_time_left_is_that_of_the_last_updates_rate(live):
     assert np.isnan(live.steps_per_second) and np.isnan(live.seconds_left)
     pause_after(live, 2)
