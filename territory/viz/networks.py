@@ -1,8 +1,6 @@
 """Pictures of networks: their parts, where parameters, MACs and time go, memory to train, the roofline."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,26 +11,32 @@ from matplotlib.patches import FancyBboxPatch
 from torch import nn
 
 from territory.errors import BadInput
-from territory.guests.call import name_of
-from territory.guests.modes import inference
+from territory.guests.call import Inputs, name_of, paths_of, shape_of
+from territory.guests.contents import tensors_of
+from territory.guests.modes import slow_path, untouched
+from territory.guests.owners import Owners
 from territory.models.blocks import ConvBlock
 from territory.models.cross_attention import CrossAttention
-from territory.profiling import Machine, ParameterRecord, PartRecord, RooflineRecord, example_inputs
+from territory.profiling import Machine, ParameterRecord, PartRecord, RooflineRecord, part_table
+from territory.profiling.inputs import names_of, prepare
 from territory.viz import style
 
-UNITS = (ConvBlock, CrossAttention, nn.Conv2d, nn.Linear, nn.MultiheadAttention)  # what gets a line of its own
+UNITS = (ConvBlock, CrossAttention, nn.MultiheadAttention)  # what gets a line of its own, whatever it is made of
+MOST = 16  # lines of a part
 LINE, GAP = 0.2, 0.34  # inches: a line of text, the space between two boxes
 ARROWS = ((), (4.15,), (3.2, 5.1))  # where arrows end in a level of no, one or two boxes
 BARS = 0.78  # of a row's height, for all its bars together
 LARGEST = 900  # points squared, of a layer that takes all the time
-NAMED = 0.05  # share of the time from which a layer's name is written beside it
+NAMED, NAMES = 0.05, 8  # share of the time from which a layer's name is written beside it; names at most
+LETTER = 5.0  # points: a letter's width
 
 
-def plot_architecture(model: nn.Module, inputs: tuple[torch.Tensor, ...] | None = None, ax: Axes | None = None) -> Axes:
-    """The parts of a network with their layers, parameters, and the shape (without batch) that leaves each.
+def plot_architecture(model: nn.Module, inputs: Inputs = None, ax: Axes | None = None) -> Axes:
+    """The parts of any network with their layers, parameters, and the shape (without batch) that leaves each.
 
-    Read from the modules and from one forward pass, so the picture can't disagree with the code. Parts named as this
-    course names them stand beside each other: the map to the left, the statistics to the right.
+    Read from the modules and from one forward pass, so the picture can't disagree with the code; ``inputs`` are what
+    the profilers take, by default a blank observation. Parts named as this course names them stand beside each other:
+    the map to the left, the statistics to the right. Raises BadInput where the network can't be called or watched.
     """
     parts = _parts(model, inputs)
     levels = _levels([name for name, *_ in parts])
@@ -51,7 +55,7 @@ def plot_architecture(model: nn.Module, inputs: tuple[torch.Tensor, ...] | None 
         top -= height + GAP
     ax.set_xlim(0, 8.4)
     ax.set_ylim(-0.05, total + 0.05)
-    count = sum(parameter.numel() for parameter in model.parameters())
+    count = sum(count for _, count, _ in parts)
     return style.bare(ax, f"{name_of(model)}: {count:,} parameters")
 
 
@@ -77,33 +81,75 @@ def _levels(names: list[str]) -> list[list[str]]:
     return levels
 
 
-def _parts(model: nn.Module, inputs: tuple[torch.Tensor, ...] | None) -> list[tuple[str, int, list[str]]]:
-    """Name, parameters and lines of each child of the network, in the order in which data passes them."""
-    children = dict(model.named_children())
-    seen: dict[str, list[str]] = {}
-    with ExitStack() as stack:
-        for part, child in children.items():
-            for module in _units(child) or [child]:
-                note = partial(_note, seen.setdefault(part, []))
-                stack.enter_context(module.register_forward_hook(note))
-        stack.enter_context(inference(model))
-        model(*(inputs or example_inputs(1)))
-    order = [name for name in ("map_branch", "global_branch") if name in children]
-    order += [name for name in children if name not in order]
-    return [(name, sum(p.numel() for p in children[name].parameters()), seen.get(name, [])) for name in order]
+def _parts(model: nn.Module, inputs: Inputs) -> list[tuple[str, int, list[str]]]:
+    """Name, parameters and lines of each part of the network, in the order in which data passes them.
+
+    Weights that the network holds itself are a part too.
+    """
+    call = prepare(model, inputs)
+    counts = {record.part: record.parameters for record in part_table(model)}
+    names, paths = names_of(model), paths_of(model)
+    part_of = {module: names[path][0] for module, path in paths.items()}
+    roots: dict[str, nn.Module] = {}
+    for module, path in paths.items():
+        if path or len(paths) == 1:
+            roots.setdefault(part_of[module], module)
+    units = {unit for root in roots.values() for unit in _units(root) or [root]}
+    lines: dict[str, list[str]] = {part: [] for part in counts if part not in roots}
+    lines.update((part, []) for part in roots)
+    for name, weight in model.named_parameters(recurse=False):
+        lines[part_of[model]].append(f"{name}  {_size(weight.shape)}")
+    batch = next((tensor.shape[0] for tensor in call.tensors if tensor.dim() > 1), None)
+
+    def note(_path: str, module: nn.Module, _args: tuple, _kwargs: dict, output: object) -> None:
+        if module in units:
+            shape = next((shape_of(tensor) for tensor in tensors_of(output)), None)
+            lines[part_of[module]].append(f"{_words(module)}  →  {_size(shape, batch)}")
+
+    with untouched(call), slow_path(), torch.enable_grad(), Owners(model, left=note).watching():
+        call.training(False)
+        call()
+    order = dict.fromkeys(part for part in ("map_branch", "global_branch", *lines) if part in lines)
+    return [(part, counts.get(part, 0), _shortened(lines[part])) for part in order]
+
+
+def _size(shape: Sequence[int] | None, batch: int | None = None) -> str:
+    """Without the batch, where it comes first."""
+    if shape is None:
+        return "?"
+    return " x ".join(map(str, shape[1:] if batch is not None and shape[:1] == (batch,) else shape)) or "1"
+
+
+def _shortened(lines: Sequence[str]) -> list[str]:
+    """What comes again and again told once, and no more lines than a box should have."""
+    told: list[str] = []
+    rest = list(lines)
+    while rest:
+        repeated = [(length * times, length) for length in range(1, MOST) if (times := _times(rest, length)) > 1]
+        covered, length = max(repeated, key=lambda each: (each[0], -each[1]), default=(1, 1))
+        block, times = rest[:length], covered // length
+        if len(block) > 1:
+            told += [f"{times} times:", *(f"    {line}" for line in block)]
+        else:
+            told += [f"{block[0]}, {times} times" if times > 1 else block[0]]
+        rest = rest[covered:]
+    return told if len(told) <= MOST else [*told[: MOST - 1], f"… and {len(told) - MOST + 1} more"]
+
+
+def _times(lines: Sequence[str], length: int) -> int:
+    """How often the first so many lines come, one time after the other."""
+    times = 1
+    while lines[times * length : (times + 1) * length] == lines[:length]:
+        times += 1
+    return times
 
 
 def _units(module: nn.Module) -> list[nn.Module]:
-    """The outermost modules that get a line of their own."""
-    if isinstance(module, UNITS):
+    """The outermost modules that get a line of their own: those named here, and whatever holds a matrix."""
+    matrix = any(weight is not None and weight.dim() > 1 for weight in module._parameters.values())
+    if isinstance(module, UNITS) or (matrix and not module._modules):
         return [module]
     return [unit for child in module.children() for unit in _units(child)]
-
-
-def _note(lines: list[str], module: nn.Module, _inputs: tuple, output: object) -> None:
-    first = output[0] if isinstance(output, tuple) else output
-    shape = " x ".join(map(str, first.shape[1:])) if isinstance(first, torch.Tensor) else "?"
-    lines.append(f"{_words(module)}  →  {shape or '1'}")
 
 
 def _words(module: nn.Module) -> str:
@@ -114,8 +160,9 @@ def _words(module: nn.Module) -> str:
             if not isinstance(part, nn.Identity)
         ]
         return ", ".join([_words(module.conv), *more])
-    if isinstance(module, nn.Conv2d):
-        return f"conv {'x'.join(map(str, module.kernel_size))}, stride {module.stride[0]}"
+    if isinstance(module, nn.modules.conv._ConvNd):
+        back = "transposed " * module.transposed
+        return f"{back}conv {'x'.join(map(str, module.kernel_size))}, stride {module.stride[0]}"
     if isinstance(module, nn.Linear):
         return f"linear {module.in_features} to {module.out_features}"
     if isinstance(module, CrossAttention):
@@ -164,7 +211,8 @@ def plot_shares(tables: Mapping[str, Sequence[Any]], ax: Axes | None = None, sma
         values = [100 * row[index] for row in shown.values()]
         bars = ax.barh(at, values, height=height, color=style.line_colour(index), label=name)
         ax.bar_label(bars, fmt="%.1f", padding=3, fontsize=style.SMALL_SIZE, color=style.TEXT)
-    style.legend(ax, loc="lower right")
+    last = max(max(row) for row in list(shown.values())[-3:])
+    style.legend(ax, loc="lower right" if 2 * last < max(map(max, shown.values())) else "best")
     return _rows(ax, list(shown), ", ".join(tables) + " by layer", "share of the network (%)", room=1.15)
 
 
@@ -214,11 +262,15 @@ def plot_roofline(records: Sequence[RooflineRecord], machine: Machine, ax: Axes 
     x, y = [record.intensity for record in records], [record.achieved for record in records]
     sizes = [LARGEST * record.seconds / total for record in records]
     ax.scatter(x, y, s=sizes, color=style.LINE_COLOURS[0], alpha=0.7, linewidths=0)
-    named = [record for record in records if record.seconds >= NAMED * total]
-    for depth, record in enumerate(sorted(named, key=lambda record: record.intensity)):
-        _name(ax, record, depth)
     style.tidy(ax, "what bounds each layer", "FLOPs per byte that must be moved", "FLOP/s")
     ax.grid(True, which="major", axis="both", color=style.FAINT, alpha=0.25)
+    ax.set_ylim(bottom=min(y) / 10)  # room for names
+    figure: Any = ax.figure.figure
+    figure.draw_without_rendering()  # lays it out: now dots are where they will be
+    named = sorted((r for r in records if r.seconds >= NAMED * total), key=lambda r: r.seconds)[-NAMES:]
+    taken: list[tuple[float, float, float]] = []
+    for record in sorted(named, key=lambda record: record.intensity):
+        taken.append(_name(ax, record, taken))
     return ax
 
 
@@ -232,12 +284,17 @@ def _draw_roof(ax: Axes, machine: Machine, intensities: list[float]) -> None:
     ax.annotate("memory", (x[0], machine.roof(x[0])), xytext=(0, 30), **words)
 
 
-def _name(ax: Axes, record: RooflineRecord, depth: int) -> None:
-    """Below the dot and led to it, each name deeper than the one before, so that none lies on another."""
+def _name(ax: Axes, record: RooflineRecord, taken: Sequence[tuple[float, float, float]]) -> tuple[float, float, float]:
+    """Below the dot and led to it, where no other name is taken to lie; where it lies: x, y and width in points."""
+    dot = ax.transData.transform((record.intensity, record.achieved)) * 72 / ax.figure.dpi
+    x, top, width = dot[0], dot[1] - 28, LETTER * len(_label(record))
+    beside = [y for other, y, its in taken if abs(x - other) < (width + its) / 2]
+    while any(abs(top - y) < 16 for y in beside):
+        top -= 4
     ax.annotate(
         _label(record),
         (record.intensity, record.achieved),
-        xytext=(0, -28 - 16 * depth),
+        xytext=(0, top - dot[1]),
         textcoords="offset points",
         ha="center",
         va="top",
@@ -245,3 +302,4 @@ def _name(ax: Axes, record: RooflineRecord, depth: int) -> None:
         color=style.TEXT,
         arrowprops={"arrowstyle": "-", "color": style.FAINT, "linewidth": 0.8},
     )
+    return x, top, width

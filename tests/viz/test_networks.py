@@ -1,15 +1,16 @@
 """Pictures of networks say what the modules, the records and the measurements say."""
 
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import matplotlib
 import pytest
 import torch
+from matplotlib.text import Text
 from torch import nn
 
 from territory import models, profiling, viz
 from territory.errors import BadInput
-from territory.profiling import MacsRecord, ParameterRecord, TimeRecord
+from territory.profiling import MacsRecord, ParameterRecord, RooflineRecord, TimeRecord
 
 matplotlib.use("Agg")
 
@@ -100,6 +101,83 @@ def test_an_architecture_of_another_network_is_drawn_part_by_part_and_left_as_it
     assert "conv 8x8, stride 8  →  4 x 16 x 16" in shown
     assert "Flatten  →  1024" in shown
     assert model.training
+
+
+class Own(nn.Module):
+    """Weights beside its layers, keywords, a mapping as its output, the same layer twice, and a state."""
+
+    def __init__(self):
+        super().__init__()
+        self.places = nn.Parameter(torch.zeros(1, 3, 8))
+        self.rows = nn.LSTM(8, 8, batch_first=True)
+        self.blocks = nn.ModuleList(nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 8)) for _ in range(4))
+        self.head = nn.Linear(8, 5)
+        self.spare = nn.Linear(8, 5)
+        self.calls = 0
+
+    def forward(self, *, rows, scale=1.0):
+        self.calls += 1
+        rows = self.rows(rows + self.places)[0]
+        for block in self.blocks:
+            rows = rows + block(rows)
+        return {"scores": scale * self.head(rows[:, 0])}
+
+
+def test_the_architecture_of_anybodys_network_has_every_parameter_and_leaves_it_as_it_was():
+    model = Own().train()
+    ax = viz.plot_architecture(model, {"rows": torch.zeros(2, 3, 8)})
+    assert ax.get_title(loc="left") == f"Own: {sum(p.numel() for p in model.parameters()):,} parameters"
+    assert [text for text in texts(ax) if text] == [
+        "model · 24 parameters",
+        "places  1 x 3 x 8",
+        "rows · 576 parameters",  # 4 gates x (8 + 8) x 8, and two biases of 32
+        "LSTM  →  3 x 8",
+        "blocks · 1,120 parameters",  # 4 x (8 x 16 + 16 + 16 x 8 + 8)
+        "4 times:",
+        "    linear 8 to 16  →  3 x 16",
+        "    linear 16 to 8  →  3 x 8",
+        "head · 45 parameters",
+        "linear 8 to 5  →  5",
+        "spare · 45 parameters",  # no pass goes through it
+    ]
+    assert model.training and model.calls == 0
+
+
+def test_a_network_of_one_layer_is_a_box_of_its_own():
+    shown = texts(viz.plot_architecture(nn.Conv1d(2, 4, 3), torch.zeros(1, 2, 9)))
+    assert shown == ["model · 28 parameters", "weight  4 x 2 x 3", "bias  4", "conv 3, stride 1  →  4 x 7"]
+
+
+def test_a_box_has_no_more_lines_than_can_be_read():
+    model = nn.Sequential(nn.Sequential(*(nn.Linear(size, size + 1) for size in range(1, 40))))
+    shown = texts(viz.plot_architecture(model, torch.zeros(2, 1)))
+    assert shown[1] == "linear 1 to 2  →  2" and shown[-1] == "… and 24 more" and len(shown) == 17
+
+
+def test_a_network_that_cannot_take_the_inputs_is_refused_in_a_sentence():
+    with pytest.raises(BadInput, match=r"Own cannot take inputs of shapes \(1, 5, 128, 128\)"):
+        viz.plot_architecture(Own())
+
+
+def boxes(ax, artists):
+    ax.figure.draw_without_rendering()
+    own = (Text if isinstance(artist, Text) else type(artist) for artist in artists)  # of a name without its line
+    return [kind.get_window_extent(artist) for kind, artist in zip(own, artists, strict=True)]
+
+
+def test_the_legend_lies_on_no_bar():
+    last = [ParameterRecord("a", str(index), (1, 1), 1, share) for index, share in enumerate([0.1, 0.1, 0.1, 0.7])]
+    ax = viz.plot_shares({"parameters": last, "work": last})
+    (legend,) = boxes(ax, [ax.get_legend()])
+    assert not any(legend.overlaps(bar) for bar in boxes(ax, ax.patches))
+
+
+def test_names_beside_the_roofline_lie_on_no_other_name():
+    records = [RooflineRecord("blocks", f"layer {i}", 1, 1, 16.0, 1.0, 1e9 * (1 + i / 4), 1e11) for i in range(8)]
+    ax = viz.plot_roofline(records, profiling.Machine(1e11, 1e10))
+    names = boxes(ax, [text for text in ax.texts if text.get_text().startswith("blocks")])
+    assert len(names) == 8
+    assert not any(a.overlaps(b) for a, b in combinations(names, 2))
 
 
 def test_memory_is_a_line_for_each_network():
