@@ -136,7 +136,7 @@ def test_fewer_steps_than_were_trained_are_refused_and_change_nothing(config):
 
 
 def test_a_run_against_a_mixture_has_a_name_that_is_none(config):
-    made = run.start(dataclasses.replace(config, opponents="1xbot+2xnation", name=None))
+    made = run.start(dataclasses.replace(config, opponents="1xbot+2xnation", num_bots=5, name=None))
     assert "1xbot-2xnation" in made.folder.name and "+" not in made.folder.name
 
 
