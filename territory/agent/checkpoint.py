@@ -138,8 +138,13 @@ def read(path: str | Path) -> Checkpoint:
 def _described(path: Path, content: Any, arrays: dict[str, np.ndarray]) -> Checkpoint:
     """A checkpoint from the JSON of its description."""
     settings = {each.name for each in fields(Decoding)}
-    if not isinstance(content, dict) or not {"model", "options", "config"} <= set(content) <= settings | set(DESCRIBED):
-        raise BadInput(f"{path} is damaged: its description holds other fields than a checkpoint has")
+    if not isinstance(content, dict) or not {"model", "options", "config"} <= set(content):
+        raise BadInput(f"{path} is damaged: its description does not hold the fields that a checkpoint has")
+    if unknown := sorted(set(content) - settings - set(DESCRIBED)):
+        raise BadInput(
+            f"{path}: a checkpoint of this version describes no {', '.join(unknown)[:200]}: it was probably written by "
+            "another version of territory"
+        )
     for name, kind in DESCRIBED.items():
         if name in content and not isinstance(content[name], kind):
             raise BadInput(

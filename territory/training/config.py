@@ -132,9 +132,14 @@ class TrainConfig:
             raise BadInput(
                 "augment turns boards from the second pass of an update on: it needs update_epochs of 2 or more"
             )
+        if self.minibatch_size == 1 and self.normalize_advantages:
+            raise BadInput(
+                "minibatch_size is 1, and an advantage normalised by itself is 0: no policy would be learned. "
+                "Take 2 or more, or leave normalize_advantages out"
+            )
         if self.batch_size % self.minibatch_size:
-            divisors = (number for number in range(1, self.batch_size + 1) if self.batch_size % number == 0)
-            divisor = min(divisors, key=lambda number: abs(number - self.minibatch_size))
+            divisors = (number for number in range(2, self.batch_size + 1) if self.batch_size % number == 0)
+            divisor = min(divisors, key=lambda number: abs(number - self.minibatch_size), default=1)
             raise BadInput(
                 f"minibatch_size {self.minibatch_size} must divide n_envs * num_steps = {self.num_envs} * "
                 f"{self.num_steps} = {self.batch_size}: a minibatch_size of {divisor} does"

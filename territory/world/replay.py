@@ -132,16 +132,19 @@ class Replay:
         arrays = read_arrays(path, {"header": 1 << 16, "actions": MOST_ORDERS, "terrain": 1 << 20}, "replay")
         try:
             told = parse_json(arrays["header"].tobytes(), "its header")
-            sound = isinstance(told, dict) and all(isinstance(told.get(name), kind) for name, kind in _HEADER.items())
-            if not sound or told["format"] != _FORMAT or any(array.dtype != np.uint8 for array in arrays.values()):
-                raise BadInput(f"expected the header of {_FORMAT!r}, got {str(told)[:200]}")
+            if not isinstance(told, dict) or told.get("format") != _FORMAT:
+                found = told.get("format") if isinstance(told, dict) else told
+                raise BadInput(f"expected the format {_FORMAT!r}, got {shown(found)}")
+            sound = all(isinstance(told.get(name), kind) for name, kind in _HEADER.items())
+            if not sound or any(array.dtype != np.uint8 for array in arrays.values()):
+                raise BadInput(f"expected the header of a replay, got {str(told)[:200]}")
             actions = arrays["actions"].astype(np.int32)
             actions[actions == _ON_SCRIPT] = SCRIPTED
             kinds = None if told["kinds"] is None else tuple(told["kinds"])
             params = WorldParams(**told["params"])
             return cls(params, told["seed"], actions, arrays.get("terrain"), told["digest"], kinds)
         except (KeyError, TypeError, BadInput) as error:  # a parameter that there is not, orders that are missing
-            raise BadInput(f"{path} is not a replay, or a damaged one ({error})") from error
+            raise BadInput(f"{path} is not a replay, or a damaged one, or of another version ({error})") from error
 
 
 def record(policy, params: WorldParams, seed: int, terrain: np.ndarray | None = None) -> Replay:

@@ -137,6 +137,13 @@ def test_a_damaged_description_is_refused(tmp_path, text):
         files.read(tmp_path / "x.safetensors")
 
 
+def test_a_description_with_fields_of_a_later_version_is_of_another_version_and_not_damaged(tmp_path):
+    told = json.dumps({"model": "tokens", "options": {}, "config": {}, "lineage": [], "temperature": 1})
+    save_file({"a": np.zeros(1)}, tmp_path / "x.safetensors", metadata={"format": files.FORMAT, "content": told})
+    with pytest.raises(BadInput, match=r"describes no lineage, temperature: .* another version of territory"):
+        files.read(tmp_path / "x.safetensors")
+
+
 def test_weights_of_another_network_are_refused(content):
     content.model, content.options = "baseline", {}
     with pytest.raises(BadInput, match="another network than 'baseline'"):

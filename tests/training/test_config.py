@@ -18,6 +18,8 @@ from territory.training.build import pick_device
     [
         ({"num_envs": 10}, "a minibatch_size of 320 does"),
         ({"minibatch_size": 4096}, "must divide n_envs"),
+        ({"num_envs": 7, "num_steps": 1, "minibatch_size": 2}, "a minibatch_size of 7 does"),
+        ({"minibatch_size": 1}, "an advantage normalised by itself is 0"),
         ({"num_envs": 0}, "at least 1, got 0"),
         ({"num_steps": 2.5}, "whole number"),
         ({"gamma": 1.5}, "from 0 to 1, got 1.5"),

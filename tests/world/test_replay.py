@@ -136,6 +136,14 @@ def test_a_damaged_file_is_refused_by_name(tmp_path, how):
         Replay.load(path)
 
 
+def test_a_game_kept_by_another_version_is_refused_with_both_formats(tmp_path):
+    damaged(tmp_path / "game.npz", {"format": "territory-replay-9"})
+    with pytest.raises(
+        BadInput, match=r"of another version \(expected .* 'territory-replay-2', got 'territory-replay-9'"
+    ):
+        Replay.load(tmp_path / "game.npz")
+
+
 def test_what_fails_half_way_leaves_no_file_and_harms_none(tmp_path):
     path = tmp_path / "new" / "thing.txt"
     with write_whole(path) as unfinished:
