@@ -56,7 +56,7 @@ class Agent:
         single, maps, global_stats = self._batch(obs)
         masks = self._masks(mask, len(maps))
         generator = None if deterministic else self.generator
-        with torch.inference_mode():
+        with torch.no_grad():
             chosen = act(self.model.eval(), maps, global_stats, masks, generator, self.decoding)
             _check_output(chosen.log_probs, chosen.values)
         actions = chosen.actions.cpu().numpy()
@@ -66,7 +66,7 @@ class Agent:
         """The policy's probabilities ``(90,)`` and the critic's value ``()``; with a batch axis for a batch."""
         single, maps, global_stats = self._batch(obs)
         masks = self._masks(mask, len(maps))
-        with torch.inference_mode():
+        with torch.no_grad():
             log_probs, values = policy_and_value(self.model.eval(), maps, global_stats, masks, self.decoding.views)
             _check_output(log_probs.amax(1), values)
             probabilities = log_probs.exp()

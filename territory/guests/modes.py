@@ -49,8 +49,8 @@ def set_training(model: nn.Module, mode: bool) -> None:
 
 @contextmanager
 def inference(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode, and torch's inference mode: the quickest way to run a network that learns nothing here."""
-    with evaluation_mode(model), torch.inference_mode():
+    """Evaluation mode, and no gradients; inference mode's tensors, if a network keeps one, can't be trained with."""
+    with evaluation_mode(model), torch.no_grad():
         yield
 
 

@@ -88,7 +88,7 @@ class PPO:
             self.last = self._record(measured, self.config.batch_size / (now - before), now - start)
             yield self.last
 
-    @torch.inference_mode()
+    @torch.no_grad()  # what a network keeps from inference mode can't be trained with
     def collect(self) -> Rollout:
         """Play ``num_steps`` steps of every game with the network as it is.
 

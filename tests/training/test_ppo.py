@@ -7,13 +7,18 @@ import numpy as np
 import pytest
 import torch
 from helpers import probes
+from torch import nn
 
-from territory import models
+import territory
+from territory import interpret, models
+from territory.agent import Agent
 from territory.errors import BadInput
 from territory.models.policy import VIEWS
 from territory.training import PPO, TrainConfig, iterate, losses, train
 from territory.training.build import NORM_MODELS, make_model
 from territory.training.config import FIXED_SIZE_MODEL
+from territory.world import WorldParams
+from territory.world.replay import record
 
 SMALL = TrainConfig(
     height=32, width=32, num_bots=2, max_steps=20, num_envs=4, num_steps=16, minibatch_size=32, device="cpu",
@@ -278,3 +283,35 @@ def test_win_rate_and_idle_share_are_logged_as_the_games_report_them():
     won, idle = np.mean(finals, axis=0)
     assert update.episodes == len(finals) >= 8
     assert (update.win_rate, update.idle_share) == pytest.approx((won, idle))
+
+
+class Keeping(nn.Module):
+    """Makes its positions at the first call, and learns how much they count."""
+
+    def __init__(self):
+        super().__init__()
+        self.patches, self.scale = nn.Conv2d(5, 8, 8, 8), nn.Parameter(torch.ones(1))
+        self.actor, self.critic = nn.Linear(8, 90), nn.Linear(8, 1)
+        self.places = None
+
+    def forward(self, maps, stats):
+        cells = self.patches(maps / 255).flatten(2)
+        if self.places is None:
+            self.places = torch.linspace(-1, 1, cells.shape[2])
+        features = (cells + self.scale * self.places).relu().mean(2)
+        return self.actor(features), self.critic(features)[:, 0]
+
+
+@pytest.mark.parametrize("used", ["not yet", "played", "asked", "looked into"])
+def test_a_network_that_keeps_what_its_first_call_made_learns_afterwards(used):
+    network = Keeping()
+    if used == "played":
+        territory.evaluate(Agent(network), games=1, height=32, width=32, num_bots=1, max_steps=3)
+    if used == "asked":
+        Agent(network).predict({"map": np.zeros((5, 32, 32), np.uint8), "global": np.zeros(16, np.float32)})
+    if used == "looked into":
+        game = record(lambda obs, mask: 80, WorldParams(height=32, width=32, num_bots=1, max_steps=3), seed=0)
+        interpret.capture_frames(network, [*game.play()])
+    before = network.scale.item()
+    next(PPO(small("tokens"), model=network).updates())
+    assert network.scale.item() != before
