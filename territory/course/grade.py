@@ -7,6 +7,7 @@ It runs in a process of its own (``territory.course.worker``) with a limit of ti
 use a container as well.
 """
 
+import ast
 import contextlib
 import json
 import os
@@ -74,19 +75,18 @@ def _notebook_of(submission: Path, theirs: Sequence[Cell], course: Path) -> tupl
         raise BadInput(f"expected the folder of the course's notebooks, got {course}, which holds none")
     mine = {cell.id for cell in theirs} | {cell.source for cell in theirs}
     known = {path: sum(each.id in mine or each.source in mine for each in cells) for path, cells in ours.items()}
-    shared = {path: count / max(1, len(ours[path])) for path, count in known.items()}
-    best = max(ours, key=lambda path: shared[path])
-    if shared[best] < 0.2:
-        raise BadInput(
-            f"{submission}: expected a learner's copy of a notebook of {course}, got one that shares no cells"
+    best = max(ours, key=lambda path: known[path] / max(1, len(ours[path])))
+    if known[best] < 0.2 * len(ours[best]) or not known[best]:
+        shares = (
+            f"shares {known[best]} of {len(ours[best])} cells with {best.name}" if known[best] else "shares no cells"
         )
+        raise BadInput(f"{submission}: expected a learner's copy of a notebook of {course}, got one that {shares}")
     return best, ours[best]
 
 
 def plan_of(cells: Sequence[Cell], exercises: Sequence[Exercise], theirs: Sequence[Cell]) -> list[dict[str, Any]]:
     """What to run, in order: cells of ours that a check or an answer needs, cells of theirs, and the checks."""
-    answers = {exercise.answer for exercise in exercises}
-    extra = _their_cells(cells, answers, theirs)
+    extra = _their_cells(cells, exercises, theirs)
     added = [without_magic(source) for sources in extra.values() for source in sources]
     used = "\n".join(source for source in added if parsed(source))
     wanted: set[int] = set()
@@ -102,8 +102,9 @@ def plan_of(cells: Sequence[Cell], exercises: Sequence[Exercise], theirs: Sequen
     return steps
 
 
-def _their_cells(cells: Sequence[Cell], answers: set[int], theirs: Sequence[Cell]) -> dict[int, list[str]]:
+def _their_cells(cells: Sequence[Cell], exercises: Sequence[Exercise], theirs: Sequence[Cell]) -> dict[int, list[str]]:
     """Code of a submission that isn't ours, by the place of our cell after which it runs."""
+    answers = {exercise.answer for exercise in exercises}
     by_id, by_source = {cell.id: place for place, cell in enumerate(cells)}, {c.source: p for p, c in enumerate(cells)}
     places = [by_source.get(cell.source, by_id.get(cell.id)) for cell in theirs]
     gone = sorted(answers - set(places))  # blanks that a submission lacks: answered, in cells that lost their ids
@@ -112,14 +113,38 @@ def _their_cells(cells: Sequence[Cell], answers: set[int], theirs: Sequence[Cell
     for cell, place in zip(theirs, places, strict=True):
         if place is not None:
             last = place
-        if cell.kind != "code" or cell.source in by_source or (place is not None and place not in answers):
+        if cell.kind != "code" or cell.source in by_source:
+            continue
+        if place is not None and place not in answers:
+            if added := _added(cell.source, cells[place].source, [each for each in exercises if each.call == place]):
+                found.setdefault(place, []).append(added)
             continue
         if place is None:
-            names = names_bound(cell.source)
+            names = names_bound(without_magic(cell.source))
             blanks = [blank for blank in gone if names & names_bound(cells[blank].source)]
             last = next((blank for blank in blanks if blank >= last), last if not blanks else blanks[0])
         found.setdefault(last, []).append(cell.source)
     return found
+
+
+def _added(theirs: str, ours: str, calls: Sequence[Exercise]) -> str:
+    """What a changed cell of ours imports, defines and sets without a call: all else in it may take long.
+
+    Of a check's cell whatever is set, too, and what the check is given: an answer may stand there.
+    """
+    tree = parsed(without_magic(theirs))
+    known = {ast.dump(each) for each in ast.parse(ours).body}
+    kept: list[str] = []
+    for each in (each for each in (tree[0].body if tree else []) if ast.dump(each) not in known):
+        match each:
+            case ast.Import() | ast.ImportFrom() | ast.FunctionDef() | ast.ClassDef():
+                kept.append(ast.unparse(each))
+            case ast.Assign() | ast.AnnAssign() if calls or not any(isinstance(n, ast.Call) for n in ast.walk(each)):
+                kept.append(ast.unparse(each))
+            case ast.Expr(value=ast.Call(args=[ast.Call(func=ast.Name(id=check), args=given)])):
+                names = next((call.names for call in calls if call.check == check), ())
+                kept += [f"{name} = {ast.unparse(value)}" for name, value in zip(names, given, strict=False)]
+    return "\n".join(kept)
 
 
 def _run(steps: list[dict[str, Any]], seconds: float, gigabytes: float) -> tuple[dict[str, str], str]:

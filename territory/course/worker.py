@@ -9,21 +9,24 @@ import importlib
 import json
 import os
 import pkgutil
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from types import FunctionType, ModuleType
 from typing import Any
 
+import torch
+
 import territory
 from territory.course.checks import one_line, shown
-from territory.course.exercises import names_bound
+from territory.course.exercises import names_bound, parsed
 
 # What decides nothing: it takes long to import, or needs more than is installed.
 APART = ("territory.__main__", "territory.cli", "territory.viz", "territory.widgets", "territory.envs.sb3")
 SEALED = ("builtins", "functools", "math", "numpy", "numpy.linalg", "re", "torch", "torch.nn.functional")
 CONSTANT = (bool, int, float, str, bytes, tuple, frozenset)
 LARGEST_FILE = 10**8  # bytes
-MAGIC = ("%", "!", "?")  # a notebook's own lines, which are no Python
+MAGIC = re.compile(r"([ \t]*)(%{1,2}[a-z].*|[!?].*|[\w.]+\?{1,2}[ \t]*)", re.IGNORECASE)  # a notebook's own lines
 
 Parts = dict[str, tuple[Any, ...]]  # what a name stands for, and what that is made of
 
@@ -51,6 +54,9 @@ def work() -> None:
             mine = _parts(ours, "")
         elif step["kind"] == "theirs":
             stopped = _run(without_magic(step["source"]), theirs, "<answer>") or stopped
+            torch.set_default_dtype(torch.float32)  # what a learner sets for all of torch holds in one cell
+            torch.set_default_device(None)
+            torch.set_grad_enabled(True)
         else:
             changed = _differs(sealed, _library()) or _differs(mine, _parts(ours, ""))
             said = _checked(step, ours, theirs, changed, stopped, broken)
@@ -61,8 +67,10 @@ def work() -> None:
 
 
 def without_magic(source: str) -> str:
-    """A cell's Python, without the lines that only a notebook understands."""
-    return "\n".join(line for line in source.splitlines() if not line.lstrip().startswith(MAGIC))
+    """A cell's Python; if it is none as it stands, with `pass` in lines that only a notebook understands."""
+    if parsed(source):  # a line of Python may begin with % too
+        return source
+    return "\n".join(MAGIC.sub(r"\1pass", line) if MAGIC.fullmatch(line) else line for line in source.splitlines())
 
 
 def _run(source: str, names: dict[str, Any], where: str) -> str:

@@ -83,6 +83,57 @@ def test_nothing_is_needed_but_what_every_installation_has(course, tmp_path, mon
     assert graded(course, {"b": "answer = 7"})["check_seven"].result == "right"
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "if True:\n    %timeit -n1 1 + 1\n    !ls\nsecret?\nanswer = 7",
+        "answer = (\n    17\n    % 10\n)",
+        "text = '''\n%d\n!\n'''\nanswer = len(text) + 1",
+        "%%time\nimport math\nanswer = math.isqrt(49)",
+    ],
+)
+def test_a_line_for_the_notebook_alone_is_passed_over_and_a_line_of_python_is_not(course, answer):
+    assert graded(course, {"b": answer})["check_seven"].result == "right"
+
+
+CHECK, DOUBLE = COURSE[2][2], COURSE[6][2]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"c": CHECK.replace("print(check_seven(answer))", "print(check_seven(3 + 4))"), "e": RIGHT["e"]},
+        {"c": f"from math import isqrt\nanswer = isqrt(49)\n{CHECK}", "f": f"{RIGHT['e']}\n\n\n{DOUBLE}"},
+        {"a": COURSE[0][2] + "\nimport math\nSEVEN = 7", "b": "answer = math.gcd(SEVEN)", "e": RIGHT["e"]},
+        {"b": "answer = 7", "h": f"{COURSE[4][2]}\n\n\ndef mine(x):\n    return twice(x)", "e": "double = mine"},
+    ],
+    ids=["the check's argument", "the check's cell", "an import and a constant", "a function of ours, changed"],
+)
+def test_an_answer_counts_that_stands_in_a_cell_of_ours(course, changes):
+    assert [each.result for each in graded(course, changes).values()] == ["right", "right"]
+
+
+def test_a_cell_of_ours_that_was_changed_runs_as_ours(course):
+    slow = {"a": COURSE[0][2].replace("7", "8") + "\nimport time\ntime.sleep(1000)\nx = time.sleep(1000)"}
+    found = graded(course, slow | {"b": "answer = 8", "e": RIGHT["e"]}, seconds=60)
+    assert [each.result for each in found.values()] == ["not yet", "right"]
+
+
+def test_what_an_answer_sets_for_all_of_torch_changes_no_other_answer(course):
+    switches = "import torch\ntorch.set_default_dtype(torch.float64)\ntorch.set_grad_enabled(False)\nanswer = 7"
+    slope = "two = torch.ones(1, requires_grad=True)\n    (2 * x * two).backward()\n    return two.grad.item()"
+    found = graded(course, {"b": switches, "e": f"import torch\n\n\ndef double(x):\n    {slope}"})
+    assert [each.result for each in found.values()] == ["right", "right"]
+
+
+def test_a_notebook_with_few_cells_of_ours_says_how_many(course, capsys):
+    cells = [("b", "code", "answer = 7"), *((f"x{k}", "code", f"y = {k}") for k in range(9))]
+    theirs = write(course.parent / "part.ipynb", cells)
+    write(course / "00_small.ipynb", [*COURSE, *((f"m{k}", "markdown", f"More {k}.") for k in range(9))])
+    assert main(["grade", str(theirs), "--course", str(course)]) == 2
+    assert "got one that shares 1 of 17 cells with 00_small.ipynb" in capsys.readouterr().err
+
+
 def test_an_answer_that_stops_says_how(course):
     found = graded(course, {"b": "answer = 1 / 0", "e": "def double(x):\n    raise KeyError(x)"})
     assert "ZeroDivisionError" in found["check_seven"].sentence
