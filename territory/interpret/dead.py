@@ -190,7 +190,9 @@ def _precision(calls: Sequence[Call], dtype: torch.dtype) -> Iterator[None]:
         with _OneType(dtype):
             yield
     except BadInput as told:
-        raise BadInput(f"the detector computes in {str(dtype)[6:]}, which this network can't: {told}") from told
+        scripted = any(isinstance(module, torch.jit.ScriptModule) for module in model.modules())
+        hint = " TorchScript keeps its casts: hand over the network as it was before torch.jit." if scripted else ""
+        raise BadInput(f"the detector computes in {str(dtype)[6:]}, which this network can't: {told}{hint}") from told
     finally:
         torch.set_default_dtype(default)
         for tensor, data in changed.values():

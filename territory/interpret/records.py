@@ -4,7 +4,7 @@ A gate says how open each cell of a grid is. A cross-attention has queries and k
 statistics, or one vector. Where one side is the cells, a grid of weights can be cut out of it and laid over the map.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -79,9 +79,24 @@ def capture_frames(
     if isinstance(no_cells, str) or not {*no_cells} <= {*joined}:
         have = ", ".join(joined) or "no attention that can be read"
         raise BadInput(f"no_cells: expected a list of names of captured attention; got {no_cells!r}; there is {have}")
-    named = frozenset(no_cells)
+    named = frozenset(no_cells) | _of_no_map(model, frames[:1], attention, joined)
     policy, value, unread = np.concatenate(probabilities), np.concatenate(values), (*records[0].unread.items(),)
     return ReplayRecord(frames, policy, value, joined, windowed, named, unread)
+
+
+def _of_no_map(
+    model: nn.Module, frame: Sequence[Frame], attention: Chosen, found: Mapping[str, np.ndarray]
+) -> frozenset[str]:
+    """Weights of a guest's 16 tokens that any map leaves as they are: those are the statistics, and not 4 x 4 cells."""
+    sizes = {NUM_STATS, NUM_STATS + 1}  # perhaps behind a class token
+    doubtful = [name for name, each in found.items() if sizes & {*each.shape[2:]} and not name.startswith("cross.")]
+    if not doubtful:
+        return frozenset()
+    noise = np.random.default_rng(0).integers(0, 256, frame[0].obs["map"].shape, np.uint8)
+    other = [replace(each, obs={**each.obs, "map": noise}) for each in frame]
+    with inference(model):
+        here, there = (_run(model, each, attention)[2] for each in (frame, other))
+    return frozenset(name for name in doubtful if torch.equal(here[name], there[name]))
 
 
 def _run(model: nn.Module, frames: Sequence[Frame], chosen: Chosen) -> tuple[np.ndarray, np.ndarray, Record]:

@@ -257,10 +257,21 @@ class Single(nn.Module):
         return self.layer(x)
 
 
+class Casting(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(8, 8)
+
+    def forward(self, x: torch.Tensor):
+        return self.layer(x.float())
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
 def test_what_the_detector_cannot_judge_it_says():
     nested = torch.nested.nested_tensor([torch.randn(3, 8), torch.randn(5, 8)], layout=torch.jagged)
     for model, inputs, told in (
         (Single(), torch.randn(TOKENS), "computes in float64, which this network can't: Single"),
+        (torch.jit.script(Casting()), torch.randn(TOKENS), "as it was before torch.jit"),
         (nn.Linear(8, 8, device="meta"), torch.randn(4, 8, device="meta"), "is on meta"),
         (nn.Linear(8, 8), torch.randn(0, 8), "expected examples in every batch"),
         (nn.Linear(8, 8), nested, "nested tensors keep their type"),

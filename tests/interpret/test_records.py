@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from territory import models
-from territory.interpret import MEAN, capture_replay, layers_of, overlay
+from territory.interpret import MEAN, attention_maps, capture_replay, layers_of, overlay
 from territory.world import WorldParams
 from territory.world.replay import record
 
@@ -49,3 +49,31 @@ def test_an_overlay_is_a_statistics_row_or_column(tokens):
     grid = overlay(asked, weights, MEAN, stat=5)
     assert grid.shape == asked.grid and grid.sum() == pytest.approx(1, abs=1e-5)
     assert grid.reshape(-1) == pytest.approx(weights[:, 5].mean(axis=0))
+
+
+class Sixteen(torch.nn.Module):
+    """Attention among 16 tokens, perhaps behind a class token: the statistics, or 4 x 4 cells of the map."""
+
+    def __init__(self, of, first):
+        super().__init__()
+        self.of, self.first, self.each = of, first, torch.nn.Linear(1, 8)
+        self.cells, self.attend = torch.nn.Conv2d(5, 8, 16, 16), torch.nn.MultiheadAttention(8, 2, batch_first=True)
+        self.actor, self.critic = torch.nn.Linear(8, 90), torch.nn.Linear(8, 1)
+
+    def forward(self, maps, stats):
+        cells = self.cells(maps / 255).flatten(2).transpose(1, 2)
+        tokens = cells if self.of == "cells" else self.each(stats[:, :, None]) + cells.new_ones(1, 16, 8)
+        tokens = torch.cat([tokens.new_zeros(len(tokens), self.first, 8), tokens], dim=1)
+        features = self.attend(tokens, tokens, tokens)[0].mean(1)
+        return self.actor(features), self.critic(features)[:, 0]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("of", ["cells", "statistics"])
+def test_attention_among_sixteen_statistics_is_not_laid_over_the_map(of, first):
+    torch.manual_seed(0)
+    game = record(lambda obs, mask: 80, WorldParams(height=64, width=64, num_bots=1, max_steps=2), seed=1)
+    found = capture_replay(Sixteen(of, first), game)
+    assert [each.grid for each in layers_of(found)] == [(4, 4) if of == "cells" else None]
+    assert len(attention_maps(found)) == (2 if of == "cells" else 0)
+    assert found.attention["attend"].shape[2:] == (16 + first, 16 + first)
