@@ -199,6 +199,7 @@ NEAR_MISSES = {
         OUTPUT.format(result="nn.functional.dropout(logits), value"): "answers differently",
         OUTPUT.format(result="logits - logits.mean(0), value"): "others are in the batch",
         OUTPUT.format(result="logits / 0, value"): "NaN",
+        OUTPUT.format(result="logits.softmax(1), value"): "probabilities already",
         OUTPUT.format(result="logits, value").replace("obs_map, obs_global):", "obs):"): "cannot take maps",
         "lambda: nn.LazyLinear(90)": "lazy layers",
         "class Mine(SmallViT):\n"
@@ -212,7 +213,8 @@ NEAR_MISSES = {
         "    def __init__(self):\n"
         "        super().__init__()\n"
         "        self.stats_to_map = CrossAttention(64, 64, 64, heads=2)\n"
-        "MyNetwork = Mine": "A bias of the keys cancels out: bias=False",
+        "MyNetwork = Mine": "A bias that all keys' scores share cancels out: bias=False",
+        OUTPUT.format(result="{'logits': logits, 'value': value}"): "logits and a value",
     },
     "check_conclusion": {
         "'It has 1234567 parameters, 7.25 of tokens and 99 steps, and ' + 'so on ' * 20": "stands nowhere",
@@ -282,7 +284,7 @@ RIGHT_TOO = {
     ],
     "check_misplace": ["lambda gates: np.roll(gates.numpy(), 1, axis=3)", "lambda gates: gates.rot90(2, (2, 3))"],
     "check_map": ["lambda planes: torch.from_numpy(planes[:, Plane.OWN] > 0)"],
-    "check_fits": [OUTPUT.format(result="[logits, value]")],
+    "check_fits": [OUTPUT.format(result=each) for each in ("[logits, value]", "logits.log_softmax(1), value")],
     "check_share": ["lambda network: np.float64(max(sum(p.numel() for p in m.parameters(recurse=False)) "
                     "for m in network.modules()) / sum(p.numel() for p in network.parameters()))"],
 }  # fmt: skip
