@@ -8,7 +8,9 @@ import errno
 import io
 import json
 import os
+import shlex
 import stat
+import subprocess
 import weakref
 import zipfile
 import zlib
@@ -45,6 +47,13 @@ def as_path(path: Any, what: str = "file") -> Path:
         return Path(path)
     except TypeError as error:
         raise BadInput(f"expected the path of a {what}, got {shown(path)}") from error
+
+
+def as_typed(path: PathLike) -> str:
+    """A path as it is typed into a shell behind a command's name: quoted, and not taken for a flag."""
+    text = os.fspath(path)
+    text = os.path.join(os.curdir, text) if text.startswith("-") else text
+    return shlex.quote(text) if os.name == "posix" else subprocess.list2cmdline([text])
 
 
 def read_bytes(path: PathLike, most: int, what: str = "file") -> bytes:

@@ -14,6 +14,7 @@ from territory import files
 from territory.errors import BadInput
 from territory.files import (
     FolderLock,
+    as_typed,
     check_writable,
     read_arrays,
     read_bytes,
@@ -23,6 +24,17 @@ from territory.files import (
 )
 
 posix = pytest.mark.skipif(os.name != "posix", reason="FIFOs, devices and locks are POSIX's")
+
+
+@pytest.mark.parametrize("path", ["runs/mine", "my runs/ünï (2)", "it's; $HOME", "-r/mine"])
+@posix
+def test_a_path_in_a_command_that_is_told_comes_as_it_is_when_it_is_typed(path):
+    code = (
+        "import argparse; parser = argparse.ArgumentParser(); parser.add_argument('at'); print(parser.parse_args().at)"
+    )
+    typed = f'{sys.executable} -c "{code}" {as_typed(path)}'
+    heard = subprocess.run(["sh", "-c", typed], capture_output=True, text=True, check=True).stdout.rstrip("\n")
+    assert os.path.normpath(heard) == path
 
 
 def test_what_is_written_replaces_the_file_and_leaves_nothing_beside_it(tmp_path):

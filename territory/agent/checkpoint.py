@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from territory import models
 from territory.errors import BadInput
-from territory.files import as_path, open_regular, parse_json, write_atomically
+from territory.files import as_path, as_typed, open_regular, parse_json, write_atomically
 from territory.models.policy import DEFAULT, Decoding
 
 FORMAT = "territory-checkpoint-1"
@@ -121,7 +121,7 @@ def read(path: str | Path) -> Checkpoint:
     except (SafetensorError, TypeError, AttributeError) as error:  # the latter two: a type that NumPy hasn't got
         hint = "copy or download it again"
         if path.suffix.lower() == ".npz":
-            hint = f"if it is a replay, watch it with territory play {path}"
+            hint = f"if it is a replay, watch it with territory play {as_typed(path)}"
         raise BadInput(
             f"{path} is not a safetensors file of ours (.pt and .pth files are not read), or it is empty, cut off or "
             f"damaged: {hint} ({str(error)[:200]})"

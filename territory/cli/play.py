@@ -13,7 +13,7 @@ import tyro
 
 from territory.cli.commands import check_used
 from territory.errors import BadInput, real, whole
-from territory.files import check_writable
+from territory.files import as_typed, check_writable
 from territory.world.params import HELD_OUT_SEED
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def _keep(replay: "Replay", path: Path, fps: float, scale: int) -> None:
     if path.suffix.lower() == REPLAY:
         replay.verify()
         replay.save(path)
-        print(f"kept as {path}, which plays again exactly: territory play {path}")
+        print(f"kept as {path}, which plays again exactly: territory play {as_typed(path)}")
     else:
         from territory.viz.games import film, save_film
 

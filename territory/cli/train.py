@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from territory.cli.streams import expendable, silence
 from territory.envs.opponents import is_mixture
+from territory.files import as_typed
 from territory.training import distributed
 from territory.training import run as runs
 from territory.training.config import TrainConfig
@@ -39,9 +40,11 @@ def train(config: TrainConfig, resume: Path | None) -> int:
             with stop_on_signals() as asked, bar:
                 done = run.train(callback=lambda update: _show(bar, update), stop=lambda: bool(asked))
         if run.writes and done:
-            print(f"done: {run.folder}. See how strong it is: territory evaluate {run.folder}")
+            print(f"done: {run.folder}. See how strong it is: territory evaluate {as_typed(run.folder)}")
         elif run.writes:
-            print(f"stopped after {run.ppo.step:,} steps, saved. Go on: territory train --resume {run.folder}")
+            print(
+                f"stopped after {run.ppo.step:,} steps, saved. Go on: territory train --resume {as_typed(run.folder)}"
+            )
         return 0 if done else 128 + (*asked, signal.SIGINT)[0]
 
 
@@ -77,7 +80,7 @@ def _announce(run: Run) -> None:
     rivals = config.opponents if is_mixture(config.opponents) else f"{config.num_bots} x {config.opponents}"
     print(
         f"{run.folder}: {config.model}, {config.num_envs} games at once against {rivals} "
-        f"on {run.ppo.device.type}. Curves: tensorboard --logdir {run.folder.parent}"
+        f"on {run.ppo.device.type}. Curves: tensorboard --logdir {as_typed(run.folder.parent)}"
     )
     for note in run.ppo.notes:
         print(f"  {note}")

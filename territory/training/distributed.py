@@ -116,10 +116,10 @@ def current_group() -> ProcessGroup:
 @contextmanager
 def init_process_group(device: str) -> Iterator[ProcessGroup]:
     """Within it, a process that torchrun started is one of a group; any other process is a single one."""
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    if (os.environ.get("WORLD_SIZE") or "1") == "1":
         yield SINGLE_PROCESS
         return
-    kind, local = pick_device(device).type, int(os.environ["LOCAL_RANK"])
+    local, kind = _local_rank(), pick_device(device).type
     if kind == "cuda":
         if local >= torch.cuda.device_count():
             raise BadInput(f"{local + 1} processes on a machine with {torch.cuda.device_count()} GPUs: start fewer")
@@ -133,3 +133,18 @@ def init_process_group(device: str) -> Iterator[ProcessGroup]:
         yield current_group()
     finally:
         dist.destroy_process_group()
+
+
+def _local_rank() -> int:
+    """Which of the processes on its machine this is, as torchrun tells it.
+
+    Raises BadInput: another program, such as a cluster's, has set a part of what torchrun sets.
+    """
+    told = {name: os.environ.get(name, "") for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_PORT")}
+    numbers = [int(each) if each.isdecimal() else -1 for each in told.values()]
+    if min(numbers) < 0 or numbers[0] >= numbers[1] or not os.environ.get("MASTER_ADDR"):
+        raise BadInput(
+            "WORLD_SIZE says that torchrun started this process as one of several, but what else torchrun would have "
+            f"set is not there, or can't be: {told}. Start it by torchrun, or unset WORLD_SIZE"
+        )
+    return numbers[2]

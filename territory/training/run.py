@@ -21,7 +21,7 @@ from typing import Any
 from territory.agent import checkpoint as files
 from territory.envs.opponents import is_mixture
 from territory.errors import BadInput
-from territory.files import FolderLock, as_path, parse_json, read_bytes, write_atomically, writing
+from territory.files import FolderLock, as_path, as_typed, parse_json, read_bytes, write_atomically, writing
 from territory.training.config import TrainConfig
 from territory.training.distributed import current_group
 from territory.training.ppo import PPO
@@ -196,7 +196,9 @@ def _check_free(folder: Path) -> None:
     with writing(folder):  # which may be one that nobody may look into
         free = files.is_blank(folder) or not os.path.lexists(folder)
     if not free:
-        raise BadInput(f"the run {folder} exists: continue it with --resume {folder}, or choose another --name")
+        raise BadInput(
+            f"the run {folder} exists: continue it with --resume {as_typed(folder)}, or choose another --name"
+        )
 
 
 def resume(folder: str | Path, config: TrainConfig | None = None) -> Run:

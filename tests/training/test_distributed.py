@@ -14,7 +14,7 @@ from territory.agent import checkpoint
 from territory.errors import BadInput
 from territory.models.policy import sample
 from territory.training import TrainConfig, run
-from territory.training.distributed import ProcessGroup
+from territory.training.distributed import ProcessGroup, init_process_group
 
 pytestmark = pytest.mark.slow
 
@@ -127,6 +127,17 @@ def test_with_one_process_every_collective_is_a_no_op():
 def test_games_that_can_not_be_shared_evenly_are_refused():
     with pytest.raises(BadInput, match="2 processes can't share 5 games"):
         ProcessGroup(0, 2).local_slice(5)
+
+
+@pytest.mark.parametrize("told", [{"WORLD_SIZE": "many"}, {"WORLD_SIZE": "2"}, {"WORLD_SIZE": "2", "RANK": "2"}])
+def test_a_part_of_what_torchrun_sets_is_told(told, monkeypatch):
+    """As a cluster's own scheduler may leave it."""
+    for name in ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(BadInput, match=r"not there, or can't be: .*Start it by torchrun"), init_process_group("cpu"):
+        pass
 
 
 def test_batch_norm_is_refused_with_several_processes():
