@@ -111,6 +111,12 @@ def copied(value: Any, tensor: Callable[[Tensor], Tensor], made: dict[int, Any],
     return made[id(value)]
 
 
+def copy_of(model: nn.Module) -> Any:
+    """A deep copy of a network. What a pass has left in it comes without its graph, which torch doesn't copy."""
+    left = [tensor for module in model.modules() for tensor in tensors_of(vars(module)) if not tensor.is_leaf]
+    return copy.deepcopy(model, {id(tensor): tensor.detach().clone() for tensor in left})
+
+
 def _rebuilt(container: Any, each: Callable[[Any], Any]) -> Any:
     """A copy of the same class; tuples of other classes that aren't named ones as they are."""
     if isinstance(container, tuple):

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from territory.errors import BadInput, as_array, whole
-from territory.guests.call import check_model, explained
-from territory.guests.modes import inference
+from territory.guests.call import check_model, explained, paths_of
+from territory.guests.modes import inference, set_training, untouched
+from territory.guests.owners import Owners
 from territory.interpret.measures import as_mask, numbers_of
 from territory.interpret.records import logits_and_value
 from territory.models.policy import VIEWS, split_actions
@@ -46,23 +47,33 @@ def features_of(model: nn.Module, layer: str, maps: np.ndarray, stats: np.ndarra
     (S, 5, H, W); ``stats``: float32 (S, 16).
     """
     check_model(model)
-    modules = dict(model.named_modules())
-    if layer not in modules:
-        raise BadInput(f"the network has no layer {layer!r}; there is {', '.join(name for name in modules if name)}")
+    paths = list(paths_of(model).values())
+    if layer not in paths:
+        raise BadInput(f"the network has no layer {layer!r}; there is {', '.join(filter(None, paths)) or 'none'}")
     seen: list[np.ndarray] = []
 
-    def keep(_module: nn.Module, _inputs: object, output: Any) -> None:
-        if not isinstance(output, torch.Tensor):
+    def keep(path: str, _module: nn.Module, _args: tuple, _kwargs: dict, output: Any) -> None:
+        if path != layer:
+            return
+        if not isinstance(output, torch.Tensor) or not output.dim():
             raise BadInput(f"expected a layer that puts out one tensor; {layer!r} puts out a {type(output).__name__}")
-        seen.append(numbers_of(output.flatten(1)).astype(np.float32))
+        seen.append(numbers_of(output.reshape(len(output), -1)).astype(np.float32))
 
     planes, numbers = (torch.from_numpy(numbers_of(each)) for each in (maps, stats))
     if not 0 < len(planes) == len(numbers):
         raise BadInput(f"expected maps and statistics of the same observations; got {len(planes)} and {len(numbers)}")
-    told = explained(model, (planes, numbers), "cannot take maps and statistics of shapes")
-    with inference(model), modules[layer].register_forward_hook(keep), told:
+    with untouched(model), torch.no_grad(), Owners(model, left=keep).watching():
+        set_training(model, False)
         for part in zip(planes.split(BATCH), numbers.split(BATCH), strict=True):
-            model(*part)
+            before = len(seen)
+            with explained(model, part, "cannot take maps and statistics of shapes"):
+                model(*part)
+            if sum(map(len, seen[before:])) != len(part[0]):
+                shapes = ", ".join(str(each.shape) for each in seen[before:]) or "never called"
+                raise BadInput(
+                    f"{layer!r}: expected a row for each of {len(part[0])} observations; got, flattened, {shapes}. "
+                    "Is it called twice, or does its output begin with tokens? Name a layer behind it."
+                )
     return np.concatenate(seen)
 
 
@@ -157,7 +168,9 @@ class Equivariance:
     favoured: float  # share of boards on which it was
 
 
-def equivariance(model: nn.Module, maps: Tensor, stats: Tensor, masks: Tensor) -> Equivariance:
+def equivariance(
+    model: nn.Module, maps: Tensor | np.ndarray, stats: Tensor | np.ndarray, masks: Tensor | np.ndarray
+) -> Equivariance:
     """What becomes of the likeliest direction when square boards are rotated and mirrored.
 
     ``maps`` uint8 ``(B, 5, S, S)``, ``stats`` ``(B, 16)``, ``masks`` bool ``(B, 90)``: an agent that looks at its map
@@ -166,6 +179,7 @@ def equivariance(model: nn.Module, maps: Tensor, stats: Tensor, masks: Tensor) -
     Raises BadInput: maps that are not square, or no board on which there is anybody to attack.
     """
     check_model(model)
+    maps, stats = torch.as_tensor(maps), torch.as_tensor(stats)
     masks = torch.from_numpy(as_mask(masks)).to(maps.device)
     if maps.shape[-1] != maps.shape[-2]:
         raise BadInput(f"a quarter turn needs square maps, got {tuple(maps.shape[-2:])}")
@@ -189,8 +203,11 @@ def equivariance(model: nn.Module, maps: Tensor, stats: Tensor, masks: Tensor) -
     return Equivariance(len(here), turned, kept, Direction(counts.argmax()).name, counts.max().item() / len(here))
 
 
-def likeliest_direction(model: nn.Module, maps: Tensor, stats: Tensor, masks: Tensor) -> Tensor:
+def likeliest_direction(
+    model: nn.Module, maps: Tensor | np.ndarray, stats: Tensor | np.ndarray, masks: Tensor | np.ndarray
+) -> Tensor:
     """The direction ``(B,)`` int64, 0 to 7 clockwise from north, that most of the probability of attacking is in."""
+    maps, stats = torch.as_tensor(maps), torch.as_tensor(stats)
     masks = torch.from_numpy(as_mask(masks)).to(maps.device)
     with inference(model):
         logits = logits_and_value(model, maps, stats)[0].masked_fill(~masks, -torch.inf)

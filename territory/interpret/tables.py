@@ -6,7 +6,6 @@ map that stays the same shows the input or the architecture, not what was learne
 sixteen statistics (each moved alone, to a value it really has in another state: permutation importance, Breiman 2001).
 """
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,6 +17,7 @@ from torch import nn
 from territory import models
 from territory.errors import BadInput
 from territory.guests.call import check_model, name_of
+from territory.guests.contents import copy_of
 from territory.interpret.capture import ablations, intervene
 from territory.interpret.measures import lift, numbers_of, total_variation
 from territory.interpret.records import ReplayRecord, attention_maps, capture_frames, spread
@@ -36,7 +36,7 @@ def shuffled(model: nn.Module, parts: Sequence[str], seed: int = 0) -> nn.Module
     So each layer's output keeps its size, which fresh weights would not: our actor starts a hundred times smaller.
     Raises BadInput for a part that the network doesn't have.
     """
-    generator, broken = torch.Generator().manual_seed(seed), copy.deepcopy(model)
+    generator, broken = torch.Generator().manual_seed(seed), copy_of(model)
     for part in parts:
         if not hasattr(broken, part):
             raise BadInput(
@@ -138,7 +138,7 @@ def untrained_like(model: Any, seed: int) -> nn.Module:
     check_model(model)
     if name_of(model) in models.names():
         return models.build(model.name, seed=seed, **model.options).eval()
-    fresh = copy.deepcopy(model)
+    fresh = copy_of(model)
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
         for module in fresh.modules():

@@ -3,7 +3,6 @@
 Neither changes what is learned, but for the rounding of another precision.
 """
 
-import copy
 import ctypes
 import mmap
 import os
@@ -17,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from territory.guests.contents import copy_of
 from territory.models.one_pass import in_one_pass
 from territory.stats import take_turns
 from territory.training.config import TrainConfig
@@ -95,7 +95,7 @@ def choose(
     maps, stats = (torch.from_numpy(obs[name][rows]).to(device) for name in ("map", "global"))
     batch = maps.contiguous(memory_format=layout), stats
     kinds = ("fp32", "bf16") if has_bf16(device) else ("fp32",)
-    steps = {kind: TrainingStep(copy.deepcopy(model), batch, kind) for kind in kinds}
+    steps = {kind: TrainingStep(copy_of(model), batch, kind) for kind in kinds}
     seconds = _median_seconds(steps, clock)
     precision = min(kinds, key=lambda kind: seconds[kind] * (1 if kind == "fp32" else 1 / WORTH))
     said = ", ".join(f"{kind} {1000 * seconds[kind]:.0f} ms" for kind in kinds)
@@ -107,7 +107,7 @@ def choose(
         return config, f"{said}: {precision}; not compiled: it only pays in runs of over {LONG_RUN / 60:.0f} minutes"
     if not any(shutil.which(name) for name in (os.environ.get("CXX") or "g++", "clang++")):
         return config, f"{said}: {precision}; not compiled, since no C++ compiler was found"
-    compiled = copy.deepcopy(model)
+    compiled = copy_of(model)
     compiled.compile()
     both = {"written": steps[precision], "compiled": TrainingStep(compiled, batch, precision)}
     seconds = _median_seconds(both, clock)

@@ -6,7 +6,6 @@ What others may touch is not the network that learns but a copy, made between up
 """
 
 import atexit
-import copy
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +15,7 @@ import torch
 
 from territory.agent.agent import Agent
 from territory.errors import BadInput
+from territory.guests.contents import copy_of
 from territory.training.build import make_watched_env
 from territory.training.ppo import PPO
 from territory.training.rollout import Update
@@ -139,7 +139,7 @@ class LiveTraining:
 
     def _copy(self) -> None:
         progress = self.ppo.last.as_dict() if self.ppo.last else {}
-        self.agent = Agent(copy.deepcopy(self.ppo.model), self.ppo.config.as_dict(), progress)
+        self.agent = Agent(copy_of(self.ppo.model), self.ppo.config.as_dict(), progress)
 
     def _enter(self, state: str) -> None:
         self.state = state

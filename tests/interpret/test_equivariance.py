@@ -53,6 +53,12 @@ def test_a_network_that_sees_is_equivariant_always(boards):
     assert found.favoured < 0.6
 
 
+def test_arrays_are_taken_like_tensors(boards):
+    arrays = [each.numpy() for each in boards]
+    assert equivariance(Seeing(), *arrays) == equivariance(Seeing(), *boards)
+    assert torch.equal(likeliest_direction(Seeing(), *arrays), likeliest_direction(Seeing(), *boards))
+
+
 def test_closed_directions_are_never_chosen(boards):
     maps, stats, masks = boards
     masks[:, Direction.E * 10 : Direction.E * 10 + 10] = False

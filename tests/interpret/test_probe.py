@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from territory import models
 from territory.errors import BadInput
@@ -115,6 +116,32 @@ def test_features_and_targets_of_any_kind_of_array_are_probed_alike():
     ):
         with pytest.raises(BadInput, match=told):
             probe(*wrong)
+
+
+class Own(nn.Module):
+    """A layer that is called twice, one that isn't, one whose output begins with tokens, and a state."""
+
+    def __init__(self):
+        super().__init__()
+        self.cells, self.twice, self.idle = nn.Conv2d(5, 8, 8, 8), nn.Linear(8, 8), nn.Linear(8, 8)
+        self.tokens, self.norm = nn.Linear(8, 8), nn.BatchNorm1d(8)
+        self.calls = 0
+
+    def forward(self, maps, stats):
+        self.calls += 1
+        tokens = self.tokens(self.cells(maps.float()).flatten(2).permute(2, 0, 1))  # (16, B, 8)
+        return self.norm(self.twice(self.twice(tokens.mean(dim=0))))
+
+
+def test_features_of_anybodys_network_have_a_row_for_each_observation_or_are_refused():
+    model, maps, stats = Own(), np.zeros((3, 5, 32, 32), np.uint8), np.zeros((3, 16), np.float32)
+    assert features_of(model, "cells", maps, stats).shape == (3, 8 * 4 * 4)
+    assert features_of(torch.compile(model, backend="eager"), "norm", maps, stats).shape == (3, 8)
+    assert features_of(model, "", maps, stats).shape == (3, 8)
+    for layer, got in (("twice", r"\(3, 8\), \(3, 8\)"), ("idle", "never called"), ("tokens", r"\(16, 24\)")):
+        with pytest.raises(BadInput, match=f"a row for each of 3 observations; got, flattened, {got}"):
+            features_of(model, layer, maps, stats)
+    assert model.training and model.calls == 0
 
 
 def test_features_are_those_of_one_tensor_and_of_maps_that_there_are():

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from territory.errors import BadInput
+from territory.models.tokens import Tokens
 from territory.training import PPO, TrainConfig, run
 from territory.training.live import LiveTraining, WatchedGame
 
@@ -53,6 +54,21 @@ def test_training_in_the_background_ends_bit_for_bit_like_one_in_the_foreground(
     assert live.wait() == "finished"
     assert_same_end(live.ppo, left_alone())
     assert [update.update for update in live.records] == list(range(1, 9))
+
+
+class Keeping(Tokens):
+    """A learner's: it keeps what it computed, to look at it later."""
+
+    def forward(self, obs_map, obs_global):
+        self.last = super().forward(obs_map, obs_global)
+        return self.last
+
+
+def test_a_network_that_keeps_what_it_computed_is_trained_and_shown():
+    live = LiveTraining(PPO(dataclasses.replace(SMALL, total_timesteps=64 * 2), model=Keeping()))
+    live.start()
+    assert live.wait() == "finished", live.error
+    assert live.agent.model.last[0].grad_fn is None
 
 
 def test_while_paused_nothing_is_played_or_counted_and_it_goes_on_bit_for_bit(live):
