@@ -42,13 +42,13 @@ TOGETHER = 64  # states that go through the network at once
 def relevance_maps(
     model: nn.Module, frames: Sequence[Frame], baseline: Baseline = unclaimed, seed: int = 0
 ) -> dict[str, np.ndarray]:
-    """Every answer by its name, the network's attentions first; no Grad-CAM of a network without a convolution."""
+    """Every answer by its name, the network's attentions first; no Grad-CAM where the policy needs no convolution."""
     check_model(model)
     found = attention_relevance(model, frames)
     found["occlusion"] = occlusion(model, frames, baseline)
     found["integrated gradients"] = integrated_gradients(model, frames, baseline)
-    if _last_convolution(model) is not None:
-        found["grad-cam"] = grad_cam(model, frames)
+    if (last := _last_convolution(model, frames)) is not None:
+        found["grad-cam"] = _grad_cam(model, frames, last)
     found["own land"] = to_cells(own_land(frames), frames)
     found["random"] = np.random.default_rng(seed).random(found["own land"].shape)
     return found
@@ -79,22 +79,43 @@ def integrated_gradients(model: nn.Module, frames: Sequence[Frame], baseline: Ba
 
 
 def grad_cam(model: nn.Module, frames: Sequence[Frame]) -> np.ndarray:
-    """Where the last convolution speaks for the preferred action."""
+    """Where the last convolution that the policy comes from speaks for the preferred action."""
+    check_model(model)
+    if (last := _last_convolution(model, frames)) is None:
+        raise BadInput("Grad-CAM needs a convolution that the policy comes from, and the network has none")
+    return _grad_cam(model, frames, last)
+
+
+def _grad_cam(model: nn.Module, frames: Sequence[Frame], last: nn.Module) -> np.ndarray:
     from captum.attr import LayerGradCam
 
-    check_model(model)
-    if (last := _last_convolution(model)) is None:
-        raise BadInput("Grad-CAM needs a convolution to look at, and the network has none")
     with evaluation_mode(model):
         planes, *rest = _inputs(model, frames)
         with explained(model, [planes], "has no Grad-CAM on maps of shapes"):
-            cam: Any = LayerGradCam(_score(model), last).attribute(planes, additional_forward_args=tuple(rest))
+            score = LayerGradCam(_score(model), last)
+            cam: Any = score.attribute(planes.requires_grad_(), additional_forward_args=tuple(rest))
     return to_cells(cam.relu()[:, 0].detach().float().cpu().numpy(), frames)
 
 
-def _last_convolution(model: nn.Module) -> nn.Module | None:
+def _last_convolution(model: nn.Module, frames: Sequence[Frame]) -> nn.Module | None:
+    """The one that runs last, wherever it was defined, of those that the policy's gradient comes to."""
     ours, anyones = ([each for each in model.modules() if isinstance(each, kind)] for kind in (ConvBlock, nn.Conv2d))
-    return next(reversed(ours or anyones), None)
+    if not (ours or anyones):
+        return None
+    ran: list[tuple[nn.Module, Tensor]] = []
+    with evaluation_mode(model):
+        planes, *rest = _inputs(model, frames[:1])
+        hooks = [each.register_forward_hook(lambda *call: ran.append((call[0], call[2]))) for each in ours or anyones]
+        try:
+            score = _score(model)(planes.requires_grad_(), *rest).sum()
+        finally:
+            for hook in hooks:
+                hook.remove()
+        learning = [(module, output) for module, output in ran if output.requires_grad]
+        slopes = torch.autograd.grad(score, [output for _, output in learning], allow_unused=True) if learning else ()
+    return next(
+        (module for (module, _), slope in zip(learning[::-1], slopes[::-1], strict=True) if slope is not None), None
+    )
 
 
 def to_cells(maps: np.ndarray, frames: Sequence[Frame]) -> np.ndarray:

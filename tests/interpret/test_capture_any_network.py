@@ -1365,7 +1365,7 @@ class Half(Windows):
 def test_grad_cam_of_half_precision_and_of_a_policy_without_gradient():
     states = frames()[:2]
     assert grad_cam(Half(), states).shape == (2, 4, 4)
-    with pytest.raises(BadInput, match="Says has no Grad-CAM on maps of shapes"):
+    with pytest.raises(BadInput, match="a convolution that the policy comes from"):
         grad_cam(Says(lambda logits, value: (logits.detach(), value)), states)
 
 

@@ -105,6 +105,67 @@ def test_grad_cam_by_hand():
     np.testing.assert_allclose(grad_cam(model, FRAMES), expected, rtol=1e-4, atol=1e-6)
 
 
+class Plain(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.linear = nn.Conv2d(5, 3, 16, 16), nn.Linear(48, 90)
+
+    def forward(self, maps, stats):
+        return self.linear(self.conv(maps / 255).relu().flatten(1)), stats[:, 0]
+
+
+class WithUnused(Plain):
+    def __init__(self):
+        super().__init__()
+        self.unused = nn.Conv2d(3, 3, 1)
+
+
+class WithCriticOfItsOwn(Plain):
+    def __init__(self):
+        super().__init__()
+        self.judge = nn.Conv2d(5, 1, 16, 16)
+
+    def forward(self, maps, stats):
+        return super().forward(maps, stats)[0], self.judge(maps / 255).mean((1, 2, 3))
+
+
+class WithFirstDefinedLast(Plain):
+    def __init__(self):
+        super().__init__()
+        self.colours = nn.Conv2d(5, 5, 1, bias=False)
+        self.colours.weight.data = torch.eye(5)[:, :, None, None]
+
+    def forward(self, maps, stats):
+        return super().forward(self.colours(maps.float()), stats)
+
+
+class WithoutGradientInFront(Plain):
+    def __init__(self):
+        super().__init__()
+        self.frozen = nn.Conv2d(5, 1, 16, 16)
+
+    def forward(self, maps, stats):
+        logits, value = super().forward(maps, stats)
+        with torch.no_grad():
+            nothing = 0 * self.frozen(maps / 255).mean()
+        return logits + nothing, value
+
+
+class Frozen(Plain):
+    def __init__(self):
+        super().__init__()
+        self.requires_grad_(False)
+
+
+@pytest.mark.parametrize("kind", [WithUnused, WithCriticOfItsOwn, WithFirstDefinedLast, WithoutGradientInFront, Frozen])
+def test_grad_cam_looks_at_the_convolution_that_runs_last_before_the_policy(kind):
+    torch.manual_seed(0)
+    plain, other = Plain(), kind()
+    other.load_state_dict(plain.state_dict(), strict=False)
+    np.testing.assert_allclose(grad_cam(other, FRAMES), grad_cam(plain, FRAMES), atol=1e-6)
+    assert grad_cam(plain, FRAMES).max() > 0
+
+
 def test_grad_cam_needs_a_convolution_to_look_at():
     with pytest.raises(BadInput, match="the network has none"):
         grad_cam(OneCell(), FRAMES)
