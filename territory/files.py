@@ -185,6 +185,8 @@ def check_writable(path: PathLike, name: str = "") -> None:
     says, path = f"{name}: " if name else "", as_path(path)
     try:
         folder = next(each for each in Path(os.path.realpath(path)).parents if each.exists())
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, f"{folder} is no folder")
         if not os.access(folder, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, f"no permission to write into {folder}")
         found = os.stat(path)

@@ -2,6 +2,7 @@
 
 import base64
 import html
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,8 @@ STYLE = """.territory-report { font: 16px/1.5 system-ui, sans-serif; max-width: 
 .territory-report table { border-collapse: collapse }
 .territory-report :is(th, td) { padding: .25em .8em; border-bottom: 1px solid #8889; text-align: right }
 .territory-report :is(th, td):first-child { text-align: left } .territory-report img { max-width: 100% }"""
+
+NUMBER = re.compile(r"(?<![\w.,^])(?<!\w[-–])(\d{1,3}(?:,\d{3})+|\d+)(?:[.,](\d+))?[x×]?(?![\w^]|[-–]\w|\.\d)")
 
 
 @dataclass
@@ -65,6 +68,8 @@ class Report:
 
     def save(self, folder: str | Path) -> tuple[Path, Path]:
         """Write report.html and report.md into a folder, which is made."""
+        if not isinstance(folder, str | Path):
+            raise BadInput(f"expected the name of a folder, such as 'my-report'; got {folder!r}")
         paths = Path(folder) / "report.html", Path(folder) / "report.md"
         for path, text in zip(paths, (self.html(), self.markdown()), strict=True):
             write_atomically(path, text.encode())
@@ -79,9 +84,9 @@ class Report:
 
 
 def quoted_numbers(text: str) -> list[str]:
-    """The numbers in a text, without thousands' commas."""
-    words = (word.strip(".,;:()[]%×x+−-").replace(",", "") for word in text.split())
-    return [word for word in words if word and word.replace(".", "", 1).isdigit()]
+    """The numbers in a text that are no part of a word, without thousands' commas; 1,5 is a decimal comma."""
+    found = NUMBER.findall(text)
+    return [whole.replace(",", "") + ("." + decimals) * bool(decimals) for whole, decimals in found]
 
 
 def numbers_in(table: Mapping[str, Mapping[str, str]]) -> list[float]:

@@ -37,6 +37,13 @@ def test_both_are_saved(report, tmp_path):
     assert markdown.read_text("utf-8") == report.markdown()
 
 
+def test_a_folder_that_is_none_is_told(report, tmp_path):
+    (tmp_path / "file").write_text("")
+    for folder, said in ((True, "expected the name of a folder.*got True"), (tmp_path / "file", "file is no folder")):
+        with pytest.raises(BadInput, match=said):
+            report.save(folder)
+
+
 def test_an_empty_report_is_refused():
     with pytest.raises(BadInput, match="at least one row"):
         Report("nothing").markdown()
@@ -48,3 +55,16 @@ def test_numbers_are_found_in_texts_and_compared_as_they_are_rounded(report):
     known = numbers_in(report.table)
     assert [stands_in(number, known) for number in quoted] == [True, True, False]
     assert stands_in("86", [0.86]) and stands_in("86.1", [0.861]) and not stands_in("86", [0.85, 8.6])
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("**1.09** times, ≈0.95, ~2; (4,608) steps: 0.01/0.02", ["1.09", "0.95", "2", "4608", "0.01", "0.02"]),
+        ("1,09 times, -0,01 and +3.", ["1.09", "0.01", "3"]),
+        ("1,234,567.5 % or 12.", ["1234567.5", "12"]),
+        ("R², 5², a 4-head conv2 of 64x64, 2-3 seeds, 10^6 steps, tokens_2, 1.5.2", []),
+    ],
+)
+def test_a_number_is_found_in_any_dress_and_no_part_of_a_word_is_one(text, numbers):
+    assert quoted_numbers(text) == numbers
