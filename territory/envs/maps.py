@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from territory.errors import BadInput, as_array, whole
+from territory.errors import BadInput, as_array, shown, whole
 from territory.files import as_path, read_bytes, write_whole
 from territory.world.params import LONGEST_SIDE, SIDE_STEP
 from territory.world.picture import TERRAIN_COLOURS
@@ -33,8 +33,13 @@ GREYISH = 0.2  # a colour whose channels differ by less than this share of the b
 
 def as_terrain(map: Any, height: int | None = None, width: int | None = None) -> np.ndarray:
     """An environment's ``map``: an array (H, W) of terrain as it is, anything else by `map_from_image`."""
-    is_image = isinstance(map, str | Path | Image.Image) or as_array("map", map).ndim == 3
-    return map_from_image(map, height, width) if is_image else checked_terrain(map)
+    if isinstance(map, str | Path | Image.Image) or as_array("map", map).ndim == 3:
+        return map_from_image(map, height, width)
+    terrain = checked_terrain(map)
+    for name, side, given in (("height", terrain.shape[0], height), ("width", terrain.shape[1], width)):
+        if given is not None and given != side:
+            raise BadInput(f"{name}={shown(given)}, but the map has {side}: leave it out (only an image is resized)")
+    return terrain
 
 
 def map_from_image(image: str | Path | Image.Image | np.ndarray, height: int | None = None, width: int | None = None):
@@ -84,6 +89,8 @@ def _open(image: Any) -> Image.Image:
             ) from error
     elif not isinstance(image, Image.Image):
         image = Image.fromarray(_colours(image))
+    if not image.width * image.height:
+        raise BadInput(f"a map is an image with pixels in it, got {image.width} x {image.height}")
     if image.mode in ("I", "F"):
         raise BadInput("a map is an image of 8 or 16 bits a colour; this one has 32, and nothing says what white is")
     if image.width * image.height > MOST_PIXELS:
@@ -110,9 +117,9 @@ def _colours(pixels: Any) -> np.ndarray:
     got = f"{given.dtype} {given.shape}" + (
         f" of {given.min()} to {given.max()}" if shaped and given.dtype.kind in "iuf" else ""
     )
+    hint = ": are they shares of 1? Multiply by 255" if given.dtype.kind == "f" else ""
     raise BadInput(
-        f"a map is an image file, or whole numbers 0 to 255 of shape (height, width, 3), got {got}: are they shares "
-        "of 1? Multiply by 255"
+        f"a map is an image file, or whole numbers 0 to 255 of shape (height, width, 3 or 4), got {got}{hint}"
     )
 
 

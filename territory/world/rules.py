@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numba.extending import register_jitable
 
-from territory.errors import BadInput, one_of
+from territory.errors import BadInput, as_array, one_of, shown
 
 KINDS = ("human", "bot", "nation")
 HUMAN, BOT, NATION = range(3)
@@ -105,19 +105,20 @@ def city_price(cities, first_price, limit):
 
 def troop_cap(tiles, cities, kind: str):
     """Troop cap of a player of this kind. Scalars or arrays."""
-    return cap(_floats(tiles), _floats(cities), CAP_FACTOR[_kind(kind)])
+    return cap(_numbers("tiles", tiles), _numbers("cities", cities), CAP_FACTOR[_kind(kind)])
 
 
 def troop_growth(troops, cap, kind: str):
     """Troops gained per tick, before the cap is applied. Scalars or arrays."""
-    return growth(_floats(troops), _floats(cap), GROWTH_FACTOR[_kind(kind)])
+    return growth(_numbers("troops", troops), _numbers("cap", cap), GROWTH_FACTOR[_kind(kind)])
 
 
 def attack_budget(front_tiles, attack_troops, defender_troops=None):
     """The budget per tick of an attack on a front; `defender_troops` None stands for unclaimed land."""
+    front, attack = _numbers("front_tiles", front_tiles), _numbers("attack_troops", attack_troops)
     if defender_troops is None:
-        return budget_unclaimed(_floats(front_tiles))
-    return budget_player(_floats(front_tiles), _floats(attack_troops), _floats(defender_troops))
+        return budget_unclaimed(front)
+    return budget_player(front, attack, _numbers("defender_troops", defender_troops))
 
 
 def tile_price(
@@ -128,22 +129,26 @@ def tile_price(
     The three defender arguments are given together, or none of them for unclaimed land.
     """
     index = _index("terrain", terrain, TERRAINS[1:]) + 1
-    attacker, attack = _kind(attacker_kind), _floats(attack_troops)
+    attacker, attack = _kind(attacker_kind), _numbers("attack_troops", attack_troops)
     given = [value is not None for value in (defender_troops, defender_tiles, defender_kind)]
     if not any(given):
         loss = MAGNITUDE[index] * EXPANSION_LOSS_FACTOR[attacker] + 0 * attack
         return loss, 0 * attack, use_unclaimed(SPEED[index], attack)
     if defender_kind is None or not all(given):
         raise BadInput("give defender_troops, defender_tiles and defender_kind together, or none for unclaimed land")
-    troops, tiles, defender = _floats(defender_troops), _floats(defender_tiles), _kind(defender_kind)
+    troops, tiles = _numbers("defender_troops", defender_troops), _numbers("defender_tiles", defender_tiles)
+    defender = _kind(defender_kind)
     loss = loss_player(MAGNITUDE[index], attack, troops, tiles)
     if defender == BOT and attacker != BOT:
         loss = loss * LOSS_AGAINST_BOT
     return loss, troops / tiles, use_player(SPEED[index], attack, troops, tiles)
 
 
-def _floats(value):
-    return np.asarray(value, dtype=np.float64)[()]
+def _numbers(name: str, value):
+    given = as_array(name, value)
+    if given.dtype.kind in "iuf" and np.isfinite(given).all() and (given >= 0).all():
+        return given.astype(np.float64)[()]
+    raise BadInput(f"{name} must be finite numbers of 0 or more, got {shown(value)}")
 
 
 def _kind(kind: str) -> int:

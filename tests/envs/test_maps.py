@@ -115,6 +115,20 @@ def test_colours_as_shares_of_1_are_refused():
     assert np.array_equal(map_from_image(picture.astype(">i4")), map_from_image(picture))
 
 
+def test_what_has_no_pixels_or_other_axes_is_refused_for_that():
+    with pytest.raises(BadInput, match="with pixels in it, got 0 x 5"):
+        map_from_image(Image.new("L", (0, 5)))
+    for shape in ((3, 64, 32), (64, 32, 1)):
+        with pytest.raises(BadInput, match=r"of shape \(height, width, 3 or 4\), got uint8 .*[)]$"):
+            map_from_image(np.zeros(shape, np.uint8))
+
+
+def test_an_array_of_terrain_is_not_resized():
+    assert TerritoryEnv(map=np.ones((64, 32)), height=64, width=32, num_bots=2).params.height == 64
+    with pytest.raises(BadInput, match="width=64, but the map has 32: leave it out"):
+        TerritoryEnv(map=np.ones((64, 32)), height=64, width=64, num_bots=2)
+
+
 def test_an_image_of_any_size_is_shrunk_to_the_sides_that_are_asked_for(tmp_path):
     Image.fromarray(stripes((30, 60, 200), (60, 160, 60), side=150)).save(tmp_path / "photo.jpg")
     env = TerritoryEnv(map=tmp_path / "photo.jpg", height=64, width=128, num_bots=2)

@@ -113,3 +113,17 @@ def test_troops_grow_fastest_near_the_best_fill():
 def test_a_wrong_name_is_explained(call, said):
     with pytest.raises(BadInput, match=said):
         call()
+
+
+@pytest.mark.parametrize(
+    "odd", [None, "3", True, -1, np.nan, [1, np.inf], 1j, 10**400, np.timedelta64(3), [[1], [2, 3]]], ids=repr
+)
+def test_what_is_no_amount_is_refused(odd):
+    for call in (
+        lambda: rules.troop_cap(odd, 0, "human"),
+        lambda: rules.troop_growth(10, odd, "bot"),
+        lambda: rules.attack_budget(odd, 10),
+        lambda: rules.tile_price("plains", odd, "nation"),
+    ):
+        with pytest.raises(BadInput, match=r"must be (finite numbers of 0 or more|what makes an array)"):
+            call()
