@@ -96,7 +96,11 @@ class Agent:
         single = maps.ndim == 3
         if single:
             maps, global_stats = maps[None], global_stats[None]
-        return single, torch.from_numpy(maps).to(self.device), torch.from_numpy(global_stats).to(self.device)
+        return single, self._tensor(maps), self._tensor(global_stats)
+
+    def _tensor(self, array: np.ndarray) -> Tensor:
+        """On the network's device; torch takes neither arrays that run backwards nor, silently, read-only ones."""
+        return torch.from_numpy(np.require(array, requirements=("C", "W"))).to(self.device)
 
     def _masks(self, mask: np.ndarray | None, batch: int) -> Tensor:
         if mask is None:
@@ -106,7 +110,7 @@ class Agent:
             raise BadInput(
                 f"expected one mask per observation ({batch}), each allowing at least one action, got {masks.shape}"
             )
-        return torch.from_numpy(masks).to(self.device)
+        return self._tensor(masks)
 
 
 def load_agent(name_or_path: str | Path, device: str | torch.device = "cpu") -> Agent:

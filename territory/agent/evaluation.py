@@ -12,10 +12,9 @@ import torch
 from torch import Tensor
 
 from territory.agent.agent import Agent
-from territory.envs.opponents import Policy, find_opponents, find_policy, is_mixture
+from territory.envs.opponents import Policy, as_policy, ask, find_opponents, find_policy, is_mixture
 from territory.errors import BadInput, whole
 from territory.stats import wilson
-from territory.world.actions import checked_actions
 from territory.world.params import HELD_OUT_SEED, WorldParams
 
 BATCH, SIDE = 64, 128  # games of so many tiles a side at once: enough to work in bulk, few enough for a laptop's memory
@@ -112,7 +111,7 @@ def evaluate(
         policy = find_policy(policy)
     if is_mixture(opponents):
         raise BadInput(f"{opponents!r} is several kinds of games, whose results don't add up: evaluate each by itself")
-    rivals = find_opponents(opponents)
+    rivals, asked = find_opponents(opponents), as_policy(policy)
     games, seed = whole("games", games, 1, MOST_GAMES), whole("seed", seed, 0, LAST_SEED - MOST_GAMES)
     trained = policy.config if isinstance(policy, Agent) else {}
     given = {"height": height, "width": width, "max_steps": max_steps}
@@ -126,7 +125,7 @@ def evaluate(
     for first in range(0, games, at_once):
         batch = min(at_once, games - first)
         envs = gymnasium.make_vec("Territory-v0", num_envs=batch, num_bots=num_bots, opponents=rivals, **world)
-        played.append(play(envs, policy, seed + first))
+        played.append(play(envs, asked, seed + first))
         envs.close()
     columns = {name: np.concatenate([part[name] for part in played]).tolist() for name in MEASURED}
     return EvaluationResult(
@@ -147,8 +146,7 @@ def play(envs: Any, policy: Policy, seed: int) -> dict[str, np.ndarray]:
         actions = np.zeros(envs.num_envs, dtype=np.int64)
         mask = info["action_mask"]
         # Games that are over have been started anew by autoreset; whatever is done there is not counted.
-        given = policy({name: array[running] for name, array in obs.items()}, mask[running])
-        actions[running] = checked_actions("a policy's actions", given, (int(running.sum()),))
+        actions[running] = ask(policy, {name: array[running] for name, array in obs.items()}, mask[running])
         actions[~running] = mask[~running].argmax(axis=1)
         obs, _, terminated, truncated, info = envs.step(actions)
         ended = running & (terminated | truncated)
@@ -189,11 +187,11 @@ def sample_states(policy: Policy, states: int, every: int = 4, seed: int = 0, **
     states, every = whole("states", states, 1, 2**31), whole("every", every, 1, 2**31)
     envs = gymnasium.make_vec("Territory-v0", num_envs=min(GAMES_AT_ONCE, states), **world)
     obs, info = envs.reset(seed=seed)
-    kept, playing, step = [], np.arange(envs.num_envs), 0
+    kept, playing, step, asked = [], np.arange(envs.num_envs), 0, as_policy(policy)
     while len(kept) * envs.num_envs < states:
         if step % every == 0:
             kept.append((obs["map"].copy(), obs["global"].copy(), info["action_mask"].copy(), playing.copy()))
-        obs, _, terminated, truncated, info = envs.step(policy(obs, info["action_mask"]))
+        obs, _, terminated, truncated, info = envs.step(ask(asked, obs, info["action_mask"]))
         ended = terminated | truncated
         playing[ended] = playing.max() + 1 + np.arange(ended.sum())
         step += 1

@@ -12,7 +12,7 @@ from territory.envs.opponents import Policy, as_policy, drive, find_opponents
 from territory.errors import BadInput, as_array, lists, shown, whole
 from territory.world.actions import NUM_ACTIONS, NUM_BUILDS, Direction, encode
 from territory.world.layout import NUM_PLANES, NUM_STATS
-from territory.world.params import WorldParams
+from territory.world.params import OPPONENTS, WorldParams
 from territory.world.world import AGENT, World
 
 
@@ -111,7 +111,8 @@ def make_world(owner: type, num_envs: int, map: Any, options: dict, device: Any 
     if who is None or isinstance(who, str):
         return World(num_envs, world_params(owner, terrain, options), terrain), None
     params = world_params(owner, terrain, {name: value for name, value in options.items() if name != "opponents"})
-    return World(num_envs, params, terrain, ["human"] * params.num_players), as_policy(who)
+    policy = as_policy(who, f"opponents must be one of {', '.join(OPPONENTS)},")
+    return World(num_envs, params, terrain, ["human"] * params.num_players), policy
 
 
 def everyones_orders(world: World, opponent: Policy | None, actions: np.ndarray) -> np.ndarray:

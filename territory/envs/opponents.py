@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from territory.errors import BadInput, shown
+from territory.errors import BadInput, shown, told
 from territory.world.actions import Direction, checked_actions, encode
 from territory.world.params import MAX_BOTS, OPPONENTS
 
@@ -113,19 +113,37 @@ def kinds_of_games(mixture: str) -> list[dict[str, Any]]:
     return kinds
 
 
-def as_policy(who: Any) -> Policy:
+def as_policy(who: Any, expected: str = "a policy must be") -> Policy:
     """A policy from an agent (anything with ``act(obs, mask, deterministic)``, asked deterministically) or a function.
 
-    Raises BadInput: it is neither.
+    Raises BadInput: it is neither; ``expected``: how its message begins.
     """
-    if callable(getattr(who, "act", None)):
-        return partial(who.act, deterministic=True)
-    if callable(who):
-        return cast(Policy, who)
+    if not isinstance(who, type):
+        if callable(getattr(who, "act", None)):
+            return partial(who.act, deterministic=True)
+        if callable(who):
+            return cast(Policy, who)
+    hint = f". Make one of the class first: {who.__name__}(...)" if isinstance(who, type) else ""
+    if callable(getattr(who, "predict", None)):  # as Stable-Baselines3 has it
+        hint = ". For a model that predicts, give lambda obs, mask: model.predict(obs)[0]"
     raise BadInput(
-        f"opponents must be one of {', '.join(OPPONENTS)}, an agent (with act(obs, mask, deterministic)) or a function "
-        f"from observations and masks to actions; got {shown(who)}. The name of a checkpoint works in gymnasium.make"
+        f"{expected} an agent (with act(obs, mask, deterministic)) or a function from observations and masks to "
+        f"actions; got {shown(who)}{hint}"
     )
+
+
+def ask(policy: Policy, obs: dict[str, np.ndarray], masks: np.ndarray) -> np.ndarray:
+    """A policy's actions ``(B,)`` for batched observations, if they can be played."""
+    try:
+        chosen = policy(obs, masks)
+    except Exception as error:
+        if not hasattr(policy, "forward"):  # torch's modules are functions too, of maps and statistics as a rule
+            raise
+        raise BadInput(
+            f"{type(policy).__name__} is no policy, a function of observations and masks ({told(error)}): "
+            "as a network of maps and statistics it plays as territory.agent.Agent(network)"
+        ) from error
+    return checked_actions("a policy's actions", chosen, (len(masks),))
 
 
 def drive(
@@ -146,5 +164,5 @@ def drive(
         obs = {name: np.concatenate([obs[name] for obs, _ in seen])[awake.ravel()] for name in seen[0][0]}
         masks = np.concatenate([masks for _, masks in seen])[awake.ravel()]
         chosen = orders[:, few].T
-        chosen[awake] = checked_actions("a policy's actions", policy(obs, masks), (len(masks),))
+        chosen[awake] = ask(policy, obs, masks)
         orders[:, few] = chosen.T

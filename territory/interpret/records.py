@@ -16,8 +16,7 @@ from territory.guests.call import check_model, device_of, explained
 from territory.guests.modes import inference
 from territory.interpret.capture import Chosen, Record, capture
 from territory.interpret.measures import entropy
-from territory.models.policy import masked_softmax
-from territory.world.actions import NUM_ACTIONS
+from territory.models.policy import checked_output, masked_softmax
 from territory.world.layout import NUM_STATS
 from territory.world.replay import Frame, Replay
 
@@ -113,22 +112,7 @@ def logits_and_value(model: nn.Module, maps: Tensor, stats: Tensor) -> tuple[Ten
     """
     with explained(model, (maps, stats), "cannot take maps and statistics of shapes"):
         output = model(maps, stats)
-    listed = output if isinstance(output, tuple | list) else [output]
-    kinds = [  # of a dense tensor its numbers', of others how they lie, of anything else its class
-        each.dtype if getattr(each, "layout", None) == torch.strided else getattr(each, "layout", type(each).__name__)
-        for each in listed
-    ]
-    if len(kinds) != 2 or not all(isinstance(kind, torch.dtype) and kind.is_floating_point for kind in kinds):
-        got = " and ".join(map(str, kinds))
-        raise BadInput(f"expected a network that gives logits and a value, two dense tensors of floats; got {got}")
-    logits, values = listed
-    shapes, given = (tuple(logits.shape), tuple(values.shape)), len(maps)
-    if shapes != ((given, NUM_ACTIONS), (given,)):
-        raise BadInput(
-            f"expected logits {(given, NUM_ACTIONS)} and values {(given,)} from the network, "
-            f"got {shapes[0]} and {shapes[1]}"
-        )
-    return logits, values
+    return checked_output(output, len(maps))
 
 
 def to_tensors(

@@ -6,7 +6,7 @@ where an action is allowed; every row must allow at least one.
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -110,18 +110,41 @@ def policy_and_value(
     forbids the others to attack. An agent that won half of its games against a crowd won one in twenty that way.
     """
     if views == 1:
-        logits, values = model(maps, global_stats)
+        logits, values = checked_output(model(maps, global_stats), len(maps))
         return masked_log_softmax(logits, masks), values
     logits, values = forward_views(model, maps, global_stats, views_of(*maps.shape[-2:]))
     log_probs = masked_log_softmax(logits, masks)  # (V, B, 90)
     return log_probs.logsumexp(0) - math.log(len(log_probs)), values.mean(0)
 
 
+def checked_output(output: Any, batch: int) -> tuple[Tensor, Tensor]:
+    """What a network gave for B observations, if it is logits ``(B, 90)`` and values ``(B,)``; BadInput if not.
+
+    Of two observations, logits alone would be taken apart as if the first row were the logits and the second the value.
+    """
+    listed = output if isinstance(output, tuple | list) else [output]
+    kinds = [  # of a dense tensor its numbers', of others how they lie, of anything else its class
+        each.dtype if getattr(each, "layout", None) == torch.strided else getattr(each, "layout", type(each).__name__)
+        for each in listed
+    ]
+    if len(kinds) != 2 or not all(isinstance(kind, torch.dtype) and kind.is_floating_point for kind in kinds):
+        got = " and ".join(map(str, kinds))
+        raise BadInput(f"expected a network that gives logits and a value, two dense tensors of floats; got {got}")
+    logits, values = listed
+    shapes = tuple(logits.shape), tuple(values.shape)
+    if shapes != ((batch, NUM_ACTIONS), (batch,)):
+        raise BadInput(
+            f"expected logits {(batch, NUM_ACTIONS)} and values {(batch,)} from the network, "
+            f"got {shapes[0]} and {shapes[1]}"
+        )
+    return logits, values
+
+
 def forward_views(
     model: nn.Module, maps: Tensor, global_stats: Tensor, views: tuple[View, ...]
 ) -> tuple[Tensor, Tensor]:
     """A network's output in V views, turned back to the boards: logits ``(V, B, 90)`` and values ``(V, B)``."""
-    outputs = [model(view.of_maps(maps), global_stats) for view in views]
+    outputs = [checked_output(model(view.of_maps(maps), global_stats), len(maps)) for view in views]
     places = [view.of_actions().to(maps.device) for view in views]
     logits = [logits[:, seen] for (logits, _), seen in zip(outputs, places, strict=True)]
     return torch.stack(logits), torch.stack([values for _, values in outputs])

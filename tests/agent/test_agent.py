@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.builders import random_moments
+from torch import nn
 
 import territory
 from territory import models
@@ -134,6 +135,28 @@ def test_drawn_actions_are_allowed_vary_and_repeat_with_the_seed(agent, batch):
 def test_without_a_mask_every_action_is_allowed(agent, batch):
     obs, _ = batch
     np.testing.assert_array_equal(agent.act(obs), agent.act(obs, np.ones((6, 90), dtype=bool)))
+
+
+def test_arrays_that_are_read_only_or_run_backwards_are_acted_on(agent, batch):
+    obs, masks = batch
+    wanted = agent.act(obs, masks)
+    backwards = {name: array[::-1].copy()[::-1] for name, array in obs.items()}
+    assert np.array_equal(agent.act(backwards, masks[::-1].copy()[::-1]), wanted)
+    for array in (*obs.values(), masks):
+        array.flags.writeable = False
+    assert np.array_equal(agent.act(obs, masks), wanted)  # without torch's warning
+
+
+@pytest.mark.parametrize("games", [1, 2, 3])
+@pytest.mark.parametrize("views", [1, 8])
+def test_a_network_of_other_outputs_is_refused_for_any_number_of_games(games, views):
+    class LogitsAlone(nn.Linear):  # of two games, its rows could be taken for logits and values
+        def forward(self, maps, stats):
+            return super().forward(stats)
+
+    obs, masks = random_moments(games)
+    with pytest.raises(BadInput, match="expected a network that gives logits and a value"):
+        Agent(LogitsAlone(16, 90), decoding=Decoding(views=views)).act(obs, masks)
 
 
 def test_wrong_observations_and_masks_are_refused(agent, batch):

@@ -5,9 +5,10 @@ import json
 import gymnasium
 import pytest
 
-from territory.agent import evaluate
+from territory import models
+from territory.agent import evaluate, sample_states
 from territory.agent import evaluation as module
-from territory.envs.opponents import IdlePolicy, RandomPolicy
+from territory.envs.opponents import IdlePolicy, RandomPolicy, SteadyPolicy
 from territory.errors import BadInput
 from territory.training import TrainConfig, train
 
@@ -54,10 +55,45 @@ def test_an_agent_plays_on_maps_of_the_size_it_was_trained_on():
     seen = []
     agent = train(config).agent()
     act = agent.act
-    agent.act = lambda obs, mask: seen.append(obs["map"].shape[1:]) or act(obs, mask)
+    agent.act = lambda obs, mask, **how: seen.append(obs["map"].shape[1:]) or act(obs, mask)
     result = evaluate(agent, num_bots=1, games=2)
     assert set(seen) == {(5, 32, 64)}
     assert max(result.lengths) <= 9
+
+
+def test_whoever_plays_as_an_opponent_can_be_evaluated():
+    class ActsAlone:
+        def act(self, obs, mask, deterministic):
+            return mask.argmax(1)
+
+    assert evaluate(ActsAlone(), games=2, **TINY).returns == evaluate(SteadyPolicy(), games=2, **TINY).returns
+
+
+class Predicts:  # as a model of Stable-Baselines3
+    def predict(self, obs):
+        return obs["global"].argmax(1), None
+
+
+@pytest.mark.parametrize(
+    ("who", "said"),
+    [
+        (Predicts(), "give lambda obs, mask: model.predict"),
+        (SteadyPolicy, r"Make one of the class first: SteadyPolicy\("),
+        (None, "a policy must be an agent"),
+    ],
+)
+def test_who_cannot_play_is_told_how_to(who, said):
+    for call in (lambda: evaluate(who, games=1, **TINY), lambda: sample_states(who, 1, **TINY)):
+        with pytest.raises(BadInput, match=said):
+            call()
+    evaluate(lambda obs, mask: Predicts().predict(obs)[0], games=1, **TINY)
+
+
+def test_a_network_that_is_taken_for_a_policy_is_told_to_become_an_agent():
+    network = models.build("tokens")
+    for asked in ({"policy": network}, {"policy": "idle", "opponents": network}):
+        with pytest.raises(BadInput, match=r"is no policy.* it plays as territory.agent.Agent\(network\)"):
+            evaluate(games=1, **asked, **TINY)
 
 
 def test_the_result_reads_well_and_survives_json():

@@ -9,7 +9,7 @@ import pytest
 import torch
 from helpers.builders import WAIT
 
-from territory.envs import TerritoryEnv, TerritoryParallelEnv, TerritoryVectorEnv
+from territory.envs import IdlePolicy, TerritoryEnv, TerritoryParallelEnv, TerritoryVectorEnv
 from territory.errors import BadInput
 from territory.world import Replay, World, WorldParams
 from territory.world.replay import record
@@ -84,7 +84,7 @@ def test_numpys_numbers_are_welcome_and_kept_as_pythons():
     assert {type(value) for value in params.as_dict().values()} == {int, float, str}
 
 
-@pytest.mark.parametrize("opponents", [3, b"bot", [], ["bot"], {"bot"}, np.array(["bot"]), 1.5, True])
+@pytest.mark.parametrize("opponents", [3, b"bot", [], ["bot"], {"bot"}, np.array(["bot"]), 1.5, True, IdlePolicy])
 def test_opponents_that_are_no_name_and_cannot_play_are_refused(opponents):
     for make in (TerritoryEnv, TerritoryVectorEnv, WorldParams):
         with pytest.raises(BadInput, match="opponents must be one of"):
