@@ -13,6 +13,7 @@ from territory.errors import BadInput, as_array, lists, shown, whole
 from territory.world.actions import NUM_ACTIONS, NUM_BUILDS, Direction, encode
 from territory.world.layout import NUM_PLANES, NUM_STATS
 from territory.world.params import OPPONENTS, WorldParams
+from territory.world.state import OwnsArrays
 from territory.world.world import AGENT, World
 
 
@@ -124,7 +125,7 @@ def everyones_orders(world: World, opponent: Policy | None, actions: np.ndarray)
     return orders
 
 
-class Episodes:
+class Episodes(OwnsArrays):
     """What each running episode has added up so far, and its summary when it ends."""
 
     def __init__(self, num_envs: int):

@@ -15,7 +15,7 @@ from territory.world import rng
 from territory.world.actions import NUM_ACTIONS, checked_actions
 from territory.world.params import HELD_OUT_SEED
 from territory.world.picture import render_world
-from territory.world.state import check_arrays
+from territory.world.state import OwnsArrays, check_arrays
 from territory.world.threads import Unbroken
 from territory.world.world import AGENT, World
 
@@ -28,7 +28,7 @@ class Part(NamedTuple):
     opponent: Policy | None  # None: the world's own scripts
 
 
-class TerritoryVectorEnv(VectorEnv):
+class TerritoryVectorEnv(OwnsArrays, VectorEnv):
     """`num_envs` games; other arguments as for `TerritoryEnv`, and
 
     Args:

@@ -9,7 +9,7 @@ water one tile wide, flattened, so that a neighbour is one addition away and nev
 """
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -58,11 +58,29 @@ class Game(NamedTuple):
     land_power: np.ndarray  # float64 (H*W+1,)   tiles^0.6 by tiles, which a tick needs of every player
 
 
+def owned(value: Any) -> Any:
+    """An array, or each of a tuple, as its owner may write to it; anything else as it is.
+
+    What comes out of shared memory (Ray, joblib) is read-only, and to a kernel that is another type too.
+    """
+    if isinstance(value, tuple):
+        parts = [owned(each) for each in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+    return np.require(value, requirements="W") if isinstance(value, np.ndarray) else value
+
+
+class OwnsArrays:
+    """Whose copy, wherever it was sent, may write to its arrays as the original may."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update({name: owned(value) for name, value in state.items()})
+
+
 class State:
     """A batch of games as Python sees it: views, so what is written here is what the kernels play on."""
 
     def __init__(self, game: Game):
-        self.game = game
+        self.game = game = owned(game)
         self.seed = game.clock["seed"]  # uint64  (N,)       of the map, the starts and every draw
         self.tick = game.clock["tick"]  # int32   (N,)       ticks played
         self.step = game.clock["step"]  # int32   (N,)       environment steps played

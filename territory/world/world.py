@@ -12,14 +12,14 @@ from territory.world.actions import NUM_ACTIONS, SCRIPTED, checked_actions
 from territory.world.engine import play_games, rebuild_games, start_games
 from territory.world.layout import NUM_PLANES, NUM_STATS
 from territory.world.params import WorldParams
-from territory.world.state import check_arrays, check_state, empty_state, new_scratch
+from territory.world.state import OwnsArrays, check_arrays, check_state, empty_state, new_scratch
 from territory.world.threads import Runner, num_threads
 
 MOST_TILES = 2**28  # of a batch: 16,384 games of 128x128, some gigabytes
 AGENT = 1  # the player that the environments' actions drive
 
 
-class World:
+class World(OwnsArrays):
     """`num_envs` games that run side by side, each with its own seed and its own random draws.
 
     Args:
@@ -60,6 +60,13 @@ class World:
         self._everyone = np.arange(self.num_envs)
         self._no_step = np.empty((0, 0), np.int32), np.empty((0, 0))
         self._no_sight = tuple(np.empty((0, *shape[1:]), kind) for shape, kind in self._layout)
+        self._scratch = new_scratch(min(self.num_envs, num_threads()), self.params)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_scratch": None}  # most of it says nothing, and elsewhere there are other threads
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
         self._scratch = new_scratch(min(self.num_envs, num_threads()), self.params)
 
     def reset(self, seeds: Sequence[int] | np.ndarray, which: np.ndarray | None = None) -> None:

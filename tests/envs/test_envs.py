@@ -1,5 +1,8 @@
 """`Territory-v0` as gymnasium and others see it."""
 
+import pickle
+from functools import partial
+
 import gymnasium
 import numpy as np
 import pytest
@@ -146,3 +149,29 @@ def test_stepping_before_a_reset_is_explained():
         territory.envs.TerritoryEnv(**SMALL).step(WAIT)
     with pytest.raises(territory.BadInput, match="call reset"):
         territory.envs.TerritoryVectorEnv(2, **SMALL).step(np.zeros(2, int))
+
+
+def sent(thing):
+    """A copy as it comes out of shared memory: its arrays can't be written to."""
+    buffers = []
+    written = pickle.dumps(thing, protocol=5, buffer_callback=buffers.append)
+    return pickle.loads(written, buffers=[buffer.raw().tobytes() for buffer in buffers])
+
+
+@pytest.mark.parametrize("make", [gymnasium.make, partial(gymnasium.make_vec, num_envs=2)])
+def test_a_game_that_was_sent_read_only_plays_on(make):
+    env = make("Territory-v0", max_steps=4, map=uniform(32), num_bots=2)
+    env.reset(seed=1)
+    actions = np.full(env.action_space.shape, encode(Direction.E, 1))
+    env.step(actions)
+    copy = sent(env)
+    for _ in range(3):
+        one, other = env.step(actions), copy.step(actions)
+        assert np.array_equal(one[0]["map"], other[0]["map"]) and np.array_equal(one[1], other[1])
+    assert np.all(one[3]) and np.all(other[3])
+    assert np.array_equal(env.reset()[0]["map"], copy.reset()[0]["map"])
+
+
+def test_what_is_sent_of_a_game_is_the_game_and_not_the_room_to_play_in():
+    few, many = (len(pickle.dumps(territory.envs.TerritoryEnv(num_bots=bots))) for bots in (1, 50))
+    assert many < 1.5 * few < 1e6  # bytes
