@@ -1,7 +1,11 @@
 """The native batch under Stable-Baselines3."""
 
+import re
+
+import gymnasium
 import numpy as np
 import pytest
+import torch
 
 pytest.importorskip("stable_baselines3")
 
@@ -12,6 +16,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import VecMonitor
 
+import territory
 from territory.envs import SB3VecEnv
 from territory.errors import BadInput
 
@@ -107,6 +112,28 @@ def test_what_the_batch_does_not_have_or_take_is_said():
         SB3VecEnv(envs.envs, num_bots=3)
     envs.close()
     envs.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("algorithm", [PPO, MaskablePPO])
+def test_the_recipes_for_their_models_run(algorithm, root, capsys):
+    recipes = re.findall(r"```python\n(.*?)```", (root / "docs/clients.md").read_text("utf-8"), re.S)[:2]
+    names = {
+        "gymnasium": gymnasium,
+        "territory": territory,
+        "torch": torch,
+        "network": territory.models.build("tokens"),
+    }
+    names["model"] = model = algorithm("MultiInputPolicy", SB3VecEnv(1), n_steps=8, batch_size=8, device="cpu")
+    exec("\n".join(recipes).replace("opponents=theirs))", "opponents=theirs, games=1, max_steps=3))"), names)
+    obs, _ = names["env"].reset(seed=0)
+    names["env"].step(WAIT)
+    assert "1 against 5 x function" in capsys.readouterr().out
+    own, value = names["agent"].predict(obs)
+    seen = model.policy.obs_to_tensor(obs)[0]
+    theirs = model.policy.get_distribution(seen).distribution.probs[0]
+    np.testing.assert_allclose(own, theirs.detach(), rtol=1e-4)
+    np.testing.assert_allclose(value, model.policy.predict_values(seen)[0, 0].item(), rtol=1e-4)
 
 
 @pytest.mark.slow
