@@ -105,6 +105,8 @@ def _train_command(args: list[str]) -> Callable[..., int]:
         """
         from territory.cli.train import train
 
+        if known.resume is not None and config.name != defaults.name:
+            raise BadInput("--name would change nothing here: a run that goes on stays in its folder")
         return train(config, known.resume)
 
     return train

@@ -164,6 +164,8 @@ def test_a_resumed_run_keeps_its_own_settings_and_refuses_others(folder, capsys)
     assert main(["train", *SMALL, "--total-timesteps", "64", "--name", "mine"]) == 0
     assert main(["train", "--resume", "mine", "--gamma", "0.9"]) == 2
     assert "gamma=0.995, which can't become 0.9" in capsys.readouterr().err
+    assert main(["train", "--resume", "mine", "--name", "yours"]) == 2
+    assert "--name would change nothing here" in capsys.readouterr().err
 
 
 def test_resume_refuses_a_file_that_is_cut_off(folder, capsys):
