@@ -13,7 +13,7 @@ from territory.agent import checkpoint as files
 from territory.envs.opponents import SCRIPTED
 from territory.errors import BadInput
 from territory.files import as_path
-from territory.models import OWN, names
+from territory.models import OWN, names, without_gradients
 from territory.models.policy import DEFAULT, Decoding, act, policy_and_value
 
 PRETRAINED = Path(__file__).parent.parent / "checkpoints"
@@ -56,7 +56,7 @@ class Agent:
         single, maps, global_stats = self._batch(obs)
         masks = self._masks(mask, len(maps))
         generator = None if deterministic else self.generator
-        with torch.no_grad():
+        with without_gradients(self.model):
             chosen = act(self.model.eval(), maps, global_stats, masks, generator, self.decoding)
             _check_output(chosen.log_probs, chosen.values)
         actions = chosen.actions.cpu().numpy()
@@ -66,7 +66,7 @@ class Agent:
         """The policy's probabilities ``(90,)`` and the critic's value ``()``; with a batch axis for a batch."""
         single, maps, global_stats = self._batch(obs)
         masks = self._masks(mask, len(maps))
-        with torch.no_grad():
+        with without_gradients(self.model):
             log_probs, values = policy_and_value(self.model.eval(), maps, global_stats, masks, self.decoding.views)
             _check_output(log_probs.amax(1), values)
             probabilities = log_probs.exp()

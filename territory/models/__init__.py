@@ -8,6 +8,7 @@ Every model takes ``obs_map`` uint8 ``(B, 5, H, W)`` and ``obs_global`` float32 
 
 import inspect
 import os
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -45,6 +46,14 @@ def build(name: str, *, seed: int | None = None, **options: Any) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return _MODELS[name](**options)
+
+
+def without_gradients(model: nn.Module) -> AbstractContextManager[Any]:
+    """How a network plays: ours in inference mode, which saves a twentieth of a small batch's time.
+
+    Another one may keep what it computed, and torch can't go back through a tensor of inference mode.
+    """
+    return torch.inference_mode() if type(model) in _MODELS.values() else torch.no_grad()
 
 
 def known_options(name: str, options: dict[str, Any]) -> dict[str, Any]:

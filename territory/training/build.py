@@ -105,7 +105,7 @@ def compile_in_place(model: nn.Module, run_once: Callable[[], object]) -> None:
     """
     model.eval().compile()  # in evaluation mode, so that batch norm's averages stay
     try:
-        with torch.no_grad():
+        with models.without_gradients(model):
             run_once()
     except torch._dynamo.exc.BackendCompilerFailed as error:  # pyright: ignore[reportAttributeAccessIssue] -- its only name
         reason = " ".join(str(error).partition("\n\n")[0].split())  # what follows is advice for torch's developers

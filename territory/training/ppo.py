@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from territory.agent.agent import Agent
 from territory.errors import BadInput
-from territory.models import products
+from territory.models import products, without_gradients
 from territory.models.one_pass import in_one_pass
 from territory.models.policy import VIEWS, View, act, log_prob_of, masked_log_softmax, views_of
 from territory.training import distributed, losses
@@ -88,7 +88,6 @@ class PPO:
             self.last = self._record(measured, self.config.batch_size / (now - before), now - start)
             yield self.last
 
-    @torch.no_grad()  # what a network keeps from inference mode can't be trained with
     def collect(self) -> Rollout:
         """Play ``num_steps`` steps of every game with the network as it is.
 
@@ -97,7 +96,7 @@ class PPO:
         """
         self.model.eval()
         rollout, config, ended = self.rollout, self.config, []
-        with self.network.playing(self.obs["map"][:, 0].size):
+        with without_gradients(self.model), self.network.playing(self.obs["map"][:, 0].size):
             for step in range(config.num_steps):
                 seen = rollout.add_obs(step, self.obs, self.mask)
                 chosen = act(self.forward, *seen, self.generator, local=(self.group.rank, self.group.size))
