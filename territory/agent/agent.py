@@ -154,7 +154,8 @@ def pretrained() -> tuple[str, ...]:
 def find_checkpoint(name_or_path: str | Path) -> Path:
     """The file of a pretrained name, a path, or the name of a run in ``runs``."""
     given = as_path(name_or_path, "checkpoint")
-    found = _first([PRETRAINED / f"{name_or_path}.safetensors", given, RUNS / given])
+    shipped = PRETRAINED / f"{name_or_path}.safetensors"
+    found = shipped if os.path.isfile(shipped) else _first([given, RUNS / given])
     if found is not None:
         return found
     hint = f". {OWN}" if ".py" in str(name_or_path) else ""
