@@ -29,7 +29,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from territory.errors import BadInput
 from territory.guests.call import check_model, explained, paths_of
 from territory.interpret.roles import Laid, laid_back
-from territory.interpret.softmax import Call, Lay, SoftmaxWatch, is_inside
+from territory.interpret.softmax import Call, Lay, SoftmaxWatch, here, is_inside
 from territory.models.blocks import SpatialGate
 from territory.models.cross_attention import AttentionWeights
 
@@ -180,10 +180,10 @@ class _Attentions(SoftmaxWatch):
     def running(self) -> Iterator[Record]:
         with ExitStack() as stack:
             for name, module in self.ours.items():
-                stack.enter_context(module.register_forward_hook(self._ours(name)))
+                stack.enter_context(module.register_forward_hook(here(self._ours(name))))
             modules = {path: module for module, path in self.paths.items()}
             for path, name in self.chosen.items():
-                stack.enter_context(modules[path].register_forward_hook(self._output(name, path)))
+                stack.enter_context(modules[path].register_forward_hook(here(self._output(name, path))))
             stack.enter_context(super().running())
             try:
                 yield self.record

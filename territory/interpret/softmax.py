@@ -59,6 +59,12 @@ def is_inside(path: str, owner: str) -> bool:
     return owner in ("", path) or path.startswith(f"{owner}.")
 
 
+def here(hook: Callable[..., Any]) -> Callable[..., Any]:
+    """A module's hook for calls from this thread: a notebook may use the network while a widget asks about it."""
+    thread = threading.get_ident()
+    return lambda *args: hook(*args) if threading.get_ident() == thread else None
+
+
 _running = threading.local()  # .watches: those whose blocks are under way on this thread, innermost last
 Lay = Callable[[Tensor], Laid]
 
@@ -105,7 +111,7 @@ class SoftmaxWatch(TorchFunctionMode):
             stack.enter_context(self.owners.watching())
             for module in self.owners.paths:  # a method of the network's own may call some of them alone
                 if not isinstance(module, torch.jit.ScriptModule):  # it takes no hooks, and shows no softmax
-                    stack.callback(module.register_forward_pre_hook(self._measure, with_kwargs=True).remove)
+                    stack.callback(module.register_forward_pre_hook(here(self._measure), with_kwargs=True).remove)
             watches = _running.__dict__.setdefault("watches", [])
             watches.append(self)
             stack.callback(watches.remove, self)

@@ -1,5 +1,7 @@
 """Changing attention changes what follows from it, and only inside the block."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 
@@ -51,6 +53,18 @@ def test_the_model_is_itself_again_after_the_block(model, batch):
     with intervene(model, {"spatial.1": 0.0, "spatial.2": 0.0}):
         model(*batch)
     assert torch.equal(model(*batch)[0], plain)
+
+
+def test_what_another_thread_asks_of_the_network_meanwhile_is_neither_changed_nor_seen(model, batch):
+    # JupyterLab answers widgets on a thread of their own, while a cell goes on with the same network.
+    other = [each[:1] for each in batch]
+    plain = model(*other)[0]
+    with intervene(model, {"spatial.1": 0.0}), capture(model) as attention:
+        model(*batch)
+        with ThreadPoolExecutor(1) as thread:
+            meanwhile = thread.submit(model, *other).result()[0]
+        assert torch.equal(meanwhile, plain)
+        assert {len(weights) for weights in attention.values()} == {len(batch[0])}
 
 
 def test_frame_mean_keeps_the_mean_and_drops_the_place():
