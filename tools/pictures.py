@@ -1,7 +1,8 @@
 """Pictures of the four widgets as they look in a browser: ``python tools/pictures.py docs/pictures``.
 
 Each widget is drawn by its own JavaScript in a headless Chromium and answered by Python, without a notebook between:
-`WidgetPage` is what a test or a command needs to use a widget in a page.
+`WidgetPage` is what a test or a command needs to use a widget in a page. On one machine the pictures are the same at
+every run: how long something took is left out of them.
 """
 
 import argparse
@@ -176,15 +177,20 @@ def game_in_use() -> Any:
 
 
 def monitor_in_use() -> Any:
-    """A small run of some updates, paused."""
+    """A small run of some updates, and a game of its agent: played afterwards, for meanwhile no two are the same."""
     from territory.training import PPO, TrainConfig
     from territory.widgets import TrainingMonitor
 
     small = dict(height=64, width=64, num_bots=3, max_steps=60, num_envs=8, num_steps=16, minibatch_size=64)
     config = TrainConfig(**small, device="cpu", total_timesteps=50_048)
     monitor = TrainingMonitor(PPO(config), until=lambda update: update.update >= 30)
+    monitor.watching = False
     monitor.start()
     monitor.live.wait()
+    for _ in range(40):
+        monitor.watched.step(monitor.live.agent)
+    monitor._show_game()
+    monitor.watching, monitor.status = True, monitor.status | {"line": monitor.status["line"].rsplit(" · ", 2)[0]}
     return monitor
 
 
@@ -205,6 +211,7 @@ def try_what_if(view: WidgetPage) -> None:
     view.settle()
     view.root.get_by_label("ablate cross.stats_to_map · head 1", exact=False).click()
     view.settle()
+    view.root.locator(".explorer-latency").evaluate("note => note.textContent = note.textContent.split(' · ')[1]")
 
 
 WIDGETS = {
