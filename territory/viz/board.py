@@ -10,6 +10,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.text import Text
 
 from territory.errors import BadInput
 from territory.interpret import to_tiles
@@ -224,6 +225,8 @@ def direction_towards(owner: np.ndarray, row: int, column: int, player: int = 1)
 
 def figure_png(figure: Figure) -> bytes:
     """A figure as PNG, the same bytes every time (no date or version inside)."""
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)  # a $ in somebody's name for a network begins no formula
     file = io.BytesIO()
     figure.savefig(file, format="png", metadata={"Software": None})
     return file.getvalue()

@@ -24,7 +24,7 @@ Answer = tuple[dict[str, Any], list[bytes]] | None  # what a method says, and it
 
 # Three outputs for one widget: this style, the picture, the widget. Where the widget lives, the picture is hidden;
 # where it doesn't (a notebook opened without its kernel), the picture stays, and what JupyterLab says is hidden.
-_OUT, _MARK = ".jp-OutputArea-child", "[data-territory-still]"
+_OUT, _MARK = ".jp-OutputArea-child", "> * > [data-territory-still]"  # right inside: an Output widget holds outputs too
 _STILL_STYLE = f"""<style data-territory-still>
 {_OUT}:has({_MARK}),
 {_OUT}:has({_MARK}) + {_OUT} + {_OUT}:not(:has(.territory-widget)),
@@ -100,9 +100,9 @@ class Instrument(anywidget.AnyWidget):
             if method is not None:
                 details |= {"buffers": buffers} if buffers else {}
                 said, data = getattr(self, method)(**details) or ({}, [])
-        except Exception as error:  # whatever it is, the browser must hear of it: it waits
+        except (Exception, KeyboardInterrupt) as error:  # whatever it is, the browser must hear of it: it waits
             told = isinstance(error, BadInput)
-            said = {"error": str(error) if told else f"{type(error).__name__}: {error}"}
+            said = {"error": str(error) if told else f"{type(error).__name__}: {error}".removesuffix(": ")}
             if not told or error.__cause__ is not None:  # a fault in somebody's network, or in here
                 said["details"] = traceback.format_exc()
         self.send({"re": message.get("id"), **said}, data)

@@ -109,8 +109,10 @@ class GamePlayer(Instrument):
             _verdict(info, terminated) if self.over else f"{who} ordered: {describe(action)}. Reward {reward:+.3f}."
         )
 
-    def go(self) -> None:
-        """One step by whoever is chosen in ``player``."""
+    def go(self, after: int | None = None) -> None:
+        """One step by whoever is chosen in ``player``; none if another view has gone on since ``after`` steps."""
+        if after not in (None, len(self.actions)):
+            return None
         if self.player == "you":
             return self.order(Direction.WAIT)
         who = self._agents[one_of("player", self.player, ("you", *self._agents))]

@@ -604,6 +604,7 @@ def test_a_name_may_be_anything_that_can_be_written(replay, network):
     explorer = AttentionExplorer(replay, network, names=nasty)
     assert explorer.names == [nasty] and "<img" not in explorer.page()
     assert AttentionExplorer(replay, network, names=[3]).names == ["3"]
+    assert AttentionExplorer(replay, network, names=[r"cheap $\frac{ $"]).static_png()  # no formula
 
 
 def test_five_explorers_at_once_answer_each_for_itself(replay):

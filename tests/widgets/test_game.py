@@ -271,6 +271,14 @@ def test_two_policies_of_ones_own_are_watched_against_each_other():
     assert player.env.spec.kwargs["opponents"] is wait and player.actions == [encode(Direction.WAIT)]
 
 
+def test_of_two_views_that_would_go_on_from_one_step_one_does(player):
+    for serial in (1, 2):
+        ask(player, "go", id=serial, after=0)
+    assert len(player.actions) == 1
+    ask(player, "go", id=3, after=1)
+    assert len(player.actions) == 2
+
+
 def test_a_policy_that_fails_is_answered_in_words_with_the_traceback(sent, player):
     def broken(obs, mask):
         raise ZeroDivisionError("my own fault")
@@ -282,6 +290,16 @@ def test_a_policy_that_fails_is_answered_in_words_with_the_traceback(sent, playe
     ask(player, "order", id=2, direction=int(Direction.WAIT))
     assert said[0]["error"] == "ZeroDivisionError: my own fault" and "in broken" in said[0]["details"]
     assert said[1] == {"re": 2} and len(player.actions) == 1
+
+
+def test_an_interrupt_in_the_middle_of_an_answer_is_an_answer():
+    def interrupted(obs, mask):
+        raise KeyboardInterrupt
+
+    player, said = GamePlayer(make(), seed=3, agents={"mine": interrupted}), []
+    player.send = lambda content, buffers=None: said.append(content)
+    ask(player, "go", id=1, set={"player": "mine"})
+    assert (said[0]["re"], said[0]["error"]) == (1, "KeyboardInterrupt")
 
 
 def test_what_is_no_single_game_no_seed_and_no_policies_by_name_is_refused():

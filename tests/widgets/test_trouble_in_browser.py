@@ -48,10 +48,15 @@ while once and any(many > few for many, few in zip(now, once)) and time.monotoni
     now = count()
 once = once or now
 print(*now)"""
+ELSEWHERE = """import ipywidgets
+from IPython.display import display
+inside = ipywidgets.Output()
+display(ipywidgets.Tab([inside, player], selected_index=0))
+with inside: display(budget)"""
 KILL = "import os; os.kill(os.getpid(), 9)"
 BREAK = "forward, network.forward = network.forward, lambda *planes: 1 / 0"
 REPAIR = "network.forward = forward"
-CELLS = (SETUP, EXPLORER, GAME, MONITOR, BUDGET, BUSY, COUNT, KILL, BREAK, REPAIR)
+CELLS = (SETUP, EXPLORER, GAME, MONITOR, BUDGET, BUSY, COUNT, KILL, BREAK, REPAIR, ELSEWHERE)
 WIDGETS = {"explorer": 1, "game": 2, "monitor": 3, "budget": 4}
 AT = {source: number for number, source in enumerate(CELLS)}
 
@@ -134,6 +139,35 @@ def test_an_exception_is_said_with_its_traceback_and_the_line_recovers(book):
     game.get_by_label("who plays").select_option("you")
     game.get_by_role("button", name="WAIT", exact=True).click(position={"x": 4, "y": 4})
     expect(game.locator(".territory-standing")).to_contain_text("Step 1 ")
+    assert book.errors == []
+
+
+def test_keys_in_a_control_are_not_taken_for_orders_to_the_notebooks_cells(book):
+    cells, active = len(book.cells()), "() => window.jupyterapp.shell.currentWidget.content.activeCellIndex"
+    for name, control in (
+        ("explorer", "layer"),
+        ("game", "who plays"),
+        ("monitor", "smoothing"),
+        ("budget", "last grid"),
+    ):
+        control = view(book, name).get_by_label(control, exact=True)
+        control.focus()
+        at = book.page.evaluate(active)
+        for key in ("a", "ArrowDown", "x", "m"):  # a cell above, the next cell, cut it, make it text
+            book.page.keyboard.press(key)
+        expect(control).to_be_focused()
+        assert (len(book.cells()), book.page.evaluate(active)) == (cells, at), name
+    assert book.errors == []
+
+
+def test_a_widget_is_seen_in_an_output_widget_and_in_a_tab_that_was_hidden(book):
+    book.run_cell(AT[ELSEWHERE])
+    output = book.output(AT[ELSEWHERE])
+    expect(output.locator(".territory-budget")).to_be_visible()
+    expect(output.locator("img")).to_be_hidden()
+    output.get_by_role("tab").nth(1).click()
+    expect(output.locator(".territory-game")).to_be_visible()
+    assert output.locator(".territory-board").bounding_box()["width"] > 300
     assert book.errors == []
 
 

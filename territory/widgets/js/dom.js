@@ -58,6 +58,12 @@ export function switchOff(control, off) {
   control.disabled = off;
 }
 
+// What is typed here is meant for this view, in a select or on a slider too: JupyterLab takes letters and arrows for
+// orders to its cells ("x" cuts one). What is pressed with Ctrl, such as to save, goes on to it.
+export function keepKeys(root) {
+  root.addEventListener("keydown", (event) => event.ctrlKey || event.metaKey || event.altKey || event.stopPropagation());
+}
+
 export function download(name, bytes) {
   const link = make("a", "", { href: URL.createObjectURL(new Blob([bytes])), download: name });
   link.click();

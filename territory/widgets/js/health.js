@@ -67,6 +67,7 @@ export function makeConnection(model, root, { lost, keeps = "" }) {
     end: () => {
       clearInterval(clock);
       unwatch();
+      root.remove(); // JupyterLab keeps what lay around it for as long as its page is open
     },
   };
 }

@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 793a95909b21d79ed0aa984affd382890fb801ecce44d1a0a4123500c2bd2d39 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 0ac019f57fac23962e05665e8229c2619a43cb96de1a4aad14013666e3bb1d57 */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";
@@ -36,6 +36,9 @@ function switchOff(control, off) {
   if (control.disabled === off) return;
   if (off && control.matches(":focus")) control.closest(".tw").focus();
   control.disabled = off;
+}
+function keepKeys(root) {
+  root.addEventListener("keydown", (event) => event.ctrlKey || event.metaKey || event.altKey || event.stopPropagation());
 }
 function listen(model, listeners) {
   for (const [event, listener] of listeners) model.on(event, listener);
@@ -198,6 +201,7 @@ function makeConnection(model, root, { lost, keeps = "" }) {
     end: () => {
       clearInterval(clock);
       unwatch();
+      root.remove();
     }
   };
 }
@@ -333,6 +337,7 @@ var FIRST = "Try first: replace “flatten” by “mean” and see which number
 function render({ model, el }) {
   const words = model.get("words");
   const root = make("div", "tw territory-budget", { tabindex: -1 });
+  keepKeys(root);
   const connection = makeConnection(model, root, { lost: () => show() });
   const { line } = connection;
   const sizes = makeSizes(model, words, (change) => {

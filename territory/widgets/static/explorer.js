@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 793a95909b21d79ed0aa984affd382890fb801ecce44d1a0a4123500c2bd2d39 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 0ac019f57fac23962e05665e8229c2619a43cb96de1a4aad14013666e3bb1d57 */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";
@@ -42,6 +42,9 @@ function switchOff(control, off) {
   if (control.disabled === off) return;
   if (off && control.matches(":focus")) control.closest(".tw").focus();
   control.disabled = off;
+}
+function keepKeys(root) {
+  root.addEventListener("keydown", (event) => event.ctrlKey || event.metaKey || event.altKey || event.stopPropagation());
 }
 function download(name, bytes2) {
   const link = make("a", "", { href: URL.createObjectURL(new Blob([bytes2])), download: name });
@@ -209,6 +212,7 @@ function makeConnection(model, root, { lost, keeps = "" }) {
     end: () => {
       clearInterval(clock);
       unwatch();
+      root.remove();
     }
   };
 }
@@ -786,7 +790,6 @@ function listenToKeys(root, shortcuts) {
   root.setAttribute("aria-keyshortcuts", Object.keys(shortcuts).map(spoken).join(" "));
   root.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    event.stopPropagation();
     if (event.target.matches("input, select, textarea") || event.target.matches("button, summary") && ["Space", "Enter"].includes(event.code)) return;
     if (!(event.code in shortcuts)) return;
     event.preventDefault();
@@ -1335,9 +1338,9 @@ async function render({ model, el }) {
   const root = make("div", "tw territory-explorer", {
     tabindex: 0,
     role: "application",
-    "aria-label": `Explorer. ${KEYS_SAY}`,
-    "data-lm-suppress-shortcuts": "true"
+    "aria-label": `Explorer. ${KEYS_SAY}`
   });
+  keepKeys(root);
   const redraw = oncePerFrame(() => show());
   const lost = () => {
     for (const part of [tools, keep]) part.cutOff();

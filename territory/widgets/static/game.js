@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 793a95909b21d79ed0aa984affd382890fb801ecce44d1a0a4123500c2bd2d39 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 0ac019f57fac23962e05665e8229c2619a43cb96de1a4aad14013666e3bb1d57 */
 
 // territory/widgets/js/dom.js
 function fill(node, attributes, children) {
@@ -31,6 +31,9 @@ function switchOff(control, off) {
   if (control.disabled === off) return;
   if (off && control.matches(":focus")) control.closest(".tw").focus();
   control.disabled = off;
+}
+function keepKeys(root) {
+  root.addEventListener("keydown", (event) => event.ctrlKey || event.metaKey || event.altKey || event.stopPropagation());
 }
 function download(name, bytes2) {
   const link = make("a", "", { href: URL.createObjectURL(new Blob([bytes2])), download: name });
@@ -198,6 +201,7 @@ function makeConnection(model, root, { lost, keeps = "" }) {
     end: () => {
       clearInterval(clock);
       unwatch();
+      root.remove();
     }
   };
 }
@@ -353,9 +357,9 @@ function ask(model, what, details = {}, ...controls) {
   return { ask: what, ...details, set: Object.fromEntries(controls.map((name) => [name, model.get(name)])) };
 }
 var order = (model, direction) => ask(model, "order", { direction }, "intensity", "build");
-var go = (model) => model.get("player") === "you" ? order(model, WAIT) : ask(model, "go", {}, "player");
+var go = (model) => ask(model, "go", { after: model.get("scene").step }, "player", "intensity", "build");
 function makeOrders(model, line, sorry, now = () => performance.now()) {
-  let [held, last] = [null, 0];
+  let [held, last, seen] = [null, 0, 0];
   const send = (message) => line.ask("order", () => ({ message }), () => {
   }, sorry);
   const hold = (message) => {
@@ -363,11 +367,14 @@ function makeOrders(model, line, sorry, now = () => performance.now()) {
     send(message());
   };
   const tick = () => {
-    const [time, period] = [now(), 1e3 / model.get("speed")];
-    if (line.busy() || line.state() === "lost" || time - last < period) return;
+    const [time, period, { step }] = [now(), 1e3 / model.get("speed"), model.get("scene")];
+    if (line.busy() || line.state() === "lost") return;
+    if (step !== seen) [seen, last] = [step, time];
+    if (time - last < period) return;
     if (held && time - held.since > HOLD_MS) send(held.message());
     else if (!held && model.get("running")) send(go(model));
     else return;
+    seen = step + 1;
     last = Math.max(last + period, time - period);
   };
   return { send, hold, tick, release: () => held = null, busy: line.busy, isHeld: () => held !== null };
@@ -603,7 +610,6 @@ function listenToKeys(root, model, orders, { build, run, undo }) {
   root.setAttribute("aria-keyshortcuts", SPOKEN.join(" "));
   root.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, pre")) return;
-    event.stopPropagation();
     const onButton = event.target.matches("button, summary") && ["Space", "Enter"].includes(event.code);
     if (onButton || ["Tab", "Escape"].includes(event.code)) return;
     if (event.code in KEYS) {
@@ -700,9 +706,9 @@ function render({ model, el }) {
   const root = make("div", "tw territory-game", {
     tabindex: 0,
     role: "application",
-    "aria-label": `Territory. ${HINT}`,
-    "data-lm-suppress-shortcuts": "true"
+    "aria-label": `Territory. ${HINT}`
   });
+  keepKeys(root);
   const lost = () => {
     orders.release();
     if (model.get("running")) model.set("running", false);

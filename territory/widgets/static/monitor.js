@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 793a95909b21d79ed0aa984affd382890fb801ecce44d1a0a4123500c2bd2d39 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 0ac019f57fac23962e05665e8229c2619a43cb96de1a4aad14013666e3bb1d57 */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";
@@ -32,6 +32,9 @@ function switchOff(control, off) {
   if (control.disabled === off) return;
   if (off && control.matches(":focus")) control.closest(".tw").focus();
   control.disabled = off;
+}
+function keepKeys(root) {
+  root.addEventListener("keydown", (event) => event.ctrlKey || event.metaKey || event.altKey || event.stopPropagation());
 }
 function listen(model, listeners) {
   for (const [event, listener] of listeners) model.on(event, listener);
@@ -194,6 +197,7 @@ function makeConnection(model, root, { lost, keeps = "" }) {
     end: () => {
       clearInterval(clock);
       unwatch();
+      root.remove();
     }
   };
 }
@@ -554,9 +558,9 @@ function render({ model, el }) {
   const root = make("div", "tw territory-monitor", {
     tabindex: 0,
     role: "application",
-    "aria-label": `Training. ${HINT}`,
-    "data-lm-suppress-shortcuts": "true"
+    "aria-label": `Training. ${HINT}`
   });
+  keepKeys(root);
   const lost = () => {
     [control, game].forEach((part) => part.cutOff());
     root.dataset.state = "lost";
@@ -605,7 +609,6 @@ function render({ model, el }) {
   });
   root.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, pre")) return;
-    event.stopPropagation();
     const moves = { ArrowLeft: place() - 1, ArrowRight: place() + 1, Home: 0, End: first().length - 1, Escape: null };
     if (event.code in moves) {
       event.preventDefault();

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { makeOrders } from "../../../territory/widgets/js/game/orders.js";
 import { makeLine, SLOW_MS } from "../../../territory/widgets/js/line.js";
 
 function setUp() {
@@ -107,4 +108,23 @@ test("an answer to one view of a widget is none to another, in this page or in a
   assert.equal(one.hear({ re: here[0].id }), true);
   assert.equal(heard, "one");
   assert.equal(other.busy(), true);
+});
+
+test("a game that runs on in two views goes at the pace of one", () => {
+  const traits = { speed: 5, running: true, player: "you", intensity: 1, build: false, scene: { step: 0 } };
+  let [time, waiting] = [0, []];
+  const view = () => {
+    const line = makeLine((message) => waiting.push({ line, message, due: time + 30 }), { now: () => time });
+    return makeOrders({ get: (name) => traits[name] }, line, () => {}, () => time);
+  };
+  const views = [view(), view()];
+  for (; time < 10_000; time += 10) {
+    for (const { message, line } of waiting.filter(({ due }) => due <= time)) {
+      if (message.after === traits.scene.step) traits.scene = { step: traits.scene.step + 1 };
+      line.hear({ re: message.id });
+    }
+    waiting = waiting.filter(({ due }) => due > time);
+    for (const { tick } of views) tick();
+  }
+  assert.ok(traits.scene.step >= 48 && traits.scene.step <= 52, `${traits.scene.step} steps in ten seconds`);
 });

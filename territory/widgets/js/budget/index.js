@@ -1,6 +1,6 @@
 // The face of NetworkBudget: sizes to choose, and what they cost. Python counts, this draws.
 
-import { button, hideStill, listen, make, oncePerFrame, panel, select, switchOff } from "../dom.js";
+import { button, hideStill, keepKeys, listen, make, oncePerFrame, panel, select, switchOff } from "../dom.js";
 import { makeConnection } from "../health.js";
 import { whole } from "../numbers.js";
 import { makeBars, makeDiagram, makeField, makeGauge } from "./drawings.js";
@@ -12,6 +12,7 @@ const FIRST = "Try first: replace “flatten” by “mean” and see which numb
 export function render({ model, el }) {
   const words = model.get("words");
   const root = make("div", "tw territory-budget", { tabindex: -1 });
+  keepKeys(root);
   const connection = makeConnection(model, root, { lost: () => show() });
   const { line } = connection;
   const sizes = makeSizes(model, words, (change) => {

@@ -1,7 +1,7 @@
 // The face of AttentionExplorer. The whole game is in the page, so time, layers and cells answer at once; what-if,
 // ablation and relevance ask the kernel. The same code runs in a saved page, where nobody may answer.
 
-import { download, hideStill, listen, make, oncePerFrame, panel } from "../dom.js";
+import { download, hideStill, keepKeys, listen, make, oncePerFrame, panel } from "../dom.js";
 import { makeConnection } from "../health.js";
 import { makeQuestions } from "./ask.js";
 import { makeKeep, makeLook, makeTime } from "./bar.js";
@@ -33,8 +33,9 @@ export async function render({ model, el }) {
   const explanation = make("p", "explorer-explain", {}, KEYS_SAY);
   const explain = (text) => (explanation.textContent = text);
   const root = make("div", "tw territory-explorer", {
-    tabindex: 0, role: "application", "aria-label": `Explorer. ${KEYS_SAY}`, "data-lm-suppress-shortcuts": "true",
+    tabindex: 0, role: "application", "aria-label": `Explorer. ${KEYS_SAY}`,
   });
+  keepKeys(root);
   const redraw = oncePerFrame(() => show());
   const lost = () => {
     for (const part of [tools, keep]) part.cutOff();

@@ -35,7 +35,6 @@ export function listenToKeys(root, shortcuts) {
   root.setAttribute("aria-keyshortcuts", Object.keys(shortcuts).map(spoken).join(" "));
   root.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    event.stopPropagation(); // JupyterLab has keys of its own
     if (event.target.matches("input, select, textarea") || (event.target.matches("button, summary") && ["Space", "Enter"].includes(event.code))) return;
     if (!(event.code in shortcuts)) return;
     event.preventDefault();

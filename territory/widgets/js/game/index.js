@@ -1,6 +1,6 @@
 // The face of GamePlayer: draws what Python sends and asks Python for every step. It knows no rule of the game.
 
-import { hideStill, listen, make, oncePerFrame, panel, say } from "../dom.js";
+import { hideStill, keepKeys, listen, make, oncePerFrame, panel, say } from "../dom.js";
 import { makeConnection } from "../health.js";
 import { listenToBoard, makeBoard } from "./board.js";
 import { makeCompass, makeLegend } from "./compass.js";
@@ -15,8 +15,9 @@ export function render({ model, el }) {
   const explanation = make("p", "territory-explain", {}, HINT);
   const explain = (text) => (explanation.textContent = text);
   const root = make("div", "tw territory-game", {
-    tabindex: 0, role: "application", "aria-label": `Territory. ${HINT}`, "data-lm-suppress-shortcuts": "true",
+    tabindex: 0, role: "application", "aria-label": `Territory. ${HINT}`,
   });
+  keepKeys(root);
   const lost = () => {
     orders.release();
     if (model.get("running")) model.set("running", false);

@@ -18,7 +18,6 @@ export function listenToKeys(root, model, orders, { build, run, undo }) {
   root.setAttribute("aria-keyshortcuts", SPOKEN.join(" "));
   root.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, pre")) return;
-    event.stopPropagation(); // JupyterLab has keys of its own
     const onButton = event.target.matches("button, summary") && ["Space", "Enter"].includes(event.code);
     if (onButton || ["Tab", "Escape"].includes(event.code)) return;
     if (event.code in KEYS) {

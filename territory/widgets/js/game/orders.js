@@ -9,11 +9,12 @@ export function ask(model, what, details = {}, ...controls) {
 }
 
 export const order = (model, direction) => ask(model, "order", { direction }, "intensity", "build");
-export const go = (model) => (model.get("player") === "you" ? order(model, WAIT) : ask(model, "go", {}, "player"));
+// A step of a game that runs on. Several views may see it run: of those that would go on from one step, one does.
+export const go = (model) => ask(model, "go", { after: model.get("scene").step }, "player", "intensity", "build");
 
 // Orders to the kernel, one at a time, the newest in hand. `sorry`: what to do with an answer in words.
 export function makeOrders(model, line, sorry, now = () => performance.now()) {
-  let [held, last] = [null, 0];
+  let [held, last, seen] = [null, 0, 0];
   const send = (message) => line.ask("order", () => ({ message }), () => {}, sorry);
   // What is asked again while a key or button is down, and since when.
   const hold = (message) => {
@@ -21,11 +22,14 @@ export function makeOrders(model, line, sorry, now = () => performance.now()) {
     send(message());
   };
   const tick = () => {
-    const [time, period] = [now(), 1000 / model.get("speed")];
-    if (line.busy() || line.state() === "lost" || time - last < period) return;
+    const [time, period, { step }] = [now(), 1000 / model.get("speed"), model.get("scene")];
+    if (line.busy() || line.state() === "lost") return;
+    if (step !== seen) [seen, last] = [step, time]; // another view went on, or this one by a press
+    if (time - last < period) return;
     if (held && time - held.since > HOLD_MS) send(held.message());
     else if (!held && model.get("running")) send(go(model));
     else return;
+    seen = step + 1;
     last = Math.max(last + period, time - period); // a tick that came late does not delay those after it
   };
   return { send, hold, tick, release: () => (held = null), busy: line.busy, isHeld: () => held !== null };

@@ -1,6 +1,6 @@
 // The face of TrainingMonitor: draws what Python sends and asks Python for everything else. It trains nothing.
 
-import { hideStill, listen, make, oncePerFrame, select } from "../dom.js";
+import { hideStill, keepKeys, listen, make, oncePerFrame, select } from "../dom.js";
 import { makeConnection } from "../health.js";
 import { clip, nearest } from "../numbers.js";
 import { makeGame, makeSwitch } from "./game.js";
@@ -14,8 +14,9 @@ const FIRST = "Try first: start, let it run for some updates, then pause and poi
 export function render({ model, el }) {
   const words = model.get("words");
   const root = make("div", "tw territory-monitor", {
-    tabindex: 0, role: "application", "aria-label": `Training. ${HINT}`, "data-lm-suppress-shortcuts": "true",
+    tabindex: 0, role: "application", "aria-label": `Training. ${HINT}`,
   });
+  keepKeys(root);
   const lost = () => {
     [control, game].forEach((part) => part.cutOff());
     root.dataset.state = "lost";
@@ -66,7 +67,6 @@ export function render({ model, el }) {
   });
   root.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, pre")) return;
-    event.stopPropagation();
     const moves = { ArrowLeft: place() - 1, ArrowRight: place() + 1, Home: 0, End: first().length - 1, Escape: null };
     if (event.code in moves) {
       event.preventDefault();
