@@ -95,6 +95,7 @@ def explorer_page(name: str, slots: list[str], head: str) -> str:
     start += f'<script>\n{(PARTS / "start.js").read_text("utf-8")}</script>\n<script type="module">'
     page = explorer.page()
     for place, with_what in (
+        ("<title>Attention over a game</title>", f"<title>What does {name} attend to? — Territory</title>"),
         ("</head>", style),
         ("<main>", f"{head}<main>"),
         ('<script type="module">', start),

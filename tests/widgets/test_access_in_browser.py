@@ -103,6 +103,8 @@ def test_bars_and_boxes_are_seen_where_the_system_chooses_the_colours(instrument
     looks = "each => getComputedStyle(each).backgroundColor"
     on, off = (view.root.locator(f".territory-mask i{kind}").first.evaluate(looks) for kind in (".on", ":not(.on)"))
     assert on != off
+    view.page.add_style_tag(content=":root { --jp-ui-font-color1: black; --jp-layout-color1: white; }")  # a light theme
+    assert view.root.evaluate(looks) == "rgb(0, 0, 0)"
     view.page.close()
 
 

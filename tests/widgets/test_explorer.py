@@ -170,6 +170,7 @@ def test_the_standalone_page_holds_the_game_and_nothing_from_a_network(explorer,
     explorer.save_html(tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text("utf-8")
     assert not re.findall(r"(?:src|href)\s*=|@import|url\(|\bimport\b[ (]|fetch\(", page)
+    assert "JavaScript, which is switched off" in re.search(r"<noscript>(.*)</noscript>", page)[1]
     assert {link for link in re.findall(r"https?://[^\s\"']+", page)} == {"http://www.w3.org/2000/svg"}  # a name only
     state = json.loads(re.search(r'id="state">(.*?)</script>', page, re.S)[1])
     assert state["step"] == 4 and state["words"]["standalone"] and not state["what_if"]

@@ -421,6 +421,12 @@ def test_the_view_is_saved_as_a_picture_and_as_a_page_that_scrubs_without_a_kern
 
     assert page.button("play").get_attribute("aria-pressed") == "false"  # over with its last moment
 
+    page.button("copy state").click()  # it stands in the address too: another one put there is shown
+    copied = lab.page.url
+    page.slide("step", 2)
+    lab.page.evaluate("address => { location.hash = ''; location.href = address; }", copied)
+    lab.page.wait_for_function(f"() => document.querySelector('.explorer-time').value == {LAST}")
+
     light = page.contrasts()
     lab.page.emulate_media(color_scheme="dark")
     check_contrast(light, page.contrasts())

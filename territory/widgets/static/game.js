@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 0ac019f57fac23962e05665e8229c2619a43cb96de1a4aad14013666e3bb1d57 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 3397359cdde1ef110d332a159f493150aa05801a5f26785c53ff6e796592e176 */
 
 // territory/widgets/js/dom.js
 function fill(node, attributes, children) {

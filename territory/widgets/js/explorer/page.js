@@ -29,8 +29,8 @@ function openPage() {
     on: (events, listener) => listeners.push([events, listener]),
     off: () => {},
   };
-  render({ model, el: document.getElementById("explorer") }).then(() => {
-    if (location.hash.includes(MARK)) tell("msg:custom", { state: decodeURIComponent(location.hash) });
-  });
+  const openLinked = () => location.hash.includes(MARK) && tell("msg:custom", { state: decodeURIComponent(location.hash) });
+  render({ model, el: document.getElementById("explorer") }).then(openLinked);
+  window.addEventListener("hashchange", openLinked); // another state, put into the same tab
 }
 openPage();
