@@ -53,10 +53,11 @@ from IPython.display import display
 inside = ipywidgets.Output()
 display(ipywidgets.Tab([inside, player], selected_index=0))
 with inside: display(budget)"""
+BARE = "import ipywidgets\nipywidgets.VBox([widgets.NetworkBudget()])"
 KILL = "import os; os.kill(os.getpid(), 9)"
 BREAK = "forward, network.forward = network.forward, lambda *planes: 1 / 0"
 REPAIR = "network.forward = forward"
-CELLS = (SETUP, EXPLORER, GAME, MONITOR, BUDGET, BUSY, COUNT, KILL, BREAK, REPAIR, ELSEWHERE)
+CELLS = (SETUP, EXPLORER, GAME, MONITOR, BUDGET, BUSY, COUNT, KILL, BREAK, REPAIR, ELSEWHERE, BARE)
 WIDGETS = {"explorer": 1, "game": 2, "monitor": 3, "budget": 4}
 AT = {source: number for number, source in enumerate(CELLS)}
 
@@ -201,6 +202,11 @@ def test_running_a_cell_again_and_again_keeps_one_widget_and_one_training(book, 
         for said in ("Error displaying widget", "Loading widget"):
             for each in output.get_by_text(said).all():
                 expect(each).to_be_hidden()
+    book.run_cell(AT[SETUP])
+    book.run_cell(AT[BARE])  # one that leaves no picture itself hides no other's
+    expect(book.output(AT[BARE]).locator(".territory-budget")).to_be_visible()
+    for number in WIDGETS.values():
+        expect(book.output(number).locator("img")).to_be_visible()
 
 
 def assert_all_are_lost(book, said):

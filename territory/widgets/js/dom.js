@@ -92,10 +92,15 @@ export function oncePerFrame(show) {
 }
 
 // The picture that lies in the notebook before this widget is for when there is no kernel: hidden while this lives.
-// JupyterLab hides it by a style; other front ends have other pages around it.
+// JupyterLab hides it by a style, and has those of other cells in the same page; other front ends have other pages.
 export function hideStill(el) {
   const follows = (one, other) => Boolean(one.compareDocumentPosition(other) & Node.DOCUMENT_POSITION_FOLLOWING);
-  const mark = [...document.querySelectorAll("[data-territory-still]")].filter((each) => follows(each, el)).at(-1);
-  const picture = mark && [...document.images].find((each) => follows(mark, each) && follows(each, el) && !el.contains(each));
-  if (picture) picture.style.display = "none";
+  const placed = new ResizeObserver(() => { // not before it lies in the page
+    placed.disconnect();
+    if (el.closest(".jp-OutputArea-child")) return;
+    const mark = [...document.querySelectorAll("[data-territory-still]")].filter((each) => follows(each, el)).at(-1);
+    const picture = mark && [...document.images].find((each) => follows(mark, each) && follows(each, el) && !el.contains(each));
+    if (picture) picture.style.display = "none";
+  });
+  placed.observe(el);
 }

@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 3397359cdde1ef110d332a159f493150aa05801a5f26785c53ff6e796592e176 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: cb1e5eb38e2e0176625dd8fa2322d1d8f6ffd3117e6590bd1455da4ec6701e66 */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";
@@ -55,9 +55,14 @@ function oncePerFrame(show) {
 }
 function hideStill(el) {
   const follows = (one, other) => Boolean(one.compareDocumentPosition(other) & Node.DOCUMENT_POSITION_FOLLOWING);
-  const mark = [...document.querySelectorAll("[data-territory-still]")].filter((each) => follows(each, el)).at(-1);
-  const picture = mark && [...document.images].find((each) => follows(mark, each) && follows(each, el) && !el.contains(each));
-  if (picture) picture.style.display = "none";
+  const placed = new ResizeObserver(() => {
+    placed.disconnect();
+    if (el.closest(".jp-OutputArea-child")) return;
+    const mark = [...document.querySelectorAll("[data-territory-still]")].filter((each) => follows(each, el)).at(-1);
+    const picture = mark && [...document.images].find((each) => follows(mark, each) && follows(each, el) && !el.contains(each));
+    if (picture) picture.style.display = "none";
+  });
+  placed.observe(el);
 }
 
 // territory/widgets/js/line.js
