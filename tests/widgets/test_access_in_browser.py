@@ -1,5 +1,6 @@
 """All four widgets in a page, answered by Python without a notebook between: who can use them, at which widths."""
 
+from functools import partial
 from itertools import combinations, pairwise
 
 import gymnasium
@@ -172,6 +173,21 @@ def test_on_a_phone_no_number_of_an_axis_or_a_bar_lies_over_another_or_breaks(in
     broken = f"root => [...root.querySelectorAll('.bars > span')].filter({two_lines}).map(each => each.textContent)"
     assert budget.root.evaluate(broken) == []
     monitor.page.close(), budget.page.close()
+
+
+@pytest.mark.parametrize(("name", "curve"), [("explorer", ".explorer-curve"), ("monitor", ".monitor-panel > svg")])
+def test_a_finger_on_a_curve_scrolls_the_page(name, curve, instruments, new_page):
+    view = show(new_page, instruments[name], 390, has_touch=True)
+    curve = view.root.locator(curve).first
+    curve.evaluate("each => each.scrollIntoView({block: 'center'})")
+    box, before = curve.bounding_box(), view.page.evaluate("scrollY")
+    touch = partial(view.page.context.new_cdp_session(view.page).send, "Input.dispatchTouchEvent")
+    down = [{"x": box["x"] + 60, "y": box["y"] + box["height"] / 2 - 20 * move} for move in range(11)]
+    for kind, place in zip(("touchStart", *10 * ["touchMove"]), down, strict=True):
+        touch({"type": kind, "touchPoints": [place]})
+    touch({"type": "touchEnd", "touchPoints": []})
+    view.page.wait_for_function(f"scrollY > {before} + 100")
+    view.page.close()
 
 
 def test_played_with_an_ablation_every_state_waits_for_its_answer(instruments, new_page):

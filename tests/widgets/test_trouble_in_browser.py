@@ -51,8 +51,9 @@ print(*now)"""
 ELSEWHERE = """import ipywidgets
 from IPython.display import display
 inside = ipywidgets.Output()
-display(ipywidgets.Tab([inside, player], selected_index=0))
-with inside: display(budget)"""
+game = widgets.GamePlayer(gymnasium.make("Territory-v0", height=64, width=64, num_bots=2))
+display(ipywidgets.Tab([inside, game], selected_index=0))
+with inside: display(widgets.NetworkBudget())"""
 BARE = "import ipywidgets\nipywidgets.VBox([widgets.NetworkBudget()])"
 KILL = "import os; os.kill(os.getpid(), 9)"
 BREAK = "forward, network.forward = network.forward, lambda *planes: 1 / 0"

@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: cb1e5eb38e2e0176625dd8fa2322d1d8f6ffd3117e6590bd1455da4ec6701e66 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: bb3eb031270e53cc6ba56970766f21815237251aea5ff90a5505abcba5c9870b */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";
