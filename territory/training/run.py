@@ -48,6 +48,7 @@ class Run:
     def __init__(self, folder: Path, ppo: PPO, lock: FolderLock | None = None):
         """``lock``: on the folder; other processes are refused as long as this run holds it."""
         self.folder = folder
+        self._place = folder.absolute()  # whoever trains in the background may change the working directory meanwhile
         self.ppo = ppo
         self._lock, self._saved = lock, None  # what the checkpoint file was when this process last wrote it
         self._whole = True  # no update is begun and not logged
@@ -55,7 +56,7 @@ class Run:
     @property
     def checkpoint(self) -> Path:
         """The file that `resume` reads."""
-        return self.folder / files.FILE_NAME
+        return self._place / files.FILE_NAME
 
     @property
     def writes(self) -> bool:
@@ -97,7 +98,7 @@ class Run:
 
     def log(self) -> list[Update]:
         """The records of the updates so far, read from the log."""
-        return read_log(self.folder)[0]
+        return read_log(self._place)[0]
 
     def save(self) -> None:
         """Write the checkpoint: whole or not at all."""
@@ -118,7 +119,7 @@ class Run:
     def _alone(self) -> Iterator[None]:
         """Hold the folder against other processes; refuse to go on where another one has been meanwhile."""
         if self.writes:
-            self._lock = self._lock or FolderLock(self.folder, "run")
+            self._lock = self._lock or FolderLock(self._place, "run")
             if self._saved not in (None, _stamp(self.checkpoint)):
                 raise BadInput(f"the run {self.folder} went on in another process: take it up from there with resume")
         try:
@@ -129,18 +130,18 @@ class Run:
     def write_config(self) -> None:
         """Write what the run is trained with, for people and other programs: `resume` reads the checkpoint."""
         text = json.dumps(self.ppo.config.as_dict(), indent=1)
-        write_atomically(self.folder / "config.json", text.encode())
+        write_atomically(self._place / "config.json", text.encode())
 
     def _board(self) -> AbstractContextManager[Any]:
         """TensorBoard's writer, in the process that writes."""
         from torch.utils.tensorboard import SummaryWriter  # slow to import, and only training needs it
 
         # TensorBoard forgets what it was told from purge_step on: the updates that will be made again.
-        return SummaryWriter(str(self.folder), purge_step=self.ppo.step + 1) if self.writes else nullcontext()
+        return SummaryWriter(str(self._place), purge_step=self.ppo.step + 1) if self.writes else nullcontext()
 
     def _log(self, board: Any, update: Update) -> None:
         values = {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in update.as_dict().items()}
-        with open(self.folder / LOG, "a", encoding="utf-8") as file:
+        with open(self._place / LOG, "a", encoding="utf-8") as file:
             file.write(json.dumps(values) + "\n")
             file.flush()
             os.fsync(file.fileno())  # a power cut must not take a line that the next checkpoint counts on

@@ -101,6 +101,15 @@ def test_a_run_that_is_stopped_within_an_update_is_taken_up_from_its_checkpoint(
     assert [line["value_loss"] for line in read_log(resumed)] == [line["value_loss"] for line in read_log(alone)]
 
 
+def test_a_run_stays_in_its_folder_though_the_working_directory_changes(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = run.start(dataclasses.replace(config, runs_dir="runs", total_timesteps=256, checkpoint_every=1))
+    (tmp_path / "elsewhere").mkdir()
+    made.train(callback=lambda update: os.chdir(tmp_path / "elsewhere"), stop=lambda: made.ppo.finished_updates == 3)
+    assert made.train() and [update.update for update in made.log()] == [1, 2, 3, 4]
+    assert os.listdir(tmp_path / "elsewhere") == [] and run.resume(tmp_path / "runs" / "run").ppo.finished_updates == 4
+
+
 def test_a_run_that_is_over_can_be_made_longer(config):
     short = run.start(dataclasses.replace(config, total_timesteps=512))
     short.train()
