@@ -17,7 +17,10 @@ MODES = list(AutoresetMode)
 
 
 def make(mode=AutoresetMode.SAME_STEP, games=2, steps=3, **options):
-    return gymnasium.make_vec("Territory-v0", num_envs=games, autoreset_mode=mode, max_steps=steps, **SMALL | options)
+    world = SMALL | {"max_steps": steps} | options
+    if "+" in options.get("opponents", ""):
+        del world["num_bots"]  # which a mixture says itself
+    return gymnasium.make_vec("Territory-v0", num_envs=games, autoreset_mode=mode, **world)
 
 
 @pytest.mark.parametrize("mode", MODES)
