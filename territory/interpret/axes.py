@@ -20,7 +20,7 @@ GIVEN, FEATURE, PARAMETER = "given", "feature", "parameter"
 SHORTER = -1  # the part of an axis that is left of it
 REPEATED = -2  # not of anything: what was there is there so many times
 BESIDE = 2  # how a part is shared where features were summed: those of the input (rows, frames) are of tokens then
-LOST = -1  # in place of the axis that a part is of: nobody knows
+LOST, STACKED = -1, -3  # in place of the axis that a part is of: nobody knows; of several tensors, one beside the other
 PRODUCTS = {  # as einsum has them
     "linear": "...d,jd->...j",
     "rmatmul": "...dj,...id->...ij",
@@ -37,6 +37,7 @@ _TURNS = {
     *("permute", "transpose", "movedim", "moveaxis", "swapaxes", "swapdims"),
     *("t", "T", "mT", "H", "mH", "adjoint", "stack"),
 }
+LAYS = {*_CUTS, *_TURNS} - {"stack"}  # the same numbers in other axes
 _TELLING = [  # sizes by which an axis is known again, of no axes, one, ...: far apart, as parts may be cut off
     [min(10_000, int(2e16 ** (1 / count) / (count + 2))) * n + 41 + 2 * n * n for n in range(2, count + 2)]
     for count in range(9)
@@ -162,8 +163,20 @@ def _vagueness(parts: Sequence[Part]) -> tuple[bool, bool]:
     return not clear, len(clear) < len(parts) and {part.kind for part in clear} == {FEATURE}
 
 
+def _strangeness(parts: Sequence[Part]) -> tuple[bool, bool, bool]:
+    """As `_vagueness`, of numbers that a product may have made, such as scores, and others, such as a mask."""
+    return not any(part.shared for part in parts), *_vagueness(parts)
+
+
 def _clearest(one: tuple[Part, ...], other: tuple[Part, ...], tells_less: Callable[[list[Part]], Any]) -> Any:
-    """What tells most of one axis that two tensors have, piece by piece as far as they were cut alike."""
+    """What tells most of one axis that two tensors have, piece by piece as far as they were cut alike.
+
+    Of pieces that tell as much the finer: the rest of what it was cut of is beside it.
+    """
+
+    def order(piece: list[Part]) -> Any:
+        return tells_less(piece), -sum(len(part.cut) for part in piece if not is_vague(part))
+
     sides, found = ([*one], [*other]), []
     while all(sides):
         pieces = [[side.pop(0)] for side in sides]
@@ -172,7 +185,7 @@ def _clearest(one: tuple[Part, ...], other: tuple[Part, ...], tells_less: Callab
             if not sides[place]:
                 return one
             pieces[place].append(sides[place].pop(0))
-        found += min(pieces, key=tells_less)
+        found += min(pieces, key=order)
     return tuple(found) if not any(sides) else one
 
 
@@ -218,7 +231,7 @@ def _beside(sides: Sequence[Axes], result: Tensor) -> Axes | None:
     for axes in sides:
         for axis, parts in enumerate(reversed(axes), 1):
             had = found[-axis]
-            found[-axis] = _clearest(had, parts, _vagueness) if had and parts else had or parts
+            found[-axis] = had or parts if had == parts or not (had and parts) else _clearest(had, parts, _strangeness)
     return tuple(found) if sizes_of(found) == result.shape else None
 
 
@@ -242,13 +255,15 @@ def _cut(axes: Axes, shape: Sequence[int]) -> Axes | None:
     return tuple(found)
 
 
-def _stacked(given: tuple, axes: Axes, result: Tensor) -> Axes:
+def _stacked(call: tuple, axes: Axes, result: Tensor) -> Axes:
     """One axis more: of what was taken apart before, if what was given first is no longer there."""
-    args, kwargs = given
+    args, kwargs = call
     place = kwargs.get("dim", args[1] if len(args) > 1 else 0) % result.ndim
-    kinds = {(part.kind, part.of) for parts in axes for part in parts}
-    kind = PARAMETER if {kind for kind, _ in kinds} == {PARAMETER} else GIVEN
-    new = Part(result.shape[place], kind, 3 * result.ndim if (GIVEN, 0) in kinds or () in axes else 0)
+    given = {part.of for parts in axes for part in parts if part.kind == GIVEN}
+    kinds = {part.kind for parts in axes for part in parts}
+    layers = FEATURE in kinds and (PARAMETER in kinds or (0 in given and len(given) > 1))
+    kind = FEATURE if layers else PARAMETER if kinds == {PARAMETER} else GIVEN  # some numbers each of the same tokens
+    new = Part(result.shape[place], kind, STACKED if 0 in given or () in axes or kind == FEATURE else 0)
     return (*axes[:place], (new,) if new.size > 1 else (), *axes[place:])
 
 
@@ -309,7 +324,7 @@ def product_axes(equation: Any, sides: Sequence[Tensor], axes: Sequence[Axes], w
             matrix = sides[0 if known[0].get(label) else 1].ndim == 2
             if label == out[-1] and matrix and (label in made or equation in PRODUCTS.values()):  # a layer
                 kind = GIVEN if len(numbers) > 1 and len(out) == 2 else FEATURE  # of no token, if it reads them all
-                parts = (Part(parts[0].size, kind, len(out)),)
+                parts = (Part(sizes_of([parts])[0], kind, len(out)),)
             elif label in made and ((len(made) > 1 and sums) or len(shared) > 1):  # cuts them at once, or joins heads
                 parts = (Part(parts[0].size, FEATURE, len(out), (made.index(label),)),)
             elif shared == {True}:  # other heads, mixed of those that were

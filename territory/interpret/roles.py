@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from territory.interpret.axes import BESIDE, FEATURE, GIVEN, LOST, Axes, Part, is_fixed, is_vague, sizes_of
+from territory.interpret.axes import BESIDE, FEATURE, GIVEN, LOST, STACKED, Axes, Part, is_fixed, is_vague, sizes_of
 
 
 class Laid(NamedTuple):
@@ -35,6 +35,7 @@ def lay(weights: Tensor, keys: int, axes: Axes) -> Laid:
     parts = [part for axis, each in enumerate(axes) if axis != keys for part in each]
     axis_of = [axis for axis, each in enumerate(axes) if axis != keys for _ in each]
     examples, heads = _roles(parts, axes[keys], fixed)
+    heads = sorted(heads, key=lambda n: parts[n].cut)  # as they were cut, however they lie
     queries = [n for n in range(len(parts)) if n not in (*examples, *heads)]
     sizes = sizes_of([parts[n] for n in each] for each in (examples, heads, queries))
     rows = weights.movedim(keys, -1)
@@ -61,9 +62,10 @@ def _roles(parts: Sequence[Part], keys: Sequence[Part], fixed: bool) -> tuple[li
         examples = both or (second if 0 in tokens or not keys else [])
     if FEATURE in {part.kind for part in (*parts, *keys)}:
         heads = [n for n in others if parts[n].kind == FEATURE]
+        heads = [n for n in heads if parts[n].of != STACKED] or heads  # layers' beside each other, if nothing was cut
         if not product:  # what features were cut into, but for the last, which are the numbers of a token
             pieces = [n for n in heads if parts[n].of == parts[heads[0]].of]
-            return examples, [n for n in pieces if 0 in parts[n].cut] or pieces[:1]
+            return examples, [n for n in pieces if 0 in parts[n].cut or parts[n].of == STACKED] or pieces[:1]
         of = {parts[n].of for n in heads if parts[n].shared}
         return examples, [n for n in heads if not of or parts[n].of in of]
     left = [n for n in (shared if product else others if fixed else given) if n not in examples]

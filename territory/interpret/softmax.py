@@ -171,8 +171,9 @@ class SoftmaxWatch(TorchFunctionMode):
         args = (*args, *(kwargs[each] for each in _NAMED if each in kwargs))  # as if all were by place
         operands = args[1:] if name in tags.ADDED else args
         known = self._tag(operands, 0), self._tag(operands, 1)
-        if isinstance(result, Tensor) and (place := tags.product_place(name, *known)) is not None:
-            return self._divided(result, known[place], known[1 - place], args[1 - place], result is args[0])
+        if isinstance(result, Tensor) and (found := tags.product_place(name, *known)) is not None:
+            place, dim = found
+            return self._divided(result, known[place], dim, known[1 - place].kind, args[1 - place], result is args[0])
         if isinstance(result, Tensor) and is_transformed(result) and name in tags.SOFTMAXES:
             self._miss(_TRANSFORMED)
         elif isinstance(result, Tensor) and is_plain(result):
@@ -200,19 +201,19 @@ class SoftmaxWatch(TorchFunctionMode):
         finally:
             setattr(torch.autograd, engine.__name__, engine)
 
-    def _divided(self, result: Tensor, product: Tag, share: Tag, total: Tensor, in_place: bool) -> Tensor:
+    def _divided(self, result: Tensor, product: Tag, dim: int, kind: str, total: Tensor, in_place: bool) -> Tensor:
         """A product of an exponential with values, divided by the exponential's sum or times 1 over it."""
-        e, dim = share.of, share.dim
+        e = product.of
         with torch.set_grad_enabled(torch.is_grad_enabled() and any(watch.changes for watch in _running.watches)):
-            plain, given = e.sum(dim, keepdim=True), total.reciprocal() if share.kind == "share" else total
-            as_given = given.shape == plain.shape and not _same_numbers(given, plain)  # with an epsilon, say
+            plain, given = e.sum(dim, keepdim=True), total.reciprocal() if kind == "share" else total
+            as_given = given.shape == plain.shape and not tags.same_numbers(given, plain)  # with an epsilon, say
             weights = e / (given if as_given else plain)  # else laid out like the product, maybe
             self.traced[weights] = self.traced.of(e)
             changed = self._shown(weights, dim, attention=True)
         self._found(_NO_SUM)
         if changed is weights:
             return result
-        fresh = product.again(changed.reshape(product.of.shape).to(e.dtype))
+        fresh = product.again(changed.to(e.dtype))
         return result.copy_(fresh) if in_place else fresh
 
     def _shown(self, weights: Tensor, dim: int, in_place: bool = False, attention: bool = False) -> Tensor:
@@ -289,6 +290,8 @@ class SoftmaxWatch(TorchFunctionMode):
         added = name in tags.SCATTERED and any(tagged.weighted for _, tagged in known)
         if not (added and self.owners.at_work is not None) and not self._weighs(name, operands, tag, other):
             new = tags.known_of(name, operands, kwargs, result, tag, other)
+            if tag.kind == "product" and name in axes.LAYS:
+                new = tag._replace(again=_then(tag.again, call, operands[0]))
             if name in tags.WRITES and new is None:
                 new = next((tagged for _, tagged in known if tagged.kind == "weights"), None)
             grows = name == "mul" and isinstance(result, Tensor)
@@ -310,10 +313,7 @@ class SoftmaxWatch(TorchFunctionMode):
                 for watch, confirmed in each.source if each.kind == "weights" else ():
                     watch.confirm(confirmed)
                 if each.kind == "terms":
-                    again = partial(
-                        lambda terms, then, new: then(terms(new)), each.again, partial(_with_other, *call, tensor)
-                    )
-                    self._tags[result] = Tag("product", of=each.of, again=again)
+                    self._tags[result] = Tag("product", of=each.of, again=_then(each.again, call, tensor))
                 if each.kind == "exp" and (name not in tags.ADDED or kwargs.get("beta") == 0 or not args[0].any()):
                     self._tags[result] = Tag("product", of=tensor, again=partial(_with_other, *call, tensor))
         kinds = {tagged.kind for _, tagged in known}
@@ -430,10 +430,10 @@ def _is_script(module: nn.Module) -> bool:
     return "softmax" in graph or "attention" in graph
 
 
-def _same_numbers(one: Tensor, other: Tensor) -> bool:
-    """Whether these are the same, in whatever order."""
-    first, second = (each.detach().flatten().sort()[0] for each in (one, other))
-    return torch.allclose(first, second)
+def _then(again: Callable, call: tuple, old: Tensor) -> Callable:
+    """A call after another, with what that made in place of what it had made."""
+    func, args, kwargs = call
+    return lambda new: _with_other(func, args, kwargs, old, again(new))
 
 
 def _with_other(func: Callable, args: Sequence[Any], kwargs: dict[str, Any], old: Tensor, new: Tensor) -> Any:

@@ -58,20 +58,29 @@ class Tag(NamedTuple):
 UNKNOWN = Tag("")
 
 
-def product_place(name: str, tag: Tag, other: Tag) -> int | None:
-    """Which of two arguments is a product that this divides by the sum of the exponential in it; None: neither."""
+def product_place(name: str, tag: Tag, other: Tag) -> tuple[int, int] | None:
+    """Which of two arguments is a product that this divides by the sum of the exponential in it; and over which axis.
+
+    The exponential may be laid otherwise in the product than where it was summed.
+    """
     for place, product, total in ((0, tag, other), (1, other, tag)):
         wanted = {"mul": "share", "div": "" if place else "sum"}.get(name)
-        if product.kind == "product" and total.kind == wanted and total.dim is not None and _same(total.of, product.of):
-            return place
+        if product.kind == "product" and total.kind == wanted and total.dim is not None:
+            if product.of is total.of:
+                return place, total.dim
+            if same_numbers(product.of, total.of):
+                sums, e = total.of.sum(total.dim), product.of
+                axes = [axis for axis in reversed(range(e.ndim)) if same_numbers(e.sum(axis), sums)]
+                return (place, axes[0]) if axes else None
     return None
 
 
-def _same(one: Tensor, other: Tensor) -> bool:
-    """Whether these are the same numbers, made twice or with an axis more."""
-    return one is other or (
-        one.numel() == other.numel() and not one.is_meta and torch.allclose(one.flatten(), other.flatten())
-    )
+def same_numbers(one: Tensor, other: Tensor) -> bool:
+    """Whether these are the same, in whatever order."""
+    if one is other or one.numel() != other.numel() or one.is_meta:
+        return one is other
+    first, second = (each.detach().flatten().sort()[0] for each in (one, other))
+    return torch.allclose(first, second)
 
 
 def dim_of_weights(
@@ -143,7 +152,7 @@ def known_of(name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Any
         held = held._replace(source=[*tag.source, *other.source])
     before, after = (sum(each.numel() for each in tensors_of(each)) for each in (value, result))
     if held.kind == "product" or (held.kind == "exp" and after < before and name not in PARTS):
-        return Tag("sum") if after < before or held.kind == "product" else None
+        return Tag("sum")
     if name in _BENDS and held.kind in ("sum", "share", "logsumexp"):
         return Tag(held.kind)
     spread = name in _SPREADS and value.shape[-1:] == (1,) != result.shape[-1:]

@@ -55,7 +55,7 @@ class Traced:
         if not made or not all(map(is_plain, given)):
             return
         values = [each for each in given if _holds_values(each)]
-        if not values and (all(axes.is_fixed(self.of(each)) for each in given) if given else name in PLACES):
+        if not values and (all(map(self._is_place, given)) if given else name in PLACES):
             for each in made:
                 self._axes[each] = axes.own_axes(each.shape, axes.PARAMETER)
             return
@@ -63,6 +63,11 @@ class Traced:
         known = [*map(self.of, values)] if made else []
         for each in made:
             self._axes[each] = axes.axes_of(name, call, values, known, each, weighs)
+
+    def _is_place(self, tensor: Tensor) -> bool:
+        """Whether it is fixed, or a single number, which nothing tells of."""
+        made_of = self.of(tensor)
+        return axes.is_fixed(made_of) or not any(made_of)
 
     def write(self, room: Any, place: Any, value: Any) -> None:
         """Room that nothing is known of gets the axes of what is written into it."""

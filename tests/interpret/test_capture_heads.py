@@ -422,7 +422,32 @@ def twice_each(s, x, cut):
     return merged(cut((heads(s.q(x)) @ heads(s.k(x)).mT / 2 + bias).softmax(-1)) @ heads(x))
 
 
+def divided_late(s, x, cut):
+    """Keys first, and divided once the values have been multiplied, in axes of another order."""
+    q, k = heads(s.q(x)), heads(s.k(x))
+    if cut is not kept:
+        return merged(cut(softmax(q, k)) @ k)
+    e = (k @ q.mT / 2).exp()
+    return merged((k.mT @ e).mT / e.sum(2).unsqueeze(-1))
+
+
+def groups_in_another_order(s, x, cut):
+    """Heads are numbered as they were cut from features, though the second of each group lies before the first's."""
+    q, k = (layer(x).view(B, T, 2, 2, SIZE).permute(0, 3, 2, 1, 4) for layer in (s.q, s.k))
+    w = cut(softmax(q, k).transpose(1, 2).flatten(1, 2)).unflatten(1, (2, 2)).transpose(1, 2)
+    return (w @ k).permute(0, 3, 2, 1, 4).reshape(B, T, D)
+
+
+def layers_by_head(s, x, cut):
+    """Each head has a layer of its own, and scores are no product."""
+    q, k = (torch.stack([F.linear(x, w) for w in each.weight.chunk(HEADS)], 1) for each in (s.q, s.k))
+    return merged(cut((q[:, :, :, None] + k[:, :, None]).tanh().sum(-1).softmax(-1)) @ k)
+
+
 NETWORKS = {
+    "keys first, divided late": (divided_late, tokens()),
+    "groups in another order": (groups_in_another_order, tokens()),
+    "layers by head, additive": (layers_by_head, tokens()),
     "grouped queries": (grouped, tokens()),
     "near tokens": (near, tokens()),
     "windows behind heads": (lambda s, x, cut: by_windows(s, x, cut, heads_first=True), tokens(16)),
