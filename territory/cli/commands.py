@@ -68,10 +68,13 @@ def evaluate(
     """
     from territory.agent import agent as agents
     from territory.agent import evaluation
+    from territory.agent.checkpoint import FILE_NAME
     from territory.envs import opponents as players
 
     if export is not None:
         check_writable(export, "export")
+        if Path(export).name == FILE_NAME and Path(export).exists():
+            raise BadInput(f"export: {export} is what a run goes on from, which an export is not: name another file")
     else:
         check_used(evaluate, {"bits": bits}, "nothing is exported without --export")
     policy = players.find_policy(agent)

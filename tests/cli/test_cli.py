@@ -87,6 +87,8 @@ def test_evaluate_exports_an_agent_with_its_results(folder, capsys):
     assert 3 * Path("shipped/star.safetensors").stat().st_size < Path("runs/mine", files.FILE_NAME).stat().st_size
     with pytest.raises(BadInput, match="no training state"):
         run.resume("shipped/star.safetensors")
+    assert call("evaluate mine --games 2 --num-bots 2 --export runs/mine/checkpoint.safetensors") == 2
+    assert run.resume("runs/mine").ppo.step == 64
 
 
 @pytest.mark.parametrize(
