@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from territory.agent import SampledStates
+from territory.envs.opponents import is_mixture
 from territory.errors import BadInput
 from territory.training import TrainConfig
 
@@ -18,6 +19,8 @@ def config_of(agent: Any, **changes: Any) -> TrainConfig:
     """
     if not agent.config:
         raise BadInput("the agent's file doesn't say how it was trained, so there is no telling what it plays")
+    if is_mixture(changes.get("opponents")):
+        changes = {"num_bots": TrainConfig.num_bots} | changes  # its own number says nothing of a mixture
     return replace(TrainConfig.from_dict(agent.config), **changes)
 
 
