@@ -15,6 +15,7 @@ from territory.errors import BadInput
 from territory.files import as_path
 from territory.models import OWN, names, without_gradients
 from territory.models.policy import DEFAULT, Decoding, act, policy_and_value
+from territory.world.actions import NUM_ACTIONS
 
 PRETRAINED = Path(__file__).parent.parent / "checkpoints"
 RUNS = Path("runs")
@@ -104,7 +105,7 @@ class Agent:
 
     def _masks(self, mask: np.ndarray | None, batch: int) -> Tensor:
         if mask is None:
-            return torch.ones(1, 1, dtype=torch.bool, device=self.device)  # broadcasts over actions
+            return torch.ones(1, NUM_ACTIONS, dtype=torch.bool, device=self.device)
         masks = np.atleast_2d(np.asarray(mask, dtype=bool))
         if masks.ndim != 2 or len(masks) != batch or not masks.any(axis=1).all():
             raise BadInput(

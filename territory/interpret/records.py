@@ -55,13 +55,13 @@ def capture_replay(model: nn.Module, replay: Replay, attention: Chosen = None) -
 
 
 def capture_frames(
-    model: nn.Module, frames: Sequence[Frame], attention: Chosen = None, no_cells: Collection[str] = ()
+    model: nn.Module, frames: Sequence[Frame], attention: Chosen = None, no_cells: Collection[str] | ReplayRecord = ()
 ) -> ReplayRecord:
     """Run the network, in evaluation mode, on some frames: one or more, of one game or not.
 
     Any network that takes maps uint8 (B, 5, H, W) and statistics (B, 16) and gives logits (B, 90) and values (B,).
     ``attention`` names modules of it whose attention `capture` doesn't find by itself, ``no_cells`` what was captured
-    of tokens that are no cells of the map, though as many as cells could be.
+    of tokens that are no cells of the map, though as many as cells could be; a record of the same network: as there.
     """
     check_model(model)
     frames = tuple(frames)
@@ -75,10 +75,12 @@ def capture_frames(
     probabilities, values, records = zip(*runs, strict=True)
     joined = {name: np.concatenate([record[name].float().cpu().numpy() for record in records]) for name in records[0]}
     windowed = frozenset().union(*(record.windowed for record in records))
+    known = isinstance(no_cells, ReplayRecord)  # or an ablated layer would be one that no map changes
+    no_cells = no_cells.no_cells if isinstance(no_cells, ReplayRecord) else no_cells
     if isinstance(no_cells, str) or not {*no_cells} <= {*joined}:
         have = ", ".join(joined) or "no attention that can be read"
         raise BadInput(f"no_cells: expected a list of names of captured attention; got {no_cells!r}; there is {have}")
-    named = frozenset(no_cells) | _of_no_map(model, frames[:1], attention, joined)
+    named = frozenset(no_cells) | (frozenset() if known else _of_no_map(model, frames[:1], attention, joined))
     policy, value, unread = np.concatenate(probabilities), np.concatenate(values), (*records[0].unread.items(),)
     return ReplayRecord(frames, policy, value, joined, windowed, named, unread)
 

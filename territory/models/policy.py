@@ -110,15 +110,17 @@ def policy_and_value(
     forbids the others to attack. An agent that won half of its games against a crowd won one in twenty that way.
     """
     if views == 1:
-        logits, values = checked_output(model(maps, global_stats), len(maps))
+        logits, values = checked_output(model(maps, global_stats), len(maps), masks.shape[-1])
         return masked_log_softmax(logits, masks), values
     logits, values = forward_views(model, maps, global_stats, views_of(*maps.shape[-2:]))
     log_probs = masked_log_softmax(logits, masks)  # (V, B, 90)
     return log_probs.logsumexp(0) - math.log(len(log_probs)), values.mean(0)
 
 
-def checked_output(output: Any, batch: int) -> tuple[Tensor, Tensor]:
+def checked_output(output: Any, batch: int, actions: int = NUM_ACTIONS) -> tuple[Tensor, Tensor]:
     """What a network gave for B observations, if it is logits ``(B, 90)`` and values ``(B,)``; BadInput if not.
+
+    ``actions``: of another environment.
 
     Of two observations, logits alone would be taken apart as if the first row were the logits and the second the value.
     """
@@ -132,9 +134,9 @@ def checked_output(output: Any, batch: int) -> tuple[Tensor, Tensor]:
         raise BadInput(f"expected a network that gives logits and a value, two dense tensors of floats; got {got}")
     logits, values = listed
     shapes = tuple(logits.shape), tuple(values.shape)
-    if shapes != ((batch, NUM_ACTIONS), (batch,)):
+    if shapes != ((batch, actions), (batch,)):
         raise BadInput(
-            f"expected logits {(batch, NUM_ACTIONS)} and values {(batch,)} from the network, "
+            f"expected logits {(batch, actions)} and values {(batch,)} from the network, "
             f"got {shapes[0]} and {shapes[1]}"
         )
     return logits, values

@@ -277,7 +277,8 @@ class AttentionExplorer(Instrument):
         return imagine(frame, stats, owner, city, density)
 
     def _look(self, frames: Sequence[Frame], changes: Sequence[Mapping[str, Any] | None] = (None, None)) -> list:
-        asked = zip(self.agents, changes, self._chosen, self._no_cells, strict=False)  # there may be no second network
+        no_cells = self.records or self._no_cells  # of these networks it is known by now
+        asked = zip(self.agents, changes, self._chosen, no_cells, strict=False)  # there may be no second network
         return [look(agent, frames, cut, chosen, unplaced) for agent, cut, chosen, unplaced in asked]
 
     def _imagine(self, step: int, ablation: Ablation = (), buffers: Sequence[memoryview] = ()) -> Answer:

@@ -81,7 +81,7 @@ def look(
     frames: Sequence[Frame],
     changes: Mapping[str, Any] | None = None,
     attention: Chosen = None,
-    no_cells: Collection[str] = (),
+    no_cells: Collection[str] | ReplayRecord = (),
 ) -> ReplayRecord:
     """What an agent computes on some frames: attention of the board as it lies, policy and value as it decodes them."""
     model = getattr(agent, "model", agent)

@@ -5,7 +5,16 @@ import pytest
 import torch
 
 from territory import models
-from territory.interpret import MEAN, attention_maps, capture_replay, layers_of, overlay
+from territory.interpret import (
+    MEAN,
+    attention_maps,
+    capture_frames,
+    capture_replay,
+    intervene,
+    layers_of,
+    overlay,
+    uniform,
+)
 from territory.world import WorldParams
 from territory.world.replay import record
 
@@ -77,3 +86,17 @@ def test_attention_among_sixteen_statistics_is_not_laid_over_the_map(of, first):
     assert [each.grid for each in layers_of(found)] == [(4, 4) if of == "cells" else None]
     assert len(attention_maps(found)) == (2 if of == "cells" else 0)
     assert found.attention["attend"].shape[2:] == (16 + first, 16 + first)
+
+
+@pytest.mark.parametrize("of", ["cells", "statistics"])
+def test_what_is_known_of_a_network_holds_while_its_attention_is_ablated(of):
+    """Weights that are all alike are the same on any map, whatever they are of; nor is the network asked again."""
+    torch.manual_seed(0)
+    game = record(lambda obs, mask: 80, WorldParams(height=64, width=64, num_bots=1, max_steps=2), seed=1)
+    network = Sixteen(of, 0)
+    usual, calls = capture_replay(network, game), []
+    network.register_forward_hook(lambda *_: calls.append(1))
+    with intervene(network, {"attend": uniform}):
+        found = capture_frames(network, usual.frames[:1], no_cells=usual)
+    assert [each.grid for each in layers_of(found)] == [(4, 4) if of == "cells" else None]
+    assert calls == [1]
