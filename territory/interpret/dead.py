@@ -7,8 +7,8 @@ What is watched, on copies of the weights, in evaluation mode, in double precisi
   meant to look.)
 - where something has no gradient: gates (sigmoid, tanh) and softmaxes that stand at their ends for every input, flat to
   the last bit of double precision.
-- the gradient of every parameter under a loss that touches every output. One that shrinks in double precision was
-  rounding alone: what it is a sum of cancels.
+- the gradient of every parameter under a loss that touches every output. One that shrinks in double precision, or
+  is 0 in single and some last bits in double, was rounding alone: what it is a sum of cancels.
 
 What seems dead is looked at again after a small step, and after more as long as they bring something to life: behind
 what starts at zero (LoRA, ReZero, a residual branch, queries, a head) that is the first. Huge and tiny inputs have an
@@ -45,6 +45,7 @@ GATES = {"sigmoid": 0, "hardsigmoid": 0, "tanh": -1}  # and their lower ends; th
 NO_GRADIENT, CANCELS = "no gradient", "gradient cancels out"
 SAME = 1e-9  # weights that differ by less between inputs, in double precision, are the same
 NOISE = 1e-3  # a gradient that shrinks by this in double precision was rounding alone: what it is a sum of cancels
+LAST_BITS = 1e-15  # of the largest gradient: one that is 0 in single precision, and in double below this, is none
 ROUNDS = 8  # of small steps, as long as each brings a gradient to more parameters
 STEP = 1e-3  # of a weight's size
 HUGE = 100.0  # inputs beyond this, or below its inverse, are also tried at an ordinary size
@@ -133,10 +134,10 @@ class _Piece:
     def of(self, tensor: Tensor) -> Tensor:
         return tensor[self.part] if tensor.ndim else tensor
 
-    def judge(self, single: Tensor, double: Tensor) -> None:
-        """By the sizes of its gradient in both precisions."""
+    def judge(self, single: Tensor, double: Tensor, largest: float) -> None:
+        """By the sizes of its gradient in both precisions, and the largest of the network in double."""
         cancels = double < NOISE * single
-        self.reached = self.reached | (double > 0)
+        self.reached = self.reached | torch.where(single > 0, double > 0, double > LAST_BITS * largest)
         self.learns = self.learns | ((single > 0) & (double > 0) & ~cancels)
         self.rounding = max(self.rounding, (cancels * single).max().item())
 
@@ -244,8 +245,9 @@ def _look(calls: Sequence[Call], pieces: Sequence[_Piece], softmaxes: "_Softmaxe
     with _precision(calls, torch.float64):
         exact = _largest_gradients(calls, pieces, softmaxes)
     dead: dict[tuple[str, str], DeadFinding] = {}
+    largest = max(each.max().item() for each in exact)
     for piece, single, double in zip(pieces, rough, exact, strict=True):
-        piece.judge(single, double)
+        piece.judge(single, double, largest)
         what, count = piece.dead()
         if count:
             found = dead.setdefault((piece.path, what), DeadFinding(piece.path, what, 0, 0.0, 0.0))
@@ -360,7 +362,7 @@ class _Softmaxes(SoftmaxWatch):
 
     def observe(self, call: SoftmaxCall, weights: Tensor, lay: Lay) -> None:
         by_head, _, fixed, _ = lay(weights.detach().nan_to_num())
-        if fixed:
+        if fixed and by_head.shape[-1] > 1:
             return  # the same for all examples by design
         self._slope(call, weights)
         low, high = by_head.amin(dim=0), by_head.amax(dim=0)

@@ -88,16 +88,16 @@ def possible(how):
     how["groups"] = "repeated" if how["score"] in ("bmm", "baddbmm") else how["groups"]
     if how["i"] == 1 or how["given"] in ("vector", "map", "tokens first"):
         how["n"] = 1  # windows of one token, of a vector's numbers, across rows, or of the first axis
-    if how["b"] == 1 and how["source"] != "self":
-        how["b"] = 2  # of a single example nothing tells that queries and keys are not fixed
     if how["d"] == 1:  # nothing is cut where heads are numbers
         how |= {"r": 1, "projection": "layer" if how["projection"] in ("joined", "stacked") else how["projection"]}
     if how["projection"] == "stacked" and (how["given"] == "vector" or 1 in (how["b"], how["i"], how["j"])):
         how["projection"] = "layer"  # one example, or none of the tokens, is nothing that was taken apart
+    if how["given"] == "vector" and how["source"] == "cross" and how["j"] == how["g"] * how["r"] == 1:
+        how["given"] = "tokens"  # of one key and one head: queries may be heads of the vector
     if how["j"] == 1 and how["score"] in ("additive", "distance") and (how["b"] == 1 or how["given"] == "tokens first"):
         how["score"] = "matmul"  # nobody can tell queries of one key from examples
-    if how["given"] == "tokens first" and how["source"] != "self" and how["fault"] == "constant":
-        how["fault"] = "none"  # the tokens that came first are gone
+    if how["source"] != "self" and how["fault"] == "constant" and (how["given"] == "tokens first" or how["b"] == 1):
+        how["fault"] = "none"  # the tokens that came first are gone; those of a single example seem fixed
     how["projection"] = "layer" if how["j"] == 2 and how["projection"] == "packed" else how["projection"]  # exact zeros
     if (how["entry"] == "class token" and how["wrap"] in ("shared", "stacked")) or 1 in (how["i"], how["j"]):
         how["entry"] = "none"
