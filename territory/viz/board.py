@@ -67,7 +67,7 @@ def plot_planes(obs_map: np.ndarray, ax: Axes | None = None) -> Axes:
         inset.imshow(obs_map[plane], cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         style.bare(inset)
         inset.spines[:].set(visible=True, color=style.FAINT)  # a white plane ends somewhere on white paper
-        inset.set_title(PLANE_NAMES[plane], fontsize=style.SMALL_SIZE, color=style.TEXT)
+        inset.set_title(PLANE_NAMES[plane], **style.SMALL)
     return ax
 
 
@@ -175,7 +175,7 @@ def plot_relevance(frame: Frame, maps: Mapping[str, np.ndarray], ax: Axes | None
     for place, name in enumerate(("the board", *maps)):
         row, column = divmod(place, COLUMNS)
         inset = ax.inset_axes((column / COLUMNS, 1 - (row + 0.9) / rows, 0.95 / COLUMNS, 0.8 / rows))
-        inset.set_title(name, fontsize=style.SMALL_SIZE, color=style.TEXT)
+        inset.set_title(name, **style.SMALL)
         if place == 0:
             inset.imshow(board_picture(frame, 2), interpolation="nearest")
         else:

@@ -110,13 +110,13 @@ def plot_mask(mask: np.ndarray, ax: Axes | None = None) -> Axes:
         ax.add_patch(Rectangle(cell, 0.85, 0.85, facecolor=face, edgecolor=style.FAINT, linewidth=0.8))
     for direction in Direction:
         left, top = _corner(direction)
-        ax.text(left, top - 0.25, direction.name, fontsize=style.SMALL_SIZE, color=style.TEXT)
+        ax.text(left, top - 0.25, direction.name, **style.SMALL)
     ax.set_xlim(-0.2, 3 * _BLOCK[0])
     ax.set_ylim(3 * _BLOCK[1] - 0.8, -1.2)
     ax.set_aspect("equal")
     shares = ", ".join(f"{share:.0%}" for share in INTENSITIES)
     style.bare(ax, f"the mask: {np.count_nonzero(mask)} of {NUM_ACTIONS} actions are allowed")
-    ax.set_xlabel(f"{shares}; below, with a city", fontsize=style.SMALL_SIZE, color=style.TEXT)
+    ax.set_xlabel(f"{shares}; below, with a city", **style.SMALL)
     return ax
 
 
@@ -133,8 +133,7 @@ def playing_figure(
     ``before``: the statistics (16,) a step ago, marked on the bars.
     """
     figure = style.sheet(10.5, 8)
-    halves: Any = figure.subfigures(2, 1, height_ratios=(5.7, 2.3))
-    top, bottom = halves
+    top, bottom = figure.subfigures(2, 1, squeeze=False, height_ratios=(5.7, 2.3))[:, 0]
     left, right = top.subfigures(1, 2, width_ratios=(5.4, 5.1))
     picture = left.add_subplot()
     picture.imshow(board, interpolation="nearest")
@@ -190,8 +189,7 @@ def training_figure(records: Sequence[Any], board: np.ndarray, title: str = "", 
         raise BadInput(f"expected a picture (height, width, 3) of the game, got shape {np.shape(board)}")
     figure = style.sheet(10.5, 4.8)
     figure.suptitle(title, fontsize=style.TITLE_SIZE, color=style.TEXT, x=0.01, ha="left", fontweight="bold")
-    halves: Any = figure.subfigures(1, 2, width_ratios=(3.2, 2))
-    left, right = halves
+    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(3.2, 2))[0]
     panels = left.subplot_mosaic("aa;bc")
     for (place, ax), (name, fields) in zip(panels.items(), TRAINING_PANELS.items(), strict=True):
         if records:
@@ -203,5 +201,5 @@ def training_figure(records: Sequence[Any], board: np.ndarray, title: str = "", 
     picture = right.add_subplot()
     picture.imshow(board, interpolation="nearest")
     style.bare(picture)
-    picture.set_xlabel(caption, fontsize=style.SMALL_SIZE, color=style.TEXT)
+    picture.set_xlabel(caption, **style.SMALL)
     return figure

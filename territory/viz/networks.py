@@ -66,7 +66,7 @@ def _box(ax: Axes, left: float, top: float, width: float, height: float, rows: l
     for line, row in enumerate(rows):
         weight = "bold" if line == 0 else "normal"
         place = top - LINE * (line + 0.85)
-        ax.text(left + 0.1, place, row, fontsize=style.SMALL_SIZE, color=style.TEXT, weight=weight, va="center")
+        ax.text(left + 0.1, place, row, **style.SMALL, weight=weight, va="center")
 
 
 def _levels(names: list[str]) -> list[list[str]]:
@@ -186,7 +186,7 @@ def plot_parameter_shares(records: Sequence[ParameterRecord | PartRecord], ax: A
     ax = style.axes(ax, 7, 0.8 + 0.28 * len(records))
     bars = ax.barh(range(len(records)), [100 * record.share for record in records], color=style.LINE_COLOURS[0])
     told = [f"{record.parameters:,}  ({record.share:.1%})" for record in records]
-    ax.bar_label(bars, told, padding=4, fontsize=style.SMALL_SIZE, color=style.TEXT)
+    ax.bar_label(bars, told, padding=4, **style.SMALL)
     names = [_label(record) for record in records]
     return _rows(ax, names, "parameters by layer", "share of all parameters (%)", room=1.45)
 
@@ -210,7 +210,7 @@ def plot_shares(tables: Mapping[str, Sequence[Any]], ax: Axes | None = None, sma
         at = np.arange(len(shown)) + (index + 0.5) * height - BARS / 2
         values = [100 * row[index] for row in shown.values()]
         bars = ax.barh(at, values, height=height, color=style.line_colour(index), label=name)
-        ax.bar_label(bars, fmt="%.1f", padding=3, fontsize=style.SMALL_SIZE, color=style.TEXT)
+        ax.bar_label(bars, fmt="%.1f", padding=3, **style.SMALL)
     last = max(max(row) for row in list(shown.values())[-3:])
     style.legend(ax, loc="lower right" if 2 * last < max(map(max, shown.values())) else "best")
     return _rows(ax, list(shown), ", ".join(tables) + " by layer", "share of the network (%)", room=1.15)
@@ -279,9 +279,8 @@ def _draw_roof(ax: Axes, machine: Machine, intensities: list[float]) -> None:
     ridge = machine.flops / machine.bandwidth
     x = np.array([min(*intensities, ridge) / 2, ridge, max(*intensities, ridge) * 2])
     ax.plot(x, [machine.roof(each) for each in x], color=style.TEXT, linewidth=1.5)
-    words = {"color": style.TEXT, "fontsize": style.SMALL_SIZE, "textcoords": "offset points", "ha": "left"}
-    ax.annotate("arithmetic", (ridge, machine.flops), xytext=(4, 5), **words)
-    ax.annotate("memory", (x[0], machine.roof(x[0])), xytext=(0, 30), **words)
+    for word, at, beside in (("arithmetic", ridge, (4, 5)), ("memory", x[0], (0, 30))):
+        ax.annotate(word, (at, machine.roof(at)), beside, textcoords="offset points", ha="left", **style.SMALL)
 
 
 def _name(ax: Axes, record: RooflineRecord, taken: Sequence[tuple[float, float, float]]) -> tuple[float, float, float]:
@@ -291,15 +290,7 @@ def _name(ax: Axes, record: RooflineRecord, taken: Sequence[tuple[float, float, 
     beside = [y for other, y, its in taken if abs(x - other) < (width + its) / 2]
     while any(abs(top - y) < 16 for y in beside):
         top -= 4
-    ax.annotate(
-        _label(record),
-        (record.intensity, record.achieved),
-        xytext=(0, top - dot[1]),
-        textcoords="offset points",
-        ha="center",
-        va="top",
-        fontsize=style.SMALL_SIZE,
-        color=style.TEXT,
-        arrowprops={"arrowstyle": "-", "color": style.FAINT, "linewidth": 0.8},
-    )
+    place = {"xytext": (0, top - dot[1]), "textcoords": "offset points", "ha": "center", "va": "top"}
+    line = {"arrowstyle": "-", "color": style.FAINT, "linewidth": 0.8}
+    ax.annotate(_label(record), (record.intensity, record.achieved), **place, arrowprops=line, **style.SMALL)
     return x, top, width

@@ -26,6 +26,7 @@ SIGNED_MAP = "RdBu_r"  # blue below zero, red above, white at zero: told apart b
 PALETTES = (ATTENTION_MAP, "viridis", "cividis", "gray")  # to choose from: all keep their order in grey
 SHARE_MAP = "PuBu"  # white to blue: a share of probability
 TITLE_SIZE, LABEL_SIZE, SMALL_SIZE = 11, 9.5, 8.5
+SMALL: dict[str, Any] = {"fontsize": SMALL_SIZE, "color": TEXT}  # most words beside marks
 
 # For curves and bars, in this order: blue, vermilion, green, purple, ink.
 _LINES = (AGENT_COLOUR, (213, 94, 0), (0, 158, 115), (204, 121, 167), INK)  # dark enough for thin lines on white
