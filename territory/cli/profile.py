@@ -23,6 +23,7 @@ Shapes = tyro.conf.UseAppendAction[
 ]
 
 OWN = "package.module:factory or path/to/file.py:factory for a network of your own"
+PASSES = {"train": "forward and backward", "forward": "forward"}
 STEPS = {"train": "training step", "forward": "forward pass (it has nothing to train)"}
 
 
@@ -43,6 +44,7 @@ def profile(
     from territory import profiling
     from territory.guests.call import device_of
     from territory.guests.contents import tensors_of
+    from territory.profiling.inputs import prepare
     from territory.profiling.times import learns
 
     if shapes:
@@ -55,9 +57,9 @@ def profile(
     inputs = make_inputs(given, dtype, device) if given else profiling.example_inputs(batch, device=device)
     sizes = " and ".join(str(tuple(each.shape)) for each in tensors_of(inputs))
     try:
-        modes = {name: "train" if learns(network, inputs) else "forward" for name, network in networks.items()}
+        modes = {name: "train" if learns(prepare(each, inputs)) else "forward" for name, each in networks.items()}
         for name, network in networks.items():
-            print(f"{name}: forward and backward, inputs of {sizes}")
+            print(f"{name}: {PASSES[modes[name]]}, inputs of {sizes}")
             print(profiling.format_table(profiling.layer_table(network, inputs), total=True))
             try:
                 fields = profiling.format_table(profiling.field_table(network, inputs))

@@ -68,12 +68,8 @@ class NetworkDesign:
     @property
     def convolutions(self) -> list[dict[str, int]]:
         """Kernel, stride and padding of each convolution."""
-        sizes = list(zip(self.kernels, self.strides, strict=True))
-        paddings = [(kernel - stride) // 2 for kernel, stride in sizes[:2]] + [0]
-        return [
-            {"kernel": kernel, "stride": stride, "padding": padding}
-            for (kernel, stride), padding in zip(sizes, paddings, strict=True)
-        ]
+        sizes = zip(self.kernels, self.strides, (True, True, False), strict=True)
+        return [{"kernel": k, "stride": s, "padding": (k - s) // 2 if padded else 0} for k, s, padded in sizes]
 
     @property
     def cells(self) -> int:

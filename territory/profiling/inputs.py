@@ -1,9 +1,12 @@
 """What the profilers share: a blank observation to run a model on, and names for its layers."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 
-from territory.errors import whole
+from territory.errors import BadInput, whole
 from territory.guests.call import ITSELF, OTHER, Call, Inputs, check_model, device_of, paths_of
 from territory.world.layout import NUM_PLANES, NUM_STATS
 
@@ -41,3 +44,16 @@ def names_of(model: nn.Module) -> dict[str | None, tuple[str, str]]:
             part = layer = ITSELF if "model" in paths else "model"
         names[path] = part, layer or (ITSELF if f"{part}.{part}" in paths else part)
     return names
+
+
+@contextmanager
+def nothing_made(model: nn.Module) -> Iterator[None]:
+    """BadInput where passes inside the block gave the network layers or weights: what was listed before lacks them."""
+    before = _named(model)
+    yield
+    if made := [name for name in _named(model) if name not in before]:
+        raise BadInput(f"layer {made[0]} is made in the forward pass: call the network once on its inputs before.")
+
+
+def _named(model: nn.Module) -> list[str]:
+    return [name for name, _ in (*model.named_modules(), *model.named_parameters())]

@@ -17,7 +17,7 @@ from territory.guests.call import OTHER, Inputs, unfolds
 from territory.guests.contents import tensors_of
 from territory.guests.modes import slow_path, untouched
 from territory.guests.owners import Owners, Watch
-from territory.profiling.inputs import names_of, prepare
+from territory.profiling.inputs import names_of, nothing_made, prepare
 from territory.profiling.times import MODES, make_call
 
 
@@ -59,7 +59,7 @@ def memory_table(model: nn.Module, inputs: Inputs = None) -> list[MemoryRecord]:
     }
     owners = Owners(model)
     layers = {path: path or part for path, (part, _) in names_of(model).items()} | {None: OTHER}
-    with untouched(call), torch.enable_grad():
+    with untouched(call), nothing_made(model), torch.enable_grad():
         kept = _Kept([*model.parameters(), *model.buffers()], lambda: layers[owners.at_work])
         call.training(True)
         hidden = call.explained("doesn't show what it keeps, for inputs of shapes")

@@ -5,7 +5,7 @@ And what bounds each layer: this machine's arithmetic, or its memory (Williams, 
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -48,7 +48,7 @@ def layer_table(model: nn.Module, inputs: Inputs = None, repeats: int = 10) -> l
     """
     held = {(r.part, r.layer): r for r in parameter_table(model)}
     macs = {(r.part, r.layer): r.macs + r.backward_macs for r in macs_table(model, inputs)}
-    mode = "train" if learns(model, inputs) else "forward"
+    mode = "train" if learns(prepare(model, inputs)) else "forward"
     times = {(r.part, r.layer): r for r in time_table(model, inputs, mode, repeats)}
     total = sum(macs.values()) or 1
 
@@ -188,11 +188,13 @@ def measure_machine(device: str | torch.device = "cpu", repeats: int = 7, clock:
     a, b, product = (torch.ones(GEMM, GEMM, device=device) for _ in range(3))
     source, target = (torch.ones(COPY // 4, device=device) for _ in range(2))
     ticks = waiting_clock(clock, device)
-    quickest = []
-    for call in (lambda: torch.mm(a, b, out=product), lambda: target.copy_(source)):
+
+    def quickest(call: Callable[[], object]) -> float:
         call()  # warms up
-        quickest.append(take_turns([call], repeats, ticks).min().item())
-    return Machine(2 * GEMM**3 / quickest[0], 2 * COPY / quickest[1])
+        return take_turns([call], repeats, ticks).min().item()
+
+    flops = 2 * GEMM**3 / quickest(lambda: torch.mm(a, b, out=product))
+    return Machine(flops, 2 * COPY / quickest(lambda: target.copy_(source)))
 
 
 def roofline(
@@ -209,24 +211,21 @@ def roofline(
     """
     if not isinstance(machine, Machine | None):
         raise BadInput(f"machine: expected what measure_machine gives; got {shown(machine)}.")
-    flops = {(r.part, r.layer): r.flops for r in macs_table(model, inputs)}
+    flops = {(r.part, r.layer): r.flops for r in macs_table(model, inputs) if r.flops}
     machine = machine or measure_machine(device_of(model))
     with alone, slow_path():
         times = {(r.part, r.layer): r.forward for r in time_table(model, inputs, "forward", repeats, clock=clock)}
         moved = _bytes_by_layer(model, inputs)
     records = []
     for key, count in flops.items():
-        if count and not (key in times and moved.get(key)):
+        seconds, size = times.get(key), moved.get(key)
+        if seconds is None or not size:
             raise BadInput(
                 f"{' '.join(key)} multiplies in one pass and not in the next, or outside any module's forward: does "
                 "the network keep a result, or define __call__ itself?"
             )
-        if count:
-            seconds, size = times[key], moved[key]
-            achieved = count / seconds if seconds else math.inf
-            records.append(
-                RooflineRecord(*key, count, size, count / size, seconds, achieved, machine.roof(count / size))
-            )
+        achieved, roof = count / seconds if seconds else math.inf, machine.roof(count / size)
+        records.append(RooflineRecord(*key, count, size, count / size, seconds, achieved, roof))
     return records
 
 

@@ -20,7 +20,7 @@ from territory.guests.contents import tensors_of
 from territory.guests.modes import untouched
 from territory.guests.owners import Owners
 from territory.models.cross_attention import AttentionWeights
-from territory.profiling.inputs import names_of, prepare
+from territory.profiling.inputs import names_of, nothing_made, prepare
 from territory.stats import take_turns
 
 MODES = ("forward", "train")
@@ -119,16 +119,14 @@ def trained_parameters(model: nn.Module) -> list[nn.Parameter]:
     return trained
 
 
-def learns(model: nn.Module, inputs: Inputs = None) -> bool:
-    """Whether there is a training step: a parameter asks for a gradient, and an output depends on it."""
-    trained = any(parameter.requires_grad for parameter in model.parameters())
-    return trained and _learns(prepare(model, inputs))
+def learns(call: Call) -> bool:
+    """Whether there is a training step: a parameter asks for a gradient, and an output depends on it.
 
-
-def _learns(call: Call) -> bool:
-    """In training mode or, as chance may leave out every branch with a weight there, in evaluation mode."""
+    In training mode or, as chance may leave out every branch with a weight there, in evaluation mode.
+    """
+    trained = any(parameter.requires_grad for parameter in call.model.parameters())
     with untouched(call), torch.enable_grad():
-        for mode in (True, False):
+        for mode in (True, False) if trained else ():
             call.training(mode)
             if roots_of(call()):
                 return True
@@ -148,7 +146,7 @@ def _optimisers(model: nn.Module, trained: list[nn.Parameter]) -> Iterator[torch
 def trained_outputs(call: Call, outputs: Any) -> list[Tensor]:
     """Those that have a gradient, none where chance left out all that learns; BadInput where nothing ever does."""
     roots = roots_of(outputs)
-    if not roots and not _learns(call):
+    if not roots and not learns(call):
         raise BadInput("no output of the network depends on a parameter that is trained. Is its forward under no_grad?")
     return roots
 
@@ -220,7 +218,7 @@ def time_table(
     watch = _Stopwatch(waiting_clock(clock, call.device))
     if train:
         trained_parameters(model)
-    with untouched(call), torch.set_grad_enabled(train):
+    with untouched(call), nothing_made(model), torch.set_grad_enabled(train):
         call.training(train)
         runs = [_run(call, watch, train) for _ in range(warmup + repeats)][warmup:]
     names, medians = names_of(model), {}

@@ -98,9 +98,11 @@ def test_somebody_elses_network_is_profiled_from_a_module_or_a_file(tmp_path, mo
     monkeypatch.chdir(tmp_path)
     assert main(["profile", "strangers:Net", "--input", "1x3x8x8"]) == 0
     out = capsys.readouterr().out
+    assert "strangers:Net: forward and backward, inputs" in out
     assert "122" in out and "3x3" in out  # 4 * 27 + 4 + 8 + 2 parameters; the convolution's field
     assert main(["profile", "strangers:Frozen", "--input", "1x3x8x8"]) == 0
-    assert "forward pass (it has nothing to train)" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "strangers:Frozen: forward, inputs" in out and "forward pass (it has nothing to train)" in out
     assert main(["profile", f"{tmp_path}/strangers.py:Words", "--input", "ids=2x5:int64"]) == 0
     assert "(no records)" in capsys.readouterr().out
 

@@ -87,6 +87,32 @@ def test_a_layer_that_has_no_size_yet_is_named():
         profiling.parameter_table(nn.Sequential(nn.Flatten(), nn.LazyLinear(3)))
 
 
+class MadeAtFirst(nn.Module):
+    """Makes a layer, or a weight beside its layer, when it sees the first input."""
+
+    def __init__(self, made):
+        super().__init__()
+        self.first, self.made = nn.Linear(4, 4), made
+
+    def forward(self, x):
+        if not hasattr(self, "own"):
+            self.own = self.made()
+        return self.first(x) * (self.own(x) if isinstance(self.own, nn.Module) else self.own)
+
+
+@pytest.mark.parametrize("made", [lambda: nn.Linear(4, 4), lambda: nn.Parameter(torch.ones(4))])
+def test_layers_that_the_first_pass_makes_are_measured_after_it_and_not_before(made):
+    network, x = MadeAtFirst(made), torch.randn(2, 4)
+    for table in (profiling.memory_table, profiling.layer_table, profiling.roofline):
+        with pytest.raises(BadInput, match="layer own is made in the forward pass: call the network once"):
+            table(network, x)
+    assert not hasattr(network, "own")
+    network(x)
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    assert sum(record.parameters for record in profiling.layer_table(network, x)) == parameters
+    assert profiling.memory_table(network, x)[0].bytes == 4 * parameters
+
+
 class Batch(NamedTuple):
     x: torch.Tensor
     scale: float
