@@ -65,7 +65,6 @@ def compare_latency(
     Raises BadInput for another mode, no models, fewer than 1 repeat or a negative warm-up.
     """
     one_of("mode", mode, MODES)
-    repeats, warmup = whole("repeats", repeats, 1), whole("warmup", warmup, 0)
     if not isinstance(models, Mapping):
         raise BadInput(f"expected models by name, as in {{'mine': model}}; got {type(models).__name__}.")
     if not models:
@@ -84,7 +83,11 @@ def compare_latency(
 def compare_calls(
     calls: Mapping[str, Callable[[], object]], repeats: int = 30, warmup: int = 5, clock: Clock = time.perf_counter
 ) -> list[LatencyRecord]:
-    """Times anything that can be called, taking turns; a call must not return before its work is done."""
+    """Times anything that can be called, taking turns; a call must not return before its work is done.
+
+    Raises BadInput for fewer than 1 repeat or a negative warm-up.
+    """
+    repeats, warmup = whole("repeats", repeats, 1), whole("warmup", warmup, 0)
     times = take_turns(calls.values(), warmup + repeats, clock)[warmup:]
     low, median, high = np.quantile(times, [0.25, 0.5, 0.75], axis=0)
     return [

@@ -101,6 +101,12 @@ def test_what_cannot_be_timed_is_refused(change, message):
         profiling.compare_latency(**{"models": {"m": nn.Linear(2, 1)}, "inputs": X, **change})
 
 
+@pytest.mark.parametrize("change", [{"repeats": 0}, {"repeats": 2.5}, {"warmup": -1}])
+def test_so_are_other_calls_that_cannot_be_timed(change):
+    with pytest.raises(BadInput, match="must be a whole number of at least"):
+        profiling.compare_calls({"nothing": list}, **change)
+
+
 def test_a_pass_that_leaves_out_every_branch_is_timed_without_its_backward_pass():
     class Branch(nn.Linear):
         def forward(self, x):
