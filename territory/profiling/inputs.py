@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from territory.errors import BadInput, whole
-from territory.guests.call import ITSELF, OTHER, Call, Inputs, check_model, device_of, paths_of
+from territory.guests.call import ITSELF, OTHER, Call, Inputs, check_model, device_of, paths_of, shape_of
 from territory.world.layout import NUM_PLANES, NUM_STATS
 
 
@@ -49,11 +49,12 @@ def names_of(model: nn.Module) -> dict[str | None, tuple[str, str]]:
 @contextmanager
 def nothing_made(model: nn.Module) -> Iterator[None]:
     """BadInput where passes inside the block gave the network layers or weights: what was listed before lacks them."""
-    before = _named(model)
+    before = _sizes(model)
     yield
-    if made := [name for name in _named(model) if name not in before]:
-        raise BadInput(f"layer {made[0]} is made in the forward pass: call the network once on its inputs before.")
+    if made := _sizes(model) - before:
+        raise BadInput(f"{min(made)[0]} is made in the forward pass: call the network once on its inputs before.")
 
 
-def _named(model: nn.Module) -> list[str]:
-    return [name for name, _ in (*model.named_modules(), *model.named_parameters())]
+def _sizes(model: nn.Module) -> set[tuple[str, tuple[int, ...]]]:
+    layers = {(name, ()) for name, _ in model.named_modules()}
+    return layers | {(name, shape_of(weight)) for name, weight in model.named_parameters()}
