@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from territory.interpret import Interval, bootstrap_interval
+from territory.stats import Interval, bootstrap_interval
 from territory.verdict import rules
 from territory.verdict.evidence import Evidence, Finding, claims_of
 

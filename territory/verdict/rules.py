@@ -15,15 +15,14 @@ def counted(measured: Sequence[int], claimed: Sequence[int]) -> str:
     """Whole numbers: exact if all are the same; else the worst one decides."""
     if tuple(measured) == tuple(claimed):
         return "exact"
-    return _by_factor(max(_factor(m, c) for m, c in zip(measured, claimed, strict=True)), confirmed=1.0)
+    return _by_worst(measured, claimed)
 
 
 def printed(measured: Sequence[float], claimed: Sequence[float], digits: Sequence[int]) -> str:
     """Rounded figures: confirmed if all are what rounding to so many digits gives; else the worst one decides."""
-    rows = list(zip(measured, claimed, digits, strict=True))
-    if all(round(m, d) == c for m, c, d in rows):
+    if all(round(m, d) == c for m, c, d in zip(measured, claimed, digits, strict=True)):
         return "confirmed"
-    return _by_factor(max(_factor(m, c) for m, c, _ in rows), confirmed=0.0)
+    return _by_worst(measured, claimed)
 
 
 def times(measured: float, claimed: float) -> str:
@@ -69,7 +68,6 @@ def _factor(measured: float, claimed: float) -> float:
     return max(measured / claimed, claimed / measured) if measured * claimed > 0 else float("inf")
 
 
-def _by_factor(factor: float, confirmed: float) -> str:
-    if factor <= confirmed:
-        return "confirmed"
-    return "off" if factor < NEAR else "refuted"
+def _by_worst(measured: Sequence[float], claimed: Sequence[float]) -> str:
+    worst = max(_factor(m, c) for m, c in zip(measured, claimed, strict=True))
+    return "off" if worst < NEAR else "refuted"
