@@ -99,8 +99,7 @@ class DesignedNetwork(nn.Module):
         divisors = (FULL, None, None)  # the first block reads the map
         blocks = [ConvBlock(*ends, **conv, divisor=by) for (*ends, conv), by in zip(sizes, divisors, strict=True)]
         self.map_branch.blocks = nn.Sequential(*blocks)
-        pool = POOLINGS[design.pooling]
-        self.map_branch.pool = pool() if pool is nn.Identity else pool(POOL)
+        self.map_branch.pool = POOLINGS[design.pooling](POOL)  # whose size an Identity leaves unread
         cells = design.cells**2 if design.reading == "flatten" else 1
         self.map_branch.to_features = nn.Linear(design.channels[-1] * cells, design.features)
         self.global_branch = make_global_branch()

@@ -186,14 +186,13 @@ def plot_relevance(frame: Frame, maps: Mapping[str, np.ndarray], ax: Axes | None
 
 def _lay_over(ax: Axes, frame: Frame, grid: np.ndarray) -> None:
     """One map on its own scale: around zero where it has signs."""
-    low, high = float(grid.min()), float(grid.max())
-    palette = style.SIGNED_MAP if low < 0 else style.ATTENTION_MAP
+    low, high, palette, ends = float(grid.min()), float(grid.max()), style.ATTENTION_MAP, [0, 1]
     if low < 0:
-        low, high = min(low, -high), max(high, -low)
+        high = max(high, -low)
+        low, palette, ends = -high, style.SIGNED_MAP, [0, 0.5, 1]
     ax.imshow(attention_picture(frame, grid, low, high, scale=2, palette=palette), interpolation="nearest")
     bar = ax.inset_axes((0, -0.07, 1, 0.04))
     bar.imshow(style.colour_table(palette)[None] / 255, aspect="auto", extent=(0, 1, 0, 1))
-    ends = (0, 0.5, 1) if palette == style.SIGNED_MAP else (0, 1)
     bar.set_xticks(ends, [f"{low + (high - low) * end:.2g}" for end in ends])
     bar.tick_params(labelsize=style.SMALL_SIZE - 1, colors=style.TEXT, length=2, pad=1)
     first, *_, last = bar.get_xticklabels()

@@ -182,11 +182,9 @@ def plot_removal(curves: Mapping[str, Curves], ax: Axes | None = None) -> Axes:
     """For each map of relevance: how much of the policy has moved, in the mean, over the share of cells removed."""
     ax = style.axes(ax, 7.6, 3.4)
     for index, (name, curve) in enumerate(curves.items()):
-        known = dict(color=style.FAINT, linestyle="--") if name == "random" else {}
-        look: dict[str, Any] = {"color": style.line_colour(index), "linestyle": "-"} | known
-        if index >= len(style.LINE_COLOURS) and not known:
-            look["linestyle"] = ":"  # the colours are used up
-        ax.plot(100 * curve.shares, curve.deleted.mean(axis=0), linewidth=1.8, label=name, **look)
+        line = "-" if index < len(style.LINE_COLOURS) else ":"  # the colours come round again
+        colour, line = (style.FAINT, "--") if name == "random" else (style.line_colour(index), line)
+        ax.plot(100 * curve.shares, curve.deleted.mean(axis=0), line, color=colour, linewidth=1.8, label=name)
     ax.set_xlim(0, 100)
     ax.set_ylim(bottom=0)
     style.legend(ax, loc="upper left", bbox_to_anchor=(1.01, 1))  # curves are everywhere
