@@ -118,7 +118,9 @@ def trained_parameters(model: nn.Module) -> list[nn.Parameter]:
     """Those that ask for a gradient; BadInput where there are none."""
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not trained:
-        raise BadInput(f"{type(model).__name__} has no parameter to train. Is all of it frozen?")
+        unseen = next(model.parameters(), None) is None
+        cause = "Are its layers in a plain list, where torch sees none?" if unseen else "Is all of it frozen?"
+        raise BadInput(f"{type(model).__name__} has no parameter to train. {cause}")
     return trained
 
 
