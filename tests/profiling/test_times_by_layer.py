@@ -154,7 +154,7 @@ def test_what_cannot_be_timed_is_refused(change, message):
 
 
 def test_a_frozen_model_cannot_be_timed_in_training():
-    with pytest.raises(BadInput, match="no parameter to train. Is all of it frozen"):
+    with pytest.raises(BadInput, match=r"no parameter to train\. Is all of it frozen"):
         profiling.time_table(nn.Linear(2, 1).requires_grad_(False), X, "train")
 
 
@@ -167,5 +167,5 @@ def test_nor_one_whose_layers_torch_does_not_see():
         def forward(self, x):
             return self.layers[0](x)
 
-    with pytest.raises(BadInput, match="no parameter to train. Are its layers in a plain list"):
+    with pytest.raises(BadInput, match=r"no parameter to train\. Are its layers in a plain list"):
         profiling.time_table(Listed(), X, "train")
