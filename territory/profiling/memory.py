@@ -2,7 +2,7 @@
 
 import math
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -13,7 +13,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.weak import WeakIdKeyDictionary
 
 from territory.errors import BadInput, one_of
-from territory.guests.call import OTHER, Inputs, unfolds
+from territory.guests.call import OTHER, Inputs, graph_of, roots_of, unfolds
 from territory.guests.contents import tensors_of
 from territory.guests.modes import slow_path, untouched
 from territory.guests.owners import Owners, Watch
@@ -60,11 +60,15 @@ def memory_table(model: nn.Module, inputs: Inputs = None) -> list[MemoryRecord]:
     owners = Owners(model)
     layers = {path: path or part for path, (part, _) in names_of(model).items()} | {None: OTHER}
     with untouched(call), nothing_made(model), torch.enable_grad():
-        kept = _Kept([*model.parameters(), *model.buffers()], lambda: layers[owners.at_work])
+        kept = _Kept([*model.parameters(), *model.buffers()])
         call.training(True)
         hidden = call.explained("doesn't show what it keeps, for inputs of shapes")
-        with hidden, owners.watching(call, back=False), kept, saved_tensors_hooks(kept.add, lambda tensor: tensor):
-            call()
+        saved = saved_tensors_hooks(lambda tensor: kept.add(tensor, layers[owners.at_work]), lambda tensor: tensor)
+        with hidden, owners.watching(call, back=False), kept, saved:
+            outputs = call()
+        for node in sorted(graph_of(roots_of(outputs)), key=lambda node: node._sequence_nr()):
+            for tensor in tensors_of(getattr(node, "__dict__", None)):  # what a Function keeps beside that: `ctx.x = x`
+                kept.add(tensor, layers[owners.owner_of(node)])
     return [MemoryRecord(what, "all", size) for what, size in fixed.items()] + [
         MemoryRecord("activations", layer, size) for layer, size in kept.bytes.items()
     ]
@@ -112,10 +116,9 @@ def _addresses(tensors: Iterable[Tensor]) -> set[int]:
 class _Kept(Watch):
     """Bytes by layer of what autograd keeps, and the storages that operators made meanwhile."""
 
-    def __init__(self, own: list[Tensor], owner: Callable[[], str]):
+    def __init__(self, own: list[Tensor]):
         super().__init__()
         self.own = _addresses(own)
-        self.owner = owner
         self.made: set[int] = set()
         self.bytes: dict[str, int] = {}
         self.alive: list[Tensor] = []  # so that no address is used again
@@ -124,7 +127,7 @@ class _Kept(Watch):
     def ran(self, func: Any, args: tuple, kwargs: dict[str, Any], out: Any) -> None:
         self.made |= _addresses(tensors_of(out)) - _addresses(tensors_of([args, kwargs]))
 
-    def add(self, tensor: Tensor) -> Tensor:
+    def add(self, tensor: Tensor, layer: str) -> Tensor:
         tensor = tensor.detach()  # with its graph, which keeps what this gives back, it would stay for ever
         for piece in pieces_of(tensor):
             address = _address(piece)
@@ -132,7 +135,7 @@ class _Kept(Watch):
                 fresh = self._unseen(piece, address)
                 if fresh:
                     self.alive.append(piece)
-                    self.bytes[self.owner()] = self.bytes.get(self.owner(), 0) + fresh
+                    self.bytes[layer] = self.bytes.get(layer, 0) + fresh
         return tensor
 
     def _unseen(self, piece: Tensor, address: int) -> int:

@@ -78,6 +78,30 @@ def test_activations_of_the_baseline_by_formula():
     assert {key: table[("activations", key)] for key in expected} == {key: 4 * size for key, size in kept.items()}
 
 
+class KeepsItself(torch.autograd.Function):
+    """Keeps one tensor as torch wants it, others where torch doesn't look; the weight is no activation."""
+
+    @staticmethod
+    def forward(ctx, x, weight):
+        ctx.save_for_backward(x)
+        ctx.twice, ctx.others, ctx.weight = 2 * x, [x, {"more": x + 1}], weight
+        return ctx.twice @ weight.t()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return 2 * gradient @ ctx.weight, gradient.t() @ ctx.twice
+
+
+def test_what_a_networks_own_function_keeps_is_counted_wherever_it_keeps_it():
+    class Own(nn.Linear):
+        def forward(self, x):
+            return KeepsItself.apply(x, self.weight)
+
+    table = bytes_of(nn.Sequential(nn.Linear(4, 4), Own(4, 3)), torch.zeros(2, 4))
+    assert table["activations", "0"] == 2 * 4 * 4
+    assert table["activations", "1"] == 3 * 2 * 4 * 4  # x, twice and more; x in the list is the same
+
+
 @pytest.mark.parametrize("name, options", [("baseline", {}), ("attention", {"norm": "group"})])
 def test_only_activations_grow_and_they_grow_with_the_batch(name, options):
     one, four = (bytes_of(build(name, **options), profiling.example_inputs(batch)) for batch in (1, 4))
