@@ -230,7 +230,6 @@ def _pooled(x: Tensor, kernel: Any, stride: Any = (), padding: Any = 0, dilation
 _SIZES: dict[Any, Callable[..., tuple[Pair, Pair, Pair, Pair] | None]] = {
     **dict.fromkeys((aten.convolution, aten._convolution), _convolved),  # the latter is what a traced network calls
     aten.max_pool2d_with_indices: _pooled,
-    aten.max_pool2d: _pooled,
     aten.avg_pool2d: lambda x, *sizes, **_: _pooled(x, *sizes[:3]),
 }
 _MOVED: dict[Any, Callable[..., Windows]] = {

@@ -241,6 +241,56 @@ def test_an_operator_of_another_library_is_counted_by_the_formula_that_torch_was
     assert [record.macs for record in profiling.macs_table(model, torch.zeros(2, 5, 8))] == [2 * 5 * 5 * 8]
 
 
+def weight(*sizes):
+    return nn.Parameter(torch.rand(sizes))
+
+
+def lstm(s, x):
+    """Not as a module, whose fused kernel would be switched off."""
+    state = torch.zeros(1, 2, 6)
+    return torch.lstm(x, (state, state), [s.a, s.b], False, 1, 0.0, True, False, False)[0]
+
+
+RARE = {  # forward, weights, an input, MACs by formula
+    "vdot": (lambda s, x: torch.vdot(x, s.a), [weight(4)], torch.rand(4), 4),
+    "addr": (lambda s, x: torch.addr(torch.zeros(3, 5), x, s.a), [weight(5)], torch.rand(3), 3 * 5),
+    "in place": (lambda s, x: torch.zeros(3, 5).addmm_(x, s.a), [weight(4, 5)], torch.rand(3, 4), 3 * 4 * 5),
+    "lstm": (lstm, [weight(24, 4), weight(24, 6)], torch.rand(5, 2, 4), 5 * 2 * 24 * (4 + 6)),
+    "some of a product": (
+        lambda s, x: torch.sparse.sampled_addmm(torch.eye(3).to_sparse_csr(), x, s.a).to_dense(),
+        [weight(4, 3)],
+        torch.rand(3, 4),
+        3 * 4,
+    ),
+    "many distances": (lambda s, x: torch.cdist(x, s.a), [weight(40, 4)], torch.rand(30, 4), 30 * 40 * (4 + 2)),
+    "an affine grid": (
+        lambda s, x: nn.functional.affine_grid(x * s.a, [1, 1, 3, 4], False),
+        [weight(2, 3)],
+        torch.rand(1, 2, 3),
+        3 * 4 * 2 * 3,
+    ),
+    "a flash kernel, called by name": (
+        lambda s, x: torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(x, x, s.a)[0],
+        [weight(1, 2, 5, 4)],
+        torch.rand(1, 2, 5, 4),
+        2 * (2 * 5 * 5 * 4),
+    ),
+    "convolution, time first": (
+        lambda s, x: torch.conv_tbc(x, s.a, torch.zeros(6)),
+        [weight(3, 4, 6)],
+        torch.rand(7, 2, 4),
+        5 * 2 * 6 * 3 * 4,
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Sparse CSR")
+@pytest.mark.parametrize("forward, weights, x, macs", RARE.values(), ids=RARE)
+def test_torchs_rarer_products_by_formula(forward, weights, x, macs):
+    model = Calls(forward, **dict(zip("ab", weights, strict=False)))
+    assert sum(record.macs for record in profiling.macs_table(model, x)) == macs
+
+
 def test_of_torchvisions_operators_deformable_convolution_alone_multiplies():
     def macs(name, *args, out):
         operator = SimpleNamespace(_name=f"torchvision::{name}", namespace="torchvision", _overloadpacket=name)
