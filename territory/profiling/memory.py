@@ -86,9 +86,10 @@ def pieces_of(tensor: Tensor) -> Iterator[Tensor]:
         inner = [tensor.crow_indices(), tensor.col_indices(), tensor.values()]
     elif tensor.layout in (torch.sparse_csc, torch.sparse_bsc):
         inner = [tensor.ccol_indices(), tensor.row_indices(), tensor.values()]
+    elif tensor._is_zerotensor():  # zeros that are nowhere (forward-mode derivatives)
+        inner = []
     else:
-        if not tensor._is_zerotensor():  # zeros that are nowhere (forward-mode derivatives)
-            yield tensor
+        yield tensor
         return
     for each in inner:
         yield from pieces_of(each)

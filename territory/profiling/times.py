@@ -256,6 +256,5 @@ def _run(call: Call, watch: _Stopwatch, train: bool) -> tuple[dict[str, float], 
 
 def _is_transparent(module: nn.Module) -> bool:
     """Whose time goes to the module around it: a Sequential does nothing itself; attention weights are a step of it."""
-    if isinstance(module, torch.jit.ScriptModule):
-        return False
-    return isinstance(module, nn.Identity | AttentionWeights) or type(module).forward is nn.Sequential.forward
+    forward = getattr(type(module), "forward", None)  # TorchScript's class has none
+    return isinstance(module, nn.Identity | AttentionWeights) or forward is nn.Sequential.forward

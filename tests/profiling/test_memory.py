@@ -9,6 +9,7 @@ from functools import cache
 import pytest
 import torch
 from torch import nn
+from torch.autograd import forward_ad
 
 from benchmarks.zoo import Calls
 from territory import models, profiling
@@ -76,6 +77,19 @@ def test_activations_of_the_baseline_by_formula():
     kept = {key: batch * numbers for key, numbers in expected.items()}
     kept["map_branch.blocks.0.conv"] += DIVIDED
     assert {key: table[("activations", key)] for key in expected} == {key: 4 * size for key, size in kept.items()}
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")  # which torch itself calls for them
+def test_forward_derivatives_keep_what_they_multiply_and_their_zeros_are_nowhere():
+    class Along(nn.Linear):
+        def forward(self, x):
+            with forward_ad.dual_level():
+                moved = super().forward(forward_ad.make_dual(x, torch.ones_like(x)))  # those of weights are zero
+                return sum(forward_ad.unpack_dual(moved))
+
+    model, x = Along(4, 4), torch.zeros(2, 4)
+    assert bytes_of(model, x)["activations", "model"] == 2 * (2 * 4 * 4)  # x and its ones
+    assert profiling.peak_memory(model, x).peak > profiling.peak_memory(nn.Linear(4, 4), x).peak
 
 
 class KeepsItself(torch.autograd.Function):
