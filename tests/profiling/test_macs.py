@@ -251,6 +251,7 @@ def lstm(s, x):
     return torch.lstm(x, (state, state), [s.a, s.b], False, 1, 0.0, True, False, False)[0]
 
 
+FLASH = "_scaled_dot_product_flash_attention_for_cpu"
 RARE = {  # forward, weights, an input, MACs by formula
     "vdot": (lambda s, x: torch.vdot(x, s.a), [weight(4)], torch.rand(4), 4),
     "addr": (lambda s, x: torch.addr(torch.zeros(3, 5), x, s.a), [weight(5)], torch.rand(3), 3 * 5),
@@ -270,7 +271,7 @@ RARE = {  # forward, weights, an input, MACs by formula
         3 * 4 * 2 * 3,
     ),
     "a flash kernel, called by name": (
-        lambda s, x: torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(x, x, s.a)[0],
+        lambda s, x: getattr(torch.ops.aten, FLASH)(x, x, s.a)[0],
         [weight(1, 2, 5, 4)],
         torch.rand(1, 2, 5, 4),
         2 * (2 * 5 * 5 * 4),
