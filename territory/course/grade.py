@@ -26,6 +26,7 @@ from territory.course.worker import without_magic
 from territory.errors import BadInput
 
 SECONDS, GIGABYTES = 300, 8.0  # by default, for one submission
+LEAST = 0.2  # of our notebook's cells, from which on a submission is a copy of it
 RESULTS = ("right", "not yet", "no answer", "stopped", "by hand")
 BY_HAND = "For a reader: this check speaks of a game or of times on the learner's own machine."
 WORDS = {"Right": "right", "No answer yet": "no answer", "Refused": "stopped", BY_HAND: "by hand"}  # else "not yet"
@@ -76,11 +77,14 @@ def _notebook_of(submission: Path, theirs: Sequence[Cell], course: Path) -> tupl
     mine = {cell.id for cell in theirs} | {cell.source for cell in theirs}
     known = {path: sum(each.id in mine or each.source in mine for each in cells) for path, cells in ours.items()}
     best = max(ours, key=lambda path: known[path] / max(1, len(ours[path])))
-    if known[best] < 0.2 * len(ours[best]) or not known[best]:
-        shares = (
-            f"shares {known[best]} of {len(ours[best])} cells with {best.name}" if known[best] else "shares no cells"
-        )
-        raise BadInput(f"{submission}: expected a learner's copy of a notebook of {course}, got one that {shares}")
+    wanted = f"{submission}: expected a learner's copy of a notebook of {course}, got one that"
+    if known[best] < LEAST * len(ours[best]) or not known[best]:
+        shares = f"{known[best]} of {len(ours[best])} cells with {best.name}" if known[best] else "no cells"
+        raise BadInput(f"{wanted} shares {shares}")
+    rest = {cell.source for cell in theirs} - {cell.source for cell in ours[best]}
+    for path, cells in ours.items():
+        if sum(each.source in rest for each in cells) > LEAST * len(cells):
+            raise BadInput(f"{wanted} holds cells of {best.name} and of {path.name}: hand in a file for each")
     return best, ours[best]
 
 

@@ -134,6 +134,14 @@ def test_a_notebook_with_few_cells_of_ours_says_how_many(course, capsys):
     assert "got one that shares 1 of 17 cells with 00_small.ipynb" in capsys.readouterr().err
 
 
+def test_a_file_of_two_notebooks_says_so_where_half_of_it_would_get_no_row(course, capsys):
+    other = [(name, kind, f"{source}  # once more") for name, kind, source in COURSE[:3]]
+    write(course / "01_other.ipynb", other)
+    theirs = write(course.parent / "both.ipynb", [*COURSE, *other])
+    assert main(["grade", str(theirs), "--course", str(course)]) == 2
+    assert "holds cells of 00_small.ipynb and of 01_other.ipynb" in capsys.readouterr().err
+
+
 def test_an_answer_that_stops_says_how(course):
     found = graded(course, {"b": "answer = 1 / 0", "e": "def double(x):\n    raise KeyError(x)"})
     assert "ZeroDivisionError" in found["check_seven"].sentence
