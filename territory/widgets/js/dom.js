@@ -2,8 +2,12 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
-function fill(node, attributes, children) {
+export function place(node, attributes) {
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+}
+
+function fill(node, attributes, children) {
+  place(node, attributes);
   node.append(...children);
   return node;
 }
@@ -16,10 +20,6 @@ export function make(tag, className = "", attributes = {}, ...children) {
 }
 
 export const draw = (tag, attributes = {}, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
-
-export function place(node, attributes) {
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-}
 
 // Other words in a node, if they are others: setting the same again would have the page lay everything out again.
 export function say(node, text) {
@@ -60,7 +60,7 @@ export function switchOff(control, off) {
 
 // What is typed here is meant for this view, in a select or on a slider too: JupyterLab takes letters and arrows for
 // orders to its cells ("x" cuts one). What is pressed with Ctrl, such as to save, goes on to it.
-export function keepKeys(root) {
+function keepKeys(root) {
   root.addEventListener("keydown", (event) => event.ctrlKey || event.metaKey || event.altKey || event.stopPropagation());
 }
 
@@ -70,11 +70,17 @@ export function download(name, bytes) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
-// Listeners of a model, taken off again when the page lets go of the view.
-export function listen(model, listeners) {
+// Puts a view into the page. What is given back is called when the page lets go of it: it takes the listeners off
+// the model, and calls `end`.
+export function mount({ model, el }, root, listeners, end) {
+  keepKeys(root);
   for (const [event, listener] of listeners) model.on(event, listener);
+  el.classList.add("territory-widget");
+  el.append(root);
+  hideStill(el);
   return () => {
     for (const [event, listener] of listeners) model.off(event, listener);
+    end();
   };
 }
 
@@ -93,7 +99,7 @@ export function oncePerFrame(show) {
 
 // The picture that lies in the notebook before this widget is for when there is no kernel: hidden while this lives.
 // JupyterLab hides it by a style, and has those of other cells in the same page; other front ends have other pages.
-export function hideStill(el) {
+function hideStill(el) {
   const follows = (one, other) => Boolean(one.compareDocumentPosition(other) & Node.DOCUMENT_POSITION_FOLLOWING);
   const placed = new ResizeObserver(() => { // not before it lies in the page
     placed.disconnect();

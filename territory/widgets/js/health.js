@@ -7,12 +7,11 @@ const GONE = {
   restarting: "The kernel was restarted, or died and was started again",
   terminating: "The kernel was shut down",
   dead: "The kernel died",
-  closed: "This widget was closed",
 };
 const TO_DO = "Run the notebook's cells again from the top, this one too, to go on.";
 
 // Calls `gone(why)` once the kernel that this model lives in is gone, as far as the page around can tell.
-export function watchKernel(model, gone) {
+function watchKernel(model, gone) {
   const kernel = model.widget_manager?.kernel;
   const onStatus = (_kernel, status) => {
     const now = status === "autorestarting" ? "restarting" : status;
@@ -55,15 +54,14 @@ export function makeConnection(model, root, { lost, keeps = "" }) {
   const line = makeLine(send, { changed });
   const gone = (status) => {
     if (line.state() === "lost") return;
-    line.lose(status);
+    line.lose();
     say(`${GONE[status]}: nothing here is computed any more, and what you see is from before. ${keeps}${TO_DO}`, "", false);
-    root.dataset.lost = status;
-    lost(status);
+    lost();
   };
   const unwatch = watchKernel(model, gone);
   const clock = setInterval(line.tick, 200);
   return {
-    line, banner, note, say, gone,
+    line, banner, note, say,
     end: () => {
       clearInterval(clock);
       unwatch();

@@ -7,7 +7,7 @@ export const SLOW_MS = 1000; // without an answer for longer, the screen says so
 
 export function makeLine(send, { now = () => performance.now(), changed = () => {} } = {}) {
   const mine = Math.random().toString(36).slice(2); // answers reach every view and every tab: each knows its own
-  let [serial, asked, lost] = [0, null, ""];
+  let [serial, asked, lost] = [0, null, false];
   const held = new Map(); // by kind: the newest question that could not go yet
   const state = () => (lost ? "lost" : !asked ? "quiet" : now() - asked.since >= SLOW_MS ? "slow" : "asked");
   let told = "quiet";
@@ -64,13 +64,12 @@ export function makeLine(send, { now = () => performance.now(), changed = () => 
       held.delete(kind);
       if (asked && asked.kind === kind) Object.assign(asked, { done: () => {}, failed: () => {} });
     },
-    // The other end is gone, and why.
-    lose(why) {
-      [lost, asked] = [why, null];
+    // The other end is gone.
+    lose() {
+      [lost, asked] = [true, null];
       held.clear();
       tell();
     },
-    why: () => lost,
     tick: tell,
   };
   return line;

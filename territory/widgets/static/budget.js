@@ -1,9 +1,12 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: bb3eb031270e53cc6ba56970766f21815237251aea5ff90a5505abcba5c9870b */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: c8f31a340b6c2a81d5118caa68c303be1206716d80960677d4e6ca2b81c94636 */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";
-function fill(node, attributes, children) {
+function place(node, attributes) {
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+}
+function fill(node, attributes, children) {
+  place(node, attributes);
   node.append(...children);
   return node;
 }
@@ -40,10 +43,15 @@ function switchOff(control, off) {
 function keepKeys(root) {
   root.addEventListener("keydown", (event) => event.ctrlKey || event.metaKey || event.altKey || event.stopPropagation());
 }
-function listen(model, listeners) {
+function mount({ model, el }, root, listeners, end) {
+  keepKeys(root);
   for (const [event, listener] of listeners) model.on(event, listener);
+  el.classList.add("territory-widget");
+  el.append(root);
+  hideStill(el);
   return () => {
     for (const [event, listener] of listeners) model.off(event, listener);
+    end();
   };
 }
 function oncePerFrame(show) {
@@ -74,7 +82,7 @@ var SLOW_MS = 1e3;
 function makeLine(send, { now = () => performance.now(), changed = () => {
 } } = {}) {
   const mine = Math.random().toString(36).slice(2);
-  let [serial, asked, lost] = [0, null, ""];
+  let [serial, asked, lost] = [0, null, false];
   const held = /* @__PURE__ */ new Map();
   const state = () => lost ? "lost" : !asked ? "quiet" : now() - asked.since >= SLOW_MS ? "slow" : "asked";
   let told = "quiet";
@@ -133,13 +141,12 @@ function makeLine(send, { now = () => performance.now(), changed = () => {
       }, failed: () => {
       } });
     },
-    // The other end is gone, and why.
-    lose(why) {
-      [lost, asked] = [why, null];
+    // The other end is gone.
+    lose() {
+      [lost, asked] = [true, null];
       held.clear();
       tell();
     },
-    why: () => lost,
     tick: tell
   };
   return line;
@@ -149,8 +156,7 @@ function makeLine(send, { now = () => performance.now(), changed = () => {
 var GONE = {
   restarting: "The kernel was restarted, or died and was started again",
   terminating: "The kernel was shut down",
-  dead: "The kernel died",
-  closed: "This widget was closed"
+  dead: "The kernel died"
 };
 var TO_DO = "Run the notebook's cells again from the top, this one too, to go on.";
 function watchKernel(model, gone) {
@@ -190,10 +196,9 @@ function makeConnection(model, root, { lost, keeps = "" }) {
   const line = makeLine(send, { changed });
   const gone = (status) => {
     if (line.state() === "lost") return;
-    line.lose(status);
+    line.lose();
     say(`${GONE[status]}: nothing here is computed any more, and what you see is from before. ${keeps}${TO_DO}`, "", false);
-    root.dataset.lost = status;
-    lost(status);
+    lost();
   };
   const unwatch = watchKernel(model, gone);
   const clock = setInterval(line.tick, 200);
@@ -202,7 +207,6 @@ function makeConnection(model, root, { lost, keeps = "" }) {
     banner,
     note,
     say,
-    gone,
     end: () => {
       clearInterval(clock);
       unwatch();
@@ -279,7 +283,7 @@ function makeDiagram() {
     const nodes = placed.flatMap((box, i) => {
       const [top, right] = [10 + (height - box.tall) / 2, box.x + box.side];
       const up = box.depth * 0.6;
-      const size = box.side && box.name !== "features" ? `${box.side ? grids[i].side : ""}×${grids[i].side}×${box.channels}` : `${box.channels}`;
+      const size = grids[i].side ? `${grids[i].side}×${grids[i].side}×${box.channels}` : `${box.channels}`;
       const front = draw("rect", { x: box.x, y: top + up / 2, width: box.side, height: box.tall, class: "front" });
       const edge = `M${box.x} ${top + up / 2}l${box.depth} ${-up}h${box.side}l${-box.depth} ${up}Z`;
       const flank = `M${right} ${top + up / 2}l${box.depth} ${-up}v${box.tall}l${-box.depth} ${up}Z`;
@@ -342,7 +346,6 @@ var FIRST = "Try first: replace “flatten” by “mean” and see which number
 function render({ model, el }) {
   const words = model.get("words");
   const root = make("div", "tw territory-budget", { tabindex: -1 });
-  keepKeys(root);
   const connection = makeConnection(model, root, { lost: () => show() });
   const { line } = connection;
   const sizes = makeSizes(model, words, (change) => {
@@ -406,24 +409,18 @@ function render({ model, el }) {
       )
     )
   );
-  const silence = listen(model, [
+  const listeners = [
     [["report", ...TRAITS].map((name) => `change:${name}`).join(" "), show],
-    ["msg:custom", (content, buffers) => line.hear(content, buffers)]
-  ]);
+    ["msg:custom", line.hear]
+  ];
   show();
-  el.classList.add("territory-widget");
-  el.append(root);
-  hideStill(el);
-  return () => {
-    silence();
-    connection.end();
-  };
+  return mount({ model, el }, root, listeners, connection.end);
 }
 var TRAITS = ["channels", "kernels", "strides", "pooling", "reading", "features"];
 function makeSizes(model, { offers, single }, change) {
   const parts = [];
-  const add = (name, label, values, read, write) => {
-    const part = select(label, values.map((value) => [value, value]), write, "");
+  const add = (label, values, read, write, shown) => {
+    const part = select(label, values.map((value) => [value, value]), write, shown);
     parts.push(() => part.show(read()), (off) => switchOff(part.control, off));
     return part.view;
   };
@@ -436,16 +433,10 @@ function makeSizes(model, { offers, single }, change) {
     ...Object.values(NAMES).map((name) => make("span", "quiet", {}, name)),
     ...[0, 1, 2].flatMap((i) => [
       make("b", "", {}, `conv ${i + 1}`),
-      ...Object.entries(NAMES).map(([name, label]) => add(name, `conv ${i + 1} ${label}`, offers[name][i], () => model.get(name)[i], set(name, i)))
+      ...Object.entries(NAMES).map(([name, label]) => add(`conv ${i + 1} ${label}`, offers[name][i], () => model.get(name)[i], set(name, i), ""))
     ])
   );
-  const rest = Object.entries(SINGLE).map(([name, label]) => make(
-    "label",
-    "tw-field",
-    {},
-    make("span", "", {}, label),
-    add(name, label, single[name], () => model.get(name), (value) => change({ [name]: name === "features" ? Number(value) : value })).querySelector("select")
-  ));
+  const rest = Object.entries(SINGLE).map(([name, label]) => add(label, single[name], () => model.get(name), (value) => change({ [name]: name === "features" ? Number(value) : value })));
   return { view: make("div", "", {}, table, make("div", "budget-rest", {}, ...rest)), show: (off) => parts.forEach((each) => each(off)) };
 }
 function goalSays(report, { rival }, timing) {

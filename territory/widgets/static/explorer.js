@@ -1,9 +1,12 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: bb3eb031270e53cc6ba56970766f21815237251aea5ff90a5505abcba5c9870b */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: c8f31a340b6c2a81d5118caa68c303be1206716d80960677d4e6ca2b81c94636 */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";
-function fill(node, attributes, children) {
+function place(node, attributes) {
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+}
+function fill(node, attributes, children) {
+  place(node, attributes);
   node.append(...children);
   return node;
 }
@@ -14,9 +17,6 @@ function make(tag, className = "", attributes = {}, ...children) {
   return fill(node, attributes, children);
 }
 var draw = (tag, attributes = {}, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
-function place(node, attributes) {
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-}
 function say(node, text) {
   if (node.textContent !== String(text)) node.textContent = text;
 }
@@ -51,10 +51,15 @@ function download(name, bytes2) {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1e4);
 }
-function listen(model, listeners) {
+function mount({ model, el }, root, listeners, end) {
+  keepKeys(root);
   for (const [event, listener] of listeners) model.on(event, listener);
+  el.classList.add("territory-widget");
+  el.append(root);
+  hideStill(el);
   return () => {
     for (const [event, listener] of listeners) model.off(event, listener);
+    end();
   };
 }
 function oncePerFrame(show) {
@@ -85,7 +90,7 @@ var SLOW_MS = 1e3;
 function makeLine(send, { now = () => performance.now(), changed = () => {
 } } = {}) {
   const mine = Math.random().toString(36).slice(2);
-  let [serial, asked, lost] = [0, null, ""];
+  let [serial, asked, lost] = [0, null, false];
   const held = /* @__PURE__ */ new Map();
   const state = () => lost ? "lost" : !asked ? "quiet" : now() - asked.since >= SLOW_MS ? "slow" : "asked";
   let told = "quiet";
@@ -144,13 +149,12 @@ function makeLine(send, { now = () => performance.now(), changed = () => {
       }, failed: () => {
       } });
     },
-    // The other end is gone, and why.
-    lose(why) {
-      [lost, asked] = [why, null];
+    // The other end is gone.
+    lose() {
+      [lost, asked] = [true, null];
       held.clear();
       tell();
     },
-    why: () => lost,
     tick: tell
   };
   return line;
@@ -160,8 +164,7 @@ function makeLine(send, { now = () => performance.now(), changed = () => {
 var GONE = {
   restarting: "The kernel was restarted, or died and was started again",
   terminating: "The kernel was shut down",
-  dead: "The kernel died",
-  closed: "This widget was closed"
+  dead: "The kernel died"
 };
 var TO_DO = "Run the notebook's cells again from the top, this one too, to go on.";
 function watchKernel(model, gone) {
@@ -201,10 +204,9 @@ function makeConnection(model, root, { lost, keeps = "" }) {
   const line = makeLine(send, { changed });
   const gone = (status) => {
     if (line.state() === "lost") return;
-    line.lose(status);
+    line.lose();
     say2(`${GONE[status]}: nothing here is computed any more, and what you see is from before. ${keeps}${TO_DO}`, "", false);
-    root.dataset.lost = status;
-    lost(status);
+    lost();
   };
   const unwatch = watchKernel(model, gone);
   const clock = setInterval(line.tick, 200);
@@ -213,7 +215,6 @@ function makeConnection(model, root, { lost, keeps = "" }) {
     banner,
     note,
     say: say2,
-    gone,
     end: () => {
       clearInterval(clock);
       unwatch();
@@ -674,8 +675,9 @@ function makeKeep(state, { request, copy, open }) {
   const keep = (what, label) => button(label, () => request(what));
   const saves = [keep("picture", "save picture"), keep("page", "save page")];
   const follow = make("input", "", { type: "checkbox" });
+  const catchUp = keep("catch_up", "catch up");
   const views = [...saves, button("copy state", copy), button("open state", open)];
-  if (words.live) views.push(keep("catch_up", "catch up"), make("label", "", {}, follow, "follow"));
+  if (words.live) views.push(catchUp, make("label", "", {}, follow, "follow"));
   if (words.standalone) for (const each of saves) each.hidden = true;
   let polled = 0;
   const tick = (now) => {
@@ -683,12 +685,11 @@ function makeKeep(state, { request, copy, open }) {
     polled = now;
     request("catch_up");
   };
-  const asking = [...views.slice(0, 2), ...views.slice(4)].flatMap((view) => view.matches("button") ? [view] : [view.querySelector("input")]);
   return {
     views,
     tick,
     cutOff: () => {
-      for (const each of asking) each.disabled = true;
+      for (const each of [...saves, catchUp, follow]) each.disabled = true;
       follow.checked = false;
     }
   };
@@ -1137,10 +1138,6 @@ function gridOf(state, number, layer, head) {
   const of = { head, stat: state.get("stat"), cell: tile && cellOf(layer, state.game, tile), token: state.get("tokens")[number] };
   return overlay(layer, state.now().looks[number].weights[layer.name], of);
 }
-function nextAblation(current) {
-  const names = ["", ...ABLATIONS];
-  return names[(names.indexOf(current || "") + 1) % names.length];
-}
 
 // territory/widgets/js/explorer/stats.js
 var PAIRS = [["cells", "stats", "cell attends to it"], ["stats", "cells", "attends to the cell"]];
@@ -1267,12 +1264,9 @@ function makeThumbs(state, hands) {
   return { view, show: (off) => rows.forEach(({ thumbs }) => thumbs.forEach((thumb) => thumb.show(off))) };
 }
 function ablationAfter(all, number, target) {
-  return all.map((each, i) => {
-    if (i !== number) return each;
-    const how = nextAblation(each[target]);
-    const rest = Object.fromEntries(Object.entries(each).filter(([name]) => name !== target));
-    return how ? { ...rest, [target]: how } : rest;
-  });
+  const { [target]: how, ...rest } = all[number];
+  const next = ABLATIONS[ABLATIONS.indexOf(how) + 1];
+  return all.map((each, i) => i !== number ? each : next ? { ...rest, [target]: next } : rest);
 }
 
 // territory/widgets/js/explorer/tools.js
@@ -1345,7 +1339,6 @@ async function render({ model, el }) {
     role: "application",
     "aria-label": `Explorer. ${KEYS_SAY}`
   });
-  keepKeys(root);
   const redraw = oncePerFrame(() => show());
   const lost = () => {
     for (const part of [tools, keep]) part.cutOff();
@@ -1429,31 +1422,28 @@ async function render({ model, el }) {
   );
   root.dataset.sides = sides.length;
   listenToKeys(root, shortcutsOf(state, time));
-  const silence = listen(model, [
+  const listeners = [
     ["change:step change:what_if", goTo],
     ["change:ablation", () => state.edited && questions.imagine()],
     [LOOKS.map((name) => `change:${name}`).join(" "), redraw],
     ["change:game", () => open().then(load)],
     ["msg:custom", (content, buffers) => content.state ? share.use(content.state) : connection.line.hear(content, buffers)]
-  ]);
+  ];
   const clock = setInterval(() => [time, keep].forEach((part) => part.tick(performance.now())), 10);
   const resized = new ResizeObserver(redraw);
   resized.observe(root);
   load();
-  el.classList.add("territory-widget");
-  el.append(root);
-  hideStill(el);
-  return () => {
+  return mount({ model, el }, root, listeners, () => {
     clearInterval(clock);
     resized.disconnect();
-    silence();
     connection.end();
-  };
+  });
 }
 function makeShare(state, { explain, begin }) {
   const box = make("textarea", "", { rows: 2, "aria-label": "a state as text", spellcheck: "false", placeholder: "paste a state here" });
-  const file = make("button", "", { type: "button" }, "save as file");
-  const use = make("button", "", { type: "button" }, "show this state");
+  const text = () => box.value || packState(state.get, state.recorded, state.edited);
+  const file = button("save as file", () => download(`explorer-step-${state.get("step")}.txt`, text()));
+  const use = button("show this state", () => share.use(box.value));
   const view = make("div", "explorer-share", {}, box, make("div", "tw-bar", {}, use, file));
   view.hidden = true;
   const here = () => ({
@@ -1481,9 +1471,9 @@ function makeShare(state, { explain, begin }) {
       [view.hidden, box.value] = [false, ""];
       box.focus();
     },
-    use: (text) => {
+    use: (text2) => {
       try {
-        const found = unpackState(text);
+        const found = unpackState(text2);
         for (const [name, value] of Object.entries(fitState(found, here()))) state.set(name, value);
         if (found.edits && !state.words.standalone) state.set("what_if", true);
         begin(found.edits || null);
@@ -1493,8 +1483,6 @@ function makeShare(state, { explain, begin }) {
       }
     }
   };
-  use.addEventListener("click", () => share.use(box.value));
-  file.addEventListener("click", () => download(`explorer-step-${state.get("step")}.txt`, box.value || packState(state.get, state.recorded, state.edited)));
   return share;
 }
 var index_default = { render };

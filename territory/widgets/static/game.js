@@ -1,8 +1,11 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: bb3eb031270e53cc6ba56970766f21815237251aea5ff90a5505abcba5c9870b */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: c8f31a340b6c2a81d5118caa68c303be1206716d80960677d4e6ca2b81c94636 */
 
 // territory/widgets/js/dom.js
-function fill(node, attributes, children) {
+function place(node, attributes) {
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+}
+function fill(node, attributes, children) {
+  place(node, attributes);
   node.append(...children);
   return node;
 }
@@ -17,6 +20,12 @@ function say(node, text) {
 }
 function options(pairs) {
   return pairs.map(([value, text]) => make("option", "", { value }, text));
+}
+function select(label, choices, set, shown = label) {
+  const control = make("select", "", { "aria-label": label }, ...options(choices));
+  control.addEventListener("change", () => set(control.value));
+  const view = make("label", "tw-field", {}, ...shown ? [make("span", "", {}, shown)] : [], control);
+  return { view, control, show: (value) => control.value = String(value) };
 }
 function button(label, press, attributes = {}) {
   const view = make("button", "", { type: "button", ...attributes }, label);
@@ -40,10 +49,15 @@ function download(name, bytes2) {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1e4);
 }
-function listen(model, listeners) {
+function mount({ model, el }, root, listeners, end) {
+  keepKeys(root);
   for (const [event, listener] of listeners) model.on(event, listener);
+  el.classList.add("territory-widget");
+  el.append(root);
+  hideStill(el);
   return () => {
     for (const [event, listener] of listeners) model.off(event, listener);
+    end();
   };
 }
 function oncePerFrame(show) {
@@ -74,7 +88,7 @@ var SLOW_MS = 1e3;
 function makeLine(send, { now = () => performance.now(), changed = () => {
 } } = {}) {
   const mine = Math.random().toString(36).slice(2);
-  let [serial, asked, lost] = [0, null, ""];
+  let [serial, asked, lost] = [0, null, false];
   const held = /* @__PURE__ */ new Map();
   const state = () => lost ? "lost" : !asked ? "quiet" : now() - asked.since >= SLOW_MS ? "slow" : "asked";
   let told = "quiet";
@@ -133,13 +147,12 @@ function makeLine(send, { now = () => performance.now(), changed = () => {
       }, failed: () => {
       } });
     },
-    // The other end is gone, and why.
-    lose(why) {
-      [lost, asked] = [why, null];
+    // The other end is gone.
+    lose() {
+      [lost, asked] = [true, null];
       held.clear();
       tell();
     },
-    why: () => lost,
     tick: tell
   };
   return line;
@@ -149,8 +162,7 @@ function makeLine(send, { now = () => performance.now(), changed = () => {
 var GONE = {
   restarting: "The kernel was restarted, or died and was started again",
   terminating: "The kernel was shut down",
-  dead: "The kernel died",
-  closed: "This widget was closed"
+  dead: "The kernel died"
 };
 var TO_DO = "Run the notebook's cells again from the top, this one too, to go on.";
 function watchKernel(model, gone) {
@@ -190,10 +202,9 @@ function makeConnection(model, root, { lost, keeps = "" }) {
   const line = makeLine(send, { changed });
   const gone = (status) => {
     if (line.state() === "lost") return;
-    line.lose(status);
+    line.lose();
     say2(`${GONE[status]}: nothing here is computed any more, and what you see is from before. ${keeps}${TO_DO}`, "", false);
-    root.dataset.lost = status;
-    lost(status);
+    lost();
   };
   const unwatch = watchKernel(model, gone);
   const clock = setInterval(line.tick, 200);
@@ -202,7 +213,6 @@ function makeConnection(model, root, { lost, keeps = "" }) {
     banner,
     note,
     say: say2,
-    gone,
     end: () => {
       clearInterval(clock);
       unwatch();
@@ -382,7 +392,7 @@ function makeOrders(model, line, sorry, now = () => performance.now()) {
     seen = step + 1;
     last = Math.max(last + period, time - period);
   };
-  return { send, hold, tick, release: () => held = null, busy: line.busy, isHeld: () => held !== null };
+  return { send, hold, tick, release: () => held = null, isHeld: () => held !== null };
 }
 
 // territory/widgets/js/game/board.js
@@ -401,7 +411,7 @@ function makeBoard(model, explain) {
     const { from, to, direction } = model.get("aim");
     if (direction === WAIT || !view.matches(":hover")) return;
     const side = arrow.width / model.get("scene").size[1];
-    drawLine(arrow.getContext("2d"), ...[from, to].map((place) => place.map((at) => (at + 0.5) * side)));
+    drawLine(arrow.getContext("2d"), ...[from, to].map((place2) => place2.map((at) => (at + 0.5) * side)));
   };
   view.addEventListener("pointermove", (event) => {
     const { row, column } = tileUnder(model, canvas, event);
@@ -511,17 +521,12 @@ function listenToDirection(button2, direction, model, orders) {
 }
 
 // territory/widgets/js/game/controls.js
-function choice(model, name, label, pairs, shown = label) {
-  const control = make("select", "", { "aria-label": label }, ...options(pairs));
-  control.addEventListener("change", () => {
-    model.set(name, typeof model.get(name) === "number" ? Number(control.value) : control.value);
+function choice(model, name, label, pairs) {
+  const { view, control, show } = select(label, pairs, (value) => {
+    model.set(name, typeof model.get(name) === "number" ? Number(value) : value);
     model.save_changes();
   });
-  return {
-    control,
-    view: make("label", "tw-field", {}, make("span", "", {}, shown), control),
-    show: () => control.value = String(model.get(name))
-  };
+  return { view, control, show: () => show(model.get(name)) };
 }
 function toggle(model, name, label) {
   const control = button(label, () => {
@@ -713,7 +718,6 @@ function render({ model, el }) {
     role: "application",
     "aria-label": `Territory. ${HINT}`
   });
-  keepKeys(root);
   const lost = () => {
     orders.release();
     if (model.get("running")) model.set("running", false);
@@ -787,26 +791,22 @@ function render({ model, el }) {
     compass.point(model.get("aim").direction);
   };
   const traits = ["intensity", "build", "running", "speed", "player", "num_bots", "opponents", "seed"];
-  const silence = listen(model, [
+  const listeners = [
     ["change:scene", () => {
       if (model.get("scene").over) orders.release();
       drawSoon();
     }],
     [traits.map((name) => `change:${name}`).join(" "), drawControls],
     ["change:aim", aimed],
-    ["msg:custom", (content, buffers) => line.hear(content, buffers)]
-  ]);
+    ["msg:custom", line.hear]
+  ];
   const clock = setInterval(orders.tick, 10);
   drawScene();
-  el.classList.add("territory-widget");
-  el.append(root);
-  hideStill(el);
-  return () => {
+  return mount({ model, el }, root, listeners, () => {
     clearInterval(clock);
     for (const event of ends) window.removeEventListener(event, orders.release);
-    silence();
     connection.end();
-  };
+  });
 }
 var index_default = { render };
 export {

@@ -1,9 +1,12 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: bb3eb031270e53cc6ba56970766f21815237251aea5ff90a5505abcba5c9870b */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: c8f31a340b6c2a81d5118caa68c303be1206716d80960677d4e6ca2b81c94636 */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";
-function fill(node, attributes, children) {
+function place(node, attributes) {
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+}
+function fill(node, attributes, children) {
+  place(node, attributes);
   node.append(...children);
   return node;
 }
@@ -36,10 +39,15 @@ function switchOff(control, off) {
 function keepKeys(root) {
   root.addEventListener("keydown", (event) => event.ctrlKey || event.metaKey || event.altKey || event.stopPropagation());
 }
-function listen(model, listeners) {
+function mount({ model, el }, root, listeners, end) {
+  keepKeys(root);
   for (const [event, listener] of listeners) model.on(event, listener);
+  el.classList.add("territory-widget");
+  el.append(root);
+  hideStill(el);
   return () => {
     for (const [event, listener] of listeners) model.off(event, listener);
+    end();
   };
 }
 function oncePerFrame(show) {
@@ -70,7 +78,7 @@ var SLOW_MS = 1e3;
 function makeLine(send, { now = () => performance.now(), changed = () => {
 } } = {}) {
   const mine = Math.random().toString(36).slice(2);
-  let [serial, asked, lost] = [0, null, ""];
+  let [serial, asked, lost] = [0, null, false];
   const held = /* @__PURE__ */ new Map();
   const state = () => lost ? "lost" : !asked ? "quiet" : now() - asked.since >= SLOW_MS ? "slow" : "asked";
   let told = "quiet";
@@ -129,13 +137,12 @@ function makeLine(send, { now = () => performance.now(), changed = () => {
       }, failed: () => {
       } });
     },
-    // The other end is gone, and why.
-    lose(why) {
-      [lost, asked] = [why, null];
+    // The other end is gone.
+    lose() {
+      [lost, asked] = [true, null];
       held.clear();
       tell();
     },
-    why: () => lost,
     tick: tell
   };
   return line;
@@ -145,8 +152,7 @@ function makeLine(send, { now = () => performance.now(), changed = () => {
 var GONE = {
   restarting: "The kernel was restarted, or died and was started again",
   terminating: "The kernel was shut down",
-  dead: "The kernel died",
-  closed: "This widget was closed"
+  dead: "The kernel died"
 };
 var TO_DO = "Run the notebook's cells again from the top, this one too, to go on.";
 function watchKernel(model, gone) {
@@ -186,10 +192,9 @@ function makeConnection(model, root, { lost, keeps = "" }) {
   const line = makeLine(send, { changed });
   const gone = (status) => {
     if (line.state() === "lost") return;
-    line.lose(status);
+    line.lose();
     say(`${GONE[status]}: nothing here is computed any more, and what you see is from before. ${keeps}${TO_DO}`, "", false);
-    root.dataset.lost = status;
-    lost(status);
+    lost();
   };
   const unwatch = watchKernel(model, gone);
   const clock = setInterval(line.tick, 200);
@@ -198,7 +203,6 @@ function makeConnection(model, root, { lost, keeps = "" }) {
     banner,
     note,
     say,
-    gone,
     end: () => {
       clearInterval(clock);
       unwatch();
@@ -475,8 +479,8 @@ function readRuns(get) {
   }
   return runs;
 }
-function curvesOf(runs, names, weight) {
-  return runs.flatMap(({ name: run, columns }, number) => names.map((field, i) => ({
+function curvesOf(runs, names, weight, hidden = /* @__PURE__ */ new Set()) {
+  return runs.flatMap(({ name: run, columns }, number) => hidden.has(run) ? [] : names.map((field, i) => ({
     run,
     field,
     steps: columns.step,
@@ -489,6 +493,7 @@ function curvesOf(runs, names, weight) {
 var pointsOf = (steps, values, across, down) => steps.flatMap((step, i) => Number.isNaN(values[i]) ? [] : [`${across(step).toFixed(2)},${down(values[i]).toFixed(2)}`]).join(" ");
 
 // territory/widgets/js/monitor/panel.js
+var colourOf = (number) => `var(--c${number % 6})`;
 var DASHES = ["", "7 4", "2 3"];
 var [LEFT, RIGHT, TOP, BOTTOM, LETTER] = [46, 8, 8, 20, 11];
 function makePanel(title, fields, { choose, wide, sentences }) {
@@ -501,8 +506,7 @@ function makePanel(title, fields, { choose, wide, sentences }) {
   const show = (runs, { at, weight, hidden }) => {
     const width = Math.max(180, plot.clientWidth || 370);
     plot.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    const shown = runs.filter(({ name }) => !hidden.has(name));
-    const curves = curvesOf(shown, names, weight).map((curve) => ({ ...curve, colour: runs.length > 1 ? runs.findIndex(({ name }) => name === curve.run) : curve.colour }));
+    const curves = curvesOf(runs, names, weight, hidden);
     const share = isShare(names) && names.includes("win_rate");
     const y = share ? [0, 1] : range(curves.flatMap(({ raw }) => raw));
     const x = [0, Math.max(1, ...curves.flatMap(({ steps: steps2 }) => steps2.at(-1) ?? 0))];
@@ -520,12 +524,12 @@ function makePanel(title, fields, { choose, wide, sentences }) {
     const told = ticks(x, wide ? 8 : 4);
     const room = across(told[1] ?? x[1]) - left > 60;
     const steps = told.map((mark) => draw("text", { x: across(mark), y: height - 5, "text-anchor": anchor(mark) }, mark || !room ? short(mark) : "step 0"));
-    const line = ({ run, field, colour, dash }, points, extra) => draw("polyline", { points, class: `line-${colour % 6} ${extra}`, "stroke-dasharray": DASHES[dash], "data-field": field, "data-run": run });
+    const line = ({ run, field, colour, dash }, points, extra) => draw("polyline", { points, class: extra, style: `stroke: ${colourOf(colour)}`, "stroke-dasharray": DASHES[dash], "data-field": field, "data-run": run });
     const raws = weight ? curves.map((curve) => line(curve, pointsOf(curve.steps, curve.raw, across, down), "raw")) : [];
     const lines = curves.map((curve) => line(curve, pointsOf(curve.steps, curve.values, across, down), ""));
     const cursor = at === null ? [] : [draw("line", { x1: across(at), x2: across(at), y1: TOP, y2: height - BOTTOM, class: "cursor" })];
     plot.replaceChildren(...grid, ...steps, ...raws, ...lines, ...cursor);
-    const place = (curve) => at === null ? curve.steps.length - 1 : nearest(curve.steps, at);
+    const place2 = (curve) => at === null ? curve.steps.length - 1 : nearest(curve.steps, at);
     legend.replaceChildren(...curves.map((curve) => make(
       "span",
       "",
@@ -533,7 +537,7 @@ function makePanel(title, fields, { choose, wide, sentences }) {
       sample(curve),
       runs.length > 1 ? `${curve.run}: ` : "",
       names.length > 1 || runs.length < 2 ? `${spoken(curve.field)} ` : "",
-      make("output", "", {}, curve.steps.length ? written(curve.field, curve.raw[place(curve)]) : "–")
+      make("output", "", {}, curve.steps.length ? written(curve.field, curve.raw[place2(curve)]) : "–")
     )));
   };
   const stepAt = (event) => {
@@ -551,7 +555,7 @@ function makePanel(title, fields, { choose, wide, sentences }) {
   };
 }
 function sample({ colour, dash }) {
-  const line = draw("line", { x1: 0, x2: 22, y1: 5, y2: 5, class: `line-${colour % 6}`, "stroke-dasharray": DASHES[dash] });
+  const line = draw("line", { x1: 0, x2: 22, y1: 5, y2: 5, style: `stroke: ${colourOf(colour)}`, "stroke-dasharray": DASHES[dash] });
   return draw("svg", { width: 22, height: 10, "aria-hidden": "true" }, line);
 }
 
@@ -565,7 +569,6 @@ function render({ model, el }) {
     role: "application",
     "aria-label": `Training. ${HINT}`
   });
-  keepKeys(root);
   const lost = () => {
     [control, game].forEach((part) => part.cutOff());
     root.dataset.state = "lost";
@@ -590,7 +593,7 @@ function render({ model, el }) {
   const reading = { at: null, weight: 0, hidden: /* @__PURE__ */ new Set() };
   const drawCurves = () => panels.forEach((panel) => panel.show(runs, reading));
   const first = () => runs[0].columns;
-  const place = () => reading.at === null ? first().length - 1 : nearest(first().step, reading.at);
+  const place2 = () => reading.at === null ? first().length - 1 : nearest(first().step, reading.at);
   const read = (number) => {
     const { length, step } = first();
     const at = number === null || !length ? null : clip(number, 0, length - 1);
@@ -614,7 +617,7 @@ function render({ model, el }) {
   });
   root.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, pre")) return;
-    const moves = { ArrowLeft: place() - 1, ArrowRight: place() + 1, Home: 0, End: first().length - 1, Escape: null };
+    const moves = { ArrowLeft: place2() - 1, ArrowRight: place2() + 1, Home: 0, End: first().length - 1, Escape: null };
     if (event.code in moves) {
       event.preventDefault();
       read(moves[event.code]);
@@ -630,21 +633,17 @@ function render({ model, el }) {
   );
   const resized = new ResizeObserver(oncePerFrame(drawCurves));
   resized.observe(root);
-  const silence = listen(model, [
+  const listeners = [
     ["change:status change:others", update],
     ["change:game", drawGame],
     ["change:watching change:speed", game.drawControls],
-    ["msg:custom", (content, buffers) => connection.line.hear(content, buffers)]
-  ]);
+    ["msg:custom", connection.line.hear]
+  ];
   [update, game.drawGame, game.drawControls].forEach((each) => each());
-  el.classList.add("territory-widget");
-  el.append(root);
-  hideStill(el);
-  return () => {
-    silence();
+  return mount({ model, el }, root, listeners, () => {
     resized.disconnect();
     connection.end();
-  };
+  });
 }
 function makeTools(runsNow, reading, redraw) {
   const weight = make("input", "", { type: "range", min: 0, max: 0.95, step: 0.05, value: 0, "aria-label": "smoothing" });
@@ -666,7 +665,7 @@ function makeTools(runsNow, reading, redraw) {
         reading.hidden[box.checked ? "delete" : "add"](name);
         redraw();
       });
-      return make("label", `run-${i % 6}`, {}, box, name);
+      return make("label", "", { style: `border-color: ${colourOf(i)}` }, box, name);
     }));
   };
   return { view, show };

@@ -53,10 +53,11 @@ test("a run's columns, and those of the runs beside it, are read one after anoth
   assert.equal(readColumns(columns(), ["step"], 0, 0).length, 0);
 });
 
-test("curves of several runs have a colour a run, of one run a colour a field", () => {
+test("curves of several runs have a colour a run, also where others are hidden, of one run a colour a field", () => {
   const one = [{ name: "x", columns: { step: [1], a: [2], b: [3] } }];
   assert.deepEqual(curvesOf(one, ["a", "b"], 0).map(({ colour }) => colour), [0, 1]);
   assert.deepEqual(curvesOf([...one, { ...one[0], name: "y" }], ["a", "b"], 0).map(({ colour }) => colour), [0, 0, 1, 1]);
+  assert.deepEqual(curvesOf([...one, { ...one[0], name: "y" }], ["a"], 0, new Set(["x"])).map(({ colour }) => colour), [1]);
   assert.equal(pointsOf([1, 2, 3], [5, NaN, 7], (x) => x, (y) => y), "1.00,5.00 3.00,7.00");
   assert.deepEqual([written("win_rate", 0.125), written("entropy", NaN), written("value_loss", 12345.6)], ["12.5 %", "–", "12,346"]);
 });

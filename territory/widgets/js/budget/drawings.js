@@ -31,7 +31,7 @@ export function makeDiagram() {
     const nodes = placed.flatMap((box, i) => {
       const [top, right] = [10 + (height - box.tall) / 2, box.x + box.side];
       const up = box.depth * 0.6;
-      const size = box.side && box.name !== "features" ? `${box.side ? grids[i].side : ""}×${grids[i].side}×${box.channels}` : `${box.channels}`;
+      const size = grids[i].side ? `${grids[i].side}×${grids[i].side}×${box.channels}` : `${box.channels}`;
       const front = draw("rect", { x: box.x, y: top + up / 2, width: box.side, height: box.tall, class: "front" });
       const edge = `M${box.x} ${top + up / 2}l${box.depth} ${-up}h${box.side}l${-box.depth} ${up}Z`;
       const flank = `M${right} ${top + up / 2}l${box.depth} ${-up}v${box.tall}l${-box.depth} ${up}Z`;

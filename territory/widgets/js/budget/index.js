@@ -1,6 +1,6 @@
 // The face of NetworkBudget: sizes to choose, and what they cost. Python counts, this draws.
 
-import { button, hideStill, keepKeys, listen, make, oncePerFrame, panel, select, switchOff } from "../dom.js";
+import { button, make, mount, oncePerFrame, panel, select, switchOff } from "../dom.js";
 import { makeConnection } from "../health.js";
 import { whole } from "../numbers.js";
 import { makeBars, makeDiagram, makeField, makeGauge } from "./drawings.js";
@@ -12,7 +12,6 @@ const FIRST = "Try first: replace “flatten” by “mean” and see which numb
 export function render({ model, el }) {
   const words = model.get("words");
   const root = make("div", "tw territory-budget", { tabindex: -1 });
-  keepKeys(root);
   const connection = makeConnection(model, root, { lost: () => show() });
   const { line } = connection;
   const sizes = makeSizes(model, words, (change) => {
@@ -62,18 +61,12 @@ export function render({ model, el }) {
       make("div", "budget-right", {}, panel("the network", [make("span", "tw-old", {}, "old")], diagram.view),
         panel("where it all sits", [], macs, bars.view))),
   );
-  const silence = listen(model, [
+  const listeners = [
     [["report", ...TRAITS].map((name) => `change:${name}`).join(" "), show],
-    ["msg:custom", (content, buffers) => line.hear(content, buffers)],
-  ]);
+    ["msg:custom", line.hear],
+  ];
   show();
-  el.classList.add("territory-widget");
-  el.append(root);
-  hideStill(el);
-  return () => {
-    silence();
-    connection.end();
-  };
+  return mount({ model, el }, root, listeners, connection.end);
 }
 
 const TRAITS = ["channels", "kernels", "strides", "pooling", "reading", "features"];
@@ -81,17 +74,17 @@ const TRAITS = ["channels", "kernels", "strides", "pooling", "reading", "feature
 // A table of choices: a row for each convolution, then what follows them.
 function makeSizes(model, { offers, single }, change) {
   const parts = [];
-  const add = (name, label, values, read, write) => {
-    const part = select(label, values.map((value) => [value, value]), write, "");
+  const add = (label, values, read, write, shown) => {
+    const part = select(label, values.map((value) => [value, value]), write, shown);
     parts.push(() => part.show(read()), (off) => switchOff(part.control, off));
     return part.view;
   };
   const set = (name, i) => (value) => change({ [name]: model.get(name).map((old, at) => (at === i ? Number(value) : old)) });
   const table = make("div", "budget-sizes", {}, make("span"), ...Object.values(NAMES).map((name) => make("span", "quiet", {}, name)),
     ...[0, 1, 2].flatMap((i) => [make("b", "", {}, `conv ${i + 1}`),
-      ...Object.entries(NAMES).map(([name, label]) => add(name, `conv ${i + 1} ${label}`, offers[name][i], () => model.get(name)[i], set(name, i)))]));
-  const rest = Object.entries(SINGLE).map(([name, label]) => make("label", "tw-field", {}, make("span", "", {}, label),
-    add(name, label, single[name], () => model.get(name), (value) => change({ [name]: name === "features" ? Number(value) : value })).querySelector("select")));
+      ...Object.entries(NAMES).map(([name, label]) => add(`conv ${i + 1} ${label}`, offers[name][i], () => model.get(name)[i], set(name, i), ""))]));
+  const rest = Object.entries(SINGLE).map(([name, label]) =>
+    add(label, single[name], () => model.get(name), (value) => change({ [name]: name === "features" ? Number(value) : value })));
   return { view: make("div", "", {}, table, make("div", "budget-rest", {}, ...rest)), show: (off) => parts.forEach((each) => each(off)) };
 }
 

@@ -76,8 +76,9 @@ export function makeKeep(state, { request, copy, open }) {
   const keep = (what, label) => button(label, () => request(what));
   const saves = [keep("picture", "save picture"), keep("page", "save page")];
   const follow = make("input", "", { type: "checkbox" });
+  const catchUp = keep("catch_up", "catch up");
   const views = [...saves, button("copy state", copy), button("open state", open)];
-  if (words.live) views.push(keep("catch_up", "catch up"), make("label", "", {}, follow, "follow"));
+  if (words.live) views.push(catchUp, make("label", "", {}, follow, "follow"));
   if (words.standalone) for (const each of saves) each.hidden = true;
   let polled = 0;
   const tick = (now) => {
@@ -85,11 +86,10 @@ export function makeKeep(state, { request, copy, open }) {
     polled = now;
     request("catch_up");
   };
-  const asking = [...views.slice(0, 2), ...views.slice(4)].flatMap((view) => (view.matches("button") ? [view] : [view.querySelector("input")]));
   return {
     views, tick,
     cutOff: () => {
-      for (const each of asking) each.disabled = true;
+      for (const each of [...saves, catchUp, follow]) each.disabled = true;
       follow.checked = false;
     },
   };

@@ -1,7 +1,7 @@
 // The face of AttentionExplorer. The whole game is in the page, so time, layers and cells answer at once; what-if,
 // ablation and relevance ask the kernel. The same code runs in a saved page, where nobody may answer.
 
-import { download, hideStill, keepKeys, listen, make, oncePerFrame, panel } from "../dom.js";
+import { button, download, make, mount, oncePerFrame, panel } from "../dom.js";
 import { makeConnection } from "../health.js";
 import { makeQuestions } from "./ask.js";
 import { makeKeep, makeLook, makeTime } from "./bar.js";
@@ -35,7 +35,6 @@ export async function render({ model, el }) {
   const root = make("div", "tw territory-explorer", {
     tabindex: 0, role: "application", "aria-label": `Explorer. ${KEYS_SAY}`,
   });
-  keepKeys(root);
   const redraw = oncePerFrame(() => show());
   const lost = () => {
     for (const part of [tools, keep]) part.cutOff();
@@ -124,34 +123,31 @@ export async function render({ model, el }) {
   root.dataset.sides = sides.length;
   listenToKeys(root, shortcutsOf(state, time));
 
-  const silence = listen(model, [
+  const listeners = [
     ["change:step change:what_if", goTo],
     ["change:ablation", () => state.edited && questions.imagine()],
     [LOOKS.map((name) => `change:${name}`).join(" "), redraw],
     ["change:game", () => open().then(load)],
     ["msg:custom", (content, buffers) => (content.state ? share.use(content.state) : connection.line.hear(content, buffers))],
-  ]);
+  ];
   const clock = setInterval(() => [time, keep].forEach((part) => part.tick(performance.now())), 10);
 
   const resized = new ResizeObserver(redraw);
   resized.observe(root);
   load();
-  el.classList.add("territory-widget");
-  el.append(root);
-  hideStill(el);
-  return () => {
+  return mount({ model, el }, root, listeners, () => {
     clearInterval(clock);
     resized.disconnect();
-    silence();
     connection.end();
-  };
+  });
 }
 
 // Copying and opening states: text in a box, a small file, or what Python sends.
 function makeShare(state, { explain, begin }) {
   const box = make("textarea", "", { rows: 2, "aria-label": "a state as text", spellcheck: "false", placeholder: "paste a state here" });
-  const file = make("button", "", { type: "button" }, "save as file");
-  const use = make("button", "", { type: "button" }, "show this state");
+  const text = () => box.value || packState(state.get, state.recorded, state.edited);
+  const file = button("save as file", () => download(`explorer-step-${state.get("step")}.txt`, text()));
+  const use = button("show this state", () => share.use(box.value));
   const view = make("div", "explorer-share", {}, box, make("div", "tw-bar", {}, use, file));
   view.hidden = true;
   const here = () => ({
@@ -185,8 +181,6 @@ function makeShare(state, { explain, begin }) {
       }
     },
   };
-  use.addEventListener("click", () => share.use(box.value));
-  file.addEventListener("click", () => download(`explorer-step-${state.get("step")}.txt`, box.value || packState(state.get, state.recorded, state.edited)));
   return share;
 }
 

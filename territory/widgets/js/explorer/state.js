@@ -1,7 +1,7 @@
 // What every part of the explorer looks at: the game, the moment that is shown, and what the controls say.
 
 import { clip } from "../numbers.js";
-import { cellOf, overlay, ABLATIONS } from "./data.js";
+import { cellOf, overlay } from "./data.js";
 
 export function makeState(model) {
   const get = (name) => model.get(name);
@@ -55,10 +55,4 @@ function gridOf(state, number, layer, head) {
   const tile = state.tile();
   const of = { head, stat: state.get("stat"), cell: tile && cellOf(layer, state.game, tile), token: state.get("tokens")[number] };
   return overlay(layer, state.now().looks[number].weights[layer.name], of);
-}
-
-// The ablations there are, in the order that a click goes through them.
-export function nextAblation(current) {
-  const names = ["", ...ABLATIONS];
-  return names[(names.indexOf(current || "") + 1) % names.length];
 }

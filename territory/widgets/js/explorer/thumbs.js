@@ -1,9 +1,8 @@
 // All layers and heads of this moment at a glance: click one to enlarge it, click below it to ablate it.
 
 import { make, say, switchOff } from "../dom.js";
-import { MEAN } from "./data.js";
+import { ABLATIONS, MEAN } from "./data.js";
 import { paintGrid } from "../paint.js";
-import { nextAblation } from "./state.js";
 
 const SAID = { "": "as trained", uniform: "uniform", zero: "zero" };
 const HOW = "as trained, uniform (the mean over its cells or keys) or zero";
@@ -60,12 +59,9 @@ export function makeThumbs(state, hands) {
   return { view, show: (off) => rows.forEach(({ thumbs }) => thumbs.forEach((thumb) => thumb.show(off))) };
 }
 
-// The ablation traits after a click on one target of one network.
+// The ablation traits after a click on one target of one network: as trained, uniform, zero, and as trained again.
 export function ablationAfter(all, number, target) {
-  return all.map((each, i) => {
-    if (i !== number) return each;
-    const how = nextAblation(each[target]);
-    const rest = Object.fromEntries(Object.entries(each).filter(([name]) => name !== target));
-    return how ? { ...rest, [target]: how } : rest;
-  });
+  const { [target]: how, ...rest } = all[number];
+  const next = ABLATIONS[ABLATIONS.indexOf(how) + 1];
+  return all.map((each, i) => (i !== number ? each : next ? { ...rest, [target]: next } : rest));
 }

@@ -1,19 +1,14 @@
 // A control for each thing that can be chosen, in step with the model.
 
-import { button, download, make, options, panel, switchOff } from "../dom.js";
+import { button, download, make, panel, select, switchOff } from "../dom.js";
 import { ask } from "./orders.js";
 
-function choice(model, name, label, pairs, shown = label) {
-  const control = make("select", "", { "aria-label": label }, ...options(pairs));
-  control.addEventListener("change", () => {
-    model.set(name, typeof model.get(name) === "number" ? Number(control.value) : control.value);
+function choice(model, name, label, pairs) {
+  const { view, control, show } = select(label, pairs, (value) => {
+    model.set(name, typeof model.get(name) === "number" ? Number(value) : value);
     model.save_changes();
   });
-  return {
-    control,
-    view: make("label", "tw-field", {}, make("span", "", {}, shown), control),
-    show: () => (control.value = String(model.get(name))),
-  };
+  return { view, control, show: () => show(model.get(name)) };
 }
 
 function toggle(model, name, label) {

@@ -1,6 +1,6 @@
 // The face of GamePlayer: draws what Python sends and asks Python for every step. It knows no rule of the game.
 
-import { hideStill, keepKeys, listen, make, oncePerFrame, panel, say } from "../dom.js";
+import { make, mount, oncePerFrame, panel, say } from "../dom.js";
 import { makeConnection } from "../health.js";
 import { listenToBoard, makeBoard } from "./board.js";
 import { makeCompass, makeLegend } from "./compass.js";
@@ -17,7 +17,6 @@ export function render({ model, el }) {
   const root = make("div", "tw territory-game", {
     tabindex: 0, role: "application", "aria-label": `Territory. ${HINT}`,
   });
-  keepKeys(root);
   const lost = () => {
     orders.release();
     if (model.get("running")) model.set("running", false);
@@ -78,27 +77,23 @@ export function render({ model, el }) {
     compass.point(model.get("aim").direction);
   };
   const traits = ["intensity", "build", "running", "speed", "player", "num_bots", "opponents", "seed"];
-  const silence = listen(model, [
+  const listeners = [
     ["change:scene", () => {
       if (model.get("scene").over) orders.release();
       drawSoon(); // and the next order need not wait for it
     }],
     [traits.map((name) => `change:${name}`).join(" "), drawControls],
     ["change:aim", aimed],
-    ["msg:custom", (content, buffers) => line.hear(content, buffers)],
-  ]);
+    ["msg:custom", line.hear],
+  ];
   const clock = setInterval(orders.tick, 10);
 
   drawScene();
-  el.classList.add("territory-widget");
-  el.append(root);
-  hideStill(el);
-  return () => {
+  return mount({ model, el }, root, listeners, () => {
     clearInterval(clock);
     for (const event of ends) window.removeEventListener(event, orders.release);
-    silence();
     connection.end();
-  };
+  });
 }
 
 export default { render };

@@ -32,5 +32,5 @@ export function makeOrders(model, line, sorry, now = () => performance.now()) {
     seen = step + 1;
     last = Math.max(last + period, time - period); // a tick that came late does not delay those after it
   };
-  return { send, hold, tick, release: () => (held = null), busy: line.busy, isHeld: () => held !== null };
+  return { send, hold, tick, release: () => (held = null), isHeld: () => held !== null };
 }

@@ -1,10 +1,10 @@
 // The face of TrainingMonitor: draws what Python sends and asks Python for everything else. It trains nothing.
 
-import { hideStill, keepKeys, listen, make, oncePerFrame, select } from "../dom.js";
+import { make, mount, oncePerFrame, select } from "../dom.js";
 import { makeConnection } from "../health.js";
 import { clip, nearest } from "../numbers.js";
 import { makeGame, makeSwitch } from "./game.js";
-import { makePanel } from "./panel.js";
+import { colourOf, makePanel } from "./panel.js";
 import { readRuns, spoken } from "./runs.js";
 
 const HINT =
@@ -16,7 +16,6 @@ export function render({ model, el }) {
   const root = make("div", "tw territory-monitor", {
     tabindex: 0, role: "application", "aria-label": `Training. ${HINT}`,
   });
-  keepKeys(root);
   const lost = () => {
     [control, game].forEach((part) => part.cutOff());
     root.dataset.state = "lost";
@@ -83,21 +82,17 @@ export function render({ model, el }) {
   );
   const resized = new ResizeObserver(oncePerFrame(drawCurves));
   resized.observe(root);
-  const silence = listen(model, [
+  const listeners = [
     ["change:status change:others", update],
     ["change:game", drawGame],
     ["change:watching change:speed", game.drawControls],
-    ["msg:custom", (content, buffers) => connection.line.hear(content, buffers)],
-  ]);
+    ["msg:custom", connection.line.hear],
+  ];
   [update, game.drawGame, game.drawControls].forEach((each) => each());
-  el.classList.add("territory-widget");
-  el.append(root);
-  hideStill(el);
-  return () => {
-    silence();
+  return mount({ model, el }, root, listeners, () => {
     resized.disconnect();
     connection.end();
-  };
+  });
 }
 
 // Smoothing, and which of several runs are shown.
@@ -121,7 +116,7 @@ function makeTools(runsNow, reading, redraw) {
         reading.hidden[box.checked ? "delete" : "add"](name);
         redraw();
       });
-      return make("label", `run-${i % 6}`, {}, box, name);
+      return make("label", "", { style: `border-color: ${colourOf(i)}` }, box, name);
     })));
   };
   return { view, show };

@@ -4,6 +4,7 @@ import { draw, make } from "../dom.js";
 import { linear, minus, nearest, range, short, ticks } from "../numbers.js";
 import { curvesOf, isShare, pointsOf, spoken, written } from "./runs.js";
 
+export const colourOf = (number) => `var(--c${number % 6})`;
 const DASHES = ["", "7 4", "2 3"]; // so that curves are told apart without colour
 const [LEFT, RIGHT, TOP, BOTTOM, LETTER] = [46, 8, 8, 20, 11];
 
@@ -18,8 +19,7 @@ export function makePanel(title, fields, { choose, wide, sentences }) {
   const show = (runs, { at, weight, hidden }) => {
     const width = Math.max(180, plot.clientWidth || 370); // drawn pixel for pixel, so that letters keep their size
     plot.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    const shown = runs.filter(({ name }) => !hidden.has(name));
-    const curves = curvesOf(shown, names, weight).map((curve) => ({ ...curve, colour: runs.length > 1 ? runs.findIndex(({ name }) => name === curve.run) : curve.colour }));
+    const curves = curvesOf(runs, names, weight, hidden);
     const share = isShare(names) && names.includes("win_rate");
     const y = share ? [0, 1] : range(curves.flatMap(({ raw }) => raw));
     const x = [0, Math.max(1, ...curves.flatMap(({ steps }) => steps.at(-1) ?? 0))];
@@ -39,7 +39,7 @@ export function makePanel(title, fields, { choose, wide, sentences }) {
     const steps = told.map((mark) =>
       draw("text", { x: across(mark), y: height - 5, "text-anchor": anchor(mark) }, mark || !room ? short(mark) : "step 0"));
     const line = ({ run, field, colour, dash }, points, extra) =>
-      draw("polyline", { points, class: `line-${colour % 6} ${extra}`, "stroke-dasharray": DASHES[dash], "data-field": field, "data-run": run });
+      draw("polyline", { points, class: extra, style: `stroke: ${colourOf(colour)}`, "stroke-dasharray": DASHES[dash], "data-field": field, "data-run": run });
     const raws = weight ? curves.map((curve) => line(curve, pointsOf(curve.steps, curve.raw, across, down), "raw")) : [];
     const lines = curves.map((curve) => line(curve, pointsOf(curve.steps, curve.values, across, down), ""));
     const cursor = at === null ? [] : [draw("line", { x1: across(at), x2: across(at), y1: TOP, y2: height - BOTTOM, class: "cursor" })];
@@ -63,6 +63,6 @@ export function makePanel(title, fields, { choose, wide, sentences }) {
 }
 
 function sample({ colour, dash }) {
-  const line = draw("line", { x1: 0, x2: 22, y1: 5, y2: 5, class: `line-${colour % 6}`, "stroke-dasharray": DASHES[dash] });
+  const line = draw("line", { x1: 0, x2: 22, y1: 5, y2: 5, style: `stroke: ${colourOf(colour)}`, "stroke-dasharray": DASHES[dash] });
   return draw("svg", { width: 22, height: 10, "aria-hidden": "true" }, line);
 }

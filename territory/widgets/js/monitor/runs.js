@@ -32,9 +32,9 @@ export function readRuns(get) {
   return runs;
 }
 
-// The curves of one panel: for each run and field its points, smoothed, with its look.
-export function curvesOf(runs, names, weight) {
-  return runs.flatMap(({ name: run, columns }, number) => names.map((field, i) => ({
+// The curves of one panel: for each run that is not hidden, and each field, its points, smoothed, with its look.
+export function curvesOf(runs, names, weight, hidden = new Set()) {
+  return runs.flatMap(({ name: run, columns }, number) => hidden.has(run) ? [] : names.map((field, i) => ({
     run, field, steps: columns.step, raw: columns[field], values: weight ? smooth(columns[field], weight) : columns[field],
     colour: runs.length > 1 ? number : i, dash: i,
   })));
