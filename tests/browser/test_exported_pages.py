@@ -41,6 +41,13 @@ def test_no_state_is_saved_that_a_page_would_fetch_code_for(name, root):
     assert "widgets" not in notebook.metadata
 
 
+def test_the_saved_widgets_of_all_notebooks_hide_their_pictures_by_one_style(root):
+    """Whoever opens two notebooks has both styles in one page: an older one hides other cells."""
+    cells = [cell for path in (root / "notebooks").glob("*.ipynb") for cell in nbformat.read(path, as_version=4).cells]
+    shown = [output.get("data", {}).get("text/html", "") for cell in cells for output in cell.get("outputs", [])]
+    assert len({html for html in shown if html.startswith("<style data-territory-still>")}) == 1
+
+
 @pytest.mark.browser
 @pytest.mark.slow
 @pytest.mark.parametrize("name", WITH_WIDGETS)
