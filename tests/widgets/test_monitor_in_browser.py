@@ -55,7 +55,7 @@ CONTRAST = """monitor => {
   const style = selector => getComputedStyle(monitor.querySelector(selector));
   const text = [".monitor-line", "button", ".monitor-scene"].map(part => ratio(style(part).color));
   const labels = [ratio(style(".monitor-panel text").fill)];
-  const curves = [0, 1, 2].map(n => ratio(style(`polyline[style*="--c${n}"]`).stroke));
+  const curves = [0, 1, 2].map(n => ratio(style(`polyline[stroke="var(--c${n})"]`).stroke));
   return {text: [...text, ...labels], curves, paper};
 }"""
 

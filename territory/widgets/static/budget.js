@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: c8f31a340b6c2a81d5118caa68c303be1206716d80960677d4e6ca2b81c94636 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: a78c9616e2ea31cb46691ec11e466a09d56a99f4f4a7a8494b8435d42781b822 */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";

@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: c8f31a340b6c2a81d5118caa68c303be1206716d80960677d4e6ca2b81c94636 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: a78c9616e2ea31cb46691ec11e466a09d56a99f4f4a7a8494b8435d42781b822 */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";
@@ -524,7 +524,7 @@ function makePanel(title, fields, { choose, wide, sentences }) {
     const told = ticks(x, wide ? 8 : 4);
     const room = across(told[1] ?? x[1]) - left > 60;
     const steps = told.map((mark) => draw("text", { x: across(mark), y: height - 5, "text-anchor": anchor(mark) }, mark || !room ? short(mark) : "step 0"));
-    const line = ({ run, field, colour, dash }, points, extra) => draw("polyline", { points, class: extra, style: `stroke: ${colourOf(colour)}`, "stroke-dasharray": DASHES[dash], "data-field": field, "data-run": run });
+    const line = ({ run, field, colour, dash }, points, extra) => draw("polyline", { points, class: extra, stroke: colourOf(colour), "stroke-dasharray": DASHES[dash], "data-field": field, "data-run": run });
     const raws = weight ? curves.map((curve) => line(curve, pointsOf(curve.steps, curve.raw, across, down), "raw")) : [];
     const lines = curves.map((curve) => line(curve, pointsOf(curve.steps, curve.values, across, down), ""));
     const cursor = at === null ? [] : [draw("line", { x1: across(at), x2: across(at), y1: TOP, y2: height - BOTTOM, class: "cursor" })];
@@ -555,7 +555,7 @@ function makePanel(title, fields, { choose, wide, sentences }) {
   };
 }
 function sample({ colour, dash }) {
-  const line = draw("line", { x1: 0, x2: 22, y1: 5, y2: 5, style: `stroke: ${colourOf(colour)}`, "stroke-dasharray": DASHES[dash] });
+  const line = draw("line", { x1: 0, x2: 22, y1: 5, y2: 5, stroke: colourOf(colour), "stroke-dasharray": DASHES[dash] });
   return draw("svg", { width: 22, height: 10, "aria-hidden": "true" }, line);
 }
 
@@ -665,7 +665,9 @@ function makeTools(runsNow, reading, redraw) {
         reading.hidden[box.checked ? "delete" : "add"](name);
         redraw();
       });
-      return make("label", "", { style: `border-color: ${colourOf(i)}` }, box, name);
+      const label = make("label", "", {}, box, name);
+      label.style.borderColor = colourOf(i);
+      return label;
     }));
   };
   return { view, show };

@@ -116,7 +116,9 @@ function makeTools(runsNow, reading, redraw) {
         reading.hidden[box.checked ? "delete" : "add"](name);
         redraw();
       });
-      return make("label", "", { style: `border-color: ${colourOf(i)}` }, box, name);
+      const label = make("label", "", {}, box, name);
+      label.style.borderColor = colourOf(i);
+      return label;
     })));
   };
   return { view, show };

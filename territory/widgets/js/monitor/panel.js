@@ -39,7 +39,7 @@ export function makePanel(title, fields, { choose, wide, sentences }) {
     const steps = told.map((mark) =>
       draw("text", { x: across(mark), y: height - 5, "text-anchor": anchor(mark) }, mark || !room ? short(mark) : "step 0"));
     const line = ({ run, field, colour, dash }, points, extra) =>
-      draw("polyline", { points, class: extra, style: `stroke: ${colourOf(colour)}`, "stroke-dasharray": DASHES[dash], "data-field": field, "data-run": run });
+      draw("polyline", { points, class: extra, stroke: colourOf(colour), "stroke-dasharray": DASHES[dash], "data-field": field, "data-run": run });
     const raws = weight ? curves.map((curve) => line(curve, pointsOf(curve.steps, curve.raw, across, down), "raw")) : [];
     const lines = curves.map((curve) => line(curve, pointsOf(curve.steps, curve.values, across, down), ""));
     const cursor = at === null ? [] : [draw("line", { x1: across(at), x2: across(at), y1: TOP, y2: height - BOTTOM, class: "cursor" })];
@@ -63,6 +63,6 @@ export function makePanel(title, fields, { choose, wide, sentences }) {
 }
 
 function sample({ colour, dash }) {
-  const line = draw("line", { x1: 0, x2: 22, y1: 5, y2: 5, style: `stroke: ${colourOf(colour)}`, "stroke-dasharray": DASHES[dash] });
+  const line = draw("line", { x1: 0, x2: 22, y1: 5, y2: 5, stroke: colourOf(colour), "stroke-dasharray": DASHES[dash] });
   return draw("svg", { width: 22, height: 10, "aria-hidden": "true" }, line);
 }
