@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: a78c9616e2ea31cb46691ec11e466a09d56a99f4f4a7a8494b8435d42781b822 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: d6f296377cdbabe80edb850722b3193ed83ef6be722ceabc2770a0ff8262519d */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";

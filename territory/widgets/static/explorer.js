@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: a78c9616e2ea31cb46691ec11e466a09d56a99f4f4a7a8494b8435d42781b822 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: d6f296377cdbabe80edb850722b3193ed83ef6be722ceabc2770a0ff8262519d */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";
@@ -386,9 +386,9 @@ function cut(buffer, index) {
   }
   return arrays;
 }
+var bufferOf = ({ buffer, byteOffset, byteLength }) => buffer.slice(byteOffset, byteOffset + byteLength);
 async function openGame(bytes2, index) {
-  const shrunk = bytes2.buffer.slice(bytes2.byteOffset, bytes2.byteOffset + bytes2.byteLength);
-  const stream = new Blob([shrunk]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const stream = new Blob([bufferOf(bytes2)]).stream().pipeThrough(new DecompressionStream("deflate"));
   const arrays = cut(await new Response(stream).arrayBuffer(), index);
   const [rows, columns] = arrays.terrain.shape;
   const at = (name, step) => {
@@ -465,13 +465,76 @@ function cellOf(layer, game, [row, column]) {
   return Math.floor(row * rows / game.rows) * columns + Math.floor(column * columns / game.columns);
 }
 
+// territory/widgets/js/explorer/share.js
+var LOOK = ["step", "layers", "heads", "tokens", "stat", "cell", "strength", "palette", "scale", "owners", "ablation"];
+var PLANES = ["owner", "city", "density"];
+var MARK = "territory-state:";
+function differences(before2, after) {
+  const found = [];
+  after.forEach((value, i) => value !== before2[i] && found.push([i, value]));
+  return found;
+}
+function packState(get, recorded, edited) {
+  const state = Object.fromEntries(LOOK.map((name) => [name, get(name)]));
+  if (edited) {
+    state.edits = Object.fromEntries(["stats", ...PLANES].map((name) => [name, differences(recorded[name], edited[name])]));
+  }
+  return MARK + btoa(Array.from(new TextEncoder().encode(JSON.stringify(state)), (byte) => String.fromCharCode(byte)).join(""));
+}
+function unpackState(text) {
+  const found = text.match(new RegExp(`${MARK}([A-Za-z0-9+/=]+)`));
+  if (!found) throw new Error(`no state in this text: it begins with ${MARK}`);
+  let state = null;
+  try {
+    state = JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(found[1]), (letter) => letter.charCodeAt(0))));
+  } catch {
+  }
+  if (!state || typeof state !== "object" || Array.isArray(state)) throw new Error("the state in this text is damaged: was all of it copied?");
+  return state;
+}
+function fitState(state, here) {
+  const { length, networks, palettes, relevance } = here;
+  const known = (name, number) => relevance.includes(name) || !networks[number].layers.length || networks[number].layers.some((layer) => layer.name === name);
+  if (!Number.isInteger(state.step) || state.step < 0 || state.step >= length) throw new Error(`this game has the steps 0 to ${length - 1}, the state is of step ${state.step}`);
+  if (state.layers?.length !== networks.length) throw new Error(`the state is of ${state.layers?.length ?? "no"} networks, here are ${networks.length}`);
+  const unknown = state.layers.find((name, number) => !known(name, number));
+  if (unknown !== void 0) throw new Error(`the network has no layer called ${unknown}`);
+  if (!palettes.includes(state.palette)) throw new Error(`there are no colours called ${state.palette}`);
+  const ranges = rangesOf(state, here);
+  const outside = Object.keys(ranges).find((name) => (name in state || name === "edits") && !ranges[name]);
+  if (outside) throw new Error(`its ${outside} is none that this explorer can show: was it copied from another game or network?`);
+  return Object.fromEntries(LOOK.filter((name) => name in state).map((name) => [name, state[name]]));
+}
+function rangesOf(state, { networks, rows, columns, players, stats }) {
+  const whole2 = (value, low, high) => Number.isInteger(value) && value >= low && value < high;
+  const each = (values, is, count = networks.length) => Array.isArray(values) && values.length === count && values.every(is);
+  const most = (number) => Math.max(0, ...networks[number].layers.map(({ heads }) => heads));
+  const targets = (number) => networks[number].layers.flatMap(({ name, heads }) => [name, ...Array.from({ length: heads }, (_, head) => `${name} ${head}`)]);
+  const cuts = (all, number) => all && typeof all === "object" && Object.entries(all).every(([target, how]) => targets(number).includes(target) && ABLATIONS.includes(how));
+  const pairs = (found, count, is) => found === void 0 || Array.isArray(found) && found.every((pair) => Array.isArray(pair) && whole2(pair[0], 0, count) && is(pair[1]));
+  const edits = state.edits ?? {};
+  const tiles = rows * columns;
+  return {
+    heads: each(state.heads, (head, number) => whole2(head, -1, most(number))),
+    tokens: each(state.tokens, (token) => whole2(token, -1, Infinity)),
+    stat: whole2(state.stat, 0, stats),
+    cell: Array.isArray(state.cell) && (!state.cell.length || state.cell.length === 2 && whole2(state.cell[0], 0, rows) && whole2(state.cell[1], 0, columns)),
+    strength: typeof state.strength === "number" && state.strength >= 0 && state.strength <= 1,
+    scale: ["game", "moment"].includes(state.scale),
+    owners: typeof state.owners === "boolean",
+    ablation: each(state.ablation, cuts),
+    edits: pairs(edits.stats, stats, Number.isFinite) && pairs(edits.owner, tiles, (owner) => whole2(owner, 0, players)) && pairs(edits.city, tiles, (city) => whole2(city, 0, 2)) && pairs(edits.density, tiles, (density) => whole2(density, 0, 256))
+  };
+}
+function applyEdits(moment2, edits) {
+  for (const name of ["stats", ...PLANES]) for (const [i, value] of edits[name] || []) moment2[name][i] = value;
+  return moment2;
+}
+
 // territory/widgets/js/explorer/ask.js
-var CARRIED = ["step", "strength", "palette", "scale", "owners", "stat", "cell", "layers", "heads", "what_if", "ablation"];
 var PATIENCE_MS = 150;
 function makeQuestions(state, tools, { line, say: say2 }, redraw) {
-  const own = (bytes2) => bytes2.buffer.slice(bytes2.byteOffset, bytes2.byteOffset + bytes2.byteLength);
   const buffersOf = ({ stats, owner, city, density }) => [stats, owner, city, density].map((each) => each.slice().buffer);
-  const sorry = (words, details) => say2(words, details);
   const imagine = () => {
     state.edited.serial = ++state.edits;
     const about = state.edited;
@@ -484,13 +547,13 @@ function makeQuestions(state, tools, { line, say: say2 }, redraw) {
     const answer = ({ index, moved }, [bytes2]) => {
       if (state.edited !== about) return;
       clearTimeout(late);
-      about.looks = looksFrom(own(bytes2), index, state.networks());
+      about.looks = looksFrom(bufferOf(bytes2), index, state.networks());
       const took = performance.now() - since;
       tools.note.textContent = `answered in ${took.toFixed(0)} ms · ${moved}`;
       Object.assign(tools.note.dataset, { answer: Number(tools.note.dataset.answer || 0) + 1, took });
       redraw();
     };
-    line.ask("imagine", question, answer, sorry);
+    line.ask("imagine", question, answer, say2);
   };
   const pending = /* @__PURE__ */ new Set();
   const seekRelevance = () => {
@@ -504,13 +567,13 @@ function makeQuestions(state, tools, { line, say: say2 }, redraw) {
       });
       const answer = ({ size }, [bytes2]) => {
         pending.delete(key);
-        state.relevance.set(key, { grid: new Float32Array(own(bytes2)), size });
+        state.relevance.set(key, { grid: new Float32Array(bufferOf(bytes2)), size });
         redraw();
       };
       const failed = (words, details) => {
         pending.delete(key);
         state.relevance.set(key, null);
-        sorry(words, details);
+        say2(words, details);
       };
       if (line.ask(`relevance ${number}`, question, answer, failed)) {
         for (const each of pending) if (each.startsWith(`${number} `)) pending.delete(each);
@@ -520,9 +583,9 @@ function makeQuestions(state, tools, { line, say: say2 }, redraw) {
   };
   const request = (what) => line.ask(
     what,
-    () => ({ message: { ask: what, set: Object.fromEntries(CARRIED.map((name) => [name, state.get(name)])) } }),
+    () => ({ message: { ask: what, set: Object.fromEntries([...LOOK, "what_if"].map((name) => [name, state.get(name)])) } }),
     ({ file }, [bytes2]) => file && download(file, bytes2),
-    sorry
+    say2
   );
   return { imagine, seekRelevance, request };
 }
@@ -801,72 +864,6 @@ function listenToKeys(root, shortcuts) {
     event.preventDefault();
     shortcuts[event.code](event.shiftKey);
   });
-}
-
-// territory/widgets/js/explorer/share.js
-var LOOK = ["step", "layers", "heads", "tokens", "stat", "cell", "strength", "palette", "scale", "owners", "ablation"];
-var PLANES = ["owner", "city", "density"];
-var MARK = "territory-state:";
-function differences(before2, after) {
-  const found = [];
-  after.forEach((value, i) => value !== before2[i] && found.push([i, value]));
-  return found;
-}
-function packState(get, recorded, edited) {
-  const state = Object.fromEntries(LOOK.map((name) => [name, get(name)]));
-  if (edited) {
-    state.edits = Object.fromEntries(["stats", ...PLANES].map((name) => [name, differences(recorded[name], edited[name])]));
-  }
-  return MARK + btoa(Array.from(new TextEncoder().encode(JSON.stringify(state)), (byte) => String.fromCharCode(byte)).join(""));
-}
-function unpackState(text) {
-  const found = text.match(new RegExp(`${MARK}([A-Za-z0-9+/=]+)`));
-  if (!found) throw new Error(`no state in this text: it begins with ${MARK}`);
-  let state = null;
-  try {
-    state = JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(found[1]), (letter) => letter.charCodeAt(0))));
-  } catch {
-  }
-  if (!state || typeof state !== "object" || Array.isArray(state)) throw new Error("the state in this text is damaged: was all of it copied?");
-  return state;
-}
-function fitState(state, here) {
-  const { length, networks, palettes, relevance } = here;
-  const known = (name, number) => relevance.includes(name) || !networks[number].layers.length || networks[number].layers.some((layer) => layer.name === name);
-  if (!Number.isInteger(state.step) || state.step < 0 || state.step >= length) throw new Error(`this game has the steps 0 to ${length - 1}, the state is of step ${state.step}`);
-  if (state.layers?.length !== networks.length) throw new Error(`the state is of ${state.layers?.length ?? "no"} networks, here are ${networks.length}`);
-  const unknown = state.layers.find((name, number) => !known(name, number));
-  if (unknown !== void 0) throw new Error(`the network has no layer called ${unknown}`);
-  if (!palettes.includes(state.palette)) throw new Error(`there are no colours called ${state.palette}`);
-  const ranges = rangesOf(state, here);
-  const outside = Object.keys(ranges).find((name) => (name in state || name === "edits") && !ranges[name]);
-  if (outside) throw new Error(`its ${outside} is none that this explorer can show: was it copied from another game or network?`);
-  return Object.fromEntries(LOOK.filter((name) => name in state).map((name) => [name, state[name]]));
-}
-function rangesOf(state, { networks, rows, columns, players, stats }) {
-  const whole2 = (value, low, high) => Number.isInteger(value) && value >= low && value < high;
-  const each = (values, is, count = networks.length) => Array.isArray(values) && values.length === count && values.every(is);
-  const most = (number) => Math.max(0, ...networks[number].layers.map(({ heads }) => heads));
-  const targets = (number) => networks[number].layers.flatMap(({ name, heads }) => [name, ...Array.from({ length: heads }, (_, head) => `${name} ${head}`)]);
-  const cuts = (all, number) => all && typeof all === "object" && Object.entries(all).every(([target, how]) => targets(number).includes(target) && ABLATIONS.includes(how));
-  const pairs = (found, count, is) => found === void 0 || Array.isArray(found) && found.every((pair) => Array.isArray(pair) && whole2(pair[0], 0, count) && is(pair[1]));
-  const edits = state.edits ?? {};
-  const tiles = rows * columns;
-  return {
-    heads: each(state.heads, (head, number) => whole2(head, -1, most(number))),
-    tokens: each(state.tokens, (token) => whole2(token, -1, Infinity)),
-    stat: whole2(state.stat, 0, stats),
-    cell: Array.isArray(state.cell) && (!state.cell.length || state.cell.length === 2 && whole2(state.cell[0], 0, rows) && whole2(state.cell[1], 0, columns)),
-    strength: typeof state.strength === "number" && state.strength >= 0 && state.strength <= 1,
-    scale: ["game", "moment"].includes(state.scale),
-    owners: typeof state.owners === "boolean",
-    ablation: each(state.ablation, cuts),
-    edits: pairs(edits.stats, stats, Number.isFinite) && pairs(edits.owner, tiles, (owner) => whole2(owner, 0, players)) && pairs(edits.city, tiles, (city) => whole2(city, 0, 2)) && pairs(edits.density, tiles, (density) => whole2(density, 0, 256))
-  };
-}
-function applyEdits(moment2, edits) {
-  for (const name of ["stats", ...PLANES]) for (const [i, value] of edits[name] || []) moment2[name][i] = value;
-  return moment2;
 }
 
 // territory/widgets/js/explorer/compass.js

@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: a78c9616e2ea31cb46691ec11e466a09d56a99f4f4a7a8494b8435d42781b822 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: d6f296377cdbabe80edb850722b3193ed83ef6be722ceabc2770a0ff8262519d */
 
 // territory/widgets/js/paint.js
 var BOARD_PIXELS = 512;
@@ -163,9 +163,9 @@ function cut(buffer, index) {
   }
   return arrays;
 }
+var bufferOf = ({ buffer, byteOffset, byteLength }) => buffer.slice(byteOffset, byteOffset + byteLength);
 async function openGame(bytes2, index) {
-  const shrunk = bytes2.buffer.slice(bytes2.byteOffset, bytes2.byteOffset + bytes2.byteLength);
-  const stream = new Blob([shrunk]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const stream = new Blob([bufferOf(bytes2)]).stream().pipeThrough(new DecompressionStream("deflate"));
   const arrays = cut(await new Response(stream).arrayBuffer(), index);
   const [rows, columns] = arrays.terrain.shape;
   const at = (name, step) => {
@@ -532,12 +532,9 @@ function makeConnection(model, root, { lost, keeps = "" }) {
 }
 
 // territory/widgets/js/explorer/ask.js
-var CARRIED = ["step", "strength", "palette", "scale", "owners", "stat", "cell", "layers", "heads", "what_if", "ablation"];
 var PATIENCE_MS = 150;
 function makeQuestions(state, tools, { line, say: say2 }, redraw) {
-  const own = (bytes2) => bytes2.buffer.slice(bytes2.byteOffset, bytes2.byteOffset + bytes2.byteLength);
   const buffersOf = ({ stats, owner, city, density }) => [stats, owner, city, density].map((each) => each.slice().buffer);
-  const sorry = (words, details) => say2(words, details);
   const imagine = () => {
     state.edited.serial = ++state.edits;
     const about = state.edited;
@@ -550,13 +547,13 @@ function makeQuestions(state, tools, { line, say: say2 }, redraw) {
     const answer = ({ index, moved }, [bytes2]) => {
       if (state.edited !== about) return;
       clearTimeout(late);
-      about.looks = looksFrom(own(bytes2), index, state.networks());
+      about.looks = looksFrom(bufferOf(bytes2), index, state.networks());
       const took = performance.now() - since;
       tools.note.textContent = `answered in ${took.toFixed(0)} ms · ${moved}`;
       Object.assign(tools.note.dataset, { answer: Number(tools.note.dataset.answer || 0) + 1, took });
       redraw();
     };
-    line.ask("imagine", question, answer, sorry);
+    line.ask("imagine", question, answer, say2);
   };
   const pending = /* @__PURE__ */ new Set();
   const seekRelevance = () => {
@@ -570,13 +567,13 @@ function makeQuestions(state, tools, { line, say: say2 }, redraw) {
       });
       const answer = ({ size }, [bytes2]) => {
         pending.delete(key);
-        state.relevance.set(key, { grid: new Float32Array(own(bytes2)), size });
+        state.relevance.set(key, { grid: new Float32Array(bufferOf(bytes2)), size });
         redraw();
       };
       const failed = (words, details) => {
         pending.delete(key);
         state.relevance.set(key, null);
-        sorry(words, details);
+        say2(words, details);
       };
       if (line.ask(`relevance ${number}`, question, answer, failed)) {
         for (const each of pending) if (each.startsWith(`${number} `)) pending.delete(each);
@@ -586,9 +583,9 @@ function makeQuestions(state, tools, { line, say: say2 }, redraw) {
   };
   const request = (what) => line.ask(
     what,
-    () => ({ message: { ask: what, set: Object.fromEntries(CARRIED.map((name) => [name, state.get(name)])) } }),
+    () => ({ message: { ask: what, set: Object.fromEntries([...LOOK, "what_if"].map((name) => [name, state.get(name)])) } }),
     ({ file }, [bytes2]) => file && download(file, bytes2),
-    sorry
+    say2
   );
   return { imagine, seekRelevance, request };
 }

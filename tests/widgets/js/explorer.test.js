@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { makeQuestions } from "../../../territory/widgets/js/explorer/ask.js";
 import { builds, partOf, towards } from "../../../territory/widgets/js/explorer/compass.js";
 import { blend, brushOver, GREY, levelOf, makePainter, paintGrid } from "../../../territory/widgets/js/paint.js";
 import { applyEdits, differences, fitState, MARK, packState, unpackState } from "../../../territory/widgets/js/explorer/share.js";
@@ -72,6 +73,14 @@ test("a click goes from as trained to uniform to zero and back, for one head of 
   assert.deepEqual(all, [{ "cross 1": "uniform" }, { "spatial.1": "zero" }]);
   assert.deepEqual(ablationAfter(all, 0, "cross 1")[0], { "cross 1": "zero" });
   assert.deepEqual(ablationAfter(all, 1, "spatial.1"), [{ "cross 1": "uniform" }, {}]);
+});
+
+test("a picture is asked for with all that is shown, the token too: a change on its own may be overtaken", () => {
+  const carried = [];
+  const line = { ask: (_kind, question) => carried.push(...Object.keys(question().message.set)) };
+  makeQuestions({ get: (name) => name }, {}, { line }, () => {}).request("picture");
+  const controls = ["step", "layers", "heads", "tokens", "stat", "cell", "strength", "palette", "scale", "owners", "ablation", "what_if"];
+  assert.deepEqual(carried.toSorted(), controls.toSorted());
 });
 
 test("the compass sums a policy by direction, intensity and building", () => {

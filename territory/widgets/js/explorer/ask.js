@@ -1,16 +1,13 @@
 // What the explorer asks the kernel: what networks make of an imagined state, what their decision rests on, and files.
 
 import { download } from "../dom.js";
-import { looksFrom } from "./data.js";
-
-const CARRIED = ["step", "strength", "palette", "scale", "owners", "stat", "cell", "layers", "heads", "what_if", "ablation"];
+import { bufferOf, looksFrom } from "./data.js";
+import { LOOK } from "./share.js";
 
 const PATIENCE_MS = 150;
 
 export function makeQuestions(state, tools, { line, say }, redraw) {
-  const own = (bytes) => bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
   const buffersOf = ({ stats, owner, city, density }) => [stats, owner, city, density].map((each) => each.slice().buffer);
-  const sorry = (words, details) => say(words, details);
 
   // Ask what the networks make of the edited moment; only the newest question is worth an answer.
   const imagine = () => {
@@ -26,13 +23,13 @@ export function makeQuestions(state, tools, { line, say }, redraw) {
     const answer = ({ index, moved }, [bytes]) => {
       if (state.edited !== about) return;
       clearTimeout(late);
-      about.looks = looksFrom(own(bytes), index, state.networks());
+      about.looks = looksFrom(bufferOf(bytes), index, state.networks());
       const took = performance.now() - since;
       tools.note.textContent = `answered in ${took.toFixed(0)} ms · ${moved}`;
       Object.assign(tools.note.dataset, { answer: Number(tools.note.dataset.answer || 0) + 1, took });
       redraw();
     };
-    line.ask("imagine", question, answer, sorry);
+    line.ask("imagine", question, answer, say);
   };
 
   const pending = new Set(); // what is asked for
@@ -48,13 +45,13 @@ export function makeQuestions(state, tools, { line, say }, redraw) {
       });
       const answer = ({ size }, [bytes]) => {
         pending.delete(key);
-        state.relevance.set(key, { grid: new Float32Array(own(bytes)), size });
+        state.relevance.set(key, { grid: new Float32Array(bufferOf(bytes)), size });
         redraw();
       };
       const failed = (words, details) => {
         pending.delete(key);
         state.relevance.set(key, null); // not asked again
-        sorry(words, details);
+        say(words, details);
       };
       if (line.ask(`relevance ${number}`, question, answer, failed)) {
         for (const each of pending) if (each.startsWith(`${number} `)) pending.delete(each);
@@ -65,9 +62,9 @@ export function makeQuestions(state, tools, { line, say }, redraw) {
 
   const request = (what) => line.ask(
     what,
-    () => ({ message: { ask: what, set: Object.fromEntries(CARRIED.map((name) => [name, state.get(name)])) } }),
+    () => ({ message: { ask: what, set: Object.fromEntries([...LOOK, "what_if"].map((name) => [name, state.get(name)])) } }),
     ({ file }, [bytes]) => file && download(file, bytes),
-    sorry,
+    say,
   );
   return { imagine, seekRelevance, request };
 }

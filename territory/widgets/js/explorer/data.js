@@ -16,9 +16,11 @@ export function cut(buffer, index) {
   return arrays;
 }
 
+// The bytes of a view alone, from their first one on: arrays of larger numbers must begin at a multiple of their size.
+export const bufferOf = ({ buffer, byteOffset, byteLength }) => buffer.slice(byteOffset, byteOffset + byteLength);
+
 export async function openGame(bytes, index) {
-  const shrunk = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
-  const stream = new Blob([shrunk]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const stream = new Blob([bufferOf(bytes)]).stream().pipeThrough(new DecompressionStream("deflate"));
   const arrays = cut(await new Response(stream).arrayBuffer(), index);
   const [rows, columns] = arrays.terrain.shape;
   const at = (name, step) => {

@@ -3,7 +3,7 @@
 
 import { ABLATIONS } from "./data.js";
 
-const LOOK = ["step", "layers", "heads", "tokens", "stat", "cell", "strength", "palette", "scale", "owners", "ablation"];
+export const LOOK = ["step", "layers", "heads", "tokens", "stat", "cell", "strength", "palette", "scale", "owners", "ablation"];
 const PLANES = ["owner", "city", "density"];
 export const MARK = "territory-state:";
 
