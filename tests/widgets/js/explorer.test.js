@@ -80,7 +80,7 @@ test("a picture is asked for with all that is shown, the token too: a change on 
   const line = { ask: (_kind, question) => carried.push(...Object.keys(question().message.set)) };
   makeQuestions({ get: (name) => name }, {}, { line }, () => {}).request("picture");
   const controls = ["step", "layers", "heads", "tokens", "stat", "cell", "strength", "palette", "scale", "owners", "ablation", "what_if"];
-  assert.deepEqual(carried.toSorted(), controls.toSorted());
+  assert.deepEqual(carried.sort(), controls.sort());
 });
 
 test("the compass sums a policy by direction, intensity and building", () => {
