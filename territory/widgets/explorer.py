@@ -242,7 +242,7 @@ class AttentionExplorer(Instrument):
         title, grid, ends = name, None, None
         layer = next((each for each in layers_of(self.records[number]) if each.name == name), None)
         if name in RELEVANCE:
-            grid = relevance_map(self.models[number], name, frame)
+            grid = self._relevance_of(number, name, frame, self.ablation if self._imagined else ())
         elif layer is not None:
             grid, ends = self._grid(number, layer, moment.attention[name][at]), (layer.low, layer.high)
             title += f": {_STATS[self.stat]}" if "stats" in (layer.queries, layer.keys) else ""
@@ -298,11 +298,14 @@ class AttentionExplorer(Instrument):
         self, network: int, method: str, step: int, ablation: Ablation = (), buffers: Sequence[memoryview] = ()
     ) -> Answer:
         """One of `RELEVANCE` for one network and the state that the browser describes."""
-        model, frame = self.models[network], self._imagined_frame(step, buffers)
+        grid = self._relevance_of(network, method, self._imagined_frame(step, buffers), ablation)
+        return {"size": grid.shape}, [grid.astype("<f4").tobytes()]
+
+    def _relevance_of(self, network: int, method: str, frame: Frame, ablation: Ablation) -> np.ndarray:
+        model = self.models[network]
         changes = changes_of(ablation[network], self.records[network].attention) if ablation else {}
         with interpret.intervene(model, changes, self._chosen[network]) if changes else nullcontext():
-            grid = relevance_map(model, method, frame)
-        return {"size": grid.shape}, [grid.astype("<f4").tobytes()]
+            return relevance_map(model, method, frame)
 
 
 def _note(record: ReplayRecord) -> str:

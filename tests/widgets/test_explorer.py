@@ -367,6 +367,22 @@ def test_the_cell_to_cell_attention_of_somebodys_own_network_is_shown_and_ablate
     assert said[1][0]["size"] == (4, 4)
 
 
+def test_a_picture_shows_the_relevance_of_the_network_as_it_is_ablated(replay, tokens, monkeypatch):
+    explorer, said, seen = AttentionExplorer(replay, tokens, step=4), [], []
+    explorer.send = lambda content, buffers=None: said.append((content, buffers))
+    draw = viz.seen_figure
+    monkeypatch.setattr(viz, "seen_figure", lambda views: seen.append(views[0]) or draw(views))
+    explorer.layers, cut = ["occlusion"], [{"cross.map_to_stats": "uniform", "cross.stats_to_map": "zero"}]
+    explorer.static_png()
+    asked = {"step": 4, "ablation": cut}
+    ask(explorer, {"id": 1, "ask": "relevance", "network": 0, "method": "occlusion"} | asked)
+    ask(explorer, {"id": 2, "ask": "imagine", "set": {"what_if": True, "ablation": cut}} | asked)
+    ask(explorer, {"id": 3, "ask": "picture"})
+    on_screen = np.frombuffer(said[0][1][0], "<f4").reshape(said[0][0]["size"])
+    assert seen[1].overlay == pytest.approx(on_screen, abs=1e-6)
+    assert np.abs(seen[0].overlay - on_screen).max() > 1e-4
+
+
 class Shares(nn.Module):
     """Each cell's shares of all cells, by sigmoids instead of a softmax."""
 
