@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: d6f296377cdbabe80edb850722b3193ed83ef6be722ceabc2770a0ff8262519d */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 6cd9921f2ca627b90fd5a7457a74f455aa7e3c9ffedd54424c10324c2efd21b1 */
 
 // territory/widgets/js/paint.js
 var BOARD_PIXELS = 512;
@@ -211,7 +211,7 @@ var before = ({ queries, keys, extra }) => queries === "cells" && keys === "cell
 function weight(layer, weights, head, query, key) {
   const [queries, keys] = [layer.queries, layer.keys].map((side) => SIDES[side](layer));
   const of = (each) => weights[(each * (queries + before(layer)) + query) * keys + key];
-  if (head !== MEAN) return of(head);
+  if (head !== MEAN && head < layer.heads) return of(head);
   let sum2 = 0;
   for (let each = 0; each < layer.heads; each++) sum2 += of(each);
   return sum2 / layer.heads;
@@ -1019,7 +1019,7 @@ function makeChoice(state, number) {
       head.control.replaceChildren(...options([[MEAN, heads ? "mean of all" : "–"], ...each]));
     }
     switchOff(head.control, heads < 2);
-    head.show(state.get("heads")[number]);
+    head.show(state.headOf(number));
   };
   return { views: layers.some((each) => tokensOf(each).length > 1) ? [layer.view, head.view, token.view] : [layer.view, head.view], show };
 }
@@ -1100,6 +1100,7 @@ function makeState(model) {
     now: () => state.edited || state.recorded,
     tile: () => get("cell").length ? get("cell") : null,
     layerOf: (number, name = get("layers")[number]) => state.networks()[number].layers.find((each) => each.name === name),
+    headOf: (number) => get("heads")[number] < (state.layerOf(number)?.heads || 0) ? get("heads")[number] : MEAN,
     isRelevance: (name) => state.words.relevance.some(([method]) => method === name),
     ablated: (number) => get("ablation")[number] || {},
     hasAblation: () => get("ablation").some((each) => Object.keys(each).length > 0),
@@ -1241,7 +1242,7 @@ function makeThumb(state, number, picture, { choose, ablate }) {
       if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
       canvas.getContext("2d").putImageData(new ImageData(paintGrid(over, over.palette), width, height), 0, 0);
     }
-    const chosen = state.get("layers")[number] === picture.name && (picture.head === state.get("heads")[number] || !picture.target);
+    const chosen = state.get("layers")[number] === picture.name && (picture.head === state.headOf(number) || !picture.target);
     open.setAttribute("aria-pressed", String(chosen));
     const how = state.ablated(number)[picture.target] || "";
     say(cut2, SAID[how]);

@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: d6f296377cdbabe80edb850722b3193ed83ef6be722ceabc2770a0ff8262519d */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 6cd9921f2ca627b90fd5a7457a74f455aa7e3c9ffedd54424c10324c2efd21b1 */
 
 // territory/widgets/js/dom.js
 function place(node, attributes) {

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { deflateSync } from "node:zlib";
 
 import { cellOf, cut, MEAN, moment, openGame, overlay, tokensOf, weight } from "../../../territory/widgets/js/explorer/data.js";
+import { makeState } from "../../../territory/widgets/js/explorer/state.js";
 
 const gate = { name: "spatial.1", heads: 0, queries: "", keys: "", grid: [2, 2], low: 0, high: 1 };
 const cross = (queries, keys) => ({ name: "cross", heads: 2, queries, keys, grid: [2, 2], low: 0, high: 1 });
@@ -96,4 +97,13 @@ test("a tile lies in the cell that covers it", () => {
   assert.equal(cellOf(gate, game, [0, 0]), 0);
   assert.equal(cellOf(gate, game, [3, 4]), 1);
   assert.equal(cellOf(gate, game, [7, 7]), 3);
+});
+
+test("a head that only another layer has is the mean of this one's heads", () => {
+  const weights = Float32Array.from({ length: 2 * 4 * 4 }, (_, i) => i);
+  const shown = (head) => [...overlay(cross("cells", "cells"), weights, { head, cell: 1 })];
+  assert.deepEqual(shown(3), shown(-1));
+  const traits = { words: { relevance: [] }, about: { networks: [{ layers: [gate, cross("cells", "cells")] }] }, heads: [3] };
+  const chosen = (layer, head) => makeState({ get: (name) => ({ ...traits, layers: [layer], heads: [head] })[name] }).headOf(0);
+  assert.deepEqual([chosen("cross", 3), chosen("cross", 1), chosen("spatial.1", 1), chosen("occlusion", 1)], [-1, 1, -1, -1]);
 });

@@ -73,11 +73,12 @@ const SIDES = { cells: cellsOf, stats: () => 16, one: () => 1, other: ({ others 
 // How many queries come before those of the cells: a class token's.
 const before = ({ queries, keys, extra }) => (queries === "cells" && keys === "cells" ? extra || 0 : 0);
 
-// The weight that one query gives to one key, in one head or on average over all.
+// The weight that one query gives to one key, in one head or on average over all, also where another layer alone has
+// such a head.
 export function weight(layer, weights, head, query, key) {
   const [queries, keys] = [layer.queries, layer.keys].map((side) => SIDES[side](layer));
   const of = (each) => weights[(each * (queries + before(layer)) + query) * keys + key];
-  if (head !== MEAN) return of(head);
+  if (head !== MEAN && head < layer.heads) return of(head);
   let sum = 0;
   for (let each = 0; each < layer.heads; each++) sum += of(each);
   return sum / layer.heads;

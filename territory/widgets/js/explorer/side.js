@@ -35,7 +35,7 @@ function makeChoice(state, number) {
       head.control.replaceChildren(...options([[MEAN, heads ? "mean of all" : "–"], ...each]));
     }
     switchOff(head.control, heads < 2);
-    head.show(state.get("heads")[number]);
+    head.show(state.headOf(number));
   };
   return { views: layers.some((each) => tokensOf(each).length > 1) ? [layer.view, head.view, token.view] : [layer.view, head.view], show };
 }

@@ -1,7 +1,7 @@
 // What every part of the explorer looks at: the game, the moment that is shown, and what the controls say.
 
 import { clip } from "../numbers.js";
-import { cellOf, overlay } from "./data.js";
+import { cellOf, MEAN, overlay } from "./data.js";
 
 export function makeState(model) {
   const get = (name) => model.get(name);
@@ -18,6 +18,7 @@ export function makeState(model) {
     now: () => state.edited || state.recorded,
     tile: () => (get("cell").length ? get("cell") : null),
     layerOf: (number, name = get("layers")[number]) => state.networks()[number].layers.find((each) => each.name === name),
+    headOf: (number) => (get("heads")[number] < (state.layerOf(number)?.heads || 0) ? get("heads")[number] : MEAN),
     isRelevance: (name) => state.words.relevance.some(([method]) => method === name),
     ablated: (number) => get("ablation")[number] || {},
     hasAblation: () => get("ablation").some((each) => Object.keys(each).length > 0),

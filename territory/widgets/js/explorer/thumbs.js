@@ -38,7 +38,7 @@ function makeThumb(state, number, picture, { choose, ablate }) {
       if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
       canvas.getContext("2d").putImageData(new ImageData(paintGrid(over, over.palette), width, height), 0, 0);
     }
-    const chosen = state.get("layers")[number] === picture.name && (picture.head === state.get("heads")[number] || !picture.target);
+    const chosen = state.get("layers")[number] === picture.name && (picture.head === state.headOf(number) || !picture.target);
     open.setAttribute("aria-pressed", String(chosen));
     const how = state.ablated(number)[picture.target] || "";
     say(cut, SAID[how]);
