@@ -225,6 +225,7 @@ def assert_all_are_lost(book, said):
     expect(monitor.get_by_role("button", name="stop")).to_be_disabled()
     expect(monitor).to_have_attribute("data-state", "lost")
     expect(budget.get_by_label("conv 1 stride")).to_be_disabled()
+    expect(budget.locator(".budget-goal")).not_to_contain_text("Timing it")  # nobody does any more
     # What lies in the page can still be read.
     explorer.get_by_label("step", exact=True).fill("9")
     expect(explorer.locator(".explorer-standing")).to_contain_text("Step 9 of 12")
@@ -233,6 +234,7 @@ def assert_all_are_lost(book, said):
 def test_a_restarted_or_killed_kernel_is_said_and_the_cells_run_again_bring_all_back(book):
     ask_what_if(book, -0.5)
     view(book, "game").get_by_role("button", name="run on (P)").click()
+    view(book, "budget").get_by_role("button", name="Time it").click()
     book.restart()
     assert_all_are_lost(book, "was restarted")
     book.wait_idle()

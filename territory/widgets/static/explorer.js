@@ -1,4 +1,4 @@
-/* Made by tools/bundle.py from territory/widgets/js. Sources: 6cd9921f2ca627b90fd5a7457a74f455aa7e3c9ffedd54424c10324c2efd21b1 */
+/* Made by tools/bundle.py from territory/widgets/js. Sources: 8ef6e22ec6974e172076f27b63351105b17c8d5e36302331dfd5c67762da2750 */
 
 // territory/widgets/js/dom.js
 var SVG = "http://www.w3.org/2000/svg";

@@ -12,7 +12,7 @@ const FIRST = "Try first: replace “flatten” by “mean” and see which numb
 export function render({ model, el }) {
   const words = model.get("words");
   const root = make("div", "tw territory-budget", { tabindex: -1 });
-  const connection = makeConnection(model, root, { lost: () => show() });
+  const connection = makeConnection(model, root, { lost: () => timed() });
   const { line } = connection;
   const sizes = makeSizes(model, words, (change) => {
     for (const [name, value] of Object.entries(change)) model.set(name, value);
