@@ -113,16 +113,19 @@ def axes_of(
         found = found or _moved(call, value, own, rows)
     if found is None or len(found) != result.ndim:
         return None
-    if sizes_of(found) == result.shape:
-        return tuple(found)
+    return tuple(found) if sizes_of(found) == result.shape else _of_sizes(result.shape, found, name, is_fixed(own))
+
+
+def _of_sizes(shape: Sequence[int], found: Axes, name: str, fixed: bool) -> Axes:
+    """Axes that have become shorter or longer by a function; ``fixed``: of what is the same for all that is given."""
     taken = {part.of for parts in found for part in parts if part.kind == GIVEN}
     is_whole = 0 not in taken and not any(part.kind == FEATURE and part.cut for part in itertools.chain(*found))
     fitted = []
-    for axis, (parts, size) in enumerate(zip(found, result.shape, strict=True)):
+    for axis, (parts, size) in enumerate(zip(found, shape, strict=True)):
         new = axis + len(found) if axis in taken or name in _JOINS else axis
         times = Part(size, GIVEN, new, (REPEATED,))
         if name in _JOINS:  # several weights are weights
-            times = Part(size, PARAMETER if is_fixed(own) else GIVEN, 0 if is_whole and not axis else new)
+            times = Part(size, PARAMETER if fixed else GIVEN, 0 if is_whole and not axis else new)
         more = name == "pad" or (name in _JOINS and parts and parts[0].kind == FEATURE)  # which repeats nothing
         if more and sizes_of([parts]) != (size,):
             parts = tuple(part._replace(cut=(*part.cut, SHORTER)) for part in parts)

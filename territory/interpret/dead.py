@@ -250,9 +250,9 @@ def _look(calls: Sequence[Call], pieces: Sequence[_Piece], softmaxes: "_Softmaxe
         piece.judge(single, double, largest)
         what, count = piece.dead()
         if count:
-            found = dead.setdefault((piece.path, what), DeadFinding(piece.path, what, 0, 0.0, 0.0))
-            count, high = found.parameters + count, max(found.high, piece.rounding)
-            dead[piece.path, what] = replace(found, parameters=count, high=high)
+            had = dead.get((piece.path, what), DeadFinding(piece.path, what, 0, 0.0, 0.0))
+            count, high = had.parameters + count, max(had.high, piece.rounding)
+            dead[piece.path, what] = replace(had, parameters=count, high=high)
     stuck = softmaxes.saturated() if any(what == NO_GRADIENT for _, what in dead) else []
     return [*softmaxes.constant(), *stuck, *dead.values()]
 
@@ -263,9 +263,9 @@ def _largest_gradients(
     """Sizes of gradients, the largest over all batches: of every entry of a vector, else of the largest entry."""
     largest = [torch.zeros(1, dtype=torch.float64)] * len(pieces)
     for number, call in enumerate(calls, 1):
-        gradients = {id(parameter): each for parameter, each in _gradients(call, pieces, number, watch)}
+        gradients = _gradients(call, pieces, number, watch)
         for place, piece in enumerate(pieces):
-            gradient = gradients.get(id(piece.parameter))
+            gradient = gradients.get(piece.parameter)
             if gradient is not None and gradient.numel():
                 sizes = piece.of(gradient).abs().to(largest[place])
                 largest[place] = torch.maximum(largest[place], sizes if sizes.ndim == 1 else sizes.max())
@@ -274,20 +274,19 @@ def _largest_gradients(
 
 def _gradients(
     call: Call, pieces: Sequence[_Piece], seed: int, watch: "_Softmaxes | None" = None
-) -> Iterator[tuple[nn.Parameter, Tensor]]:
-    parameters = list({id(piece.parameter): piece.parameter for piece in pieces}.values())
+) -> dict[nn.Parameter, Tensor]:
+    parameters = list(dict.fromkeys(piece.parameter for piece in pieces))
     with torch.enable_grad(), watch.running() if watch is not None else ExitStack():  # backward too: checkpointing
         found = call.derivatives([_touching_all(call(), seed)], parameters)
-    for parameter, each in zip(parameters, found, strict=True):
-        if each is not None:
-            yield parameter, torch.nan_to_num(each.to_dense() if each.is_sparse else each)
+    known = {parameter: each for parameter, each in zip(parameters, found, strict=True) if each is not None}
+    return {parameter: torch.nan_to_num(dense(each)) for parameter, each in known.items()}
 
 
 def _step(calls: Sequence[Call], pieces: Sequence[_Piece]) -> None:
     """A small one of every parameter that has a gradient, by its sign, on each batch."""
     with _precision(calls, torch.float64):
         for number, call in enumerate(calls, 1):
-            for parameter, gradient in _gradients(call, pieces, number):
+            for parameter, gradient in _gradients(call, pieces, number).items():
                 parameter.data -= STEP * (parameter.data.abs().mean().item() or 1.0) * gradient.sgn()
 
 

@@ -38,6 +38,7 @@ _TRANSFORMED = "vmap or another transform of functions"
 _NO_SOFTMAX = "a product of three computed matrices in which no softmax was seen"
 _NO_SUM = "exponentials whose sum was not seen"
 _SCRIPT = "a script with a softmax"
+_EDGES = ("scatter", "index_add", "index_reduce", "segment_reduce")
 _OTHER_KINDS = {"flex_attention": "FlexAttention", "sparse_softmax": "a softmax of a sparse matrix"}
 
 
@@ -282,31 +283,37 @@ class SoftmaxWatch(TorchFunctionMode):
         self, call: tuple, given: list[Tensor], name: str, operands: Sequence[Any], result: Any, tag: Tag, other: Tag
     ) -> None:
         """Keep track of what weights, and what could become weights, turn into."""
-        _, args, kwargs = call
         known = [(each, self._tags.get(each) or UNKNOWN) for each in given]
-        exps = [each for each, tagged in known if tagged.kind == "exp"]
-        if exps and name.startswith(("scatter", "index_add", "index_reduce", "segment_reduce")):
+        if name.startswith(_EDGES) and any(tagged.kind == "exp" for _, tagged in known):
             self._miss("a softmax over an edge list")
-        added = name in tags.SCATTERED and any(tagged.weighted for _, tagged in known)
-        if not (added and self.owners.at_work is not None) and not self._weighs(name, operands, tag, other):
-            new = tags.known_of(name, operands, kwargs, result, tag, other)
-            if tag.kind == "product" and name in axes.LAYS:
-                new = tag._replace(again=_then(tag.again, call, operands[0]))
-            if name in tags.WRITES and new is None:
-                new = next((tagged for _, tagged in known if tagged.kind == "weights"), None)
-            grows = name == "mul" and isinstance(result, Tensor)
-            if grows and len(exps) == 1 and result.numel() > exps[0].numel():  # the product's terms, not yet summed
-                new = Tag("terms", of=exps[0], again=partial(_with_other, *call, exps[0]), weighted=True)
-            layer = name == "linear" or name in axes.CONVOLUTIONS
-            raw = {each.numel() for each, tagged in known if tagged.raw and not layer}
-            grows = grows and bool(raw) and all(self._is_computed(each) for each, _ in known)
-            for each in tensors_of(result):
-                terms = grows and each.numel() > max(raw)
-                is_raw = terms or each.numel() in raw or (bool(raw) and name in (*tags.PARTS, *tags.WRITES))
-                if new or is_raw:
-                    held = new or UNKNOWN
-                    self._tags[each] = held._replace(raw=is_raw, weighted=held.weighted or terms)
+        rows = name in tags.SCATTERED and any(tagged.weighted for _, tagged in known)
+        if self._weighs(name, operands, tag, other, rows):
+            self._sum(call, known, name, operands, result)
             return
+        new = tags.known_of(name, operands, call[2], result, tag, other)
+        if tag.kind == "product" and name in axes.LAYS:
+            new = tag._replace(again=_then(tag.again, call, operands[0]))
+        if name in tags.WRITES and new is None:
+            new = next((tagged for _, tagged in known if tagged.kind == "weights"), None)
+        exps = [each for each, tagged in known if tagged.kind == "exp"]
+        grows = name == "mul" and isinstance(result, Tensor)
+        if grows and len(exps) == 1 and result.numel() > exps[0].numel():  # the product's terms, not yet summed
+            new = Tag("terms", of=exps[0], again=partial(_with_other, *call, exps[0]), weighted=True)
+        layer = name == "linear" or name in axes.CONVOLUTIONS
+        raw = {each.numel() for each, tagged in known if tagged.raw and not layer}
+        grows = grows and bool(raw) and all(self._is_computed(each) for each, _ in known)
+        for each in tensors_of(result):
+            terms = grows and each.numel() > max(raw)
+            is_raw = terms or each.numel() in raw or (bool(raw) and name in (*tags.PARTS, *tags.WRITES))
+            if new or is_raw:
+                held = new or UNKNOWN
+                self._tags[each] = held._replace(raw=is_raw, weighted=held.weighted or terms)
+
+    def _sum(
+        self, call: tuple, known: list[tuple[Tensor, Tag]], name: str, operands: Sequence[Any], result: Any
+    ) -> None:
+        """Weights that are used are confirmed; of a product of an exponential is kept how it was made."""
+        _, args, kwargs = call
         vectors = [each for each in operands[:2] if isinstance(each, Tensor) and each.ndim < 2]
         if all((self._tags.get(each) or UNKNOWN).kind == "weights" for each in vectors):  # else of numbers
             for tensor, each in known:
@@ -330,12 +337,13 @@ class SoftmaxWatch(TorchFunctionMode):
         """Whether it is of several matrices that are neither parameters nor buffers."""
         return tensor.ndim > 2 and is_plain(tensor) and not self.traced.is_own(tensor)
 
-    def _weighs(self, name: str, args: Sequence[Any], tag: Tag, other: Tag) -> bool:
+    def _weighs(self, name: str, args: Sequence[Any], tag: Tag, other: Tag, rows: bool) -> bool:
         """Whether this is a product of matrices, or sums (at once, or two) what weights were multiplied with.
 
-        A linear layer is no product, `F.linear` of two computed matrices is; a sum outside the network is none of it.
+        ``rows``: such that are here and there. A linear layer is no product, `F.linear` of two computed matrices is; a
+        sum outside the network is none of it.
         """
-        if tag.weighted and (name in tags.SUMS or (name == "add" and other.weighted)):
+        if rows or (tag.weighted and (name in tags.SUMS or (name == "add" and other.weighted))):
             return self.owners.at_work is not None
         if name != "linear":
             return name in tags.PRODUCTS
@@ -353,16 +361,17 @@ class SoftmaxWatch(TorchFunctionMode):
         scale: float | None = None,
         enable_gqa: bool = False,
     ) -> Tensor:
+        options: Any = {"scale": scale, "enable_gqa": enable_gqa}
+        fused = partial(func, query, key, value, attn_mask, dropout_p, is_causal, **options)
         if query.is_nested:
             self._miss("nested tensors")
-            return func(query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa)
+            return fused()
         changes = torch.is_grad_enabled() and any(watch.changes for watch in _running.watches)
         with torch.set_grad_enabled(changes), torch.autocast(query.device.type, enabled=False):
             exact = torch.promote_types(query.dtype, torch.float32)
             mask = attn_mask._materialize(query.device) if isinstance(attn_mask, CausalBias) else attn_mask
             if mask is not None:  # 0 where it is true, else minus infinity
                 mask = mask.to(exact).log() if mask.dtype == torch.bool else mask.to(exact)
-            options = {"scale": scale, "enable_gqa": enable_gqa}
             inputs = (each.to(exact) for each in (query, key, value))
             _, weights = torch.ops.aten._scaled_dot_product_attention_math(
                 *inputs, mask, 0.0, is_causal, None, **options
@@ -375,7 +384,7 @@ class SoftmaxWatch(TorchFunctionMode):
             self.traced[weights] = axes.product_axes("...id,...jd->...ij", sides, [*map(self.traced.of, sides)])
             changed = self._shown(weights, -1, attention=True)
         if changed is weights:
-            made = func(query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa)
+            made = fused()
         else:
             if enable_gqa:
                 value = value.repeat_interleave(query.shape[-3] // value.shape[-3], dim=-3)

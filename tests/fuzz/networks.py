@@ -31,10 +31,8 @@ class Attention(nn.Module):
         w = size["w"] = heads * d + (3 if how["wide"] or heads * d < 4 else 0)
         tokens, keys = how["n"] * how["i"], how["n"] * how["j"]
         self.inputs = [tokens, keys] if how["source"] == "cross" else [keys]
-        self.costs, self.spared = (
-            [],
-            0,
-        )  # (module, multiply-accumulates); of twice as many backward, how many nobody needs
+        # (module, multiply-accumulates); and of twice as many on the way back, how many nobody needs
+        self.costs, self.spared = [], 0
         asked = how["b"] if how["source"] != "learned, made once" else 1
 
         entry = how["entry"]
@@ -262,10 +260,9 @@ class Attention(nn.Module):
             elif cancels and side is getattr(self, "k", None):
                 found += [(each, each.bias.numel()) for each in side.holders]
         if one_key:
-            own = dict(self.named_parameters(recurse=False))
-            found.append(
-                (self, sum(own[each].numel() for each in own if each in ("query", "temperature", "bias", "mix")))
-            )
+            own = dict(self.named_parameters(recurse=False)).items()
+            asks = [each.numel() for name, each in own if name in ("query", "temperature", "bias", "mix")]
+            found.append((self, sum(asks)))
         if self.how["fault"] != "none":
             found += [(each, sum(p.numel() for p in each.parameters(recurse=False))) for each in self.branch.modules()]
         tokens = self.size["n"] * self.size["i"]
