@@ -15,6 +15,7 @@ both. The area under each curve is defined so that **higher is truer**, and mean
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,14 +104,11 @@ def _last_convolution(model: nn.Module, frames: Sequence[Frame]) -> nn.Module | 
     if not (ours or anyones):
         return None
     ran: list[tuple[nn.Module, Tensor]] = []
-    with evaluation_mode(model):
+    with evaluation_mode(model), ExitStack() as hooks:
         planes, *rest = _inputs(model, frames[:1])
-        hooks = [each.register_forward_hook(lambda *call: ran.append((call[0], call[2]))) for each in ours or anyones]
-        try:
-            score = _score(model)(planes.requires_grad_(), *rest).sum()
-        finally:
-            for hook in hooks:
-                hook.remove()
+        for each in ours or anyones:
+            hooks.enter_context(each.register_forward_hook(lambda *call: ran.append((call[0], call[2]))))
+        score = _score(model)(planes.requires_grad_(), *rest).sum()
         learning = [(module, output) for module, output in ran if output.requires_grad]
         slopes = torch.autograd.grad(score, [output for _, output in learning], allow_unused=True) if learning else ()
     return next(
