@@ -85,10 +85,10 @@ def axes_of(
         return None
     value, own = (values[0], known[0]) if name.startswith(_WRITES) else _foremost(values, known)
     if name in CONVOLUTIONS:
-        made = own_axes(result.shape, features=result.ndim + CONVOLUTIONS[name])
-        sizes = zip(known[0], made, result.shape, strict=True) if values[0].ndim == result.ndim else ()
-        kept = [old if old and sizes_of([old]) == (size,) else new for old, new, size in sizes] or [*made]
-        features = CONVOLUTIONS[name]
+        features = result.ndim + CONVOLUTIONS[name]
+        made = own_axes(result.shape, features=features)
+        had = zip(known[0] if values[0].ndim == result.ndim else made, made, strict=True)
+        kept = [old if sizes_of([old]) == sizes_of([new]) else new for old, new in had]
         kept[features] = tuple(part._replace(of=result.ndim) for part in made[features])
         return tuple(map(_fresh, kept))
     if name == "einsum" or name in PRODUCTS or name == "tensordot":
