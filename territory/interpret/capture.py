@@ -29,7 +29,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from territory.errors import BadInput
 from territory.guests.call import check_model, explained, paths_of
 from territory.interpret.roles import Laid, laid_back
-from territory.interpret.softmax import Call, Lay, SoftmaxWatch, here, is_inside
+from territory.interpret.softmax import Call, Lay, SoftmaxWatch, here, is_inside, numbered
 from territory.models.blocks import SpatialGate
 from territory.models.cross_attention import AttentionWeights
 
@@ -222,7 +222,7 @@ class _Attentions(SoftmaxWatch):
                 )
             self.reads(likely[0], path)
             self.returned[name] = number = self.returned.get(name, 0) + 1
-            changed = self._keep(_numbered(name, number), likely[0], self.by_head)
+            changed = self._keep(numbered(name, number), likely[0], self.by_head)
             return None if changed is None else tree_map(lambda each: changed if each is likely[0] else each, output)
 
         return hook
@@ -234,7 +234,7 @@ class _Attentions(SoftmaxWatch):
         if around:
             inside = self.chosen[max(around, key=len)]
             self.counts[inside] = number = self.counts.get(inside, 0) + 1
-            return self._keep(_numbered(inside, number), weights, lay)
+            return self._keep(numbered(inside, number), weights, lay)
         name = call.name(self.model)
         if call.attention:
             return self._keep(name, weights, lay)
@@ -274,10 +274,6 @@ class _Attentions(SoftmaxWatch):
         return laid_back(changed, weights, lay)
 
 
-def _numbered(name: str, number: int) -> str:
-    return name if number == 1 else f"{name}#{number}"
-
-
 def cell_mean(weights: Tensor) -> Tensor:
     """Mean ablation of a gate: every cell gets its state's mean, so position no longer counts. ``(B, 1, h, w)``."""
     return weights.mean(dim=(-2, -1), keepdim=True).expand_as(weights)
@@ -290,23 +286,23 @@ def uniform(weights: Tensor) -> Tensor:
 
 def uniform_head(head: int) -> Callable[[Tensor], Tensor]:
     """One head attends to all keys equally, the others as they are."""
-    return _on_head(head, lambda weights: 1 / max(weights.shape[-1], 1))
+    return _on_head(head, uniform)
 
 
 def zero_head(head: int) -> Callable[[Tensor], Tensor]:
     """Zero ablation of one head: it adds nothing."""
-    return _on_head(head, lambda weights: 0.0)
+    return _on_head(head, torch.zeros_like)
 
 
-def _on_head(head: int, weight: Callable[[Tensor], float]) -> Callable[[Tensor], Tensor]:
-    def change(weights: Tensor) -> Tensor:
+def _on_head(head: int, change: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    def change_head(weights: Tensor) -> Tensor:
         if not 0 <= head < weights.shape[1]:
             raise BadInput(f"expected a head from 0 to {weights.shape[1] - 1}; got {head}")
         changed = weights.clone()
-        changed[:, head] = weight(weights)
+        changed[:, head] = change(weights)[:, head]
         return changed
 
-    return change
+    return change_head
 
 
 def ablations(attention: Mapping[str, np.ndarray]) -> dict[str, dict[str, Change]]:

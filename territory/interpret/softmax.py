@@ -23,7 +23,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 from territory.errors import BadInput
 from territory.guests.call import is_transformed
 from territory.guests.contents import tensors_of
-from territory.guests.modes import alone, slow_path
+from territory.guests.modes import alone, replaced, slow_path
 from territory.guests.owners import Owners
 from territory.interpret import axes, tags
 from territory.interpret.roles import Laid, lay
@@ -51,8 +51,12 @@ class Call(NamedTuple):
 
     def name(self, model: nn.Module) -> str:
         """``"blocks.0.attention"``, ``"blocks.0.attention#2"``; the network's own bears its class's name."""
-        path = self.owner or type(model).__name__
-        return path if self.number == 1 else f"{path}#{self.number}"
+        return numbered(self.owner or type(model).__name__, self.number)
+
+
+def numbered(name: str, number: int) -> str:
+    """The first of several bears the name itself."""
+    return name if number == 1 else f"{name}#{number}"
 
 
 def is_inside(path: str, owner: str) -> bool:
@@ -196,11 +200,8 @@ class SoftmaxWatch(TorchFunctionMode):
             with self, torch.autograd.set_multithreading_enabled(False):
                 return engine(*args, **kwargs)
 
-        setattr(torch.autograd, engine.__name__, run)
-        try:
+        with replaced(torch.autograd, engine.__name__, run):
             yield
-        finally:
-            setattr(torch.autograd, engine.__name__, engine)
 
     def _divided(self, result: Tensor, product: Tag, dim: int, kind: str, total: Tensor, in_place: bool) -> Tensor:
         """A product of an exponential with values, divided by the exponential's sum or times 1 over it."""
@@ -420,11 +421,8 @@ class SoftmaxWatch(TorchFunctionMode):
                 self.traced[each] = (*(examples or [()]), heads, tokens, size)
             return self._dot_product(fused, query, key, *rest, **named)
 
-        F.scaled_dot_product_attention = shown
-        try:
+        with replaced(F, "scaled_dot_product_attention", shown):
             output, _ = func(*given.args, **given.kwargs)
-        finally:
-            F.scaled_dot_product_attention = fused
         self.traced[output] = self.traced.of(given.arguments["query"])
         if not wanted:
             return output, None
