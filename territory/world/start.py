@@ -14,7 +14,8 @@ from territory.world.rules import HIGHLAND, MOUNTAIN, PLAINS, WATER
 _LEVELS = 4096  # elevation steps: fine enough for shares within a tile or two
 _COARSEST = 32  # tiles between lattice points of the first octave
 _OCTAVES = 4  # each half as wide and half as high as the one before
-_START_TILES = 45.0  # of the 52 in its disc that a player should get, as long as the map has room
+_DISC_TILES = 52  # that a player's start may take
+_START_TILES = 45.0  # of them that it should get, as long as the map has room
 
 
 @kernel
@@ -24,11 +25,9 @@ def start(game, settings, kinds, seed, fixed_map):
     clock.seed, clock.tick, clock.step = seed, 0, 0
     game.owner[:] = 0
     game.city[:] = 0
-    for p in range(game.players.size):
-        for slot in range(game.attacks.shape[1]):
-            game.attacks[p, slot] = 0.0
+    game.attacks[:] = 0.0
     if fixed_map.size:
-        for cell in range(fixed_map.size):
+        for cell in range(fixed_map.size):  # an array into an array takes Numba a second and a half
             game.terrain[cell] = fixed_map[cell]
     else:
         generate(seed, settings, game.terrain)
@@ -54,7 +53,7 @@ def _settle(game, settings):
     """Give every player its start, spread out as far as the map allows."""
     key = rng.stream(game.clock.seed, rng.SPAWN, 0)
     stride = settings.width + 2
-    centres = np.empty(game.players.size, np.int64)
+    centres, disc = np.empty(game.players.size, np.int64), np.empty(_DISC_TILES, np.int64)
     spacing, room, tries = settings.spawn_spacing, _START_TILES, 0
     player = 1
     while player < game.players.size:
@@ -65,9 +64,12 @@ def _settle(game, settings):
         row = 1 + rng.below(key, 2 * tries, settings.height)
         column = 1 + rng.below(key, 2 * tries + 1, settings.width)
         centres[player] = row * stride + column
-        if _far_apart(centres, stride, player, spacing) and _has_room(game, stride, row, column, room):
-            _claim_disc(game, settings, row, column, player)
-            player += 1
+        if _far_apart(centres, stride, player, spacing):
+            free = _list_disc(game, settings, row, column, disc)
+            if free >= max(room, 1.0):
+                for i in range(free):
+                    change_owner(game, settings, disc[i], player)
+                player += 1
 
 
 @kernel(inline=True)
@@ -80,86 +82,70 @@ def _far_apart(centres, stride, player, spacing):
 
 
 @kernel(inline=True)
-def _has_room(game, stride, row, column, room):
-    free = 0
-    for r in range(max(0, row - 3), min(game.owner.size // stride, row + 5)):
-        for c in range(max(0, column - 3), min(stride, column + 5)):
-            if _in_disc(r - row, c - column):
-                free += game.terrain[r * stride + c] > 0 and game.owner[r * stride + c] == 0
-    return free >= max(room, 1.0)
-
-
-@kernel(inline=True)
-def _in_disc(down, across):
-    """The 52 tiles within 4 of the corner between four tiles."""
-    return (down - 0.5) * (down - 0.5) + (across - 0.5) * (across - 0.5) <= 16
-
-
-@kernel(inline=True)
-def _claim_disc(game, settings, row, column, player):
-    stride = settings.width + 2
+def _list_disc(game, settings, row, column, cells):
+    """Write the free land within 4 tiles of the corner between four tiles into `cells`; returns how many."""
+    found = 0
     for r in range(max(1, row - 3), min(settings.height + 1, row + 5)):
         for c in range(max(1, column - 3), min(settings.width + 1, column + 5)):
-            cell = r * stride + c
-            if _in_disc(r - row, c - column) and game.terrain[cell] > 0 and game.owner[cell] == 0:
-                change_owner(game, settings, cell, player)
+            down, across, cell = r - row - 0.5, c - column - 0.5, r * (settings.width + 2) + c
+            if down * down + across * across <= 16 and game.terrain[cell] > 0 and game.owner[cell] == 0:
+                cells[found] = cell
+                found += 1
+    return found
 
 
 @kernel(inline=True)
 def generate(seed, settings, terrain):
     """Fill `terrain`, uint8 (C,) flat with its border, from a seed."""
     height, width = settings.height, settings.width
-    elevation, key, amplitude = np.zeros(height * width, np.float32), rng.stream(seed, rng.MAP, 0), np.float32(1.0)
+    elevation, key, amplitude = np.zeros((height, width), np.float32), rng.stream(seed, rng.MAP, 0), np.float32(1.0)
     for octave in range(_OCTAVES):
-        _add_octave(elevation, height, width, key, octave, _COARSEST >> octave, amplitude)
+        _add_octave(elevation, key, octave, _COARSEST >> octave, amplitude)
         amplitude *= np.float32(0.5)
-    levels = np.empty(height * width, np.uint16)
-    low, high = elevation[0], elevation[0]
-    for i in range(elevation.size):
-        low, high = min(low, elevation[i]), max(high, elevation[i])
-    scale = np.float32((_LEVELS - 1) / max(high - low, np.float32(1e-6)))
-    for i in range(elevation.size):
-        levels[i] = np.uint16((elevation[i] - low) * scale)
-    counts = np.empty(_LEVELS, np.int64)
+    low = elevation.min()
+    scale = np.float32((_LEVELS - 1) / max(elevation.max() - low, np.float32(1e-6)))
+    levels, counts = ((elevation - low) * scale).astype(np.uint16), np.empty(_LEVELS, np.int64)
     shore = _lowest_share(levels, counts, settings.water_share)
     terrain[:] = WATER
+    inside = terrain.reshape((height + 2, width + 2))[1:-1, 1:-1]
     for r in range(height):
         for c in range(width):
-            if levels[r * width + c] >= shore:
-                terrain[(r + 1) * (width + 2) + c + 1] = PLAINS
+            if levels[r, c] >= shore:
+                inside[r, c] = PLAINS
     land = _keep_largest(terrain, settings)
     raised = land * (settings.mountain_share + settings.highland_share)
-    _raise_land(terrain, levels, width, counts, land * settings.mountain_share, raised)
+    _raise_land(inside, levels, counts, land * settings.mountain_share, raised)
 
 
 @kernel
-def _add_octave(elevation, height, width, key, octave, spacing, amplitude):
+def _add_octave(elevation, key, octave, spacing, amplitude):
     """Value noise: random heights on a lattice, smoothly interpolated between."""
+    height, width = elevation.shape
     rows, columns = height // spacing + 2, width // spacing + 2
-    lattice = np.empty(rows * columns, np.float32)
+    lattice = np.empty((rows, columns), np.float32)
     for i in range(rows):
         for j in range(columns):
-            lattice[i * columns + j] = amplitude * rng.uniform(key, (octave * 4096 + i) * 4096 + j)
+            lattice[i, j] = amplitude * rng.uniform(key, (octave * 4096 + i) * 4096 + j)
     ease = np.empty(spacing, np.float32)
     for k in range(spacing):
         t = (k + 0.5) / spacing
         ease[k] = t * t * (3 - 2 * t)
     line = np.empty(columns, np.float32)
     for r in range(height):
-        above, below, a = r // spacing * columns, (r // spacing + 1) * columns, ease[r % spacing]
+        i, a = r // spacing, ease[r % spacing]
         for j in range(columns):
-            line[j] = lattice[above + j] + (lattice[below + j] - lattice[above + j]) * a
+            line[j] = lattice[i, j] + (lattice[i + 1, j] - lattice[i, j]) * a
         for c in range(width):
             j = c // spacing
-            elevation[r * width + c] += line[j] + (line[j + 1] - line[j]) * ease[c % spacing]
+            elevation[r, c] += line[j] + (line[j + 1] - line[j]) * ease[c % spacing]
 
 
 @kernel(inline=True)
 def _lowest_share(levels, counts, share):
     """The lowest level with at least `share` of the cells below it."""
     counts[:] = 0
-    for i in range(levels.size):
-        counts[levels[i]] += 1
+    for level in levels.flat:
+        counts[level] += 1
     wanted, below = share * levels.size, 0
     for level in range(_LEVELS):
         if below >= wanted:
@@ -205,19 +191,17 @@ def _flood(terrain, offsets, piece, queue, start, label):
 
 
 @kernel(inline=True)
-def _raise_land(terrain, levels, width, counts, mountains, raised):
+def _raise_land(terrain, levels, counts, mountains, raised):
     """Of the land, make the highest `raised` tiles highland, and the highest `mountains` of those mountains."""
     counts[:] = 0
-    for r in range(levels.size // width):
-        for c in range(width):
-            if terrain[(r + 1) * (width + 2) + c + 1]:
-                counts[levels[r * width + c]] += 1
+    for r in range(levels.shape[0]):
+        for c in range(levels.shape[1]):
+            counts[levels[r, c]] += terrain[r, c] > 0
     mountain_from, highland_from = _top(counts, mountains), _top(counts, raised)
-    for r in range(levels.size // width):
-        for c in range(width):
-            level, cell = levels[r * width + c], (r + 1) * (width + 2) + c + 1
-            if terrain[cell] and level >= highland_from:
-                terrain[cell] = MOUNTAIN if level >= mountain_from else HIGHLAND
+    for r in range(levels.shape[0]):
+        for c in range(levels.shape[1]):
+            if terrain[r, c] and levels[r, c] >= highland_from:
+                terrain[r, c] = MOUNTAIN if levels[r, c] >= mountain_from else HIGHLAND
 
 
 @kernel
