@@ -114,7 +114,7 @@ class TerritoryEnv(ShownGame, gymnasium.Env):
             self._episodes.clear(np.array([0]))
             self._played.clear()
             self._running = True
-            obs, info = self._observe(), {"action_mask": self._mask.copy()}
+            obs, info = self._look()
         self._show()
         return obs, info
 
@@ -128,17 +128,18 @@ class TerritoryEnv(ShownGame, gymnasium.Env):
             rewards, terminated, truncated = self.world.step(orders)
             self._played.append(orders[0])
             self._episodes.add(rewards[:, AGENT], actions)
-            obs, info = self._observe(), {"action_mask": self._mask.copy()}
+            obs, info = self._look()
             if terminated[0] or truncated[0]:
                 self._running = False
                 info |= {name: value[0].item() for name, value in self._episodes.summary([self.world]).items()}
         self._show()
         return obs, float(rewards[0, AGENT]), bool(terminated[0]), bool(truncated[0]), info
 
-    def _observe(self) -> dict[str, np.ndarray]:
+    def _look(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Observation and info of the game as it is now."""
         obs, masks = self.world.observe()
         self._mask = masks[0]
-        return {name: value[0] for name, value in obs.items()}
+        return {name: value[0] for name, value in obs.items()}, {"action_mask": self._mask.copy()}
 
     def action_masks(self) -> np.ndarray:
         """bool (90,): which actions have an effect now."""

@@ -36,7 +36,7 @@ def think(game, settings, scratch, player):
     count_beside(game, settings, player, scratch)
     attacker = _find_threats(game, settings, seats, player)
     cap = rules.cap(float(own.tiles), float(own.cities), rules.CAP_FACTOR[own.kind])
-    if own.kind == rules.NATION and cities.can_pay(own, settings):
+    if own.kind == rules.NATION:
         site = cities.site(game, settings, scratch, player)
         if site >= 0:
             cities.build(game, settings, player, site)

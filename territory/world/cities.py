@@ -11,7 +11,7 @@ def next_price(player, settings):
 
 
 @kernel(inline=True)
-def can_pay(player, settings):
+def _can_pay(player, settings):
     """Whether a player (its record) is alive and has the gold for its next city."""
     return player.alive and player.gold >= next_price(player, settings)
 
@@ -19,7 +19,7 @@ def can_pay(player, settings):
 @kernel
 def can_build(game, settings, scratch, player):
     """Whether the player can pay for a city and has a cell for it."""
-    if not can_pay(game.players[player], settings):
+    if not _can_pay(game.players[player], settings):
         return False
     standing = _list_cities(game, scratch)
     for cell in range(game.owner.size):
@@ -31,7 +31,7 @@ def can_build(game, settings, scratch, player):
 @kernel
 def site(game, settings, scratch, player):
     """Where the player would build now: its deepest cell far enough from any city (the first of equals), or -1."""
-    if not can_pay(game.players[player], settings):
+    if not _can_pay(game.players[player], settings):
         return -1
     standing, depth = _list_cities(game, scratch), scratch.depth
     _measure_depths(game, settings, player, depth)
@@ -78,8 +78,7 @@ def _far_enough(cell, cities, standing, settings):
 def _measure_depths(game, settings, player, depth):
     """Steps (Manhattan) from each own cell to the nearest cell that is not the player's; two sweeps."""
     stride = settings.width + 2
-    for cell in range(depth.size):
-        depth[cell] = 0
+    depth[:] = 0
     for cell in range(stride, depth.size - stride):
         if game.owner[cell] == player:
             depth[cell] = min(depth[cell - 1], depth[cell - stride]) + 1

@@ -152,8 +152,9 @@ def entry(function: Callable | None = None, *, reorder: bool = False) -> Any:
     return _kept(share, function)
 
 
-def _kept(function: Callable, source: Callable) -> Any:
-    """Compile what Python calls, on first use, and keep it on disk under the name and file of `source`."""
+def _kept(function: Callable, source: Callable | None = None) -> Any:
+    """Compile what Python calls, on first use, and keep it on disk under the name and file of its `source`."""
+    source = source or function
     compiled = _njit(nogil=True, no_cfunc_wrapper=True, error_model="numpy")(function)
     if os.path.isfile(source.__code__.co_filename):  # what is typed into a shell has none
         compiled._cache = _KeptCode(source)
@@ -231,9 +232,7 @@ class _KeptCode(NullCache):
             _say(f"the compiled game could not be kept: {error}")
 
 
-def _linger(bell, heard):
+@_kept
+def linger(bell, heard):
     """Wait awake for the bell to ring, if it has not since `heard`: waking a thread takes longer than a small game."""
     _spin(bell, 0, heard)
-
-
-linger = _kept(_linger, _linger)

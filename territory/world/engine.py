@@ -113,8 +113,7 @@ def _collapse(game, settings, scratch):
                     change_owner(game, settings, scratch.cells[i], conqueror)
         if player.tiles == 0:
             player.alive, player.troops, player.gold = False, 0.0, 0.0
-            for slot in range(game.attacks.shape[1]):
-                game.attacks[p, slot] = 0
+            game.attacks[p] = 0.0
 
 
 @kernel

@@ -90,7 +90,7 @@ def _log_density(player):
 def _write_stats(game, settings, player, scratch, stats):
     """The sixteen numbers, in the order and scale of `layout.Stat`."""
     own, land = game.players[player], game.clock.land
-    tiles, troops, committed = float(own.tiles), own.troops, _committed(game, player)
+    tiles, troops, committed = float(own.tiles), own.troops, game.attacks[player].sum()
     cap = rules.cap(tiles, float(own.cities), rules.CAP_FACTOR[own.kind])
     fastest = rules.growth(rules.BEST_TROOP_RATIO * cap, cap, 1.0)
     alive, fronts, rank = 0, 0, 1
@@ -118,15 +118,6 @@ def _write_stats(game, settings, player, scratch, stats):
         stats[i] = min(np.float32(1), max(np.float32(-1), stats[i]))
 
 
-@kernel
-def _committed(game, player):
-    """Troops in attacks."""
-    committed = 0.0
-    for slot in range(game.attacks.shape[1]):
-        committed += game.attacks[player, slot]
-    return committed
-
-
 @kernel(inline=True)
 def _write_neighbours(game, settings, player, scratch, stats):
     """The share of enemies around, and log2 of the strongest and the weakest neighbour's troops over ours, / 4.
@@ -134,13 +125,13 @@ def _write_neighbours(game, settings, player, scratch, stats):
     With nobody there, nothing to fear (-1) and nothing to take (1).
     """
     count_beside(game, settings, player, scratch)
-    own = 1 + game.players[player].troops + _committed(game, player)
+    own = 1 + game.players[player].troops + game.attacks[player].sum()
     strongest, weakest, enemies = -1.0, 1.0, 0
     for other in range(1, scratch.seats.size):
         beside = scratch.seats[other].beside
         enemies += beside
         if beside:
-            relative = np.log2((1 + game.players[other].troops + _committed(game, other)) / own) / 4
+            relative = np.log2((1 + game.players[other].troops + game.attacks[other].sum()) / own) / 4
             strongest, weakest = max(strongest, relative), min(weakest, relative)
     stats[Stat.BORDER_ENEMY_SHARE.value] = enemies / max(1, enemies + scratch.seats[0].beside)
     stats[Stat.STRONGEST_NEIGHBOUR.value] = strongest

@@ -245,10 +245,9 @@ def check_arrays(wanted: Mapping[str, np.ndarray], given: Mapping[str, np.ndarra
         raise BadInput(f"saved state of another {what}: it should be a dictionary of arrays, got {shown(given)}")
     for name in sorted(wanted.keys() | given.keys()):
         own, other = wanted.get(name), given.get(name)
-        kinds = [(each.shape, each.dtype) if isinstance(each, np.ndarray) else None for each in (own, other)]
+        kinds = [f"{each.dtype} {each.shape}" if isinstance(each, np.ndarray) else "nothing" for each in (own, other)]
         if kinds[0] != kinds[1]:
-            says = ["nothing" if kind is None else f"{kind[1]} {kind[0]}" for kind in kinds]
-            raise BadInput(f"saved state of another {what}: {name} should be {says[0]}, got {says[1]}")
+            raise BadInput(f"saved state of another {what}: {name} should be {kinds[0]}, got {kinds[1]}")
 
 
 MOST = 1e12  # troops or gold: far beyond what a game can reach, far below what loses precision
