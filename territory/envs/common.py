@@ -8,7 +8,7 @@ import numpy as np
 from gymnasium import spaces
 
 from territory.envs.maps import as_terrain
-from territory.envs.opponents import Policy, as_policy, drive, find_opponents
+from territory.envs.opponents import Policy, as_policy, drive, find_opponents, is_mixture
 from territory.errors import BadInput, as_array, lists, shown, whole
 from territory.world.actions import NUM_ACTIONS, NUM_BUILDS, Direction, encode
 from territory.world.layout import NUM_PLANES, NUM_STATS
@@ -108,7 +108,9 @@ def checked_render(render_mode: Any, render_scale: Any, modes: Sequence[str]) ->
 def make_world(owner: type, num_envs: int, map: Any, options: dict, device: Any = "cpu") -> tuple[World, Policy | None]:
     """The games of an environment and, unless its opponents are scripts, the policy that plays all of them."""
     terrain = None if map is None else as_terrain(map, options.get("height"), options.get("width"))
-    who = find_opponents(options.get("opponents"), device)
+    if is_mixture(who := options.get("opponents")):
+        raise BadInput(f"{who!r} is several kinds of games: only a batch (make_vec, TerritoryVectorEnv) has them")
+    who = find_opponents(who, device)
     if who is None or isinstance(who, str):
         return World(num_envs, world_params(owner, terrain, options), terrain), None
     params = world_params(owner, terrain, {name: value for name, value in options.items() if name != "opponents"})

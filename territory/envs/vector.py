@@ -166,8 +166,8 @@ class TerritoryVectorEnv(OwnsArrays, VectorEnv):
             out = self.world.new_observation(self.num_envs)
             shares = zip(self._parts, orders, strict=True)
             played = [part.world.step(own, _rows(out, part.games)) for part, own in shares]
-            rewards = _joined([earned[:, AGENT].copy() for earned, _, _ in played])
-            terminated, truncated = (_joined([each[place] for each in played]) for place in (1, 2))
+            rewards = np.concatenate([earned[:, AGENT] for earned, _, _ in played])
+            terminated, truncated = (np.concatenate([each[place] for each in played]) for place in (1, 2))
             self._episodes.add(rewards, actions)
             if self._over.any():  # NEXT_STEP: what has just been played there does not count
                 rewards[self._over], terminated[self._over], truncated[self._over] = 0, False, False
@@ -236,6 +236,9 @@ class TerritoryVectorEnv(OwnsArrays, VectorEnv):
     def load_state_dict(self, arrays: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Continue from a `state_dict`; returns the observations and info that the saved step returned."""
         check_arrays(self.state_dict(), arrays, "environment")
+        for name, array in arrays.items():
+            if name.endswith(("games", "lengths", "idle")) and (array < 0).any():
+                raise BadInput(f"saved state of no possible environment: {name} counts, and is negative")
         for start, part in self._named_parts():
             own = f"{start}world."
             part.world.load_state_dict({n.removeprefix(own): a for n, a in arrays.items() if n.startswith(own)})
@@ -257,14 +260,7 @@ class TerritoryVectorEnv(OwnsArrays, VectorEnv):
 
 def _rows(out, games: slice) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """The rows of some games, of observations and masks of all."""
-    if games.stop - games.start == len(out[1]):
-        return out
     return {name: of[games] for name, of in out[0].items()}, out[1][games]
-
-
-def _joined(parts: list[np.ndarray]) -> np.ndarray:
-    """One value a game, from those of each part."""
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def masks_info(masks: np.ndarray) -> dict[str, Any]:

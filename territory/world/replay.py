@@ -72,6 +72,9 @@ class Replay:
     @classmethod
     def of(cls, world: World, orders: Sequence[Any]) -> "Replay":
         """The game that a world of one game has played since its reset; `orders`: what each step was given."""
+        world.check_begun()
+        if world.num_envs != 1:
+            raise BadInput(f"a replay is of one game, and this world plays {world.num_envs}")
         actions = np.array(orders, np.int32) if len(orders) else np.zeros(0, np.int32)
         kinds = tuple(world.kinds) if world.kinds else None
         return cls(world.params, int(world.state.seed[0]), actions, world.terrain, digest_of(world), kinds)

@@ -18,15 +18,23 @@ HUMAN, BOT, NATION = range(3)
 TERRAINS = ("water", "plains", "highland", "mountain")
 WATER, PLAINS, HIGHLAND, MOUNTAIN = range(4)
 
+
+def _constants(*numbers: float) -> np.ndarray:
+    """That can't be written to: games would go on with the numbers that were compiled."""
+    array = np.array(numbers)
+    array.flags.writeable = False
+    return array
+
+
 # By kind. A nation is the real game's at medium difficulty.
-START_TROOPS = np.array([25_000.0, 10_000.0, 18_750.0])
-CAP_FACTOR = np.array([1.0, 1 / 3, 0.75])
-GROWTH_FACTOR = np.array([1.0, 0.5, 0.95])
-GOLD_PER_TICK = np.array([100.0, 50.0, 100.0])
-EXPANSION_LOSS_FACTOR = np.array([1 / 5, 1 / 10, 1 / 5])
+START_TROOPS = _constants(25_000.0, 10_000.0, 18_750.0)
+CAP_FACTOR = _constants(1.0, 1 / 3, 0.75)
+GROWTH_FACTOR = _constants(1.0, 0.5, 0.95)
+GOLD_PER_TICK = _constants(100.0, 50.0, 100.0)
+EXPANSION_LOSS_FACTOR = _constants(1 / 5, 1 / 10, 1 / 5)
 # By terrain. Water can't be walked on.
-MAGNITUDE = np.array([0.0, 80.0, 100.0, 120.0])
-SPEED = np.array([0.0, 16.5, 20.0, 25.0])
+MAGNITUDE = _constants(0.0, 80.0, 100.0, 120.0)
+SPEED = _constants(0.0, 16.5, 20.0, 25.0)
 
 LAND_POWER = 0.6  # twice the land feeds 1.5 times the troops
 CITY_TROOPS = 250_000.0  # what a city adds to the troop cap
@@ -128,7 +136,7 @@ def tile_price(
 
     The three defender arguments are given together, or none of them for unclaimed land.
     """
-    index = _index("terrain", terrain, TERRAINS[1:]) + 1
+    index = TERRAINS.index(one_of("terrain", terrain, TERRAINS[1:]))
     attacker, attack = _kind(attacker_kind), _numbers("attack_troops", attack_troops)
     given = [value is not None for value in (defender_troops, defender_tiles, defender_kind)]
     if not any(given):
@@ -152,8 +160,4 @@ def _numbers(name: str, value):
 
 
 def _kind(kind: str) -> int:
-    return _index("kind", kind, KINDS)
-
-
-def _index(what: str, name: str, names: tuple[str, ...]) -> int:
-    return names.index(one_of(what, name, names))
+    return KINDS.index(one_of("kind", kind, KINDS))

@@ -85,8 +85,6 @@ class World(OwnsArrays):
         `new_observation` for what the agent sees then, cheaper than to `observe` afterwards, since threads share both.
         """
         orders = self.orders(actions)
-        if not self.state.land.all():
-            raise BadInput("no game has begun: call reset() before step()")
         rewards = np.zeros((self.num_envs, self.params.num_players + 1))
         seen = self._no_sight if out is None else self._writable(out)
         self._play(self._everyone, orders, rewards, AGENT, seen)
@@ -110,6 +108,7 @@ class World(OwnsArrays):
 
     def land_share(self, player: int = AGENT) -> np.ndarray:
         """float64 (N,): the player's share of the land."""
+        self.check_begun()
         return self.state.tiles[:, self._seat(player)] / self.state.land
 
     def rank(self, player: int = AGENT) -> np.ndarray:
@@ -155,6 +154,11 @@ class World(OwnsArrays):
             own[...] = arrays[name]
         self.rebuild()
 
+    def check_begun(self, which: np.ndarray | slice = slice(None)) -> None:
+        """Refuse to go on where one of the games `which` is still to be reset."""
+        if not self.state.land[which].all():
+            raise BadInput("no game has begun: call reset() before step() or whatever looks at a game")
+
     def rebuild(self) -> None:
         """Draw the bitboards anew, after `state` was written to by hand."""
         self._run(rebuild_games, self.num_envs)
@@ -191,6 +195,7 @@ class World(OwnsArrays):
         return which.astype(np.int64)
 
     def _play(self, which: np.ndarray, orders: np.ndarray, rewards: np.ndarray, player: int, seen: tuple) -> None:
+        self.check_begun(which)
         kind = bool(orders.size), bool(seen[0].size)
         self._run(self.play_games, which.size, which, orders, self._scratch, rewards, player, seen, kind=kind)
 

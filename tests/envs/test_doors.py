@@ -365,6 +365,9 @@ def test_a_saved_state_of_something_else_is_refused():
             with pytest.raises(BadInput, match="saved state of another"):
                 game.load_state_dict(state)
         game.load_state_dict(game.state_dict()) if isinstance(game, TerritoryVectorEnv) else None
+    for name in ("1.games", "0.episodes.lengths", "1.episodes.idle"):
+        with pytest.raises(BadInput, match=f"{name} counts, and is negative"):
+            mixed.load_state_dict(mixed.state_dict() | {name: np.array([-1])})
 
 
 def test_agents_that_there_are_not_have_no_spaces():
@@ -374,9 +377,15 @@ def test_agents_that_there_are_not_have_no_spaces():
             space("player_3")
 
 
-def test_a_world_is_not_stepped_before_its_games_begin():
+def test_nothing_is_asked_of_a_game_before_it_begins():
+    world, env = World(2, WorldParams(**SMALL)), TerritoryEnv(**SMALL)
+    for call in (lambda: world.step([80, 80]), world.observe, world.land_share, env.replay):
+        with pytest.raises(BadInput, match="no game has begun"):
+            call()
+    world.reset([7], which=[1])
+    assert world.observe(which=[1])[1][1].any()
     with pytest.raises(BadInput, match="no game has begun"):
-        World(2, WorldParams(**SMALL)).step([80, 80])
+        world.observe(which=[0, 1])
 
 
 def test_a_world_writes_only_where_there_is_room():
@@ -404,6 +413,7 @@ def test_a_replay_is_made_of_what_a_game_is_made_of():
         lambda: record(lambda obs, mask: None, params, 1),
         lambda: record(lambda obs, mask: 80, params, -1),
         lambda: record(lambda obs, mask: 80, 3, 1),
+        lambda: Replay.of(batch().world, []),
     ):
         with pytest.raises(BadInput):
             call()
@@ -411,6 +421,7 @@ def test_a_replay_is_made_of_what_a_game_is_made_of():
 
 def test_a_world_refuses_games_and_players_that_there_are_not():
     world = World(2, WorldParams(**SMALL))
+    world.reset([1, 2])
     for call in (
         lambda: world.has_won(4),
         lambda: world.has_won(True),

@@ -6,7 +6,7 @@ import pytest
 
 from territory.agent import checkpoint as files
 from territory.agent.evaluation import play
-from territory.envs import TerritoryVectorEnv, common
+from territory.envs import TerritoryEnv, TerritoryVectorEnv, common
 from territory.envs.opponents import RandomPolicy, SteadyPolicy
 from territory.errors import BadInput
 from territory.training import PPO, TrainConfig, run
@@ -117,6 +117,11 @@ def test_an_opponent_in_a_mixture_that_there_is_not_is_refused():
 def test_each_kind_of_game_needs_a_game():
     with pytest.raises(BadInput, match="2 kinds of games"):
         make(num_envs=1)
+
+
+def test_one_game_is_of_one_kind():
+    with pytest.raises(BadInput, match="several kinds of games: only a batch"):
+        TerritoryEnv(opponents=TWO_KINDS)
 
 
 def test_a_mixture_is_drawn_game_by_game():

@@ -87,6 +87,11 @@ def test_the_constants_are_the_real_ones():
     assert usual.city_spacing == real["structure_min_dist"]
 
 
+def test_a_number_of_the_rules_is_not_changed_while_games_go_on_with_another():
+    with pytest.raises(ValueError, match="read-only"):
+        rules.START_TROOPS[rules.HUMAN] = 1
+
+
 def test_arrays_give_what_scalars_give():
     tiles, troops = np.array([1, 100, 10_000]), np.array([10.0, 1e4, 3e5])
     caps = rules.troop_cap(tiles, 0, "human")
