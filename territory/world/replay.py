@@ -23,7 +23,7 @@ MOST_STEPS = 100_000  # of a kept game: minutes to play again
 MOST_ORDERS = 1 << 23  # of all its players together
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Frame:
     """One moment of a game, as the agent saw it before it acted (`action` is -1 in the last one)."""
 
@@ -40,7 +40,7 @@ class Frame:
     attacks: np.ndarray  # float64 (P+1, 9+P), troops under way by player and slot
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Replay:
     """A recorded game: what it was played with, and every order."""
 

@@ -53,6 +53,12 @@ def test_a_whole_game_is_kept_in_about_a_kilobyte(tmp_path):
     assert digest_of(Replay.load(tmp_path / "game.npz").verify()) == game.digest
 
 
+def test_replays_are_found_in_lists_and_sets():
+    orders = np.array([80, 80])
+    first, second = Replay(SMALL, 1, orders), Replay(SMALL, 1, orders)
+    assert second in [first, second] and {first, second} - {first} == {second}
+
+
 def test_one_changed_order_is_noticed():
     _, replay = driven_game()
     changed = replay.actions.copy()
