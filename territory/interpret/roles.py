@@ -32,8 +32,8 @@ def lay(weights: Tensor, keys: int, axes: Axes) -> Laid:
         return Laid(weights.view(1, 1, 1, 1), False, fixed)
     lost = any(part.of == LOST for parts in axes for part in parts)
     keys %= weights.ndim
-    parts = [part for axis, each in enumerate(axes) if axis != keys for part in each]
-    axis_of = [axis for axis, each in enumerate(axes) if axis != keys for _ in each]
+    placed = [(axis, part) for axis, each in enumerate(axes) if axis != keys for part in each]
+    parts = [part for _, part in placed]
     examples, heads = _roles(parts, axes[keys], fixed)
     heads = sorted(heads, key=lambda n: parts[n].cut)  # as they were cut, however they lie
     queries = [n for n in range(len(parts)) if n not in (*examples, *heads)]
@@ -41,7 +41,7 @@ def lay(weights: Tensor, keys: int, axes: Axes) -> Laid:
     rows = weights.movedim(keys, -1)
     parted = rows.reshape(*(part.size for part in parts), rows.shape[-1])
     laid = parted.permute(*examples, *heads, *queries, len(parts)).reshape(*sizes, rows.shape[-1])
-    return Laid(laid, len({axis_of[n] for n in queries}) > 1, fixed, lost and not examples)
+    return Laid(laid, len({placed[n][0] for n in queries}) > 1, fixed, lost and not examples)
 
 
 def _roles(parts: Sequence[Part], keys: Sequence[Part], fixed: bool) -> tuple[list[int], list[int]]:

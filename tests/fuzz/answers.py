@@ -29,6 +29,9 @@ def check_attention(model, xs):
     assert not record.unread, f"unread: {record.unread}"
     got, wanted = [tuple(each.shape) for each in record.values()], [tuple(each.shape) for each in weights]
     assert got == wanted, f"weights {got}, not {wanted}"
+    how = attentions(model)[0].how
+    windowed = (how["n"] > 1) * len(weights) // (1 + (how["fault"] == "constant"))  # whose average has no windows
+    assert len(record.windowed) == windowed, f"windows of {record.windowed}, not of {windowed}"
     for number, (name, each) in enumerate(record.items()):
         assert torch.allclose(each.float(), weights[number], atol=1e-5), f"{name}: other weights"
         head = zero_head(each.shape[1] - 1)
