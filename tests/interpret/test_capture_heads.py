@@ -247,10 +247,16 @@ def banded(s, x, cut):
 
 def head_by_head(s, x, cut):
     q, k = heads(s.q(x)), heads(s.k(x))
-    scores = torch.zeros(HEADS, B, T, T)
+    scores = q.new_zeros(HEADS, B, T, T)
     for head in range(HEADS):
         scores[head] = q[:, head] @ k[:, head].mT
     return merged(cut(scores.softmax(-1).transpose(0, 1)) @ k)
+
+
+def in_ten_axes(s, x, cut):
+    """More than are followed: what comes of them begins anew."""
+    x = x.view(B, T, *[1] * 7, D).transpose(2, 8).view(B, T, D)
+    return merged(cut(softmax(heads(s.q(x)), heads(s.k(x)))) @ heads(x))
 
 
 def later(s, x, cut):
@@ -484,6 +490,7 @@ NETWORKS = {
         tokens(8),
     ),
     "a band": (banded, tokens(9)),
+    "in ten axes": (in_ten_axes, tokens()),
     "scores head by head": (head_by_head, tokens()),
     "without the first tokens": (later, tokens(8)),
     "unfolded again": (unfolded, tokens()),
