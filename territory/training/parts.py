@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import copy_context
-from copy import deepcopy
 from functools import cache
 from threading import Barrier
 from typing import Any
@@ -42,7 +41,6 @@ class InParts:
         batch_norm = any(isinstance(each, nn.modules.batchnorm._BatchNorm) for each in model.modules())
         self._apart = type(model) in _APART and not batch_norm
         self._count = 1
-        self._twins: list[nn.Module] = []
 
     @contextmanager
     def sharing(self, boards: int) -> Iterator[None]:
@@ -50,44 +48,32 @@ class InParts:
 
         torch's own threads rest: they wait awake, on our cores.
         """
-        before = torch.get_num_threads()
-        self._count = max(1, min(MOST, before, boards // LEAST)) if self.can_be_shared() else 1
-        torch.set_num_threads(before // self._count)
+        threads = torch.get_num_threads()
+        self._count = max(1, min(MOST, threads, boards // LEAST)) if self.can_be_shared() else 1
         try:
-            with self.products():
+            with _torch_threads(threads // self._count), self.products():
                 yield
         finally:
-            torch.set_num_threads(before)
             self._count = 1
 
-    @contextmanager
-    def playing(self, tiles: int) -> Iterator[None]:
+    def playing(self, tiles: int) -> AbstractContextManager[None]:
         """Inside, passes over so many tiles, of all boards together, have as many of torch's threads as are worth it.
 
         After each layer all threads wait for the slowest: on small boards that takes sixteen longer than the layer.
         """
-        before = torch.get_num_threads()
-        worth = max(2, tiles // FEW) if self.can_be_shared() else before
-        torch.set_num_threads(min(before, worth))
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
+        threads = torch.get_num_threads()
+        return _torch_threads(min(threads, max(2, tiles // FEW)) if self.can_be_shared() else threads)
 
     def products(self) -> AbstractContextManager[None]:
         """Inside, products are computed `by_onednn`, where that is known to be quicker for this network."""
         return by_onednn() if self.can_be_shared() else nullcontext()
 
     def __call__(self, maps: Tensor, stats: Tensor) -> tuple[Tensor, Tensor]:
-        if self._count < 2 or not torch.is_grad_enabled() or watched(self.model.modules()):
+        weights = [weight for weight in self.model.parameters() if weight.requires_grad]
+        hooked = watched(self.model.modules()) or any(weight._backward_hooks for weight in weights)
+        if self._count < 2 or not torch.is_grad_enabled() or hooked:
             return self.model(maps, stats)
-        weights = list(self.model.parameters())
-        while len(self._twins) < self._count - 1:
-            self._twins.append(deepcopy(self.model))
-        for twin in self._twins:
-            for own, weight in zip(twin.parameters(), weights, strict=True):
-                own.data = weight.data  # the same memory; its gradient is its own
-        return _Shared.apply([self.model, *self._twins[: self._count - 1]], maps, stats, *weights)
+        return _Shared.apply(self.model, self._count, maps, stats, *weights)
 
     def can_be_shared(self) -> bool:
         """Whether it is ours, on a processor, as written, and each board's answer its own."""
@@ -95,14 +81,27 @@ class InParts:
         return self._apart and next(model.parameters()).device.type == "cpu" and model._compiled_call_impl is None
 
 
+@contextmanager
+def _torch_threads(count: int) -> Iterator[None]:
+    """Inside, torch has so many threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 class _Shared(torch.autograd.Function):
-    """Networks that share their memory, each with a part of the boards, to what one would give for all of them."""
+    """A network's passes over so many parts of the boards, to what one pass would give for all of them."""
 
     @staticmethod
-    def forward(ctx: Any, twins: list[nn.Module], maps: Tensor, stats: Tensor, *_: Tensor) -> tuple[Tensor, Tensor]:
-        boards = zip(twins, *(each.tensor_split(len(twins)) for each in (maps, stats)), strict=True)
-        outputs = _each(_as_here(), boards)
-        ctx.twins, ctx.outputs = twins, outputs
+    def forward(
+        ctx: Any, model: nn.Module, count: int, maps: Tensor, stats: Tensor, *weights: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        boards = zip(maps.tensor_split(count), stats.tensor_split(count), strict=True)
+        outputs = _each(_as_here(model), boards)
+        ctx.weights, ctx.outputs = weights, outputs
         logits, values = (torch.cat([each.detach() for each in kind]) for kind in zip(*outputs, strict=True))
         return logits, values
 
@@ -110,11 +109,11 @@ class _Shared(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         sizes = [len(values) for _, values in ctx.outputs]
-        given = zip(ctx.twins, ctx.outputs, *(each.split(sizes) for each in gradients), strict=True)
-        total, *others = _each(lambda twin, out, *own: torch.autograd.grad(out, list(twin.parameters()), own), given)
+        given = zip(ctx.outputs, *(each.split(sizes) for each in gradients), strict=True)
+        total, *others = _each(lambda out, *own: torch.autograd.grad(out, ctx.weights, own), given)
         for part in others:
             torch._foreach_add_(total, part)  # pyright: ignore[reportPrivateImportUsage]
-        return None, None, None, *total
+        return None, None, None, None, *total
 
 
 def _each(function: Callable, given: Iterable[tuple]) -> list:
@@ -125,12 +124,12 @@ def _each(function: Callable, given: Iterable[tuple]) -> list:
     return [function(*first), *(job.result() for job in jobs)]
 
 
-def _as_here() -> Callable:
-    """Calls a function, in whichever thread, with gradients and in the precision and contexts that hold here."""
+def _as_here(function: Callable) -> Callable:
+    """The function called, in whichever thread, with gradients and in the precision and contexts that hold here."""
     context = copy_context()
     autocast = {"enabled": torch.is_autocast_enabled("cpu"), "dtype": torch.get_autocast_dtype("cpu")}
 
-    def call(function: Callable, *arguments: Any) -> Any:
+    def call(*arguments: Any) -> Any:
         with torch.enable_grad(), torch.autocast("cpu", **autocast):
             return context.copy().run(function, *arguments)
 

@@ -176,3 +176,19 @@ def test_a_tool_of_torch_s_counts_all_products():
             learn(network, shared)
         counts.append(counter.get_total_flops())
     assert counts[0] == counts[1] > 0
+
+
+def test_a_frozen_part_stays_as_it_is_and_the_rest_learns():
+    network = models.build("tokens", seed=0)
+    network.map_branch.requires_grad_(False)
+    parts, how = learn(network, shared=True)
+    whole, _ = learn(network, shared=False)
+    assert how == SHARED and all(weight.grad is None for weight in network.map_branch.parameters())
+    assert errors(*([each for each in kind if each is not None] for kind in (parts, whole))) < 1e-4
+
+
+def test_whoever_hooks_a_weight_sees_its_gradient_once():
+    network, seen = models.build("tokens", seed=0), []
+    network.fusion.weight.register_hook(seen.append)
+    learn(network, shared=True)
+    assert len(seen) == 1
