@@ -124,7 +124,7 @@ class TrainConfig:
         if is_mixture(self.opponents) and self.num_bots != type(self).num_bots:
             raise BadInput(
                 f"num_bots={shown(self.num_bots)} would change nothing: each part of {self.opponents!r} says how many "
-                "opponents there are; leave num_bots out"
+                "opponents there are; leave num_bots out. A run that goes on keeps its opponents: leave them out there"
             )
         for kind in _kinds_of_games(self):
             WorldParams(**self.world() | kind)  # refuses maps that can't be played

@@ -12,9 +12,10 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -174,23 +175,37 @@ def _log_text(log: Path) -> bytes:
 
 def start(config: TrainConfig) -> Run:
     """A new run in its own folder, with a first checkpoint before the first step."""
+    if config.name is not None:
+        _check_free(Path(config.runs_dir) / config.name)  # before anything is computed
+    ppo = PPO(config)
+    writes = ppo.group.rank == 0
+    folder = ppo.group.all_gather_objects(_make_folder(config) if writes else None)[0]
+    ppo.config = replace(ppo.config, name=folder.name)
+    run = Run(folder, ppo, FolderLock(folder, "run") if writes else None)
+    if writes:
+        _check_free(folder)  # locked: no other may fill it now
+    run.save()  # with which it becomes a run: one that is killed before can be started again
+    if writes:
+        run.write_config()
+    return run
+
+
+def _make_folder(config: TrainConfig) -> Path:
+    """The folder of a new run, which is made: of the name it was given, or of one that no other has."""
     if is_mixture(config.opponents):
         rivals = config.opponents.replace("+", "-")  # a plus makes a mixture of any name
     else:
         rivals = f"{config.num_bots}-{Path(config.opponents).stem}"  # they may be a file
     name = config.name or f"{config.model}-{rivals}-{datetime.now():%Y%m%d-%H%M%S}"
-    folder = Path(config.runs_dir) / name
-    _check_free(folder)
-    run = Run(folder, PPO(replace(config, name=name)))
-    if run.writes:
-        with writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        run._lock = FolderLock(folder, "run")
-        _check_free(folder)  # locked: no other may fill it now
-    run.save()  # with which it becomes a run: one that is killed before can be started again
-    if run.writes:
-        run.write_config()
-    return run
+    folder = first = Path(config.runs_dir) / name
+    with writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        for number in count(2):
+            with suppress(FileExistsError):
+                folder.mkdir(exist_ok=config.name is not None)
+                break
+            folder = first.with_name(f"{name}-{number}")  # another run began in the same second
+    return folder
 
 
 def _check_free(folder: Path) -> None:

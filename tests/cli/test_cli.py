@@ -45,6 +45,9 @@ def test_train_evaluate_resume(folder, capsys):
     assert main(["train", "--resume", "mine", "--total-timesteps", "512"]) == 0
     assert files.read("runs/mine").progress["step"] == 512
     assert "512/512" in capsys.readouterr().err
+    for others, said in (("nation", "start a new run for that"), ("2xbot+3xbot", "A run that goes on keeps its opp")):
+        assert main(["train", "--resume", "mine", "--opponents", others]) == 2
+        assert said in capsys.readouterr().err
 
 
 def test_the_documents_own_command_is_understood(folder, monkeypatch):

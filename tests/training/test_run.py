@@ -5,6 +5,7 @@ import json
 import os
 import signal
 from collections import deque
+from datetime import datetime
 from itertools import islice
 
 import numpy as np
@@ -147,6 +148,19 @@ def test_fewer_steps_than_were_trained_are_refused_and_change_nothing(config):
 def test_a_run_against_a_mixture_has_a_name_that_is_none(config):
     made = run.start(dataclasses.replace(config, opponents="1xbot+2xnation", num_bots=5, name=None))
     assert "1xbot-2xnation" in made.folder.name and "+" not in made.folder.name
+
+
+def test_runs_without_a_name_that_begin_in_the_same_second_have_folders_of_their_own(config, monkeypatch):
+    class Stopped(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return cls(2026, 1, 2, 3, 4, 5)
+
+    monkeypatch.setattr(run, "datetime", Stopped)
+    made = [run.start(dataclasses.replace(config, name=None)) for _ in range(3)]
+    names = ["attention-2-bot-20260102-030405" + end for end in ("", "-2", "-3")]
+    assert [each.folder.name for each in made] == [each.ppo.config.name for each in made] == names
+    assert [files.read(each.folder).config["name"] for each in made] == names
 
 
 def test_the_folder_holds_configuration_log_curves_and_checkpoint(config):
