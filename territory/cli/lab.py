@@ -6,8 +6,6 @@ import importlib.util
 import itertools
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import territory
@@ -46,7 +44,11 @@ def lab(path: str | None = None, browser: bool = True) -> int:
         options.append("--no-browser")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         options.append("--allow-root")  # else Jupyter refuses root
-    return subprocess.run([sys.executable, "-m", "jupyterlab", *options, str(folder)], check=False).returncode
+    from jupyterlab.labapp import LabApp
+
+    # In this process, so that whatever ends it (Ctrl-C, a kill, a closed terminal) is heeded by the server itself.
+    LabApp.launch_instance([*options, str(folder)])
+    return 0
 
 
 def shipped_course() -> Path:

@@ -1,6 +1,9 @@
 """`territory lab` brings the course to a learner, and never replaces what the learner has written."""
 
 import os
+import re
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -104,21 +107,29 @@ def test_the_pages_that_notebooks_link_are_copied_to_where_jupyter_looks_for_the
 
 @pytest.fixture
 def started(monkeypatch):
-    """What would be run, instead of running it."""
-    commands = []
-    monkeypatch.setattr(
-        subprocess, "run", lambda command, **_: commands.append(command) or subprocess.CompletedProcess(command, 0)
-    )
-    return commands
+    """With what JupyterLab would be started, instead of starting it."""
+    starts = []
+    monkeypatch.setattr("jupyterlab.labapp.LabApp.launch_instance", starts.append)
+    return starts
 
 
 def test_the_command_copies_and_opens_the_folder(started, tmp_path, capsys):
     assert main(["lab", "--path", str(tmp_path / "mine"), "--no-browser"]) == 0
-    (command,) = started
-    assert command[:3] == [sys.executable, "-m", "jupyterlab"]
-    assert "--no-browser" in command and command[-1] == str(tmp_path / "mine")
+    (options,) = started
+    assert "--no-browser" in options and options[-1] == str(tmp_path / "mine")
     assert {"00_the_game.ipynb", "docs/glossary.md"} <= files(tmp_path / "mine")
     assert str(tmp_path / "mine") in capsys.readouterr().out
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such signal")
+def test_who_ends_the_command_ends_the_server(tmp_path):
+    command = [sys.executable, "-m", "territory", "lab", "--path", str(tmp_path / "mine"), "--no-browser"]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as lab:
+        address = next(found for line in lab.stderr if (found := re.search(rb"http://[\w.]+:(\d+)/lab", line)))
+        lab.send_signal(signal.SIGTERM)
+        lab.stderr.read()  # which the server would hold open
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", int(address[1])))
 
 
 def test_without_a_path_a_clone_opens_its_own_notebooks(started, root):
