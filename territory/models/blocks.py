@@ -6,11 +6,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
-from torch.nn.functional import conv2d
+from torch.nn.functional import linear
 
 from territory.errors import BadInput, one_of
-from territory.models.map_conv import MapConv2d, compute_type
+from territory.models.map_conv import MapConv2d
 from territory.models.one_pass import NormReluGate, fits, wanted, watched
 from territory.world.actions import NUM_ACTIONS
 from territory.world.layout import NUM_PLANES, NUM_STATS
@@ -72,19 +71,15 @@ class ConvBlock(nn.Module):
         self.attention = SpatialGate(channels_out) if gated else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        features = self._by_windows(x) if wanted() and _touch(self.conv, x) else self.conv(x)
-        if wanted():
-            layers: list[Any] = [self.norm, self.relu, *self.attention.modules()]
-            if [type(layer) for layer in layers] in IN_ONE_PASS and fits(features, layers):
-                norm, gate = layers[0], layers[3:4]
-                score = (gate[0].weight.flatten(), gate[0].bias) if gate else 2 * (norm.weight.new_empty(0),)
-                return NormReluGate.apply(features, norm.weight, norm.bias, *score, norm.num_groups, norm.eps)
-        return self.attention(self.relu(self.norm(features)))
-
-    def _by_windows(self, x: Tensor) -> Tensor:
-        conv: Any = self.conv
-        dtype = compute_type(conv.weight)
-        return TouchingConv.apply(x.to(dtype), conv.weight.to(dtype), conv.bias.to(dtype))
+        if not wanted():
+            return self.attention(self.relu(self.norm(self.conv(x))))
+        features = conv_of_windows(x, self.conv) if _touch(self.conv, x) else self.conv(x)
+        layers: list[Any] = [self.norm, self.relu, *self.attention.modules()]
+        if [type(layer) for layer in layers] not in IN_ONE_PASS or not fits(features, layers):
+            return self.attention(self.relu(self.norm(features)))
+        norm, gate = layers[0], layers[3:4]
+        score = (gate[0].weight.flatten(), gate[0].bias) if gate else 2 * (norm.weight.new_empty(0),)
+        return NormReluGate.apply(features, norm.weight, norm.bias, *score, norm.num_groups, norm.eps)
 
 
 def _touch(conv: Any, x: Tensor) -> bool:
@@ -95,30 +90,15 @@ def _touch(conv: Any, x: Tensor) -> bool:
     return whole and x.device.type == "cpu" and x.is_contiguous(memory_format=torch.channels_last)
 
 
-class TouchingConv(torch.autograd.Function):
-    """A convolution whose square windows touch and do not overlap: its gradients are matrix products of the windows.
+def conv_of_windows(x: Tensor, conv: Any) -> Tensor:
+    """A convolution whose square windows touch and do not overlap is a matrix product, and so are its gradients.
 
-    torch's own take up to twice as long. For channels that lie side by side.
+    torch's own gradients take up to twice as long. For channels that lie side by side.
     """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        return conv2d(x, weight, bias, weight.shape[2:])
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        x, weight = ctx.saved_tensors
-        side, (batch, channels, height, width) = weight.shape[2], x.shape
-        windows = batch, height // side, side, width // side, side, channels  # of x, seen as (B, H, W, C)
-        whole = weight.permute(0, 2, 3, 1).flatten(1)  # (C_out, side * side * C)
-        each = gradient.permute(0, 2, 3, 1).flatten(0, 2)  # (windows, C_out)
-        rows = x.permute(0, 2, 3, 1).reshape(windows).transpose(2, 3).reshape(len(each), -1)
-        of_weight = (each.t() @ rows).view(-1, side, side, channels).permute(0, 3, 1, 2)
-        of_rows = (each @ whole).view(batch, height // side, width // side, side, side, channels)
-        of_x = of_rows.transpose(2, 3).reshape(batch, height, width, channels).permute(0, 3, 1, 2)
-        return of_x, of_weight, gradient.sum((0, 2, 3))
+    side, (batch, channels, height, width) = conv.kernel_size[0], x.shape
+    rows = x.permute(0, 2, 3, 1).reshape(batch, height // side, side, width // side, side, channels)
+    rows = rows.transpose(2, 3).flatten(3)  # (B, H / side, W / side, side * side * C)
+    return linear(rows, conv.weight.permute(0, 2, 3, 1).flatten(1), conv.bias).permute(0, 3, 1, 2)
 
 
 IN_ONE_PASS = [nn.GroupNorm, nn.ReLU, nn.Identity], [nn.GroupNorm, nn.ReLU, SpatialGate, nn.Conv2d, nn.Sigmoid]
