@@ -13,6 +13,7 @@ from territory.agent import checkpoint as files
 from territory.envs.opponents import SCRIPTED
 from territory.errors import BadInput
 from territory.files import as_path
+from territory.guests.call import device_of
 from territory.models import OWN, names, without_gradients
 from territory.models.policy import DEFAULT, Decoding, act, policy_and_value
 from territory.world.actions import NUM_ACTIONS
@@ -43,7 +44,7 @@ class Agent:
         self.progress = dict(progress or {})
         self.results = dict(results or {})
         self.decoding = decoding
-        self.device = next(model.parameters()).device
+        self.device = device_of(model)
         self.generator = torch.Generator(self.device).manual_seed(seed)
 
     def act(

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from territory.agent.agent import Agent
 from territory.errors import BadInput
+from territory.guests.call import check_model
 from territory.models import products, without_gradients
 from territory.models.one_pass import in_one_pass
 from territory.models.policy import VIEWS, View, act, log_prob_of, masked_log_softmax, views_of
@@ -40,8 +41,15 @@ class PPO:
     def __init__(self, config: TrainConfig, envs: Any = None, model: nn.Module | None = None):
         """``envs``: a gymnasium vector environment that is used as it is; by default `make_envs` makes one.
 
-        In a process of `territory.training.distributed` it holds that process's games only.
+        In a process of `territory.training.distributed` it holds that process's games only. ``model``: a network of
+        one's own, by default `make_model`'s.
+
+        Raises BadInput: the model is none, or nothing of it can learn.
         """
+        model = make_model(config) if model is None else model
+        check_model(model)
+        if not any(weight.requires_grad for weight in model.parameters()):
+            raise BadInput("expected a network that can learn: none of its weights wants a gradient (requires_grad)")
         self.config = config
         self.device = pick_device(config.device)
         self.group = distributed.current_group()
@@ -49,13 +57,12 @@ class PPO:
         self.envs = make_envs(config, games.stop - games.start) if envs is None else envs
         self.obs, info = self.envs.reset(seed=config.seed + games.start)
         self.mask = info["action_mask"]
-        model = make_model(config) if model is None else model
         self.layout = memory_layout(self.device, model)
         self.model = model.to(self.device, memory_format=self.layout)  # pyright: ignore[reportCallIssue] -- undeclared
         self.network = InParts(self.model)
         self.group.broadcast_parameters(self.model)
         self.notes = self._make_fast()
-        config = self.config
+        config = self.config  # with the arithmetic that was chosen
         self.optimizer = torch.optim.Adam(
             self.model.parameters(), lr=config.learning_rate, eps=ADAM_EPSILON, fused=True
         )

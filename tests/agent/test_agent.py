@@ -42,6 +42,16 @@ def test_one_observation_gives_an_integer_and_a_batch_an_array(agent, batch):
     assert isinstance(agent.act(one(obs), masks[0]), int)
 
 
+def test_a_network_without_weights_plays(batch):
+    class Even(nn.Module):
+        def forward(self, maps, stats):
+            return torch.zeros(len(maps), 90), torch.zeros(len(maps))
+
+    obs, masks = batch
+    probabilities, _ = Agent(Even()).predict(obs, masks)
+    np.testing.assert_allclose(probabilities, masks / masks.sum(1, keepdims=True), rtol=1e-5)
+
+
 def test_the_deterministic_action_is_the_likeliest_of_the_likelier_kind(agent, batch):
     obs, masks = batch
     probabilities, values = agent.predict(obs, masks)

@@ -315,3 +315,24 @@ def test_a_network_that_keeps_what_its_first_call_made_learns_afterwards(used):
     before = network.scale.item()
     next(PPO(small("tokens"), model=network).updates())
     assert network.scale.item() != before
+
+
+class Weightless(nn.Module):
+    def forward(self, maps, stats):
+        return torch.zeros(len(maps), 90), torch.zeros(len(maps))
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        (Weightless(), "none of its weights wants a gradient"),
+        (models.build("tokens").requires_grad_(False), "none of its weights wants a gradient"),
+        (nn.Sequential(nn.LazyLinear(91)), "call the network once on its inputs before"),
+        (Keeping, "expected a torch module; got the class Keeping"),
+        ("tokens", "Load it first"),
+    ],
+    ids=["no weights", "frozen", "lazy", "a class", "a name"],
+)
+def test_what_can_not_learn_is_refused_in_words(network, message):
+    with pytest.raises(BadInput, match=message):
+        PPO(small("tokens"), model=network)
