@@ -111,5 +111,6 @@ def compile_in_place(model: nn.Module, run_once: Callable[[], object]) -> None:
         reason = " ".join(str(error).partition("\n\n")[0].split())  # what follows is advice for torch's developers
         raise BadInput(
             f"compile was asked for, but torch.compile fails here: {reason}. "
-            "On a processor it needs a C++ compiler (g++, clang++ or what CXX names); without compile all works alike."
+            "On a processor it needs a C++ compiler (g++, clang++ or what CXX names); without compile all works alike, "
+            "in a run that goes on too (--no-compile)."
         ) from error

@@ -32,8 +32,9 @@ from territory.training.snapshot import restore, snapshot
 LOG = "log.jsonl"
 LONGEST_LOG = 1 << 29  # bytes: a million updates
 # What a continued run may change. The next update computes the same, but that another kind of device draws other
-# random numbers and that a falling learning rate (anneal_lr) falls towards another end.
-CHANGEABLE = ("total_timesteps", "device", "checkpoint_every", "keep_memory", "name", "runs_dir")
+# random numbers, that a compiled network rounds otherwise (another machine may have no compiler), and that a falling
+# learning rate (anneal_lr) falls towards another end.
+CHANGEABLE = ("total_timesteps", "device", "compile", "checkpoint_every", "keep_memory", "name", "runs_dir")
 _UPDATE = ("approx_kl", "clip_fraction", "explained_variance", "ratio_deviation", "grad_norm", "learning_rate")
 SCALARS = {  # TensorBoard's tags, group/name: which fields of an Update there are in each group
     "games": ("win_rate", "mean_return", "mean_length", "land_share", "idle_share"),
@@ -234,7 +235,7 @@ def resume(folder: str | Path, config: TrainConfig | None = None) -> Run:
         if name not in CHANGEABLE and getattr(config, name) != before:
             raise BadInput(
                 f"the run {folder} has {name}={before!r}, which can't become {getattr(config, name)!r} on the way: "
-                f"start a new run for that. A continued run may change {', '.join(CHANGEABLE[:3])}."
+                f"start a new run for that. A continued run may change {', '.join(CHANGEABLE[:4])}."
             )
     run = Run(folder, PPO(config, model=files.build_model(content)), lock)  # what `init` named may be gone by now
     restore(run.ppo, content)

@@ -137,6 +137,16 @@ def test_a_run_goes_on_though_its_random_numbers_were_drawn_on_another_kind_of_d
     assert_same_state(*ends)
 
 
+def test_a_compiled_run_goes_on_as_written_where_there_is_no_compiler(config):
+    made = run.start(config)
+    made.train(stop=lambda: made.ppo.finished_updates == 4)
+    content = files.read(made.folder)
+    content.config["compile"] = True
+    files.write(made.checkpoint, content)
+    again = run.resume(made.folder, dataclasses.replace(made.ppo.config, compile=False))
+    assert again.train() and not run.resume(made.folder).ppo.config.compile
+
+
 def test_fewer_steps_than_were_trained_are_refused_and_change_nothing(config):
     made = run.start(config)
     made.train()
