@@ -4,6 +4,7 @@ Neither changes what is learned, but for the rounding of another precision.
 """
 
 import ctypes
+import math
 import mmap
 import os
 import shutil
@@ -97,7 +98,7 @@ def choose(
     kinds = ("fp32", "bf16") if has_bf16(device) else ("fp32",)
     steps = {kind: TrainingStep(copy_of(model), batch, kind) for kind in kinds}
     seconds = _median_seconds(steps, clock)
-    precision = min(kinds, key=lambda kind: seconds[kind] * (1 if kind == "fp32" else 1 / WORTH))
+    precision = "bf16" if seconds.get("bf16", math.inf) < WORTH * seconds["fp32"] else "fp32"
     said = ", ".join(f"{kind} {1000 * seconds[kind]:.0f} ms" for kind in kinds)
     said += f" (bf16 not tried: {SLOW_BF16})" if len(kinds) == 1 and device.type == "cpu" else ""
     said = f"a training step of {len(batch[0])} boards takes {said}"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import copy_context
-from functools import cache
+from functools import cache, partial
 from threading import Barrier
 from typing import Any
 
@@ -70,8 +70,8 @@ class InParts:
 
     def __call__(self, maps: Tensor, stats: Tensor) -> tuple[Tensor, Tensor]:
         weights = [weight for weight in self.model.parameters() if weight.requires_grad]
-        hooked = watched(self.model.modules()) or any(weight._backward_hooks for weight in weights)
-        if self._count < 2 or not torch.is_grad_enabled() or hooked:
+        alone = self._count < 2 or not torch.is_grad_enabled()
+        if alone or watched(self.model.modules()) or any(weight._backward_hooks for weight in weights):
             return self.model(maps, stats)
         return _Shared.apply(self.model, self._count, maps, stats, *weights)
 
@@ -110,10 +110,16 @@ class _Shared(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         sizes = [len(values) for _, values in ctx.outputs]
         given = zip(ctx.outputs, *(each.split(sizes) for each in gradients), strict=True)
-        total, *others = _each(lambda out, *own: torch.autograd.grad(out, ctx.weights, own), given)
+        total, *others = _each(partial(_gradients, ctx.weights), given)
         for part in others:
             torch._foreach_add_(total, part)  # pyright: ignore[reportPrivateImportUsage]
         return None, None, None, None, *total
+
+
+def _gradients(weights: list[Tensor], outputs: tuple[Tensor, ...], *given: Tensor) -> tuple[Tensor, ...]:
+    """Of one part's passes; logits or values that come from frozen weights alone have none."""
+    outs, own = zip(*((out, each) for out, each in zip(outputs, given, strict=True) if out.requires_grad), strict=True)
+    return torch.autograd.grad(outs, weights, own)
 
 
 def _each(function: Callable, given: Iterable[tuple]) -> list:

@@ -178,9 +178,13 @@ def test_a_tool_of_torch_s_counts_all_products():
     assert counts[0] == counts[1] > 0
 
 
-def test_a_frozen_part_stays_as_it_is_and_the_rest_learns():
+@pytest.mark.parametrize(
+    "frozen", [("map_branch",), ("map_branch", "global_branch", "cross_attention", "fusion", "actor")]
+)
+def test_a_frozen_part_stays_as_it_is_and_the_rest_learns(frozen):
     network = models.build("tokens", seed=0)
-    network.map_branch.requires_grad_(False)
+    for name in frozen:
+        network.get_submodule(name).requires_grad_(False)
     parts, how = learn(network, shared=True)
     whole, _ = learn(network, shared=False)
     assert how == SHARED and all(weight.grad is None for weight in network.map_branch.parameters())
