@@ -12,7 +12,7 @@ QUICK = ["--games", "2", "--states", "1", "--num-bots", "1"]
 
 
 def test_it_prints_lifts_faithfulness_sanity_sensitivity_and_ablations(capsys):
-    assert main(["interpret", "tokens", *QUICK, "--json"]) == 0
+    assert main(["interpret", "tokens", *QUICK, "--wins", "1", "--json"]) == 0
     tables = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)  # NaN is no JSON
     titles = list(tables)
     for start in ("lift on border", "lift on fronts", "entropy", "faithfulness, total", "faithfulness, nats"):
@@ -24,6 +24,9 @@ def test_it_prints_lifts_faithfulness_sanity_sensitivity_and_ablations(capsys):
     assert len(tables["what moves with each statistic"]) == 16
     mean, low, high = tables["ablations"]["all mean-ablated"]["policy moves"]
     assert 0 <= low <= mean <= high <= 1
+    won = tables["games won of 1"]
+    assert list(won) == ["as trained", *(name for name in tables["ablations"] if name.endswith("ablated"))]
+    assert all(row["win rate"][0] in (0, 1) for row in won.values())
 
 
 def test_a_table_is_aligned_text_and_one_without_rows_says_why():
