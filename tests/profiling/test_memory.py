@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 from torch.autograd import forward_ad
+from torch.utils._pytree import tree_map
 
 from benchmarks.zoo import Calls
 from territory import models, profiling
@@ -90,6 +91,32 @@ def test_forward_derivatives_keep_what_they_multiply_and_their_zeros_are_nowhere
     model, x = Along(4, 4), torch.zeros(2, 4)
     assert bytes_of(model, x)["activations", "model"] == 2 * (2 * 4 * 4)  # x and its ones
     assert profiling.peak_memory(model, x).peak > profiling.peak_memory(nn.Linear(4, 4), x).peak
+
+
+WRAP = "_make_wrapper_subclass"  # the only way that torch has
+
+
+class Wrapped(torch.Tensor):
+    """Holds its numbers in another tensor, and doesn't say where."""
+
+    @staticmethod
+    def __new__(cls, inner):
+        outer = getattr(torch.Tensor, WRAP)(cls, inner.shape, dtype=inner.dtype)
+        outer.inner = inner
+        return outer
+
+    @classmethod
+    def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
+        args, kwargs = tree_map(lambda each: each.inner if isinstance(each, cls) else each, (args, kwargs or {}))
+        return tree_map(lambda each: cls(each) if isinstance(each, torch.Tensor) else each, func(*args, **kwargs))
+
+
+def test_a_tensor_that_wraps_another_is_as_large_as_what_it_holds():
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 3))
+    model[1].weight = nn.Parameter(Wrapped(torch.rand(3, 4)))
+    table = bytes_of(model, torch.zeros(2, 4))
+    assert table["parameters", "all"] == 4 * (5 * 4 + 5 * 3)
+    assert table["activations", "1"] == 2 * 4 * 4
 
 
 class KeepsItself(torch.autograd.Function):

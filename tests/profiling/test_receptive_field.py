@@ -75,6 +75,18 @@ def test_a_network_without_windows_has_no_records():
     assert profiling.field_table(nn.Linear(2, 3), torch.zeros(1, 2)) == []
 
 
+def test_a_grid_that_a_network_makes_itself_has_windows_from_there():
+    model = Calls(lambda s, x: s.last(s.first(torch.ones(1, 1, 9, 9)) + s.first(x)), first=conv(3), last=conv(3))
+    assert last_field(model, torch.zeros(1, 1, 9, 9)) == ((5, 5), (1, 1), (5, 5))
+
+
+def test_transposed_convolutions_and_those_of_lines_are_not_listed_and_nothing_is_behind_them():
+    assert profiling.field_table(nn.Conv1d(1, 1, 3), torch.zeros(1, 1, 9)) == []
+    larger = nn.Sequential(nn.ConvTranspose2d(1, 1, 2, 2), conv(3))
+    with pytest.raises(BadInput, match=r"layer 1 reads a grid.*resized"):
+        profiling.field_table(larger, torch.zeros(1, 1, 9, 9))
+
+
 def test_parallel_branches_are_joined_to_the_field_that_holds_both():
     class Residual(nn.Module):
         def __init__(self):
@@ -109,20 +121,25 @@ REORDERED = {
     "selected": lambda x: x.index_select(3, torch.tensor([2, 0, 1, 3])),
     "gathered": lambda x: x.gather(2, x.argsort(2)),
     "sorted": lambda x: x.sort(stable=True, dim=-2)[0],
+    "added to itself flipped": lambda x: x + x.flip(-1),
+    "added to itself turned": lambda x: (x.expand(1, 4, 4, 4) + x.expand(1, 4, 4, 4).permute(0, 2, 3, 1))[:, :1],
+    "added at another step": lambda x: x[:, :, :2, :2] + F.avg_pool2d(x, 2),
     "by coordinates": lambda x: F.grid_sample(x, x.new_zeros(1, 4, 4, 2), align_corners=False),
 }
 
 
 @pytest.mark.parametrize("name", REORDERED)
 def test_a_grid_whose_cells_changed_places_is_refused(name):
-    model = Calls(lambda s, x: s.last(REORDERED[name](s.first(x))), first=conv(3), last=conv(3))
+    model = Calls(lambda s, x: s.last(REORDERED[name](s.first(x))), first=conv(3), last=conv(2))
     with pytest.raises(BadInput, match=r"layer last reads a grid.*reordered"):
         profiling.field_table(model, torch.rand(1, 1, 6, 6))
 
 
 def test_channels_and_examples_may_change_places():
     model = Calls(
-        lambda s, x: s.last(s.first(x)[:, torch.tensor([1, 0])].flip(1).roll(1, 0).index_select(1, torch.tensor([1]))),
+        lambda s, x: s.last(
+            s.first(x)[:, torch.tensor([1, 0])][:, -2:].flip(1).roll(1, 0).index_select(1, torch.tensor([1]))
+        ),
         first=nn.Conv2d(1, 2, 3),
         last=conv(3),
     )
