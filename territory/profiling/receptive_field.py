@@ -193,11 +193,10 @@ def _padded(windows: Windows, _x: Tensor, sizes: Sequence[int], *_: Any) -> Wind
 def _sliced(
     windows: Windows, x: Tensor, dim: int = 0, start: int | None = None, _end: int | None = None, step: int = 1
 ) -> Windows:
-    axis = dim if dim < 0 else dim - x.ndim
+    axis = dim % x.ndim - x.ndim
     if axis not in windows:
         return windows
-    first = start or 0
-    first = max(0, first + x.shape[axis]) if first < 0 else first
+    first = slice(start, None).indices(x.shape[axis])[0]
     return {**windows, axis: windows[axis].from_cell(first, step)}
 
 

@@ -161,9 +161,23 @@ def conv(*sizes):
         nn.Sequential(nn.Conv2d(1, 1, 4, padding="same", padding_mode="replicate"), conv(3, 2)),
         Calls(lambda s, x: s.last(s.first(x) + x[:, :, 2:, -62:]), first=conv(3), last=conv(3)),
         Calls(lambda s, x: s.last(s.first(x)[..., ::2, 1::3]), first=conv(3), last=conv(3)),
+        Calls(lambda s, x: s.last(s.first(x)[..., :50, :50] + x[..., 14:, -50:]), first=conv(3), last=conv(3)),
+        Calls(
+            lambda s, x: s.last(s.first(x)[..., :55, :55] + x.narrow(-1, 9, 55).narrow(-2, -55, 55)),
+            first=conv(3),
+            last=conv(3),
+        ),
         turned(conv(4, 4), nn.Linear(1, 1), conv(2, 2)),
     ],
-    ids=["padded", "padded to the same size", "cropped on one side", "every second cell", "channels last"],
+    ids=[
+        "padded",
+        "padded to the same size",
+        "cropped",
+        "every second cell",
+        "cropped far",
+        "narrowed",
+        "channels last",
+    ],
 )
 def test_windows_are_followed_through_padding_cropping_and_turned_axes(branch):
     for parameter in branch.parameters():
