@@ -105,7 +105,7 @@ class _Fields(Operators):
 
     def judge(self, func: Any, args: tuple, kwargs: dict[str, Any], out: Any) -> None:
         packet, written = getattr(func, "_overloadpacket", None), list(tensors_of(out))
-        if packet in _SIZES and args[0].ndim >= 3:
+        if packet in _SIZES:
             windows = self._record(_SIZES[packet](*args, **kwargs), args[0], written[0])
         elif packet in _MOVED and self.known.get(args[0]) and not args[0].is_nested:
             windows = _MOVED[packet](self.known[args[0]], *args, **kwargs)
@@ -222,13 +222,18 @@ def _convolved(x: Tensor, weight: Tensor, bias: Any, stride: Any, padding: Any, 
     return tuple(weight.shape[2:]), _pair(stride), _pair(padding), _pair(dilation)
 
 
+def _convolved_packed(_x: Tensor, weight: Tensor, _bias: Any, padding: Any, stride: Any, dilation: Any, *_: Any) -> Any:
+    return tuple(weight.shape[-2:]), _pair(stride), _pair(padding), _pair(dilation)
+
+
 def _pooled(x: Tensor, kernel: Any, stride: Any = (), padding: Any = 0, dilation: Any = 1, *_: Any, **__: Any) -> Any:
     return _pair(kernel), _pair(stride or kernel), _pair(padding), _pair(dilation)
 
 
 _SIZES: dict[Any, Callable[..., tuple[Pair, Pair, Pair, Pair] | None]] = {
     **dict.fromkeys((aten.convolution, aten._convolution), _convolved),  # the latter is what a traced network calls
-    aten.max_pool2d_with_indices: _pooled,
+    aten.mkldnn_convolution: _convolved_packed,
+    **dict.fromkeys((aten.max_pool2d_with_indices, aten.mkldnn_max_pool2d), _pooled),
     aten.avg_pool2d: lambda x, *sizes, **_: _pooled(x, *sizes[:3]),
 }
 _MOVED: dict[Any, Callable[..., Windows]] = {

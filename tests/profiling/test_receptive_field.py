@@ -1,5 +1,7 @@
 """Receptive fields: by formula, and by asking gradients which tiles a cell depends on."""
 
+import warnings
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -124,6 +126,8 @@ REORDERED = {
     "added to itself flipped": lambda x: x + x.flip(-1),
     "added to itself turned": lambda x: (x.expand(1, 4, 4, 4) + x.expand(1, 4, 4, 4).permute(0, 2, 3, 1))[:, :1],
     "added at another step": lambda x: x[:, :, :2, :2] + F.avg_pool2d(x, 2),
+    "turned": lambda x: x.expand(1, 4, 4, 4).permute(0, 2, 3, 1)[:, :1],
+    "columns mixed": lambda x: F.linear(x, torch.ones(4, 4)),
     "by coordinates": lambda x: F.grid_sample(x, x.new_zeros(1, 4, 4, 2), align_corners=False),
 }
 
@@ -168,6 +172,12 @@ def conv(*sizes):
             last=conv(3),
         ),
         turned(conv(4, 4), nn.Linear(1, 1), conv(2, 2)),
+        Calls(
+            lambda s, x: s.last(
+                F.pad(x.permute(0, 2, 3, 1), (0, 0, 1, 0, 1, 0)).permute(0, 3, 1, 2)[..., :64, :64] + x
+            ),
+            last=conv(3),
+        ),
     ],
     ids=[
         "padded",
@@ -177,6 +187,7 @@ def conv(*sizes):
         "cropped far",
         "narrowed",
         "channels last",
+        "and padded",
     ],
 )
 def test_windows_are_followed_through_padding_cropping_and_turned_axes(branch):
@@ -204,6 +215,16 @@ def test_a_network_that_takes_a_gradient_on_its_way_forward_has_a_table_too():
 
     (record,) = profiling.field_table(Steers(), torch.randn(1, 1, 8, 8))
     assert record.field == (3, 3)
+
+
+def test_a_network_packed_for_inference_has_the_same_windows():
+    x, model = torch.rand(1, 3, 16, 16), nn.Sequential(nn.Conv2d(3, 4, 3, 2, 1, 2), nn.MaxPool2d(2), nn.Conv2d(4, 4, 2))
+    with warnings.catch_warnings(action="ignore"):  # about TorchScript, by which it is packed
+        from torch.utils import mkldnn
+
+        packed = Calls(lambda s, x: s.inner(x.to_mkldnn()).to_dense(), inner=mkldnn.to_mkldnn(model.eval()))
+    fields = [[record.field for record in profiling.field_table(each, x)] for each in (model, packed)]
+    assert fields == 2 * [[(5, 5), (7, 7), (11, 11)]]
 
 
 @pytest.mark.parametrize("how", [lambda model, x: torch.jit.trace(model, x), lambda model, x: torch.jit.script(model)])
