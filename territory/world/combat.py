@@ -39,8 +39,12 @@ def fight(game, settings, scratch):
     """Attacks whose targets are found meet, take cells and pay. `scratch` then says which cells fell, and to whom."""
     _cancel_opposing(game, scratch)
     for k in range(scratch.count.targets):
-        _set_probabilities(game, scratch.targets[k], scratch.ranking)
-        _set_losses(game, scratch.targets[k])
+        target = scratch.targets[k]
+        if game.attacks[target.attacker, target.slot] >= 1:
+            _set_prices(game, target)
+            _set_probabilities(game, target, scratch.ranking)
+        else:  # too few were left of it: nothing falls
+            target.probability[:], target.loss[:] = 0.0, 0.0
     _draw(game, scratch)
     _count_losses(game, scratch)
     _pay(game, scratch)
@@ -170,30 +174,38 @@ def _cancel(game, a, slot_a, b, slot_b):
 
 
 @kernel(inline=True)
+def _set_prices(game, target):
+    """What a cell of each terrain takes from the budget, and what it costs the attack, as the tick begins."""
+    attacker, defender = game.players[target.attacker], game.players[target.owner]
+    attack, troops, held = game.attacks[target.attacker, target.slot], defender.troops, float(defender.tiles)
+    against_bot = defender.kind == rules.BOT and attacker.kind != rules.BOT
+    share = rules.LOSS_AGAINST_BOT if against_bot else 1.0
+    for t in range(1, NUM_TERRAINS):
+        speed, magnitude = rules.SPEED[t], rules.MAGNITUDE[t]
+        if target.owner == 0:
+            target.price[t] = rules.use_unclaimed(speed, attack)
+            target.loss[t] = magnitude * rules.EXPANSION_LOSS_FACTOR[attacker.kind]
+        else:
+            target.price[t] = rules.use_player(speed, attack, troops, held)
+            target.loss[t] = rules.loss_player(magnitude, attack, troops, held) * share
+
+
+@kernel(inline=True)
 def _set_probabilities(game, target, ranking):
     """The probability of each kind of front cell, so that what falls costs the budget in the mean."""
     attack = game.attacks[target.attacker, target.slot]
-    cells, price = target.cells, target.price
-    if attack < 1:
-        for n in range(NEIGHBOURS):
-            for t in range(NUM_TERRAINS):
-                target.probability[n, t] = 0.0
-        return
-    defender = game.players[target.owner]
-    troops, held, unclaimed = defender.troops, float(defender.tiles), target.owner == 0
     front, cost = 0, 0.0
     for t in range(1, NUM_TERRAINS):
-        if unclaimed:
-            price[t] = rules.use_unclaimed(rules.SPEED[t], attack)
-        else:
-            price[t] = rules.use_player(rules.SPEED[t], attack, troops, held)
         alike = 0
         for n in range(NEIGHBOURS):
-            alike += cells[n, t]
+            alike += target.cells[n, t]
         front += alike
-        cost += alike * price[t]
+        cost += alike * target.price[t]
     length = front + _EXTRA_FRONT
-    budget = rules.budget_unclaimed(length) if unclaimed else rules.budget_player(length, attack, troops)
+    if target.owner == 0:
+        budget = rules.budget_unclaimed(length)
+    else:
+        budget = rules.budget_player(length, attack, game.players[target.owner].troops)
     mean_price = cost / front
     tiles = np.ceil(budget / mean_price)  # the tile that spends the last of the budget still falls
     choice = rules.within(_CHOICE * front / tiles, _LEAST_CHOICE, _MOST_CHOICE)
@@ -259,22 +271,6 @@ def _draw(game, scratch):
     for i in range(fallen):
         place[scratch.fallen[i].cell] = -1
     scratch.count.fallen = fallen
-
-
-@kernel(inline=True)
-def _set_losses(game, target):
-    """What a cell of each terrain costs the attack, at the tick's first prices."""
-    attacker, defender = game.players[target.attacker], game.players[target.owner]
-    attack, troops, held = game.attacks[target.attacker, target.slot], defender.troops, float(defender.tiles)
-    against_bot = defender.kind == rules.BOT and attacker.kind != rules.BOT
-    share = rules.LOSS_AGAINST_BOT if against_bot else 1.0
-    for t in range(1, NUM_TERRAINS):
-        if target.owner == 0:
-            target.loss[t] = rules.MAGNITUDE[t] * rules.EXPANSION_LOSS_FACTOR[attacker.kind]
-        elif attack >= 1:
-            target.loss[t] = rules.loss_player(rules.MAGNITUDE[t], attack, troops, held) * share
-        else:
-            target.loss[t] = 0.0
 
 
 @kernel(inline=True)
