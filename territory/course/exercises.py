@@ -42,7 +42,6 @@ class Exercise:
     answer: int  # the place of the blank answer among the notebook's cells
     call: int  # the place of the cell that calls the check
     solution: str
-    open: bool = False  # one solution of many: what is nearly the same may be right as well
     graded: bool = True  # False where the call's cell has the tag "by-hand": another machine can't tell
 
 
@@ -72,14 +71,12 @@ def exercises_of(cells: Sequence[Cell]) -> list[Exercise]:
             continue
         for name, arguments in CALL.findall(cell.source):
             names = tuple(word.strip() for word in arguments.split(","))
-            solution = next((each for each in cells[place + 1 :] if SOLUTION.search(each.source)), None)
-            hidden = SOLUTION.search(solution.source) if solution else None
+            hidden = next(filter(None, (SOLUTION.search(each.source) for each in cells[place + 1 :])), None)
             code = CODE.search(hidden[0]) if hidden else None
-            many = solution is not None and "of many</summary>" in solution.source
             blanks = [p for p in range(place) if cells[p].kind == "code" and names_bound(cells[p].source) & set(names)]
             answer = blanks[-1] if blanks else place
             graded = "by-hand" not in cell.tags
-            found.append(Exercise(name, names, answer, place, code[1] if code else "", many, graded))
+            found.append(Exercise(name, names, answer, place, code[1] if code else "", graded))
     return found
 
 
