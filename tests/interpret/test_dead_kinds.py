@@ -455,6 +455,12 @@ def test_a_gradient_that_single_precision_rounds_to_0_and_double_to_almost_0_is_
         assert [(each.module, each.parameters) for each in find_dead_attention(model, given)] == [("k", 1)]
 
 
+def test_a_small_gradient_that_single_precision_loses_in_its_rounding_is_one():
+    torch.manual_seed(0)
+    model = Calls(lambda s, x: s.a(x.mean(1, keepdim=True) + 1e-6 * x), a=Attends())  # tokens that are nearly the same
+    assert find_dead_attention(model, batches(*TOKENS)) == []
+
+
 def test_a_gradient_that_is_0_in_single_precision_alone_is_one():
     torch.manual_seed(0)
     model = Gated(20.0)
