@@ -477,6 +477,12 @@ def test_one_key_is_found_for_learned_queries_too(examples):
     assert found == [("Calls", ONE_KEY, 0), ("Calls", NO_GRADIENT, 24), ("k", NO_GRADIENT, 64)]
 
 
+def test_a_softmax_of_a_single_number_has_one_key():
+    torch.manual_seed(0)
+    model = Calls(lambda s, x: s.layer(x) * x.sum().softmax(0), layer=nn.Linear(8, 8))
+    assert [(each.module, each.what) for each in find_dead_attention(model, batches(*TOKENS))] == [("Calls", ONE_KEY)]
+
+
 def test_the_detector_asks_no_cudnn_which_takes_recurrent_layers_back_in_training_mode_only():
     class Recurrent(nn.Module):
         def __init__(self):
