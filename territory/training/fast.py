@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from territory.guests.contents import copy_of
 from territory.models.one_pass import in_one_pass
 from territory.stats import take_turns
+from territory.training.build import memory_layout
 from territory.training.config import TrainConfig
 from territory.training.parts import InParts
 
@@ -79,12 +80,7 @@ def _has_glibc() -> bool:
 
 
 def choose(
-    config: TrainConfig,
-    model: nn.Module,
-    obs: dict[str, np.ndarray],
-    device: torch.device,
-    layout: torch.memory_format,
-    clock: Callable[[], float] = time.perf_counter,
+    config: TrainConfig, model: nn.Module, obs: dict[str, np.ndarray], clock: Callable[[], float] = time.perf_counter
 ) -> tuple[TrainConfig, str]:
     """The configuration with the fastest of fp32, bf16 and, for runs of over twenty minutes, the faster compiled.
 
@@ -92,9 +88,10 @@ def choose(
     the boards in ``obs``. bfloat16 rounds more and compiling takes a minute, so each is only taken where it saves at
     least a twentieth.
     """
+    device = next(model.parameters()).device
     rows = np.arange(config.minibatch_size) % len(obs["map"])  # as many boards as a step has: the games' own again
     maps, stats = (torch.from_numpy(obs[name][rows]).to(device) for name in ("map", "global"))
-    batch = maps.contiguous(memory_format=layout), stats
+    batch = maps.contiguous(memory_format=memory_layout(device, model)), stats
     kinds = ("fp32", "bf16") if has_bf16(device) else ("fp32",)
     steps = {kind: TrainingStep(copy_of(model), batch, kind) for kind in kinds}
     seconds = _median_seconds(steps, clock)

@@ -194,7 +194,7 @@ class PPO:
         if allowed_cores() < (os.cpu_count() or 1):
             notes.append(f"a container's quota leaves the time of {allowed_cores()} of {os.cpu_count()} cores")
         if self.config.fast:
-            chosen = choose(self.config, self.model, self.obs, self.device, self.layout)
+            chosen = choose(self.config, self.model, self.obs)
             self.config, reason = self.group.all_gather_objects(chosen)[0]  # all processes compute alike
             notes.append(reason)
         elif self.config.precision == "bf16" and self.device.type == "cpu" and not has_bf16(self.device):

@@ -43,7 +43,7 @@ def choice(seconds: list[float], **changes) -> tuple[TrainConfig, str]:
     """What is chosen where a step in fp32 and one in bf16 take these seconds."""
     ppo = PPO(CONFIG)
     config = replace(CONFIG, **changes)
-    return fast.choose(config, ppo.model, ppo.obs, CPU, ppo.layout, clock_of(seconds))
+    return fast.choose(config, ppo.model, ppo.obs, clock_of(seconds))
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_without_a_compiler_a_long_run_is_not_compiled(monkeypatch, tmp_path):
 def test_choosing_leaves_network_and_random_state_alone():
     ppo = PPO(CONFIG)
     weights, dice = {k: v.clone() for k, v in ppo.model.state_dict().items()}, torch.get_rng_state()
-    fast.choose(CONFIG, ppo.model, ppo.obs, CPU, ppo.layout)
+    fast.choose(CONFIG, ppo.model, ppo.obs)
     assert all(torch.equal(weights[name], now) for name, now in ppo.model.state_dict().items())
     assert torch.equal(dice, torch.get_rng_state())
     assert all(weight.grad is None for weight in ppo.model.parameters())
