@@ -84,6 +84,15 @@ def test_importing_the_package_brings_in_neither_torch_nor_numba():
     assert done.stdout.strip() == "[]"
 
 
+def test_no_module_brings_in_torch_s_compiler_which_takes_a_second():
+    modules = [".".join(each.relative_to(ROOT).with_suffix("").parts) for each in (ROOT / "territory").rglob("*.py")]
+    names = [each for each in modules if not each.endswith("__main__")]
+    code = f"import importlib, sys\nfor name in {names}:\n    importlib.import_module(name)\n"
+    code += "print({'torch', 'torch._dynamo'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "{'torch'}"
+
+
 @pytest.mark.parametrize("path", _notebooks())
 def test_a_notebook_imports_territory_and_public_libraries_only(path):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.attention.bias import CausalBias
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_map
 from torch.utils.weak import WeakIdKeyDictionary
@@ -370,7 +369,8 @@ class SoftmaxWatch(TorchFunctionMode):
         changes = torch.is_grad_enabled() and any(watch.changes for watch in _running.watches)
         with torch.set_grad_enabled(changes), torch.autocast(query.device.type, enabled=False):
             exact = torch.promote_types(query.dtype, torch.float32)
-            mask = attn_mask._materialize(query.device) if isinstance(attn_mask, CausalBias) else attn_mask
+            # torch's CausalBias: to import its class, which brings the compiler along, would take a second.
+            mask = attn_mask._materialize(query.device) if hasattr(attn_mask, "_materialize") else attn_mask
             if mask is not None:  # 0 where it is true, else minus infinity
                 mask = mask.to(exact).log() if mask.dtype == torch.bool else mask.to(exact)
             inputs = (each.to(exact) for each in (query, key, value))
