@@ -355,7 +355,7 @@ class SoftmaxWatch(TorchFunctionMode):
         query: Tensor,
         key: Tensor,
         value: Tensor,
-        attn_mask: Tensor | None = None,
+        attn_mask: Any = None,  # a tensor, or torch's CausalBias
         dropout_p: float = 0.0,
         is_causal: bool = False,
         scale: float | None = None,
@@ -369,7 +369,7 @@ class SoftmaxWatch(TorchFunctionMode):
         changes = torch.is_grad_enabled() and any(watch.changes for watch in _running.watches)
         with torch.set_grad_enabled(changes), torch.autocast(query.device.type, enabled=False):
             exact = torch.promote_types(query.dtype, torch.float32)
-            # torch's CausalBias: to import its class, which brings the compiler along, would take a second.
+            # To import CausalBias, which brings torch's compiler along, would take a second.
             mask = attn_mask._materialize(query.device) if hasattr(attn_mask, "_materialize") else attn_mask
             if mask is not None:  # 0 where it is true, else minus infinity
                 mask = mask.to(exact).log() if mask.dtype == torch.bool else mask.to(exact)
